@@ -1,0 +1,63 @@
+/** What the data room hands to the others. */
+import type { NativeBatch } from '../native/types';
+
+/** A decoded image: RGB, uint8 in [0, 255], height × width × 3, rows first. */
+export interface Pixels {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A path, or the bytes of an encoded image file (PNG, JPEG, ...). */
+export type ImageSource = string | Uint8Array;
+
+/** One labelled image of a data set. */
+export interface Sample {
+  /** Unique inside the data set and stable between runs: the path relative to the data set, or the name given. */
+  readonly id: string;
+  /** The absolute path, or the bytes. */
+  readonly source: ImageSource;
+  /** Index into `classes`. */
+  readonly label: number;
+  /** Where the data set names it, for error messages: `Data-split/COVID/trainCT_COVID.txt:12`. */
+  readonly origin?: string;
+}
+
+/** Anything a Trainer can train on: classes and samples. */
+export interface Dataset {
+  /** e.g. `COVID-CT train`. */
+  readonly name: string;
+  /** Class names; a label is an index into them. */
+  readonly classes: readonly string[];
+  readonly samples: readonly Sample[];
+}
+
+export type TransformStep =
+  | { readonly type: 'resize'; /** shorter side, or [height, width] */ readonly size: number | readonly [number, number] }
+  | { readonly type: 'centerCrop'; readonly size: readonly [number, number] }
+  | { readonly type: 'randomResizedCrop'; readonly size: readonly [number, number]; readonly scale: readonly [number, number]; readonly ratio: readonly [number, number] }
+  | { readonly type: 'randomHorizontalFlip'; readonly p: number }
+  | { readonly type: 'toTensor' }
+  | { readonly type: 'normalize'; readonly mean: readonly [number, number, number]; readonly std: readonly [number, number, number] };
+
+/** A description of how an image becomes the network's input; plain data that is stored beside the weights. */
+export interface Transform {
+  readonly steps: readonly TransformStep[];
+}
+
+/** A micro-batch, ready for the addon. */
+export interface Batch {
+  /** Positions in `dataset.samples`. */
+  readonly indices: readonly number[];
+  /** Class index of each image. */
+  readonly labels: Int32Array;
+  /** Pixels and programs, `labels` included. */
+  readonly input: NativeBatch;
+}
+
+/** A file that was left out because it could not be decoded. */
+export interface SkippedFile {
+  readonly index: number;
+  readonly id: string;
+  readonly reason: string;
+}

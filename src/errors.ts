@@ -1,0 +1,97 @@
+/** Every failure the library reports on purpose: one class, one table of codes. */
+
+/** What a code means, for the docs and for `switch` statements; the message of each error carries the details. */
+export const ERROR_CODES = {
+  ERR_INVALID_OPTION: 'an option has a wrong type, a value out of range, or a name that does not exist',
+  ERR_DATASET: 'a data set folder, list or table is missing something or contradicts itself',
+  ERR_BAD_IMAGE: 'a file could not be decoded as an image',
+  ERR_BAD_ARCHIVE: 'a zip archive is damaged or tries to write outside its folder',
+  ERR_LIBTORCH_NOT_FOUND: 'no usable LibTorch was found',
+  ERR_ADDON_NOT_BUILT: 'the native addon has not been built for the LibTorch that was found',
+  ERR_ADDON_LOAD: 'the native addon exists but could not be loaded',
+  ERR_BUILD_FAILED: 'the native addon could not be compiled',
+  ERR_DOWNLOAD: 'a download failed or did not match its checksum',
+  ERR_DEVICE: 'the device that was asked for is not available',
+  ERR_OUT_OF_MEMORY: 'the device ran out of memory',
+  ERR_NATIVE: 'LibTorch reported a failure',
+  ERR_BAD_BATCH: 'a batch has lengths, labels or sizes that do not fit together',
+  ERR_WEIGHTS: 'a weight file is damaged or does not fit the network',
+  ERR_MODEL: 'a model folder is missing something or contradicts itself',
+  ERR_LAYER: 'no layer of that name can be explained in this architecture',
+  ERR_DISPOSED: 'the object was used after dispose()',
+  ERR_BUSY: 'the classifier is already being trained',
+  ERR_ABORTED: 'the work was stopped by its AbortSignal',
+  ERR_METRICS: 'a metric was asked of values it is not defined for',
+  ERR_RUN_FOLDER: 'a run folder cannot be written or read',
+} as const;
+
+/** A code of {@link ERROR_CODES}. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Base class of everything this library throws on purpose. `code` is stable; the message says what to do. */
+export class CovidCtError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/** An option was refused. `issues` lists each place (`lr`, `transform.steps[1].p`) with what is wrong there. */
+export class InvalidOptionError extends CovidCtError {
+  readonly issues: readonly { path: string; message: string }[];
+
+  constructor(message: string, issues: readonly { path: string; message: string }[] = []) {
+    super('ERR_INVALID_OPTION', message);
+    this.issues = issues;
+  }
+}
+
+/** A data set cannot be used as it is. */
+export class DatasetError extends CovidCtError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('ERR_DATASET', message, options);
+  }
+}
+
+/** A file could not be decoded. `source` names the file (or the Buffer), `reason` is the decoder's own word. */
+export class BadImageError extends CovidCtError {
+  readonly source: string;
+  readonly reason: string;
+
+  constructor(message: string, details: { source: string; reason: string; cause?: unknown }) {
+    super('ERR_BAD_IMAGE', message, { cause: details.cause });
+    this.source = details.source;
+    this.reason = details.reason;
+  }
+}
+
+/** No LibTorch was found. `tried` lists every place that was looked at, in order, with the reason it was refused. */
+export class LibTorchNotFoundError extends CovidCtError {
+  readonly tried: readonly { path: string; reason: string }[];
+
+  constructor(message: string, tried: readonly { path: string; reason: string }[]) {
+    super('ERR_LIBTORCH_NOT_FOUND', message);
+    this.tried = tried;
+  }
+}
+
+/** The work was stopped by an AbortSignal; `name` is 'AbortError' as the platform's own aborts have it. */
+export class AbortedError extends CovidCtError {
+  constructor(message = 'the work was aborted') {
+    super('ERR_ABORTED', message);
+    this.name = 'AbortError';
+  }
+}
+
+/** Throws {@link AbortedError} when the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortedError();
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,38 @@
+/** The events of a training and the interface of whatever writes them down. */
+
+/** The figures of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
+export interface EpochRecord {
+  /** Counts from 1. */
+  readonly epoch: number;
+  readonly learningRate: number;
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  readonly validationLoss: number | null;
+  readonly validationAccuracy: number | null;
+  readonly validationAuc: number | null;
+  readonly validationSensitivity: number | null;
+  readonly validationSpecificity: number | null;
+  /** Running averages of the early stopping. */
+  readonly runningLoss: number | null;
+  readonly runningAccuracy: number | null;
+  /** Whether this epoch is the best so far. */
+  readonly best: boolean;
+  readonly seconds: number;
+}
+
+export type StopReason = 'epochs' | 'early-stopping' | 'aborted';
+
+export type TrainEvent =
+  | { readonly type: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly trainSamples: number; readonly validationSamples: number; readonly architecture: string; readonly device: string; readonly out: string | null; readonly config: Readonly<Record<string, unknown>> }
+  | { readonly type: 'step'; readonly epoch: number; /** micro-batch of this epoch, from 1 */ readonly step: number; readonly steps: number; /** mean cross entropy of this micro-batch */ readonly loss: number; readonly accuracy: number; readonly samples: number; readonly updated: boolean }
+  | ({ readonly type: 'epoch' } & EpochRecord)
+  | { readonly type: 'learningRate'; readonly epoch: number; readonly from: number; readonly to: number; readonly reason: string }
+  | { readonly type: 'checkpoint'; readonly epoch: number; readonly kind: 'best' | 'last'; readonly path: string; readonly metric: string; readonly value: number | null }
+  | { readonly type: 'skipped'; readonly split: string; readonly id: string; readonly reason: string }
+  | { readonly type: 'stop'; readonly reason: StopReason; readonly message: string; readonly epochs: number; readonly bestEpoch: number | null; readonly bestValue: number | null };
+
+/** Writes events down. Calls come in order and are awaited; `close` comes exactly once, also after a failure. */
+export interface TrainLogger {
+  log(event: TrainEvent): void | Promise<void>;
+  close(): void | Promise<void>;
+}

@@ -1,0 +1,47 @@
+/** What an evaluation tells, as plain data that can be stored. */
+
+/** What the model said of one image. */
+export interface ScoredSample {
+  readonly id: string;
+  /** Absolute path, or null for an image given as bytes. */
+  readonly path: string | null;
+  readonly label: number;
+  /** argmax, or by the threshold where there are two classes. */
+  readonly predicted: number;
+  /** softmax, one number a class. */
+  readonly probabilities: readonly number[];
+  /** Cross entropy in nats. */
+  readonly loss: number;
+}
+
+/** A proportion with its 95 % Wilson score interval. */
+export interface Rate {
+  /** NaN is stored as null: nothing to count. */
+  readonly value: number | null;
+  readonly numerator: number;
+  readonly denominator: number;
+  readonly interval: readonly [number, number] | null;
+}
+
+/** Figures of one split. For two classes the positive class is class 1. */
+export interface Evaluation {
+  readonly split: string;
+  readonly classes: readonly string[];
+  readonly n: number;
+  /** Mean cross entropy per sample, in nats. */
+  readonly loss: number | null;
+  readonly threshold: number | null;
+  readonly accuracy: number | null;
+  readonly sensitivity: number | null;
+  readonly specificity: number | null;
+  readonly precision: number | null;
+  readonly f1: number | null;
+  readonly auc: number | null;
+  /** confusionMatrix[true][predicted], counts. */
+  readonly confusionMatrix: readonly (readonly number[])[];
+  /** The rates with their intervals, and DeLong's interval of the AUC. */
+  readonly intervals: { readonly accuracy: Rate; readonly sensitivity: Rate; readonly specificity: Rate; readonly precision: Rate; readonly auc: readonly [number, number] | null };
+  readonly samples: readonly ScoredSample[];
+  /** Files left out because they could not be decoded. */
+  readonly skipped: readonly { readonly id: string; readonly reason: string }[];
+}

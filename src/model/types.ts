@@ -1,0 +1,44 @@
+/** What the model room hands to the others. */
+import type { Transform } from '../data/types';
+import type { NativeBatch, NativeGradCam, NativeOutputs, NativeSgdOptions, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+
+/** What is stored beside the weights as `model.json`. */
+export interface ModelCard {
+  readonly format: 'covidct-torch/model';
+  readonly formatVersion: 1;
+  readonly architecture: string;
+  readonly classes: readonly string[];
+  /** How an image becomes the network's input at prediction. */
+  readonly transform: Transform;
+  /** A probability of the last class at or above this is called positive (two classes only). */
+  readonly threshold: number;
+  /** Weight file beside the card. */
+  readonly weights: string;
+  /** Where the weights came from: `random (seed 0)`, a file's name, ... */
+  readonly origin: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly intendedUse: string;
+}
+
+/** The part of a classifier that training, evaluation and explaining drive; the tests have a fake of it. */
+export interface Network {
+  readonly architecture: string;
+  readonly classes: readonly string[];
+  /** The device it runs on, e.g. `cpu`. */
+  readonly device: string;
+  /** Names of the layers Grad-CAM can look at, and the default. */
+  readonly layers: { readonly names: readonly string[]; readonly default: string };
+  trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  optimizerStep(options: NativeSgdOptions): Promise<void>;
+  zeroGrad(): Promise<void>;
+  predictBatch(batch: NativeBatch): Promise<NativeOutputs>;
+  gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
+  /** Writes the weights as safetensors, whole or not at all. */
+  saveWeights(path: string, metadata?: Readonly<Record<string, string>>): Promise<void>;
+  /** Reads weights written by saveWeights; every tensor must be there and fit. */
+  loadWeights(path: string): Promise<void>;
+  /** Marks the classifier as being trained until the returned function is called; throws ERR_BUSY when it already is. */
+  lock(owner: string): () => void;
+}

@@ -1,0 +1,160 @@
+/**
+ * The native surface as types. Everything LibTorch does for JavaScript passes through these few methods;
+ * a name here is the name in native/classifier_wrap.cc.
+ */
+
+/** Codes of one pixel operation, the first column of `NativeBatch.programs`. */
+export const PIXEL_OP = {
+  /** `[RESIZE, height, width, 0, 0]`: antialiased bilinear, rounded to uint8 as Pillow does. */
+  RESIZE: 1,
+  /** `[CROP, top, left, height, width]`: what lies outside the image is 0. */
+  CROP: 2,
+  /** `[FLIP, 0, 0, 0, 0]`: mirror left and right. */
+  FLIP: 3,
+} as const;
+
+/** Integers in one row of a pixel program. */
+export const PIXEL_OP_STRIDE = 5;
+
+/**
+ * A micro-batch on its way into the addon: raw pixels and, for each image, the operations that turn it into the
+ * network's input. Native copies everything when it is called, so the arrays may be reused at once.
+ */
+export interface NativeBatch {
+  /** One RGB image each, uint8, height × width × 3, rows first. */
+  images: readonly Uint8Array[];
+  /** Height and width of each image, 2 × n. */
+  sizes: Int32Array;
+  /** Rows of {@link PIXEL_OP_STRIDE} integers: an operation and its arguments; the images' programs one after another. */
+  programs: Int32Array;
+  /** Row at which each image's program starts, and the total number of rows: n + 1 entries. */
+  programOffsets: Int32Array;
+  /** Height of the network's input in pixels; every program must end there. */
+  height: number;
+  /** Width of the network's input in pixels. */
+  width: number;
+  /** Subtracted from each channel after scaling to [0, 1]: 3 entries. */
+  mean: Float64Array;
+  /** Divides each channel after the mean is subtracted, > 0: 3 entries. */
+  std: Float64Array;
+  /** Class index of each image, in [0, classes). Needed by trainStep and evaluate. */
+  labels?: Int32Array;
+}
+
+export interface NativeInfo {
+  libtorchVersion: string;
+  /** e.g. `AVX2`, `AVX512`. */
+  cpuCapability: string;
+  threads: number;
+  cudaBuilt: boolean;
+  cudaDevices: readonly string[];
+}
+
+export interface NativeClassifierOptions {
+  architecture: string;
+  classes: number;
+  /** `cpu`, `cuda`, `cuda:N` or `auto`. */
+  device: string;
+  /** OpenMP threads of this classifier; 0 leaves LibTorch's choice. */
+  threads: number;
+  seed: number;
+  /** Probability of VGG's two dropout layers. */
+  dropout: number;
+}
+
+/** A parameter or buffer of the network, under torchvision's name. */
+export interface NativeTensor {
+  name: string;
+  shape: readonly number[];
+  /** safetensors dtype: `F32`, `F16`, `BF16`, `F64`, `I64`, ... */
+  dtype: string;
+  kind: 'parameter' | 'buffer';
+}
+
+/** A tensor's bytes in a file: little-endian, contiguous. */
+export interface NativeTensorSource {
+  name: string;
+  dtype: string;
+  shape: readonly number[];
+  /** Absolute position in the file, in bytes. */
+  offset: number;
+}
+
+export interface NativeTrainStepOptions {
+  /** The summed (class-weighted) loss is divided by this before the backward pass. */
+  divisor: number;
+  /** Seed of this micro-batch's dropout masks. */
+  dropoutSeed: number;
+  /** Weight of each class in the loss; empty for none. */
+  classWeights: Float32Array;
+}
+
+export interface NativeOutputs {
+  /** n × classes, row by row. */
+  logits: Float32Array;
+  /** softmax of the logits, n × classes. */
+  probabilities: Float32Array;
+  /** Unweighted cross entropy of each sample; empty without labels. */
+  losses: Float32Array;
+}
+
+export interface NativeTrainOutputs extends NativeOutputs {
+  /** The value that was differentiated: the (class-weighted) sum divided by `divisor`. */
+  objective: number;
+}
+
+export interface NativeSgdOptions {
+  learningRate: number;
+  momentum: number;
+  weightDecay: number;
+  dampening: number;
+  nesterov: boolean;
+}
+
+export interface NativeGradCam {
+  /** ReLU of the weighted activations, not normalised: n × height × width at the layer's resolution. */
+  maps: Float32Array;
+  height: number;
+  width: number;
+  logits: Float32Array;
+  probabilities: Float32Array;
+}
+
+/** One network on one thread. Every method but `tensors`, `layers`, `cancel` and `dispose` resolves off the event loop. */
+export interface NativeClassifier {
+  /** Resolves when the network is built; rejects with ERR_DEVICE, ERR_OUT_OF_MEMORY or ERR_NATIVE. */
+  ready(): Promise<{ device: string; deviceReason: string; parameters: number; bytes: number; threads: number }>;
+  /** Parameters and buffers in torchvision's order. */
+  tensors(): NativeTensor[];
+  /** Names of the layers Grad-CAM can look at, in order, and the default one. */
+  layers(): { names: string[]; default: string };
+  /** Forward in training mode and backward; gradients are added to what is there. */
+  trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  /** One SGD step with the gradients gathered so far, then gradients are zeroed. */
+  optimizerStep(options: NativeSgdOptions): Promise<void>;
+  /** Forget the gathered gradients. */
+  zeroGrad(): Promise<void>;
+  /** Forward in evaluation mode; goes ahead of queued training steps. Losses when the batch has labels. */
+  predict(batch: NativeBatch): Promise<NativeOutputs>;
+  /** Grad-CAM of `classIndices[i]` (−1: the predicted class) for image i at the named layer. */
+  gradCam(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
+  /** Writes raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes reach those. */
+  writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
+  /** Overwrites the named tensors with bytes of the file, cast to the network's dtype. All or nothing. */
+  readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
+  /** The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures. */
+  pixels(batch: NativeBatch): Promise<Float32Array>;
+  /** Rejects what is queued and has not started with ERR_ABORTED. */
+  cancel(): void;
+  /** Cancels, joins the thread and frees everything. Idempotent. */
+  dispose(): void;
+  /** Bytes of parameters, buffers, gradients and momentum held now. */
+  bytes(): number;
+}
+
+export interface NativeModule {
+  info(): NativeInfo;
+  /** Names of the architectures, e.g. `vgg19_bn`. */
+  architectures(): string[];
+  Classifier: new (options: NativeClassifierOptions) => NativeClassifier;
+}

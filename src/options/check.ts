@@ -1,0 +1,42 @@
+/** Turns a zod failure into one readable InvalidOptionError; the one way options enter the library. */
+import { z } from 'zod';
+import { InvalidOptionError } from '../errors';
+
+function describePath(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else text += text === '' ? String(part) : `.${String(part)}`;
+  }
+  return text;
+}
+
+function describeValue(value: unknown, path: readonly PropertyKey[]): string {
+  let current: unknown = value;
+  for (const part of path) current = (current as Record<PropertyKey, unknown> | undefined)?.[part];
+  if (current === undefined) return 'nothing';
+  if (typeof current === 'function') return 'a function';
+  const text = typeof current === 'string' ? JSON.stringify(current) : String(JSON.stringify(current));
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/**
+ * Checks `value` against `schema` and fills in the defaults.
+ *
+ * @param schema what is allowed, with defaults
+ * @param value what the caller gave
+ * @param where the function or option group to name in the message, e.g. `Trainer`
+ * @returns the value with defaults filled in
+ * @throws InvalidOptionError naming every wrong option, what was expected and what came
+ */
+export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((issue) => {
+    const path = describePath(issue.path);
+    const came = issue.code === 'unrecognized_keys' ? '' : `; got ${describeValue(value, issue.path)}`;
+    return { path, message: `${issue.message}${came}` };
+  });
+  const lines = issues.map(({ path, message }) => `  ${path === '' ? '(options)' : path}: ${message}`);
+  throw new InvalidOptionError(`${where}: ${issues.length === 1 ? 'an option is' : `${issues.length} options are`} not valid\n${lines.join('\n')}`, issues);
+}

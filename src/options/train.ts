@@ -1,0 +1,58 @@
+/** Options of the Trainer: the defaults are the tutorial's recipe. */
+import { z } from 'zod';
+
+/** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalisation. */
+export const PRESETS = ['default', 'tutorial'] as const;
+
+/** What decides which epoch's weights are the best; ties go to the lower validation loss. */
+export const BEST_BY = ['accuracy', 'auc', 'loss'] as const;
+
+export const trainOptionsSchema = z.strictObject({
+  /** Learning rate of SGD, > 0. */
+  learningRate: z.number().positive().finite().default(0.01),
+  /** Momentum of SGD, in [0, 1). */
+  momentum: z.number().min(0).lt(1).default(0.9),
+  /** L2 penalty added to the gradient, >= 0. */
+  weightDecay: z.number().min(0).finite().default(0),
+  /** Dampening of the momentum, in [0, 1]. */
+  dampening: z.number().min(0).max(1).default(0),
+  /** Nesterov momentum; needs momentum > 0 and dampening 0. */
+  nesterov: z.boolean().default(false),
+  /** Images in one forward and backward pass (a micro-batch). */
+  batchSize: z.int().min(1).max(4096).default(8),
+  /** Micro-batches whose gradients are added up before one optimiser step. */
+  accumulate: z.int().min(1).max(4096).default(8),
+  /** At most this many passes over the training split. */
+  epochs: z.int().min(1).max(100_000).default(60),
+  /** Epochs without improvement that EarlyStopping forgives; more than this many count. */
+  patience: z.int().min(0).default(5),
+  /** What the learning rate is multiplied by when only the loss has stopped improving. */
+  learningRateFactor: z.number().gt(0).lt(1).default(0.1),
+  /** Seed of everything random: order, crops, flips, dropout. */
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  /** Weight of each class in the loss, one positive number a class; `balanced` derives them from the counts. */
+  classWeights: z.union([z.literal('balanced'), z.array(z.number().positive().finite())]).optional(),
+  /** Metric of the validation split that chooses the best epoch. */
+  bestBy: z.enum(BEST_BY).default('accuracy'),
+  /** `tutorial` reproduces the tutorial's accumulation and its missing normalisation. */
+  preset: z.enum(PRESETS).default('default'),
+  /** Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file. */
+  out: z.string().min(1).optional(),
+  /** Side of the square the network sees, in pixels. */
+  imageSize: z.int().min(32).max(2048).default(224),
+  /** Bytes of decoded pixels kept in memory; beyond it images are decoded again each epoch. */
+  maxCacheBytes: z.int().min(0).default(2 * 1024 ** 3),
+  /** What happens to a file that cannot be decoded. */
+  onBadFile: z.enum(['error', 'skip']).default('error'),
+  /** Micro-batches prepared ahead of the one that is being computed. */
+  prefetch: z.int().min(0).max(64).default(2),
+}).superRefine((options, context) => {
+  if (options.nesterov && (options.momentum === 0 || options.dampening !== 0)) {
+    context.addIssue({ code: 'custom', path: ['nesterov'], message: 'Nesterov needs momentum > 0 and dampening 0' });
+  }
+});
+
+/** What a caller may give. */
+export type TrainOptions = z.input<typeof trainOptionsSchema>;
+/** The same with every default filled in. */
+export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
