@@ -37,6 +37,10 @@ export interface Evaluation {
   readonly precision: number | null;
   readonly f1: number | null;
   readonly auc: number | null;
+  /** Mean over classes of the share called rightly. */
+  readonly balancedAccuracy?: number | null;
+  /** Area under precision against recall, as steps. */
+  readonly averagePrecision?: number | null;
   /** confusionMatrix[true][predicted], counts. */
   readonly confusionMatrix: readonly (readonly number[])[];
   /** The rates with their intervals, and DeLong's interval of the AUC. */

@@ -1,0 +1,85 @@
+/** The table of precision, recall and F1 by class, and the cross entropy of given probabilities. */
+import { checkLengths, checkLabels, checkScores, refuse } from './check';
+import { confusionMatrix } from './confusion-matrix';
+import { binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity } from './rates';
+
+/** One row of the report. Figures are NaN where there is nothing to divide by. */
+export interface ClassFigures {
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  /** True samples of the class. */
+  readonly support: number;
+}
+
+/** Figures by class and their averages, as scikit-learn's `classification_report` with `zero_division=np.nan`. */
+export interface ClassificationReport {
+  /** In the order of the class list. */
+  readonly perClass: readonly (ClassFigures & { readonly name: string })[];
+  readonly accuracy: number;
+  /** Plain mean over classes, figures that are NaN left out. */
+  readonly macro: ClassFigures;
+  /** Mean over classes weighted by support, figures that are NaN left out with their weight. */
+  readonly weighted: ClassFigures;
+}
+
+function weightedMean(values: readonly number[], weights: readonly number[]): number {
+  let sum = 0;
+  let total = 0;
+  values.forEach((value, index) => {
+    if (Number.isNaN(value)) return;
+    sum += value * weights[index]!;
+    total += weights[index]!;
+  });
+  return total === 0 ? Number.NaN : sum / total;
+}
+
+/**
+ * Precision, recall, F1 and support of every class.
+ *
+ * @param labels true class indices, n >= 1 integers
+ * @param predictions predicted class indices, n integers
+ * @param classes class names; a label is an index into them
+ * @throws CovidCtError ERR_METRICS for no samples, unequal lengths or labels out of range
+ */
+export function classificationReport(labels: ArrayLike<number>, predictions: ArrayLike<number>, classes: readonly string[]): ClassificationReport {
+  checkLengths('classificationReport', labels, predictions, 'predictions');
+  const matrix = confusionMatrix(labels, predictions, classes.length);
+  const perClass = classes.map((name, index) => {
+    const counts = binaryCounts(matrix, index);
+    return { name, precision: precision(counts), recall: sensitivity(counts), f1: f1(counts), support: counts.truePositives + counts.falseNegatives };
+  });
+  const average = (mean: (values: number[]) => number): ClassFigures => ({
+    precision: mean(perClass.map((row) => row.precision)),
+    recall: mean(perClass.map((row) => row.recall)),
+    f1: mean(perClass.map((row) => row.f1)),
+    support: labels.length,
+  });
+  const support = perClass.map((row) => row.support);
+  return { perClass, accuracy: overallAccuracy(matrix), macro: average(meanOfDefined), weighted: average((values) => weightedMean(values, support)) };
+}
+
+/**
+ * Mean cross entropy of probabilities, in nats; equal to scikit-learn's `log_loss`, which keeps probabilities away from
+ * 0 and 1 by 2.22e-16 so that one sure mistake does not make the mean infinite. From logits the network's own loss,
+ * which needs no such bound, is the better figure.
+ *
+ * @param labels n >= 1 integers
+ * @param probabilities n rows of one probability a class, each row summing to 1
+ * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, labels out of range or rows that are no probabilities
+ */
+export function crossEntropy(labels: ArrayLike<number>, probabilities: readonly ArrayLike<number>[]): number {
+  checkLengths('crossEntropy', labels, probabilities, 'rows of probabilities');
+  const classes = probabilities[0]!.length;
+  checkLabels('crossEntropy', labels, classes);
+  let sum = 0;
+  probabilities.forEach((row, index) => {
+    checkScores('crossEntropy', row);
+    const total = Array.from(row).reduce((a, b) => a + b, 0);
+    if (row.length !== classes || Math.abs(total - 1) > 1e-3) {
+      refuse('crossEntropy', `row ${index} has ${row.length} probabilities that sum to ${total}; ${classes} that sum to 1 are needed`);
+    }
+    sum -= Math.log(Math.min(1 - Number.EPSILON, Math.max(Number.EPSILON, row[labels[index]!]!)));
+  });
+  return sum / labels.length;
+}

@@ -1,0 +1,148 @@
+/** Turns the scores of a split's samples into its figures. */
+import { checkLabels, refuse } from './check';
+import { confusionMatrix } from './confusion-matrix';
+import { delongInterval, wilson } from './intervals';
+import { MeanMetric } from './mean';
+import { balancedAccuracy, binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity, specificity } from './rates';
+import type { BinaryCounts } from './rates';
+import { averagePrecision, rocAuc } from './roc';
+import type { Evaluation, Rate, ScoredSample } from './types';
+
+/** What {@link summarize} needs. */
+export interface SummarizeInput {
+  /** Name of the split, e.g. `test`. */
+  readonly split: string;
+  /** Class names; a label is an index into them. At least two. */
+  readonly classes: readonly string[];
+  /** The model's scores; a `predicted` that is already there is not read. */
+  readonly samples: readonly (Omit<ScoredSample, 'predicted'> & { readonly predicted?: number })[];
+  /**
+   * Two classes only: a probability of class 1 at or above this is called positive. The default 0.5 is the argmax; where
+   * both probabilities are exactly 0.5, the sample is called positive.
+   */
+  readonly threshold?: number;
+  /** Files left out because they could not be decoded. */
+  readonly skipped?: readonly { readonly id: string; readonly reason: string }[];
+}
+
+const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
+
+function check(input: SummarizeInput): void {
+  const { classes, samples, threshold } = input;
+  const where = `summarize (${input.split})`;
+  if (classes.length < 2) refuse(where, `at least two classes are needed, got ${classes.length}`);
+  if (threshold !== undefined && classes.length !== 2) refuse(where, `a threshold is for two classes; there are ${classes.length}`);
+  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1)) refuse(where, `the threshold must lie in [0, 1], got ${threshold}`);
+  checkLabels(where, samples.map((sample) => sample.label), classes.length);
+  for (const { id, probabilities, loss } of samples) {
+    if (probabilities.length !== classes.length || !probabilities.every((value) => value >= 0 && value <= 1.000001)) {
+      refuse(where, `${id} has the probabilities [${probabilities.join(', ')}]; ${classes.length} numbers in [0, 1] are needed. NaN means that the training has diverged: a lower learning rate may help`);
+    }
+    if (!Number.isFinite(loss)) refuse(where, `${id} has the loss ${loss}; a finite number is needed. The training has diverged: a lower learning rate may help`);
+  }
+}
+
+function predict(probabilities: readonly number[], threshold: number | null): number {
+  if (threshold !== null) return probabilities[1]! >= threshold ? 1 : 0;
+  return probabilities.reduce((best, value, index) => (value > probabilities[best]! ? index : best), 0);
+}
+
+function rate(numerator: number, denominator: number): Rate {
+  return { value: denominator === 0 ? null : numerator / denominator, numerator, denominator, interval: wilson(numerator, denominator) };
+}
+
+/** A mean over classes is no proportion, so it has no Wilson interval; the counts beside it are the pooled ones. */
+function macroRate(value: number, numerator: number, denominator: number): Rate {
+  return { value: orNull(value), numerator, denominator, interval: null };
+}
+
+type Figures = Pick<Evaluation, 'sensitivity' | 'specificity' | 'precision' | 'f1' | 'auc' | 'averagePrecision'> & { intervals: Omit<Evaluation['intervals'], 'accuracy'> };
+
+function twoClassFigures(matrix: number[][], labels: number[], scores: number[]): Figures {
+  const counts = binaryCounts(matrix, 1);
+  const { truePositives: tp, falsePositives: fp, trueNegatives: tn, falseNegatives: fn } = counts;
+  const someOfBoth = tp + fn > 0 && tn + fp > 0;
+  const intervals = {
+    sensitivity: rate(tp, tp + fn),
+    specificity: rate(tn, tn + fp),
+    precision: rate(tp, tp + fp),
+    auc: someOfBoth ? delongInterval(labels, scores).interval : null,
+  };
+  return {
+    sensitivity: intervals.sensitivity.value,
+    specificity: intervals.specificity.value,
+    precision: intervals.precision.value,
+    f1: orNull(f1(counts)),
+    auc: someOfBoth ? rocAuc(labels, scores) : null,
+    averagePrecision: tp + fn > 0 ? averagePrecision(labels, scores) : null,
+    intervals,
+  };
+}
+
+function macroFigures(matrix: number[][], labels: number[], rows: readonly (readonly number[])[]): Figures {
+  const perClass = matrix.map((_, index) => binaryCounts(matrix, index));
+  const pooled = (key: keyof BinaryCounts): number => perClass.reduce((sum, counts) => sum + counts[key], 0);
+  const macro = (of: (counts: BinaryCounts) => number): number => meanOfDefined(perClass.map(of));
+  const [tp, fp, tn, fn] = [pooled('truePositives'), pooled('falsePositives'), pooled('trueNegatives'), pooled('falseNegatives')];
+  // As scikit-learn's multi_class='ovr': one class without samples leaves the macro AUC undefined.
+  const oneVsRest = (of: typeof rocAuc): number => {
+    if (labels.length === 0 || perClass.some((counts) => counts.truePositives + counts.falseNegatives === 0)) return Number.NaN;
+    const areas = matrix.map((_, index) => of(labels.map((label) => Number(label === index)), rows.map((row) => row[index]!)));
+    return areas.reduce((sum, area) => sum + area, 0) / areas.length;
+  };
+  return {
+    sensitivity: orNull(macro(sensitivity)),
+    specificity: orNull(macro(specificity)),
+    precision: orNull(macro(precision)),
+    f1: orNull(macro(f1)),
+    auc: orNull(oneVsRest(rocAuc)),
+    averagePrecision: orNull(oneVsRest(averagePrecision)),
+    intervals: {
+      sensitivity: macroRate(macro(sensitivity), tp, tp + fn),
+      specificity: macroRate(macro(specificity), tn, tn + fp),
+      precision: macroRate(macro(precision), tp, tp + fp),
+      auc: null,
+    },
+  };
+}
+
+/**
+ * The figures of one split.
+ *
+ * Two classes: class 1 is positive, the call is made by `threshold`, rates carry Wilson intervals and the AUC carries
+ * DeLong's. More than two: the call is the argmax (the lower index on ties); sensitivity, specificity, precision and F1
+ * are plain means over classes of the one-vs-rest figures (undefined ones left out), AUC and average precision are the
+ * macro mean of one-vs-rest, and only the accuracy has an interval. What is not defined (no samples, one class only) is
+ * null; nothing in the result is NaN.
+ *
+ * @throws CovidCtError ERR_METRICS for labels out of range, probabilities or losses that are not finite, or a bad threshold
+ */
+export function summarize(input: SummarizeInput): Evaluation {
+  check(input);
+  const { split, classes } = input;
+  const threshold = classes.length === 2 ? input.threshold ?? 0.5 : null;
+  const samples: ScoredSample[] = input.samples.map(({ id, path, label, probabilities, loss }) => ({
+    id, path, label, predicted: predict(probabilities, threshold), probabilities, loss,
+  }));
+  const labels = samples.map((sample) => sample.label);
+  const rows = samples.map((sample) => sample.probabilities);
+  const matrix = confusionMatrix(labels, samples.map((sample) => sample.predicted), classes.length);
+  const loss = new MeanMetric();
+  loss.updateAll(samples.map((sample) => sample.loss));
+  const { intervals, ...figures } = classes.length === 2 ? twoClassFigures(matrix, labels, rows.map((row) => row[1]!)) : macroFigures(matrix, labels, rows);
+  const right = matrix.reduce((sum, row, index) => sum + row[index]!, 0);
+  return {
+    split,
+    classes: [...classes],
+    n: samples.length,
+    loss: orNull(loss.compute()),
+    threshold,
+    accuracy: orNull(overallAccuracy(matrix)),
+    balancedAccuracy: orNull(balancedAccuracy(matrix)),
+    ...figures,
+    confusionMatrix: matrix,
+    intervals: { accuracy: rate(right, samples.length), ...intervals },
+    samples,
+    skipped: (input.skipped ?? []).map(({ id, reason }) => ({ id, reason })),
+  };
+}

@@ -1,0 +1,56 @@
+/** The mean of many values seen in parts, kept as a sum and a count so that it is never a mean of means. */
+import { CovidCtError } from '../errors';
+
+/** A running mean over samples. Batches of any size may be added in any order; the result is the mean over samples. */
+export class MeanMetric {
+  #sum = 0;
+  #compensation = 0;
+  #count = 0;
+
+  /**
+   * Adds a batch.
+   *
+   * @param sum the sum of the batch's values
+   * @param count how many values were summed, an integer >= 0
+   * @throws CovidCtError ERR_METRICS when count is not a whole number >= 0
+   */
+  update(sum: number, count = 1): void {
+    if (!Number.isSafeInteger(count) || count < 0) {
+      throw new CovidCtError('ERR_METRICS', `MeanMetric.update: count must be a whole number >= 0, got ${count}`);
+    }
+    this.#add(sum);
+    this.#count += count;
+  }
+
+  /** Adds every value of a batch, e.g. the losses of its samples. */
+  updateAll(values: ArrayLike<number>): void {
+    for (let index = 0; index < values.length; index++) this.#add(values[index]!);
+    this.#count += values.length;
+  }
+
+  /** The mean of everything added since the last reset; NaN when nothing was. */
+  compute(): number {
+    return this.#count === 0 ? Number.NaN : (this.#sum + this.#compensation) / this.#count;
+  }
+
+  /** How many values were added. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.#sum = 0;
+    this.#compensation = 0;
+    this.#count = 0;
+  }
+
+  /** Neumaier's compensated summation: the order in which samples come does not show in the result. */
+  #add(value: number): void {
+    const total = this.#sum + value;
+    if (Number.isFinite(total)) {
+      this.#compensation += Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - total + value : value - total + this.#sum;
+    }
+    this.#sum = total;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Rates from counts. Where there is nothing to divide by, a rate is NaN, as scikit-learn gives it with
+ * `zero_division=np.nan`; it is never passed off as 0 or 1.
+ */
+import { refuse } from './check';
+
+/** The four counts of one class against all others. */
+export interface BinaryCounts {
+  readonly truePositives: number;
+  readonly falsePositives: number;
+  readonly trueNegatives: number;
+  readonly falseNegatives: number;
+}
+
+/**
+ * One class of a confusion matrix against all others.
+ *
+ * @param matrix counts, [true][predicted]
+ * @param positive the class that counts as positive; class 1 by default
+ * @throws CovidCtError ERR_METRICS when the matrix is not square or has no such class
+ */
+export function binaryCounts(matrix: readonly (readonly number[])[], positive = 1): BinaryCounts {
+  if (matrix[positive] === undefined || matrix.some((row) => row.length !== matrix.length)) {
+    refuse('binaryCounts', `class ${positive} of a matrix with ${matrix.length} rows of lengths ${matrix.map((row) => row.length).join(', ')} was asked for; the matrix must be square and have that class`);
+  }
+  let truePositives = 0;
+  let falsePositives = 0;
+  let trueNegatives = 0;
+  let falseNegatives = 0;
+  matrix.forEach((row, truth) => row.forEach((count, predicted) => {
+    if (truth === positive && predicted === positive) truePositives += count;
+    else if (truth === positive) falseNegatives += count;
+    else if (predicted === positive) falsePositives += count;
+    else trueNegatives += count;
+  }));
+  return { truePositives, falsePositives, trueNegatives, falseNegatives };
+}
+
+/** a / b, and NaN for 0 / 0. */
+function ratio(numerator: number, denominator: number): number {
+  return denominator === 0 ? Number.NaN : numerator / denominator;
+}
+
+/** Share of samples called rightly, (TP + TN) / all. */
+export function accuracy(counts: BinaryCounts): number {
+  const right = counts.truePositives + counts.trueNegatives;
+  return ratio(right, right + counts.falsePositives + counts.falseNegatives);
+}
+
+/** Share of the positives that were found, TP / (TP + FN); also called recall. */
+export function sensitivity(counts: BinaryCounts): number {
+  return ratio(counts.truePositives, counts.truePositives + counts.falseNegatives);
+}
+
+/** Share of the negatives that were left alone, TN / (TN + FP). */
+export function specificity(counts: BinaryCounts): number {
+  return ratio(counts.trueNegatives, counts.trueNegatives + counts.falsePositives);
+}
+
+/** Share of the positive calls that are right, TP / (TP + FP); also called positive predictive value. */
+export function precision(counts: BinaryCounts): number {
+  return ratio(counts.truePositives, counts.truePositives + counts.falsePositives);
+}
+
+/** Harmonic mean of precision and sensitivity, 2 TP / (2 TP + FP + FN). */
+export function f1(counts: BinaryCounts): number {
+  return ratio(2 * counts.truePositives, 2 * counts.truePositives + counts.falsePositives + counts.falseNegatives);
+}
+
+/** Share of the diagonal in a confusion matrix of any number of classes. */
+export function overallAccuracy(matrix: readonly (readonly number[])[]): number {
+  let right = 0;
+  let all = 0;
+  matrix.forEach((row, truth) => row.forEach((count, predicted) => {
+    all += count;
+    if (truth === predicted) right += count;
+  }));
+  return ratio(right, all);
+}
+
+/**
+ * Mean over classes of the share that was called rightly. Classes without samples are left out, as scikit-learn's
+ * `balanced_accuracy_score` does; NaN when no class has any.
+ */
+export function balancedAccuracy(matrix: readonly (readonly number[])[]): number {
+  return meanOfDefined(matrix.map((_, index) => sensitivity(binaryCounts(matrix, index))));
+}
+
+/** Mean of the values that are not NaN; NaN when there are none. */
+export function meanOfDefined(values: readonly number[]): number {
+  const defined = values.filter((value) => !Number.isNaN(value));
+  return ratio(defined.reduce((sum, value) => sum + value, 0), defined.length);
+}
