@@ -1,0 +1,27 @@
+/**
+ * Builds what is out of date: TypeScript to dist/, its ESM entry, and the addon.
+ *   node scripts/build.cjs            everything
+ *   node scripts/build.cjs --ts       TypeScript and the ESM entry
+ *   node scripts/build.cjs --native   the addon
+ *   --force   the addon from nothing       --verbose   show the compiler's output
+ * In a checkout, LibTorch is fetched into the per-user cache where none is found.
+ */
+const { buildTypeScript, writeEsmEntry, compileNativeRoom } = require('./typescript.cjs');
+const { setUp } = require('./set-up.cjs');
+
+async function main() {
+  const flags = new Set(process.argv.slice(2));
+  const wantsAll = !flags.has('--ts') && !flags.has('--native');
+  if (wantsAll || flags.has('--ts')) {
+    buildTypeScript();
+    writeEsmEntry();
+  } else {
+    compileNativeRoom();
+  }
+  if (wantsAll || flags.has('--native')) await setUp({ force: flags.has('--force'), verbose: flags.has('--verbose') });
+}
+
+main().catch((error) => {
+  console.error(error.code === undefined ? error : `${error.code}: ${error.message}`);
+  process.exitCode = 1;
+});

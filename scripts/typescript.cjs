@@ -1,0 +1,52 @@
+/** Compiles src/ to dist/ and writes the ESM entry; does nothing in an installed package, which has no sources. */
+const { spawnSync } = require('node:child_process');
+const { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync, mkdirSync } = require('node:fs');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '..');
+const hasSources = existsSync(path.join(root, 'src'));
+
+/** Runs the type checker and compiler over src/; throws when it reports an error. */
+function buildTypeScript() {
+  if (!hasSources) return;
+  const run = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', root], { stdio: 'inherit' });
+  if (run.status !== 0) throw Object.assign(new Error('TypeScript reports the errors above'), { code: 'ERR_TYPES' });
+}
+
+/** Compiles errors.ts and native/ alone, without a type check: all that fetching and building need. */
+function compileNativeRoom() {
+  if (!hasSources) return;
+  const typescript = require('typescript');
+  const names = ['errors.ts', ...readdirSync(path.join(root, 'src/native')).map((name) => `native/${name}`)];
+  for (const name of names.filter((file) => file.endsWith('.ts'))) {
+    const source = path.join(root, 'src', name);
+    const target = path.join(root, 'dist', name.replace(/\.ts$/, '.js'));
+    if (existsSync(target) && statSync(target).mtimeMs >= statSync(source).mtimeMs) continue;
+    const { outputText } = typescript.transpileModule(readFileSync(source, 'utf8'), {
+      compilerOptions: { module: typescript.ModuleKind.CommonJS, target: typescript.ScriptTarget.ES2022, esModuleInterop: true },
+    });
+    put(target, outputText);
+  }
+}
+
+function put(file, text) {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, file);
+}
+
+/**
+ * Writes dist/index.mjs with every name of dist/index.js spelled out, so that `import { Trainer }` does not hang on
+ * Node's guess at what a CommonJS file exports.
+ */
+function writeEsmEntry() {
+  const entry = path.join(root, 'dist/index.js');
+  if (!hasSources || !existsSync(entry)) return;
+  const names = Object.keys(require(entry)).filter((name) => name !== 'default' && name !== '__esModule');
+  const lines = names.sort().map((name) => `export const ${name} = api.${name};`);
+  put(path.join(root, 'dist/index.mjs'), `// Made by scripts/typescript.cjs from index.js.\nimport api from './index.js';\n${lines.join('\n')}\n`);
+  put(path.join(root, 'dist/index.d.mts'), "// Made by scripts/typescript.cjs.\nexport * from './index.js';\n");
+}
+
+module.exports = { buildTypeScript, compileNativeRoom, writeEsmEntry };
