@@ -1,0 +1,44 @@
+/** Lets a caller stop waiting for shared work without stopping the work itself, and bounds how much runs at once. */
+import { AbortedError, throwIfAborted } from '../errors';
+
+/**
+ * Waits for `work` or for the signal, whichever comes first. The work goes on; its late failure is not lost on anybody
+ * else who waits for it, and is no unhandled rejection here.
+ */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  work.catch(() => undefined);
+  throwIfAborted(signal);
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new AbortedError());
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** At most `size` tasks at a time; the others wait in order. */
+export class Slots {
+  private free: number;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(size: number) {
+    this.free = size;
+  }
+
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free -= 1;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = this.waiting.shift();
+      if (next === undefined) this.free += 1;
+      else next(); // the slot goes straight to the one who waited longest
+    }
+  }
+}

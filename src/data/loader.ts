@@ -1,0 +1,112 @@
+/** Walks a data set batch by batch, decoding a few batches ahead of the one that is being computed. */
+import { CovidCtError, InvalidOptionError, throwIfAborted } from '../errors';
+import { checkOptions } from '../options/check';
+import { loaderOptionsSchema } from '../options/data';
+import { orAborted } from './abortable';
+import { makeBatch } from './batch';
+import { makeDraw, shuffle, STREAM } from './random';
+import type { PixelStore } from './store';
+import { isRandom } from './transform';
+import type { Batch, Dataset, Pixels, SkippedFile, Transform } from './types';
+
+/** How `loadBatches` walks. */
+export interface LoadBatchesOptions {
+  readonly dataset: Dataset;
+  readonly transform: Transform;
+  /** Images in a micro-batch, at least 1; the last one holds what is left. */
+  readonly batchSize: number;
+  readonly store: PixelStore;
+  /** Drives order, boxes and flips; default 0. */
+  readonly seed?: number;
+  /** Another epoch, another order, other boxes and flips; default 0. */
+  readonly epoch?: number;
+  /** Visit the samples in the epoch's order; default false, the data set's order. */
+  readonly shuffle?: boolean;
+  /** Batches prepared ahead; default 2, 0 prepares each when it is asked for. */
+  readonly prefetch?: number;
+  readonly signal?: AbortSignal;
+  /** Told once of each file the store leaves out. */
+  readonly onSkip?: (file: SkippedFile) => void;
+  /** First batch, counted from 0: resumes an epoch exactly; default 0. */
+  readonly startBatch?: number;
+}
+
+/** Batches of an epoch over `samples` images: the last one may be short. */
+export function batchCount(samples: number, batchSize: number): number {
+  return Math.ceil(samples / batchSize);
+}
+
+type Resolved = LoadBatchesOptions & { seed: number; epoch: number; prefetch: number; startBatch: number };
+
+async function prepare(options: Resolved, indices: readonly number[], signal: AbortSignal): Promise<Batch | null> {
+  const { dataset, store, transform, seed, epoch, onSkip } = options;
+  const loads = indices.map((index) => store.load(dataset.samples[index]!, index, { signal, onSkip }));
+  loads.forEach((load) => load.catch(() => undefined)); // the first failure is thrown below; the others follow from it
+  const found: { index: number; pixels: Pixels }[] = [];
+  for (const [position, load] of loads.entries()) {
+    const pixels = await load;
+    if (pixels !== null) found.push({ index: indices[position]!, pixels });
+  }
+  if (found.length === 0) return null;
+  const kept = found.map(({ index }) => index);
+  const labels = kept.map((index) => dataset.samples[index]!.label);
+  const draws = isRandom(transform) ? kept.map((sample) => makeDraw({ seed, epoch, sample, stream: STREAM.transform })) : null;
+  const input = makeBatch(found.map(({ pixels }) => pixels), labels, transform, draws);
+  return { indices: kept, labels: input.labels!, input };
+}
+
+function resolve(options: LoadBatchesOptions): Resolved {
+  const plain = checkOptions(loaderOptionsSchema, options, 'loadBatches');
+  for (const name of ['dataset', 'transform', 'store'] as const) {
+    if (typeof options[name] !== 'object' || options[name] === null) throw new InvalidOptionError(`loadBatches: ${name} is missing`, [{ path: name, message: 'missing' }]);
+  }
+  const { samples, classes, name } = options.dataset;
+  const wrong = samples.findIndex(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
+  if (wrong >= 0) throw new CovidCtError('ERR_DATASET', `${name}: sample ${samples[wrong]!.id} has label ${samples[wrong]!.label}, expected an index into ${classes.length} classes`);
+  return { ...options, ...plain };
+}
+
+/**
+ * Yields the micro-batches of one epoch.
+ *
+ * What is yielded depends on the data set, the transform, `batchSize`, `seed` and `epoch` alone; what an image looks
+ * like does not even depend on `batchSize`. Files that cannot be decoded end the iteration with BadImageError, or, when
+ * the store says `skip`, are left out of their batch (a batch of none is not yielded) and told to `onSkip`.
+ * Leaving the loop early stops the preparation.
+ *
+ * @throws InvalidOptionError at once; BadImageError, AbortedError while iterating
+ */
+export function loadBatches(options: LoadBatchesOptions): AsyncIterableIterator<Batch> {
+  return walk(resolve(options));
+}
+
+async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> {
+  const { dataset, batchSize, seed, epoch, prefetch, signal } = options;
+  throwIfAborted(signal);
+  const n = dataset.samples.length;
+  const order = options.shuffle ? shuffle(n, seed, epoch) : Array.from({ length: n }, (_, index) => index);
+  const stop = new AbortController();
+  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const queue: Promise<Batch | null>[] = [];
+  const total = batchCount(n, batchSize);
+  let next = options.startBatch;
+  const fill = (ahead: number): void => {
+    for (; next < total && queue.length < ahead; next += 1) {
+      const work = prepare(options, order.slice(next * batchSize, (next + 1) * batchSize), either);
+      work.catch(() => undefined); // thrown when its turn comes, or of no interest after an early end
+      queue.push(work);
+    }
+  };
+  try {
+    for (fill(1); queue.length > 0; fill(1)) {
+      const current = queue.shift()!;
+      fill(prefetch);
+      const batch = await orAborted(current, signal);
+      if (batch !== null) yield batch;
+      throwIfAborted(signal);
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(queue); // at once: every load has just been aborted
+  }
+}

@@ -1,0 +1,177 @@
+/** Options of the data room: data sets, decoding, the pixel store, transforms and the batch loader. */
+import { z } from 'zod';
+
+const abortSignal = z
+  .custom<AbortSignal>((value) => typeof value === 'object' && value !== null && typeof (value as AbortSignal).aborted === 'boolean' && typeof (value as AbortSignal).addEventListener === 'function', 'expected an AbortSignal')
+  .optional();
+
+function callback<F extends (...args: never[]) => unknown>() {
+  return z.custom<F>((value) => typeof value === 'function', 'expected a function').optional();
+}
+
+const uint32 = z.int().min(0).max(0xffff_ffff);
+/** Seeds are integers in [0, 2^53). */
+export const seedSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const side = z.int().min(1).max(8192);
+const sidePair = z.tuple([side, side]);
+const channels = z.tuple([z.number().finite(), z.number().finite(), z.number().finite()]);
+const positiveChannels = z.tuple([z.number().positive().finite(), z.number().positive().finite(), z.number().positive().finite()]);
+const range = (what: string) =>
+  z.tuple([z.number().positive().finite(), z.number().positive().finite()]).refine(([low, high]) => low <= high, `the ${what} must be [low, high] with low <= high`);
+
+/** One step of a transform, as it is stored. */
+export const transformStepSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('resize'), size: z.union([side, sidePair]) }),
+  z.strictObject({ type: z.literal('centerCrop'), size: sidePair }),
+  z.strictObject({ type: z.literal('randomResizedCrop'), size: sidePair, scale: range('scale'), ratio: range('ratio') }),
+  z.strictObject({ type: z.literal('randomHorizontalFlip'), p: z.number().min(0).max(1) }),
+  z.strictObject({ type: z.literal('toTensor') }),
+  z.strictObject({ type: z.literal('normalize'), mean: channels, std: positiveChannels }),
+]);
+
+/** A whole transform: pixel steps, then toTensor, then at most one normalize; the last sized step fixes the output. */
+export const transformSchema = z.strictObject({ steps: z.array(transformStepSchema).min(1) }).superRefine(({ steps }, context) => {
+  const refuse = (message: string, index?: number): void =>
+    context.addIssue({ code: 'custom', path: index === undefined ? ['steps'] : ['steps', index], message });
+  const tensorAt = steps.findIndex((step) => step.type === 'toTensor');
+  if (tensorAt < 0) return refuse('toTensor() is missing: it marks where pixels become numbers in [0, 1]');
+  steps.forEach((step, index) => {
+    if (index < tensorAt && step.type === 'normalize') refuse('normalize() must come after toTensor()', index);
+    if (index > tensorAt && step.type !== 'normalize') refuse(`${step.type} must come before toTensor(); after it only one normalize() may follow`, index);
+  });
+  if (steps.length - tensorAt > 2) refuse('only one normalize() may follow toTensor()', tensorAt + 2);
+  const sized = steps.filter((step) => step.type === 'resize' || step.type === 'centerCrop' || step.type === 'randomResizedCrop').at(-1);
+  if (sized === undefined || typeof sized.size === 'number') {
+    refuse('the output size would depend on the image: let resize([height, width]), centerCrop(n) or randomResizedCrop(n) come last');
+  }
+});
+
+/** `imagenet`: the statistics of ImageNet's weights; `none`: mean 0 and std 1, as the tutorial; or own numbers. */
+export const normalizationSchema = z.union([z.enum(['imagenet', 'none']), z.strictObject({ mean: channels, std: positiveChannels })]).default('imagenet');
+export type Normalization = z.input<typeof normalizationSchema>;
+
+export const presetOptionsSchema = z.strictObject({
+  /** Side of the square the network sees, in pixels. */
+  size: z.int().min(8).max(4096).default(224),
+  normalization: normalizationSchema,
+});
+export type PresetOptions = z.input<typeof presetOptionsSchema>;
+
+export const covidCtOptionsSchema = z.strictObject({
+  /** Folder of the split lists, relative to the data set; give another one to use own lists. */
+  split: z.string().min(1).default('Data-split'),
+  /** Called while the zip files are unpacked. */
+  onProgress: callback<(progress: UnpackProgress) => void>(),
+  signal: abortSignal,
+});
+export type CovidCtOptions = z.input<typeof covidCtOptionsSchema>;
+
+/** How far the unpacking of one zip file is. */
+export interface UnpackProgress {
+  /** Name of the zip file. */
+  readonly archive: string;
+  readonly entries: number;
+  readonly totalEntries: number;
+}
+
+const classList = z.array(z.string().min(1)).min(1).refine((names) => new Set(names).size === names.length, 'class names must differ');
+
+export const folderOptionsSchema = z.strictObject({
+  /** Class names in the order of their indices; without it the folder names, sorted. */
+  classes: classList.optional(),
+});
+export type FolderOptions = z.input<typeof folderOptionsSchema>;
+
+export const csvOptionsSchema = z.strictObject({
+  pathColumn: z.string().min(1),
+  labelColumn: z.string().min(1),
+  /** Holds train, val (or validation, valid) or test; without it every row is a training row. */
+  splitColumn: z.string().min(1).optional(),
+  /** Folder the paths are relative to; without it the folder of the table. */
+  root: z.string().min(1).optional(),
+  /** Class names in the order of their indices; without it the labels found, sorted. */
+  classes: classList.optional(),
+  delimiter: z.string().length(1).default(','),
+});
+export type CsvOptions = z.input<typeof csvOptionsSchema>;
+
+export const samplesOptionsSchema = z.strictObject({
+  name: z.string().min(1).default('samples'),
+  classes: classList,
+  samples: z.array(z.strictObject({
+    source: z.union([z.string().min(1), z.custom<Uint8Array>((value) => ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1, 'expected a path or a Buffer')]),
+    label: z.union([z.int().min(0), z.string().min(1)]),
+    id: z.string().min(1).optional(),
+  })),
+});
+export type SamplesOptions = z.input<typeof samplesOptionsSchema>;
+
+const fraction = z.number().min(0).max(1);
+export const splitOptionsSchema = z.strictObject({
+  /** Shares of the samples; they must sum to 1. */
+  fractions: z.strictObject({ train: fraction, validation: fraction.default(0), test: fraction.default(0) })
+    .refine(({ train, validation, test }) => Math.abs(train + validation + test - 1) < 1e-9, 'the fractions must sum to 1'),
+  seed: seedSchema.default(0),
+  /** Keep the share of every class the same in each part. */
+  stratify: z.boolean().default(true),
+});
+export type SplitOptions = z.input<typeof splitOptionsSchema>;
+
+/** Pixels an image may have: 100 million, some 300 MB decoded. */
+export const DEFAULT_MAX_PIXELS = 100_000_000;
+
+export const decodeOptionsSchema = z.strictObject({
+  signal: abortSignal,
+  maxPixels: z.int().min(1).max(268_402_689).default(DEFAULT_MAX_PIXELS),
+  /** Bytes an encoded file may have. */
+  maxFileBytes: z.int().min(1).default(1024 ** 3),
+  /** Where a data set names the file, for the message. */
+  origin: z.string().optional(),
+});
+export type DecodeOptions = z.input<typeof decodeOptionsSchema>;
+
+export const storeOptionsSchema = z.strictObject({
+  /** Bytes of decoded pixels kept; what does not fit is decoded anew each time. */
+  maxCacheBytes: z.int().min(0).default(2 * 1024 ** 3),
+  onBadFile: z.enum(['error', 'skip']).default('error'),
+  /** Images decoded at the same time. */
+  concurrency: z.int().min(1).max(64).default(2),
+  maxPixels: z.int().min(1).max(268_402_689).default(DEFAULT_MAX_PIXELS),
+});
+export type StoreOptions = z.input<typeof storeOptionsSchema>;
+
+/** The plain numbers of `loadBatches`; its data set, transform and store are checked by their own makers. */
+export const loaderOptionsSchema = z.object({
+  batchSize: z.int().min(1).max(65_536),
+  seed: seedSchema.default(0),
+  epoch: uint32.default(0),
+  shuffle: z.boolean().default(false),
+  prefetch: z.int().min(0).max(64).default(2),
+  startBatch: z.int().min(0).default(0),
+  signal: abortSignal,
+});
+export type LoaderOptions = z.input<typeof loaderOptionsSchema>;
+
+export const montageOptionsSchema = z.strictObject({
+  /** Index of the class to draw from. */
+  label: z.int().min(0).optional(),
+  /** Name of the class to draw from; give this or `label`, or neither to draw from all. */
+  class: z.string().optional(),
+  count: z.int().min(1).max(1024).default(5),
+  columns: z.int().min(1).max(64).default(5),
+  /** Side of a tile in pixels. */
+  tile: z.int().min(8).max(1024).default(224),
+  seed: seedSchema.default(0),
+  signal: abortSignal,
+});
+export type MontageOptions = z.input<typeof montageOptionsSchema>;
+
+export const phantomOptionsSchema = z.strictObject({
+  /** Images in all, half of each class; 12 at least, so that each split holds both classes. */
+  count: z.int().min(12).max(20_000).default(120),
+  seed: seedSchema.default(0),
+  /** Typical width in pixels; each image differs a little. */
+  size: z.int().min(32).max(1024).default(160),
+  signal: abortSignal,
+});
+export type PhantomOptions = z.input<typeof phantomOptionsSchema>;
