@@ -1,0 +1,38 @@
+// The table of exports: what `require` of the addon returns.
+#include "classifier_wrap.h"
+#include "convert.h"
+#include "core/architectures.h"
+#include "core/device.h"
+#include "environment.h"
+
+namespace covidct {
+
+namespace {
+
+Napi::Value info(const Napi::CallbackInfo& call) {
+  const LibtorchInfo facts = libtorch_info();
+  Napi::Object object = Napi::Object::New(call.Env());
+  object.Set("libtorchVersion", facts.version);
+  object.Set("cpuCapability", facts.cpu_capability);
+  object.Set("threads", facts.threads);
+  object.Set("cudaBuilt", facts.cuda_built);
+  object.Set("cudaDevices", from_strings(call.Env(), facts.cuda_devices));
+  return object;
+}
+
+Napi::Value architectures(const Napi::CallbackInfo& call) { return from_strings(call.Env(), architecture_names()); }
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  Environment::install(env);
+  exports.Set("info", Napi::Function::New<info>(env, "info"));
+  exports.Set("architectures", Napi::Function::New<architectures>(env, "architectures"));
+  exports.Set("Classifier", ClassifierWrap::define(env));
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace covidct
+
+static Napi::Object covidct_init(Napi::Env env, Napi::Object exports) { return covidct::initialise(env, exports); }
+NODE_API_MODULE(covidct_torch, covidct_init)

@@ -1,0 +1,55 @@
+// The one object JavaScript holds: unwraps, guards, and hands work to the classifier's thread.
+#pragma once
+
+#include <memory>
+
+#include "core/learner.h"
+#include "executor.h"
+
+namespace covidct {
+
+class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit ClassifierWrap(const Napi::CallbackInfo& info);
+  ~ClassifierWrap() override;
+
+ private:
+  // Shared with the jobs: outlives the wrap while one of them runs.
+  struct Shared {
+    std::unique_ptr<Learner> learner;  // classifier's thread only
+    std::atomic<int64_t> bytes{0};
+  };
+
+  Napi::Value ready(const Napi::CallbackInfo& info);
+  Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value layers(const Napi::CallbackInfo& info);
+  Napi::Value train_step(const Napi::CallbackInfo& info);
+  Napi::Value optimizer_step(const Napi::CallbackInfo& info);
+  Napi::Value zero_grad(const Napi::CallbackInfo& info);
+  Napi::Value predict(const Napi::CallbackInfo& info);
+  Napi::Value grad_cam(const Napi::CallbackInfo& info);
+  Napi::Value write_tensors(const Napi::CallbackInfo& info);
+  Napi::Value read_tensors(const Napi::CallbackInfo& info);
+  Napi::Value pixels(const Napi::CallbackInfo& info);
+  Napi::Value bytes(const Napi::CallbackInfo& info);
+  void cancel(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
+
+  // Queues `work`, which gets the learner, and keeps V8's picture of our memory true.
+  Napi::Promise enqueue(const Napi::CallbackInfo& info, bool ahead, std::function<Executor::Deliver(Learner&)> work);
+  void report_bytes(Napi::Env env);
+  void require_ready(Napi::Env env) const;
+
+  LearnerOptions options_;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  std::shared_ptr<Executor> executor_;
+  int threads_ = 0;
+  int64_t reported_ = 0;
+  bool ready_ = false;
+  std::vector<TensorInfo> tensors_;
+  std::vector<std::string> layers_;
+  std::string default_layer_;
+};
+
+}  // namespace covidct

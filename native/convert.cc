@@ -1,0 +1,262 @@
+#include "convert.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "errors.h"
+
+namespace covidct {
+
+namespace {
+
+[[noreturn]] void bad_batch(const Napi::Value& at, const std::string& message) {
+  throw_js(at.Env(), "ERR_BAD_BATCH", message);
+}
+
+Napi::Object to_object(const Napi::Value& value, const char* what) {
+  if (!value.IsObject()) throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("expected an object for ") + what);
+  return value.As<Napi::Object>();
+}
+
+Napi::TypedArray to_typed(const Napi::Value& value, napi_typedarray_type type, const char* what) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
+    bad_batch(value, std::string("expected a typed array of another type for ") + what);
+  }
+  return value.As<Napi::TypedArray>();
+}
+
+template <typename T>
+std::vector<T> to_numbers(const Napi::Value& value, napi_typedarray_type type, const char* what) {
+  const Napi::TypedArray array = to_typed(value, type, what);
+  std::vector<T> numbers(array.ElementLength());
+  if (!numbers.empty()) {
+    std::memcpy(numbers.data(), static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), numbers.size() * sizeof(T));
+  }
+  return numbers;
+}
+
+int64_t to_side(const Napi::Value& value, const char* what) {
+  const double side = to_number(value, what);
+  if (!(side >= 1 && side <= 16384) || side != std::floor(side)) {
+    bad_batch(value, std::string("expected a whole number of pixels in [1, 16384] for ") + what);
+  }
+  return static_cast<int64_t>(side);
+}
+
+std::array<double, 3> to_triple(const Napi::Value& value, const char* what) {
+  const std::vector<double> numbers = to_numbers<double>(value, napi_float64_array, what);
+  if (numbers.size() != 3) bad_batch(value, std::string("expected 3 numbers for ") + what);
+  return {numbers[0], numbers[1], numbers[2]};
+}
+
+Image to_image(const Napi::Value& value, int32_t height, int32_t width) {
+  const Napi::TypedArray array = to_typed(value, napi_uint8_array, "an image");
+  if (height < 1 || width < 1 || int64_t{height} * width > kMaxPixels ||
+      array.ByteLength() != static_cast<size_t>(height) * static_cast<size_t>(width) * 3) {
+    bad_batch(value, "an image has " + std::to_string(array.ByteLength()) + " bytes, expected height x width x 3 = " +
+                         std::to_string(height) + " x " + std::to_string(width) + " x 3");
+  }
+  return {to_numbers<uint8_t>(value, napi_uint8_array, "an image"), height, width, {}};
+}
+
+// Hands each image its rows of the programs.
+void read_programs(const Napi::Object& object, Batch& batch) {
+  const Napi::Value value = object.Get("programs");
+  const auto rows = to_numbers<int32_t>(value, napi_int32_array, "programs");
+  const auto offsets = to_numbers<int32_t>(object.Get("programOffsets"), napi_int32_array, "programOffsets");
+  const auto count = static_cast<int64_t>(rows.size()) / kPixelOpStride;
+  if (static_cast<int64_t>(rows.size()) % kPixelOpStride != 0 || offsets.size() != batch.images.size() + 1 ||
+      offsets.front() != 0 || offsets.back() != count || !std::is_sorted(offsets.begin(), offsets.end())) {
+    bad_batch(value, "programs and programOffsets do not fit the images");
+  }
+  for (size_t i = 0; i < batch.images.size(); ++i) {
+    for (int64_t row = offsets[i]; row < offsets[i + 1]; ++row) {
+      std::array<int32_t, kPixelOpStride> op;
+      std::copy_n(rows.begin() + row * kPixelOpStride, kPixelOpStride, op.begin());
+      batch.images[i].program.push_back(op);
+    }
+  }
+}
+
+void read_labels(const Napi::Value& value, int64_t classes, Batch& batch) {
+  const auto labels = to_numbers<int32_t>(value, napi_int32_array, "labels");
+  if (labels.size() != batch.images.size()) bad_batch(value, "there must be one label for each image");
+  for (const int32_t label : labels) {
+    if (label < 0 || label >= classes) {
+      bad_batch(value, "label " + std::to_string(label) + " is not in [0, " + std::to_string(classes) + ")");
+    }
+  }
+  batch.labels = std::vector<int64_t>(labels.begin(), labels.end());
+}
+
+}  // namespace
+
+std::string to_string(const Napi::Value& value, const char* what) {
+  if (!value.IsString()) throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("expected a string for ") + what);
+  return value.As<Napi::String>().Utf8Value();
+}
+
+double to_number(const Napi::Value& value, const char* what) {
+  if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue())) {
+    throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("expected a finite number for ") + what);
+  }
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+namespace {
+
+double to_number_between(const Napi::Value& value, double low, double high, const char* what) {
+  const double number = to_number(value, what);
+  if (number < low || number > high) {
+    throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("the number for ") + what + " is out of range");
+  }
+  return number;
+}
+
+constexpr double kMaxSafeInteger = 9007199254740991.0;
+
+}  // namespace
+
+LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
+  const Napi::Object object = to_object(value, "the classifier's options");
+  LearnerOptions options;
+  options.architecture = to_string(object.Get("architecture"), "architecture");
+  options.classes = static_cast<int64_t>(to_number_between(object.Get("classes"), 1, 65536, "classes"));
+  options.device = to_string(object.Get("device"), "device");
+  options.seed = static_cast<uint64_t>(to_number_between(object.Get("seed"), 0, kMaxSafeInteger, "seed"));
+  options.dropout = to_number_between(object.Get("dropout"), 0, 0.999, "dropout");
+  threads = static_cast<int>(to_number_between(object.Get("threads"), 0, 1024, "threads"));
+  return options;
+}
+
+Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
+  const Napi::Object object = to_object(value, "the batch");
+  const Napi::Value list = object.Get("images");
+  if (!list.IsArray() || list.As<Napi::Array>().Length() == 0) bad_batch(value, "expected at least one image in the batch");
+  const Napi::Array images = list.As<Napi::Array>();
+  const auto sizes = to_numbers<int32_t>(object.Get("sizes"), napi_int32_array, "sizes");
+  if (sizes.size() != 2 * size_t{images.Length()}) bad_batch(value, "sizes must hold height and width of each image");
+  Batch batch;
+  batch.height = to_side(object.Get("height"), "height");
+  batch.width = to_side(object.Get("width"), "width");
+  batch.mean = to_triple(object.Get("mean"), "mean");
+  batch.std = to_triple(object.Get("std"), "std");
+  if (std::any_of(batch.std.begin(), batch.std.end(), [](double each) { return !(each > 0); })) {
+    bad_batch(value, "every entry of std must be greater than 0");
+  }
+  for (uint32_t i = 0; i < images.Length(); ++i) batch.images.push_back(to_image(images[i], sizes[2 * i], sizes[2 * i + 1]));
+  read_programs(object, batch);
+  const Napi::Value labels = object.Get("labels");
+  if (labelled || !labels.IsUndefined()) read_labels(labels, classes, batch);
+  try {
+    check_programs(batch);
+  } catch (const Failure& failure) {
+    bad_batch(value, failure.what());
+  }
+  return batch;
+}
+
+TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes) {
+  const Napi::Object object = to_object(value, "the train step's options");
+  TrainStepOptions options;
+  options.divisor = to_number(object.Get("divisor"), "divisor");
+  if (!(options.divisor > 0)) throw_js(value.Env(), "ERR_INVALID_OPTION", "divisor must be greater than 0");
+  options.dropout_seed = static_cast<uint64_t>(to_number_between(object.Get("dropoutSeed"), 0, kMaxSafeInteger, "dropoutSeed"));
+  options.class_weights = to_numbers<float>(object.Get("classWeights"), napi_float32_array, "classWeights");
+  if (!options.class_weights.empty() && static_cast<int64_t>(options.class_weights.size()) != classes) {
+    throw_js(value.Env(), "ERR_INVALID_OPTION", "classWeights must hold one number for each class");
+  }
+  return options;
+}
+
+SgdOptions to_sgd_options(const Napi::Value& value) {
+  const Napi::Object object = to_object(value, "the optimiser's options");
+  return {to_number(object.Get("learningRate"), "learningRate"), to_number(object.Get("momentum"), "momentum"),
+          to_number(object.Get("weightDecay"), "weightDecay"), to_number(object.Get("dampening"), "dampening"),
+          object.Get("nesterov").ToBoolean().Value()};
+}
+
+std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images) {
+  const auto indices = to_numbers<int32_t>(value, napi_int32_array, "classIndices");
+  if (indices.size() != images) bad_batch(value, "there must be one class index for each image");
+  for (const int32_t index : indices) {
+    if (index < -1 || index >= classes) {
+      bad_batch(value, "class index " + std::to_string(index) + " is not in [-1, " + std::to_string(classes) + ")");
+    }
+  }
+  return {indices.begin(), indices.end()};
+}
+
+std::vector<std::string> to_strings(const Napi::Value& value, const char* what) {
+  if (!value.IsArray()) throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("expected an array for ") + what);
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<std::string> strings;
+  for (uint32_t i = 0; i < array.Length(); ++i) strings.push_back(to_string(array[i], what));
+  return strings;
+}
+
+std::vector<TensorSource> to_sources(const Napi::Value& value) {
+  if (!value.IsArray()) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an array of tensor sources");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<TensorSource> sources;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Object each = to_object(array[i], "a tensor source");
+    TensorSource source{to_string(each.Get("name"), "name"), to_string(each.Get("dtype"), "dtype"), {}, 0};
+    const Napi::Array shape = to_object(each.Get("shape"), "shape").As<Napi::Array>();
+    for (uint32_t k = 0; k < shape.Length(); ++k) {
+      source.shape.push_back(static_cast<int64_t>(to_number_between(shape[k], 0, kMaxSafeInteger, "shape")));
+    }
+    source.offset = static_cast<int64_t>(to_number_between(each.Get("offset"), 0, kMaxSafeInteger, "offset"));
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+Napi::Float32Array from_floats(Napi::Env env, const std::vector<float>& values) {
+  Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(float));
+  return array;
+}
+
+Napi::Array from_strings(Napi::Env env, const std::vector<std::string>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, Napi::String::New(env, values[i]));
+  return array;
+}
+
+Napi::Object from_outputs(Napi::Env env, const Outputs& outputs) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("logits", from_floats(env, outputs.logits));
+  object.Set("probabilities", from_floats(env, outputs.probabilities));
+  object.Set("losses", from_floats(env, outputs.losses));
+  object.Set("objective", Napi::Number::New(env, outputs.objective));
+  return object;
+}
+
+Napi::Object from_cam(Napi::Env env, const CamOutputs& outputs) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("maps", from_floats(env, outputs.maps));
+  object.Set("height", Napi::Number::New(env, static_cast<double>(outputs.height)));
+  object.Set("width", Napi::Number::New(env, static_cast<double>(outputs.width)));
+  object.Set("logits", from_floats(env, outputs.logits));
+  object.Set("probabilities", from_floats(env, outputs.probabilities));
+  return object;
+}
+
+Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) {
+  Napi::Array array = Napi::Array::New(env, tensors.size());
+  for (uint32_t i = 0; i < tensors.size(); ++i) {
+    Napi::Object object = Napi::Object::New(env);
+    Napi::Array shape = Napi::Array::New(env, tensors[i].shape.size());
+    for (uint32_t k = 0; k < tensors[i].shape.size(); ++k) shape.Set(k, static_cast<double>(tensors[i].shape[k]));
+    object.Set("name", tensors[i].name);
+    object.Set("shape", shape);
+    object.Set("dtype", tensors[i].dtype);
+    object.Set("kind", tensors[i].is_parameter ? "parameter" : "buffer");
+    array.Set(i, object);
+  }
+  return array;
+}
+
+}  // namespace covidct

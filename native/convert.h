@@ -1,0 +1,27 @@
+// JavaScript values to C++ and back. Pixels are copied here, once; lengths and ranges that could corrupt memory are
+// checked here, again.
+#pragma once
+
+#include "core/learner.h"
+#include "napi_setup.h"
+
+namespace covidct {
+
+LearnerOptions to_learner_options(const Napi::Value& value, int& threads);
+// `labelled` says whether labels must be there.
+Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled);
+TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes);
+SgdOptions to_sgd_options(const Napi::Value& value);
+std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images);
+std::vector<TensorSource> to_sources(const Napi::Value& value);
+std::vector<std::string> to_strings(const Napi::Value& value, const char* what);
+std::string to_string(const Napi::Value& value, const char* what);
+double to_number(const Napi::Value& value, const char* what);
+
+Napi::Float32Array from_floats(Napi::Env env, const std::vector<float>& values);
+Napi::Array from_strings(Napi::Env env, const std::vector<std::string>& values);
+Napi::Object from_outputs(Napi::Env env, const Outputs& outputs);
+Napi::Object from_cam(Napi::Env env, const CamOutputs& outputs);
+Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors);
+
+}  // namespace covidct

@@ -1,0 +1,106 @@
+#include "augment.h"
+
+#include <ATen/ops/_upsample_bilinear2d_aa.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <string>
+
+#include "failure.h"
+
+namespace covidct {
+
+namespace {
+
+struct Size {
+  int64_t height, width;
+};
+
+[[noreturn]] void refuse(size_t image, const std::string& what) {
+  throw Failure("ERR_BAD_BATCH", "image " + std::to_string(image) + " of the batch: " + what);
+}
+
+bool drawable(int64_t height, int64_t width) {
+  return height >= 1 && width >= 1 && height <= kMaxPixels && width <= kMaxPixels && height * width <= kMaxPixels;
+}
+
+Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_t image) {
+  switch (row[0]) {
+    case kResize:
+      size = {row[1], row[2]};
+      break;
+    case kCrop:
+      size = {row[3], row[4]};
+      break;
+    case kFlip:
+      break;
+    default:
+      refuse(image, "unknown pixel operation " + std::to_string(row[0]));
+  }
+  if (!drawable(size.height, size.width)) {
+    refuse(image, "an operation makes an image of " + std::to_string(size.height) + " x " + std::to_string(size.width) + " pixels");
+  }
+  return size;
+}
+
+// x: uint8, 1 x 3 x h x w.
+at::Tensor resize(const at::Tensor& x, int64_t height, int64_t width) {
+  if (x.size(2) == height && x.size(3) == width) return x;
+  if (x.is_cpu()) {
+    return at::_upsample_bilinear2d_aa(x.contiguous(at::MemoryFormat::ChannelsLast), {height, width}, /*align_corners=*/false);
+  }
+  // Only the CPU has the kernel for bytes.
+  return at::_upsample_bilinear2d_aa(x.to(at::kFloat), {height, width}, /*align_corners=*/false).round_().clamp_(0, 255).to(at::kByte);
+}
+
+// What lies outside the image is 0, as PIL's crop has it.
+at::Tensor crop(at::Tensor x, int64_t top, int64_t left, int64_t height, int64_t width) {
+  const int64_t above = std::max<int64_t>(0, -top), before = std::max<int64_t>(0, -left);
+  const int64_t below = std::max<int64_t>(0, top + height - x.size(2));
+  const int64_t after = std::max<int64_t>(0, left + width - x.size(3));
+  if (above + before + below + after > 0) x = at::constant_pad_nd(x, {before, after, above, below}, 0);
+  return x.narrow(2, top + above, height).narrow(3, left + before, width);
+}
+
+at::Tensor run_program(const Image& image, c10::Device device) {
+  at::Tensor x = at::from_blob(const_cast<uint8_t*>(image.rgb.data()), {1, image.height, image.width, 3}, at::kByte)
+                     .permute({0, 3, 1, 2});
+  if (!device.is_cpu()) x = x.to(device);
+  for (const auto& row : image.program) {
+    if (row[0] == kResize) x = resize(x, row[1], row[2]);
+    else if (row[0] == kCrop) x = crop(x, row[1], row[2], row[3], row[4]);
+    else x = x.flip({3});
+  }
+  return x;
+}
+
+at::Tensor per_channel(const std::array<double, 3>& values, c10::Device device) {
+  return at::tensor({values[0], values[1], values[2]}, at::kDouble).to(at::kFloat).view({1, 3, 1, 1}).to(device);
+}
+
+}  // namespace
+
+void check_programs(const Batch& batch) {
+  for (size_t i = 0; i < batch.images.size(); ++i) {
+    const Image& image = batch.images[i];
+    Size size{image.height, image.width};
+    for (const auto& row : image.program) size = size_after(size, row, i);
+    if (size.height != batch.height || size.width != batch.width) {
+      refuse(i, "its operations end at " + std::to_string(size.height) + " x " + std::to_string(size.width) +
+                    " pixels, expected " + std::to_string(batch.height) + " x " + std::to_string(batch.width));
+    }
+  }
+}
+
+at::Tensor prepare(const Batch& batch, c10::Device device) {
+  std::vector<at::Tensor> images;
+  images.reserve(batch.images.size());
+  for (const Image& image : batch.images) images.push_back(run_program(image, device).contiguous());
+  at::Tensor x = at::cat(images).to(at::kFloat).div_(255);
+  return x.sub_(per_channel(batch.mean, device)).div_(per_channel(batch.std, device));
+}
+
+}  // namespace covidct

@@ -1,0 +1,42 @@
+// From raw bytes to the network's input: crop, antialiased resize, flip, scale, normalise.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace covidct {
+
+// Codes and stride of src/native/types.ts.
+enum PixelOp : int32_t { kResize = 1, kCrop = 2, kFlip = 3 };
+constexpr int64_t kPixelOpStride = 5;
+// No intermediate image may have more pixels than this.
+constexpr int64_t kMaxPixels = int64_t{1} << 28;
+
+struct Image {
+  std::vector<uint8_t> rgb;  // height x width x 3
+  int64_t height;
+  int64_t width;
+  std::vector<std::array<int32_t, kPixelOpStride>> program;
+};
+
+struct Batch {
+  std::vector<Image> images;
+  int64_t height;
+  int64_t width;
+  std::array<double, 3> mean;
+  std::array<double, 3> std;
+  std::optional<std::vector<int64_t>> labels;
+};
+
+// Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
+void check_programs(const Batch& batch);
+
+// float32, n x 3 x height x width, contiguous, on the device. Equal to torchvision on PIL images: each resize
+// rounds to uint8 as Pillow does, ToTensor divides by 255, Normalize subtracts and divides.
+at::Tensor prepare(const Batch& batch, c10::Device device);
+
+}  // namespace covidct

@@ -1,0 +1,165 @@
+#include "learner.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/core/Reduction.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+
+#include <cstring>
+
+#include "architectures.h"
+#include "failure.h"
+#include "grad_cam.h"
+
+namespace covidct {
+
+namespace {
+
+std::vector<float> to_vector(const at::Tensor& tensor) {
+  const at::Tensor flat = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
+  const float* data = flat.const_data_ptr<float>();
+  return {data, data + flat.numel()};
+}
+
+at::Tensor labels_of(const Batch& batch, c10::Device device) {
+  return at::tensor(*batch.labels, at::kLong).to(device);
+}
+
+at::Generator make_generator(c10::Device device, uint64_t seed) {
+  if (device.is_cpu()) return at::make_generator<at::CPUGeneratorImpl>(seed);
+  at::Generator generator = at::globalContext().defaultGenerator(device).clone();
+  generator.set_current_seed(seed);
+  return generator;
+}
+
+bool strip_prefix(const std::string& name, const std::string& prefix, std::string& rest) {
+  if (name.rfind(prefix, 0) != 0) return false;
+  rest = name.substr(prefix.size());
+  return true;
+}
+
+}  // namespace
+
+Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
+    : stop_(stop), device_(choose_device(options.device)) {
+  c10::AutoGradMode no_grad(false);
+  network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout});
+  for (NamedTensor& each : network_->tensors()) {
+    if (!device_.device.is_cpu()) each.tensor.set_data(each.tensor.to(device_.device));
+    if (!each.is_parameter) continue;
+    each.tensor.requires_grad_(true);
+    parameters_.push_back(each.tensor);
+    parameter_names_.push_back(each.name);
+  }
+}
+
+Outputs Learner::train_step(const Batch& batch, const TrainStepOptions& options) {
+  const at::Tensor x = prepare(batch, device_.device);
+  const at::Tensor labels = labels_of(batch, device_.device);
+  ForwardPass pass;
+  pass.training = true;
+  pass.dropout = make_generator(device_.device, options.dropout_seed);
+  pass.stop = &stop_;
+  c10::AutoGradMode with_grad(true);
+  const at::Tensor logits = network_->forward(x, pass);
+  at::Tensor weights;
+  if (!options.class_weights.empty()) weights = at::tensor(options.class_weights, at::kFloat).to(device_.device);
+  const at::Tensor objective = at::cross_entropy_loss(logits, labels, weights, at::Reduction::Sum).div(options.divisor);
+  objective.backward();
+  Outputs result = outputs(logits.detach(), batch);
+  result.objective = objective.item<double>();
+  return result;
+}
+
+void Learner::optimizer_step(const SgdOptions& options) {
+  sgd_.step(parameters_, options);
+  zero_grad();
+}
+
+void Learner::zero_grad() {
+  for (at::Tensor& parameter : parameters_) parameter.mutable_grad() = at::Tensor();
+}
+
+Outputs Learner::predict(const Batch& batch) {
+  c10::AutoGradMode no_grad(false);
+  ForwardPass pass;
+  pass.stop = &stop_;
+  return outputs(network_->forward(prepare(batch, device_.device), pass), batch);
+}
+
+Outputs Learner::outputs(const at::Tensor& logits, const Batch& batch) const {
+  c10::AutoGradMode no_grad(false);
+  Outputs result;
+  result.logits = to_vector(logits);
+  result.probabilities = to_vector(at::softmax(logits, 1));
+  if (batch.labels) {
+    result.losses = to_vector(at::cross_entropy_loss(logits, labels_of(batch, device_.device), {}, at::Reduction::None));
+  }
+  return result;
+}
+
+CamOutputs Learner::grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes) {
+  const GradCamResult cam = covidct::grad_cam(*network_, prepare(batch, device_.device), layer, classes, &stop_);
+  return {to_vector(cam.maps), cam.maps.size(1), cam.maps.size(2), to_vector(cam.logits),
+          to_vector(at::softmax(cam.logits, 1))};
+}
+
+std::vector<float> Learner::pixels(const Batch& batch) { return to_vector(prepare(batch, device_.device)); }
+
+at::Tensor Learner::find(const std::string& name) const {
+  std::string rest;
+  const bool gradient = strip_prefix(name, "grad.", rest), momentum = !gradient && strip_prefix(name, "momentum.", rest);
+  if (gradient || momentum) {
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      if (parameter_names_[i] != rest) continue;
+      const at::Tensor found = gradient ? parameters_[i].grad() : sgd_.momentum(i);
+      return found.defined() ? found : at::zeros_like(parameters_[i].detach());
+    }
+  }
+  for (const NamedTensor& each : network_->tensors()) {
+    if (each.name == name) return each.tensor;
+  }
+  throw Failure("ERR_WEIGHTS", "the network has no tensor '" + name + "'");
+}
+
+void Learner::write(const std::string& path, int64_t offset, const std::vector<std::string>& names) {
+  std::vector<at::Tensor> tensors;
+  for (const std::string& name : names) tensors.push_back(find(name));
+  write_tensors(path, offset, tensors);
+}
+
+void Learner::read(const std::string& path, const std::vector<TensorSource>& sources) {
+  std::vector<at::Tensor> tensors;
+  for (const TensorSource& source : sources) tensors.push_back(find(source.name));
+  read_tensors(path, sources, tensors);
+}
+
+std::vector<TensorInfo> Learner::tensors() const {
+  std::vector<TensorInfo> infos;
+  for (const NamedTensor& each : network_->tensors()) {
+    infos.push_back({each.name, dtype_name(each.tensor.scalar_type()), each.tensor.sizes().vec(), each.is_parameter});
+  }
+  return infos;
+}
+
+int64_t Learner::parameter_count() const {
+  int64_t total = 0;
+  for (const at::Tensor& each : parameters_) total += each.numel();
+  return total;
+}
+
+int64_t Learner::bytes() const {
+  int64_t total = sgd_.bytes();
+  for (const NamedTensor& each : network_->tensors()) {
+    total += static_cast<int64_t>(each.tensor.nbytes());
+    if (each.is_parameter && each.tensor.grad().defined()) total += static_cast<int64_t>(each.tensor.grad().nbytes());
+  }
+  return total;
+}
+
+}  // namespace covidct

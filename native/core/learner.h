@@ -1,0 +1,89 @@
+// A network, its optimiser and its device: everything one classifier does with LibTorch. Not thread-safe; it lives
+// on its classifier's thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "augment.h"
+#include "device.h"
+#include "network.h"
+#include "sgd.h"
+#include "weights.h"
+
+namespace covidct {
+
+struct LearnerOptions {
+  std::string architecture;
+  int64_t classes;
+  std::string device;
+  uint64_t seed;
+  double dropout;
+};
+
+struct TrainStepOptions {
+  double divisor;
+  uint64_t dropout_seed;
+  std::vector<float> class_weights;  // empty for none
+};
+
+struct Outputs {
+  std::vector<float> logits;         // n x classes
+  std::vector<float> probabilities;  // n x classes
+  std::vector<float> losses;         // n, or empty without labels
+  double objective = 0;              // what was differentiated; training only
+};
+
+struct CamOutputs {
+  std::vector<float> maps;  // n x height x width
+  int64_t height, width;
+  std::vector<float> logits;
+  std::vector<float> probabilities;
+};
+
+struct TensorInfo {
+  std::string name, dtype;
+  std::vector<int64_t> shape;
+  bool is_parameter;
+};
+
+class Learner {
+ public:
+  // `stop` outlives the learner; when it turns true, work ends between two layers with ERR_ABORTED.
+  Learner(const LearnerOptions& options, const std::atomic<bool>& stop);
+
+  Outputs train_step(const Batch& batch, const TrainStepOptions& options);
+  void optimizer_step(const SgdOptions& options);
+  void zero_grad();
+  Outputs predict(const Batch& batch);
+  CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
+  // The network's input, n x 3 x height x width.
+  std::vector<float> pixels(const Batch& batch);
+
+  // Names are those of tensors(); `grad.` and `momentum.` before a parameter's name reach those, zeros where absent.
+  void write(const std::string& path, int64_t offset, const std::vector<std::string>& names);
+  void read(const std::string& path, const std::vector<TensorSource>& sources);
+
+  std::vector<TensorInfo> tensors() const;
+  std::vector<std::string> layers() const { return network_->layers(); }
+  std::string default_layer() const { return network_->default_layer(); }
+  const DeviceChoice& device() const { return device_; }
+  int64_t parameter_count() const;
+  // Of parameters, buffers, gradients and momentum.
+  int64_t bytes() const;
+
+ private:
+  at::Tensor find(const std::string& name) const;
+  Outputs outputs(const at::Tensor& logits, const Batch& batch) const;
+
+  const std::atomic<bool>& stop_;
+  DeviceChoice device_;
+  std::unique_ptr<Network> network_;
+  std::vector<at::Tensor> parameters_;
+  std::vector<std::string> parameter_names_;
+  Sgd sgd_;
+};
+
+}  // namespace covidct

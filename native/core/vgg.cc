@@ -1,0 +1,205 @@
+#include "vgg.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/adaptive_avg_pool2d.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+
+#include "initialise.h"
+
+namespace covidct {
+
+namespace {
+
+constexpr int64_t kPool = 0;  // a max pool among the channel counts
+
+struct Row {
+  const char* name;
+  std::vector<int64_t> channels;
+  bool batch_norm;
+  int64_t pooled;  // side of the adaptive pool
+  int64_t hidden;  // width of the two hidden linear layers
+};
+
+const std::vector<int64_t> kA = {64, kPool, 128, kPool, 256, 256, kPool, 512, 512, kPool, 512, 512, kPool};
+const std::vector<int64_t> kB = {64, 64, kPool, 128, 128, kPool, 256, 256, kPool, 512, 512, kPool, 512, 512, kPool};
+const std::vector<int64_t> kD = {64,  64,  kPool, 128, 128, kPool, 256, 256,   256,
+                                 kPool, 512, 512, 512, kPool, 512, 512, 512, kPool};
+const std::vector<int64_t> kE = {64,  64,  kPool, 128, 128, kPool, 256, 256, 256, 256,  kPool,
+                                 512, 512, 512,   512, kPool, 512, 512, 512, 512, kPool};
+const std::vector<int64_t> kTiny = {16, kPool, 32, kPool, 64, kPool};
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> table = {
+      {"vgg11", kA, false, 7, 4096}, {"vgg11_bn", kA, true, 7, 4096}, {"vgg13", kB, false, 7, 4096},
+      {"vgg13_bn", kB, true, 7, 4096}, {"vgg16", kD, false, 7, 4096}, {"vgg16_bn", kD, true, 7, 4096},
+      {"vgg19", kE, false, 7, 4096}, {"vgg19_bn", kE, true, 7, 4096}, {"tiny", kTiny, true, 4, 64},
+  };
+  return table;
+}
+
+enum class Kind { kConv, kNorm, kRelu, kPool };
+
+struct Layer {
+  Kind kind;
+  std::string name;
+  at::Tensor weight, bias, mean, variance, seen;
+};
+
+struct Dense {
+  at::Tensor weight, bias;
+};
+
+class Vgg final : public Network {
+ public:
+  Vgg(const Row& row, const NetworkOptions& options) : pooled_(row.pooled), dropout_(options.dropout) {
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
+    make_features(row, generator);
+    make_classifier(row, options.classes, generator);
+    initialise(generator);
+    name_tensors();
+  }
+
+  at::Tensor forward(at::Tensor x, ForwardPass& pass) override {
+    for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
+    x = at::adaptive_avg_pool2d(x, {pooled_, pooled_}).flatten(1);
+    for (size_t i = 0; i < dense_.size(); ++i) {
+      x = after_layer("", at::linear(x, dense_[i].weight, dense_[i].bias), pass);
+      if (i + 1 < dense_.size()) x = dropout(x.relu_(), dropout_, pass);
+    }
+    return x;
+  }
+
+  std::vector<NamedTensor>& tensors() override { return tensors_; }
+
+  std::vector<std::string> layers() const override {
+    std::vector<std::string> names;
+    for (const Layer& layer : features_) names.push_back(layer.name);
+    return names;
+  }
+
+  // The ReLU before the last pool: the last convolutional block at its full resolution.
+  std::string default_layer() const override {
+    for (auto layer = features_.rbegin(); layer != features_.rend(); ++layer) {
+      if (layer->kind == Kind::kRelu) return layer->name;
+    }
+    return "";
+  }
+
+ private:
+  at::Tensor run(Layer& layer, const at::Tensor& x, ForwardPass& pass) {
+    switch (layer.kind) {
+      case Kind::kConv:
+        return at::conv2d(x, layer.weight, layer.bias, {1, 1}, {1, 1});
+      case Kind::kNorm:
+        if (pass.training) layer.seen.add_(1);
+        return at::batch_norm(x, layer.weight, layer.bias, layer.mean, layer.variance, pass.training, 0.1, 1e-5, true);
+      case Kind::kRelu:
+        // In place it would overwrite the output of a watched layer.
+        return pass.watch.empty() ? x.relu_() : x.relu();
+      case Kind::kPool:
+        return at::max_pool2d(x, {2, 2}, {2, 2});
+    }
+    return x;
+  }
+
+  void make_features(const Row& row, at::Generator& generator) {
+    int64_t in = 3;
+    for (const int64_t out : row.channels) {
+      if (out == kPool) {
+        add(Kind::kPool);
+        continue;
+      }
+      Layer& conv = add(Kind::kConv);
+      conv.weight = at::empty({out, in, 3, 3}, at::kFloat);
+      conv.bias = at::empty({out}, at::kFloat);
+      default_weight_and_bias(conv.weight, conv.bias, generator);
+      if (row.batch_norm) {
+        Layer& norm = add(Kind::kNorm);
+        norm.weight = at::ones({out}, at::kFloat);
+        norm.bias = at::zeros({out}, at::kFloat);
+        norm.mean = at::zeros({out}, at::kFloat);
+        norm.variance = at::ones({out}, at::kFloat);
+        norm.seen = at::zeros({}, at::kLong);
+      }
+      add(Kind::kRelu);
+      in = out;
+    }
+    last_channels_ = in;
+  }
+
+  Layer& add(Kind kind) {
+    features_.push_back({kind, "features." + std::to_string(features_.size()), {}, {}, {}, {}, {}});
+    return features_.back();
+  }
+
+  void make_classifier(const Row& row, int64_t classes, at::Generator& generator) {
+    const std::vector<int64_t> widths = {last_channels_ * row.pooled * row.pooled, row.hidden, row.hidden, classes};
+    for (size_t i = 0; i + 1 < widths.size(); ++i) {
+      Dense dense{at::empty({widths[i + 1], widths[i]}, at::kFloat), at::empty({widths[i + 1]}, at::kFloat)};
+      default_weight_and_bias(dense.weight, dense.bias, generator);
+      dense_.push_back(dense);
+    }
+  }
+
+  // torchvision initialises once more, module by module, after everything has been made with PyTorch's defaults.
+  void initialise(at::Generator& generator) {
+    for (Layer& layer : features_) {
+      if (layer.kind != Kind::kConv) continue;
+      kaiming_normal_fan_out(layer.weight, generator);
+      layer.bias.zero_();
+    }
+    for (Dense& dense : dense_) {
+      dense.weight.normal_(0.0, 0.01, generator);
+      dense.bias.zero_();
+    }
+  }
+
+  void name_tensors() {
+    for (Layer& layer : features_) {
+      if (layer.kind == Kind::kConv || layer.kind == Kind::kNorm) {
+        tensors_.push_back({layer.name + ".weight", layer.weight, true});
+        tensors_.push_back({layer.name + ".bias", layer.bias, true});
+      }
+      if (layer.kind == Kind::kNorm) {
+        tensors_.push_back({layer.name + ".running_mean", layer.mean, false});
+        tensors_.push_back({layer.name + ".running_var", layer.variance, false});
+        tensors_.push_back({layer.name + ".num_batches_tracked", layer.seen, false});
+      }
+    }
+    for (size_t i = 0; i < dense_.size(); ++i) {
+      const std::string name = "classifier." + std::to_string(3 * i);  // linear, ReLU, dropout
+      tensors_.push_back({name + ".weight", dense_[i].weight, true});
+      tensors_.push_back({name + ".bias", dense_[i].bias, true});
+    }
+  }
+
+  std::vector<Layer> features_;
+  std::vector<Dense> dense_;
+  std::vector<NamedTensor> tensors_;
+  int64_t last_channels_ = 0;
+  int64_t pooled_;
+  double dropout_;
+};
+
+}  // namespace
+
+std::vector<std::string> vgg_names() {
+  std::vector<std::string> names;
+  for (const Row& row : rows()) names.emplace_back(row.name);
+  return names;
+}
+
+std::unique_ptr<Network> build_vgg(const std::string& name, const NetworkOptions& options) {
+  for (const Row& row : rows()) {
+    if (name == row.name) return std::make_unique<Vgg>(row, options);
+  }
+  return nullptr;
+}
+
+}  // namespace covidct

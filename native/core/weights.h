@@ -1,0 +1,28 @@
+// Moves the bytes of named tensors between a file and memory; what the bytes mean is decided in src/model.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "network.h"
+
+namespace covidct {
+
+struct TensorSource {
+  std::string name;
+  std::string dtype;  // as safetensors spells it
+  std::vector<int64_t> shape;
+  int64_t offset;
+};
+
+// safetensors' name of a dtype; throws ERR_WEIGHTS for one it has none for.
+std::string dtype_name(at::ScalarType dtype);
+
+// Writes the raw bytes of the tensors, contiguous and one after another, at `offset` of a file that exists.
+void write_tensors(const std::string& path, int64_t offset, const std::vector<at::Tensor>& tensors);
+
+// Copies the sources into the tensors of the same position. Everything is checked before anything is overwritten.
+void read_tensors(const std::string& path, const std::vector<TensorSource>& sources, const std::vector<at::Tensor>& tensors);
+
+}  // namespace covidct
