@@ -1,5 +1,5 @@
 /** Walks a data set batch by batch, decoding a few batches ahead of the one that is being computed. */
-import { CovidCtError, InvalidOptionError, throwIfAborted } from '../errors';
+import { DatasetError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { loaderOptionsSchema } from '../options/data';
 import { orAborted } from './abortable';
@@ -41,7 +41,7 @@ type Resolved = LoadBatchesOptions & { seed: number; epoch: number; prefetch: nu
 async function prepare(options: Resolved, indices: readonly number[], signal: AbortSignal): Promise<Batch | null> {
   const { dataset, store, transform, seed, epoch, onSkip } = options;
   const loads = indices.map((index) => store.load(dataset.samples[index]!, index, { signal, onSkip }));
-  loads.forEach((load) => load.catch(() => undefined)); // the first failure is thrown below; the others follow from it
+  for (const load of loads) load.catch(() => undefined); // the first failure is thrown below; the others follow from it
   const found: { index: number; pixels: Pixels }[] = [];
   for (const [position, load] of loads.entries()) {
     const pixels = await load;
@@ -56,14 +56,11 @@ async function prepare(options: Resolved, indices: readonly number[], signal: Ab
 }
 
 function resolve(options: LoadBatchesOptions): Resolved {
-  const plain = checkOptions(loaderOptionsSchema, options, 'loadBatches');
-  for (const name of ['dataset', 'transform', 'store'] as const) {
-    if (typeof options[name] !== 'object' || options[name] === null) throw new InvalidOptionError(`loadBatches: ${name} is missing`, [{ path: name, message: 'missing' }]);
-  }
+  const { batchSize, seed, epoch, prefetch, startBatch } = checkOptions(loaderOptionsSchema, options, 'loadBatches');
   const { samples, classes, name } = options.dataset;
-  const wrong = samples.findIndex(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
-  if (wrong >= 0) throw new CovidCtError('ERR_DATASET', `${name}: sample ${samples[wrong]!.id} has label ${samples[wrong]!.label}, expected an index into ${classes.length} classes`);
-  return { ...options, ...plain };
+  const wrong = samples.find(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
+  if (wrong !== undefined) throw new DatasetError(`${name}: sample ${wrong.id} has label ${wrong.label}, expected an index into ${classes.length} classes`);
+  return { ...options, batchSize, seed, epoch, prefetch, startBatch };
 }
 
 /**
@@ -74,7 +71,7 @@ function resolve(options: LoadBatchesOptions): Resolved {
  * the store says `skip`, are left out of their batch (a batch of none is not yielded) and told to `onSkip`.
  * Leaving the loop early stops the preparation.
  *
- * @throws InvalidOptionError at once; BadImageError, AbortedError while iterating
+ * @throws InvalidOptionError and DatasetError (a label out of range) at once; BadImageError, AbortedError while iterating
  */
 export function loadBatches(options: LoadBatchesOptions): AsyncIterableIterator<Batch> {
   return walk(resolve(options));
@@ -86,13 +83,14 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
   const n = dataset.samples.length;
   const order = options.shuffle ? shuffle(n, seed, epoch) : Array.from({ length: n }, (_, index) => index);
   const stop = new AbortController();
-  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const onAbort = (): void => stop.abort();
+  signal?.addEventListener('abort', onAbort, { once: true });
   const queue: Promise<Batch | null>[] = [];
   const total = batchCount(n, batchSize);
   let next = options.startBatch;
   const fill = (ahead: number): void => {
     for (; next < total && queue.length < ahead; next += 1) {
-      const work = prepare(options, order.slice(next * batchSize, (next + 1) * batchSize), either);
+      const work = prepare(options, order.slice(next * batchSize, (next + 1) * batchSize), stop.signal);
       work.catch(() => undefined); // thrown when its turn comes, or of no interest after an early end
       queue.push(work);
     }
@@ -106,6 +104,7 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
       throwIfAborted(signal);
     }
   } finally {
+    signal?.removeEventListener('abort', onAbort);
     stop.abort();
     await Promise.allSettled(queue); // at once: every load has just been aborted
   }

@@ -61,3 +61,12 @@ export interface SkippedFile {
   readonly id: string;
   readonly reason: string;
 }
+
+/** A data set in its parts; validation and test are null where there are none. */
+export interface DatasetSplits {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly train: Dataset;
+  readonly validation: Dataset | null;
+  readonly test: Dataset | null;
+}

@@ -140,8 +140,13 @@ export const storeOptionsSchema = z.strictObject({
 });
 export type StoreOptions = z.input<typeof storeOptionsSchema>;
 
-/** The plain numbers of `loadBatches`; its data set, transform and store are checked by their own makers. */
-export const loaderOptionsSchema = z.object({
+const given = (what: string) => z.custom<object>((value) => typeof value === 'object' && value !== null, `expected ${what}`);
+
+/** Of the objects only their presence is checked here; their own makers have checked the rest. */
+export const loaderOptionsSchema = z.strictObject({
+  dataset: given('a data set').refine((value) => 'samples' in value && 'classes' in value, 'expected a data set with classes and samples'),
+  transform: given('a transform'),
+  store: given('a PixelStore'),
   batchSize: z.int().min(1).max(65_536),
   seed: seedSchema.default(0),
   epoch: uint32.default(0),
@@ -149,8 +154,8 @@ export const loaderOptionsSchema = z.object({
   prefetch: z.int().min(0).max(64).default(2),
   startBatch: z.int().min(0).default(0),
   signal: abortSignal,
+  onSkip: callback<(file: never) => void>(),
 });
-export type LoaderOptions = z.input<typeof loaderOptionsSchema>;
 
 export const montageOptionsSchema = z.strictObject({
   /** Index of the class to draw from. */

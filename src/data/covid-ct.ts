@@ -1,0 +1,151 @@
+/** Opens the COVID-CT data set in the layout of its public repository, with its images unpacked or still zipped. */
+import { readFile, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DatasetError, throwIfAborted } from '../errors';
+import { checkOptions } from '../options/check';
+import { covidCtOptionsSchema } from '../options/data';
+import type { CovidCtOptions } from '../options/data';
+import { isFolder, unpackBeside } from './archive';
+import { countClasses, makeSplits, parseSplitName, SPLIT_NAMES, throwProblems } from './splits';
+import type { SplitName } from './splits';
+import type { Dataset, DatasetSplits, Sample } from './types';
+
+/** Index 0 is NonCOVID, index 1, the positive class, is COVID. */
+export const COVID_CT_CLASSES: readonly string[] = Object.freeze(['NonCOVID', 'COVID']);
+
+const IMAGES = 'Images-processed';
+const LIST_NAMES: Readonly<Record<SplitName, string>> = { train: 'train', validation: 'val', test: 'test' };
+
+type ResolvedOptions = ReturnType<typeof checkCovidCtOptions>;
+
+function checkCovidCtOptions(options: CovidCtOptions) {
+  return checkOptions(covidCtOptionsSchema, options, 'CovidCtDataset.open');
+}
+
+/** Whether `dir` looks like the data set: its image folder (or a zip) and its lists are there. */
+export async function isCovidCt(dir: string, split = 'Data-split'): Promise<boolean> {
+  return (await isFolder(path.join(dir, IMAGES))) && (await isFolder(path.join(dir, split)));
+}
+
+async function imageFolder(dir: string, className: string, options: ResolvedOptions): Promise<string> {
+  const folder = path.join(dir, IMAGES, `CT_${className}`);
+  if (await isFolder(folder)) return folder;
+  const zip = `${folder}.zip`;
+  const packed = await stat(zip).catch(() => null);
+  if (packed?.isFile()) return unpackBeside(zip, options);
+  throw new DatasetError(`${dir}: neither the folder ${IMAGES}/CT_${className} nor ${IMAGES}/CT_${className}.zip is there. Expected a clone of the COVID-CT repository (Images-processed and Data-split)`);
+}
+
+interface ListedName {
+  readonly name: string;
+  readonly origin: string;
+}
+
+/** Names in a list file, one a line; line ends of any system, a byte order mark and blank lines are no part of them. */
+export function parseList(text: string, file: string): ListedName[] {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+  return lines.flatMap((line, index) => (line.trim() === '' ? [] : [{ name: line, origin: `${file}:${index + 1}` }]));
+}
+
+async function readList(dir: string, file: string): Promise<ListedName[]> {
+  try {
+    return parseList(await readFile(path.join(dir, file), 'utf8'), file);
+  } catch (error) {
+    throw new DatasetError(`${dir}: the list ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}). Expected one image name a line`, { cause: error });
+  }
+}
+
+interface ClassSamples {
+  readonly samples: Record<SplitName, Sample[]>;
+  readonly unlisted: string[];
+  readonly problems: string[];
+}
+
+async function readClass(dir: string, label: number, options: ResolvedOptions): Promise<ClassSamples> {
+  const className = COVID_CT_CLASSES[label]!;
+  const folder = await imageFolder(dir, className, options);
+  throwIfAborted(options.signal);
+  // By normalised name: a file system may store an accent as two characters where the list has one.
+  const files = new Map((await readdir(folder)).filter((name) => !name.startsWith('.')).map((name) => [name.normalize('NFC'), name]));
+  const seen = new Map<string, string>();
+  const problems: string[] = [];
+  const samples: ClassSamples['samples'] = { train: [], validation: [], test: [] };
+  for (const split of SPLIT_NAMES) {
+    const list = path.posix.join(options.split, className, `${LIST_NAMES[split]}CT_${className}.txt`);
+    for (const { name, origin } of await readList(dir, list)) {
+      const file = files.get(name.normalize('NFC')) ?? files.get(name.trim().normalize('NFC'));
+      const earlier = file === undefined ? undefined : seen.get(file);
+      if (file === undefined) problems.push(`${origin}: "${name}" is not in ${IMAGES}/CT_${className}`);
+      else if (earlier !== undefined) problems.push(`${origin}: "${file}" is listed already in ${earlier}`);
+      else {
+        seen.set(file, origin);
+        samples[split].push(Object.freeze({ id: `${IMAGES}/CT_${className}/${file}`, source: path.join(folder, file), label, origin }));
+      }
+    }
+  }
+  const unlisted = [...files.values()].filter((file) => !seen.has(file)).map((file) => `${IMAGES}/CT_${className}/${file}`);
+  return { samples, unlisted, problems };
+}
+
+/**
+ * The COVID-CT data set: 425 slices for training, 118 for validation and 203 for test in the public repository, with
+ * class 0 NonCOVID and class 1 COVID.
+ */
+export class CovidCtDataset implements DatasetSplits {
+  readonly name = 'COVID-CT';
+  readonly classes = COVID_CT_CLASSES;
+  readonly train: Dataset;
+  readonly validation: Dataset;
+  readonly test: Dataset;
+  /** Images that no list names; they are in no split. */
+  readonly unlisted: readonly string[];
+
+  private constructor(
+    /** The folder it was opened from, absolute. */
+    readonly dir: string,
+    parts: readonly ClassSamples[],
+  ) {
+    const gather = (split: SplitName): Sample[] => parts.flatMap((part) => part.samples[split]);
+    const splits = makeSplits(this.name, this.classes, { train: gather('train'), validation: gather('validation'), test: gather('test') });
+    this.train = splits.train;
+    this.validation = splits.validation!;
+    this.test = splits.test!;
+    this.unlisted = parts.flatMap((part) => part.unlisted);
+  }
+
+  /**
+   * Opens the data set and checks every listed name. Zip files that are still packed are unpacked beside themselves,
+   * or into the user's cache folder where the data set is read-only.
+   *
+   * @param dir a clone of the repository: `Images-processed` and `Data-split`
+   * @param options.split folder of the lists, relative to `dir`; default `Data-split`
+   * @param options.onProgress told of each unpacked file
+   * @throws DatasetError listing every missing, repeated or doubly assigned name with its list and line;
+   *   CovidCtError ERR_BAD_ARCHIVE; AbortedError
+   */
+  static async open(dir: string, options: CovidCtOptions = {}): Promise<CovidCtDataset> {
+    const resolved = checkCovidCtOptions(options);
+    throwIfAborted(resolved.signal);
+    const root = path.resolve(dir);
+    if (!(await isFolder(root))) throw new DatasetError(`${root} is not a folder. Expected a clone of the COVID-CT repository (Images-processed and Data-split)`);
+    const parts: ClassSamples[] = [];
+    for (const label of COVID_CT_CLASSES.keys()) parts.push(await readClass(root, label, resolved));
+    throwProblems(root, parts.flatMap((part) => part.problems), 'Fetch the missing images, or correct the lists.');
+    const dataset = new CovidCtDataset(root, parts);
+    const empty = [dataset.train, dataset.validation, dataset.test].filter(({ samples }) => samples.length === 0);
+    throwProblems(root, empty.map(({ name }) => `${name} has no images`), `Correct the lists in ${resolved.split}.`);
+    return dataset;
+  }
+
+  /** A split by name: train, val or validation, test. */
+  split(name: SplitName | 'val'): Dataset {
+    const split = parseSplitName(name);
+    if (split === undefined) throw new DatasetError(`COVID-CT has no split "${name}"; expected train, val, validation or test`);
+    return this[split];
+  }
+
+  /** Images of each class in each split. */
+  counts(): Readonly<Record<SplitName, Readonly<Record<string, number>>>> {
+    return { train: countClasses(this.train), validation: countClasses(this.validation), test: countClasses(this.test) };
+  }
+}

@@ -1,0 +1,71 @@
+/** Lays images out in a grid, and draws some of a class as the tutorial shows them. */
+import { DatasetError, InvalidOptionError, throwIfAborted } from '../errors';
+import { checkOptions } from '../options/check';
+import { montageOptionsSchema } from '../options/data';
+import type { MontageOptions } from '../options/data';
+import { decodeImage, letterbox } from './decode';
+import { makeDraw, shuffleInPlace, STREAM } from './random';
+import type { Dataset, Pixels } from './types';
+
+const GAP = 4;
+const PAPER = 255;
+
+/**
+ * Lays images out row by row on white, each fitted into a square tile on black.
+ *
+ * @param options.columns tiles in a row
+ * @param options.tile side of a tile in pixels
+ * @returns RGB, uint8; a last row that is not full stays white
+ */
+export async function montage(images: readonly Pixels[], options: { columns?: number; tile?: number } = {}): Promise<Pixels> {
+  const { columns, tile } = checkOptions(montageOptionsSchema.pick({ columns: true, tile: true }), options, 'montage');
+  if (images.length === 0) throw new DatasetError('a montage needs at least one image');
+  const across = Math.min(columns, images.length);
+  const down = Math.ceil(images.length / across);
+  const width = across * (tile + GAP) + GAP;
+  const height = down * (tile + GAP) + GAP;
+  const data = new Uint8Array(width * height * 3).fill(PAPER);
+  for (const [index, image] of images.entries()) {
+    const fitted = await letterbox(image, tile);
+    const top = GAP + Math.floor(index / across) * (tile + GAP);
+    const left = GAP + (index % across) * (tile + GAP);
+    for (let y = 0; y < tile; y += 1) {
+      data.set(fitted.data.subarray(y * tile * 3, (y + 1) * tile * 3), ((top + y) * width + left) * 3);
+    }
+  }
+  return { data, width, height };
+}
+
+/** The label that `label` or `class` asks for; undefined for any. */
+function wantedLabel(dataset: Dataset, label: number | undefined, className: string | undefined): number | undefined {
+  if (className === undefined) {
+    if (label === undefined || label < dataset.classes.length) return label;
+    throw new InvalidOptionError(`sampleMontage: label ${label} is out of range; ${dataset.name} has ${dataset.classes.length} classes`, [{ path: 'label', message: 'out of range' }]);
+  }
+  const found = dataset.classes.indexOf(className);
+  if (found >= 0 && (label === undefined || label === found)) return found;
+  throw new InvalidOptionError(`sampleMontage: "${className}" ${found < 0 ? `is not one of the classes ${dataset.classes.join(', ')}` : `is class ${found}, not ${label}`}`, [{ path: 'class', message: 'does not fit' }]);
+}
+
+/**
+ * Draws some images of a class, or of all, without repetition, and lays them out.
+ *
+ * @param options.class name of the class, or `options.label` its index
+ * @param options.count images, default 5; fewer when the class has fewer
+ * @param options.columns default 5
+ * @param options.tile side of a tile in pixels, default 224
+ * @throws DatasetError when there is no image of the class; BadImageError; AbortedError; InvalidOptionError
+ */
+export async function sampleMontage(dataset: Dataset, options: MontageOptions = {}): Promise<Pixels> {
+  const { label, class: className, count, columns, tile, seed, signal } = checkOptions(montageOptionsSchema, options, 'sampleMontage');
+  const wanted = wantedLabel(dataset, label, className);
+  const candidates = dataset.samples.filter((sample) => wanted === undefined || sample.label === wanted);
+  if (candidates.length === 0) throw new DatasetError(`${dataset.name} has no image${wanted === undefined ? '' : ` of class ${dataset.classes[wanted]}`}`);
+  shuffleInPlace(candidates, makeDraw({ seed, stream: STREAM.montage }));
+  const images: Pixels[] = [];
+  for (const { source, origin } of candidates.slice(0, count)) {
+    images.push(await decodeImage(source, { signal, origin }));
+    throwIfAborted(signal);
+  }
+  return montage(images, { columns, tile });
+}

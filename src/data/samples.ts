@@ -1,0 +1,75 @@
+/** Makes a data set of an own list of paths or Buffers, and splits one data set into parts. */
+import path from 'node:path';
+import { checkOptions } from '../options/check';
+import { samplesOptionsSchema, splitOptionsSchema } from '../options/data';
+import type { SamplesOptions, SplitOptions } from '../options/data';
+import { makeDraw, shuffleInPlace, STREAM } from './random';
+import { makeSplits, SPLIT_NAMES, throwProblems } from './splits';
+import type { SplitName } from './splits';
+import type { Dataset, DatasetSplits, Sample } from './types';
+
+/**
+ * A data set of a list. The files are not looked at before they are decoded.
+ *
+ * @param options.classes class names in the order of their indices
+ * @param options.samples a path or the bytes of an encoded image, its label as index or class name, and a name for it
+ *   (default: the path, or `sample-<position>` for bytes)
+ * @throws DatasetError for an unknown label or a repeated id; InvalidOptionError
+ */
+export function fromSamples(options: SamplesOptions): Dataset {
+  const { name, classes, samples } = checkOptions(samplesOptionsSchema, options, 'fromSamples');
+  const problems: string[] = [];
+  const ids = new Set<string>();
+  const made = samples.map(({ source, label, id }, index): Sample => {
+    const known = typeof label === 'number' ? label : classes.indexOf(label);
+    const unique = id ?? (typeof source === 'string' ? source : `sample-${index}`);
+    if (known < 0 || known >= classes.length) problems.push(`samples[${index}]: the label ${JSON.stringify(label)} is not one of ${classes.map((c, i) => `${i} ${c}`).join(', ')}`);
+    if (ids.has(unique)) problems.push(`samples[${index}]: the id "${unique}" is taken; give each sample its own id`);
+    ids.add(unique);
+    return Object.freeze({ id: unique, source: typeof source === 'string' ? path.resolve(source) : source, label: known, origin: `${name}[${index}]` });
+  });
+  throwProblems(name, problems, 'Correct the list.');
+  return Object.freeze({ name, classes: Object.freeze([...classes]), samples: Object.freeze(made) });
+}
+
+/** Whole numbers in the proportion of the fractions that sum to n: the largest remainders are rounded up. */
+function shares(n: number, fractions: readonly number[]): number[] {
+  const exact = fractions.map((fraction) => fraction * n);
+  const whole = exact.map(Math.floor);
+  const order = exact.map((value, index) => index).sort((a, b) => exact[b]! - whole[b]! - (exact[a]! - whole[a]!) || a - b);
+  let left = n - whole.reduce((sum, value) => sum + value, 0);
+  for (const index of order) {
+    if (left <= 0) break;
+    whole[index]! += 1;
+    left -= 1;
+  }
+  return whole;
+}
+
+/**
+ * Splits a data set at random into parts; each part keeps the order of the original.
+ *
+ * It knows nothing of patients: slices of one patient may land in two parts. Split by patient where you know them.
+ *
+ * @param options.fractions shares of train, validation and test, which sum to 1; a part with share 0 is null
+ * @param options.seed another seed, other parts; default 0
+ * @param options.stratify each class is split in the same shares; default true
+ */
+export function splitDataset(dataset: Dataset, options: SplitOptions): DatasetSplits {
+  const { fractions, seed, stratify } = checkOptions(splitOptionsSchema, options, 'splitDataset');
+  const all = [...dataset.samples.keys()];
+  const groups = stratify ? dataset.classes.map((_, label) => all.filter((index) => dataset.samples[index]!.label === label)) : [all];
+  const picked: Record<SplitName, number[]> = { train: [], validation: [], test: [] };
+  groups.forEach((group, number) => {
+    shuffleInPlace(group, makeDraw({ seed, sample: number, stream: STREAM.split }));
+    const counts = shares(group.length, SPLIT_NAMES.map((split) => fractions[split]));
+    let from = 0;
+    SPLIT_NAMES.forEach((split, position) => {
+      picked[split].push(...group.slice(from, from + counts[position]!));
+      from += counts[position]!;
+    });
+  });
+  const part = (split: SplitName): Sample[] | undefined =>
+    fractions[split] === 0 ? undefined : picked[split].sort((a, b) => a - b).map((index) => dataset.samples[index]!);
+  return makeSplits(dataset.name, dataset.classes, { train: part('train'), validation: part('validation'), test: part('test') });
+}

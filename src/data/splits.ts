@@ -1,0 +1,49 @@
+/** Helpers shared by the readers: naming the splits, counting classes, and reporting every fault of a list at once. */
+import { DatasetError } from '../errors';
+import type { Dataset, DatasetSplits, Sample } from './types';
+
+/** The three parts of a data set. */
+export type SplitName = 'train' | 'validation' | 'test';
+export const SPLIT_NAMES: readonly SplitName[] = ['train', 'validation', 'test'];
+
+/** Spellings of the splits that folders, tables and command lines use. */
+const SPELLINGS: Readonly<Record<string, SplitName>> = { train: 'train', training: 'train', val: 'validation', valid: 'validation', validation: 'validation', test: 'test' };
+
+/** The split a spelling means, whatever its case; undefined for none. */
+export function parseSplitName(text: string): SplitName | undefined {
+  const key = text.trim().toLowerCase();
+  return Object.hasOwn(SPELLINGS, key) ? SPELLINGS[key] : undefined;
+}
+
+const MOST_LINES = 200;
+
+/** Throws one DatasetError with every problem on its own line; nothing when there is none. */
+export function throwProblems(headline: string, problems: readonly string[], advice: string): void {
+  if (problems.length === 0) return;
+  const shown = problems.slice(0, MOST_LINES).map((line) => `  ${line}`);
+  if (problems.length > MOST_LINES) shown.push(`  ... and ${problems.length - MOST_LINES} more`);
+  throw new DatasetError(`${headline}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n${shown.join('\n')}\n${advice}`);
+}
+
+/** Images of each class. */
+export function countClasses(dataset: Dataset): Readonly<Record<string, number>> {
+  const counts = dataset.classes.map(() => 0);
+  for (const { label } of dataset.samples) counts[label]! += 1;
+  return Object.fromEntries(dataset.classes.map((name, label) => [name, counts[label]!]));
+}
+
+/** Makes the parts out of one list of samples for each split; a list that is undefined becomes null. */
+export function makeSplits(name: string, classes: readonly string[], samples: Readonly<Record<SplitName, readonly Sample[] | undefined>>): DatasetSplits {
+  const part = (split: SplitName): Dataset | null => {
+    const list = samples[split];
+    return list === undefined ? null : Object.freeze({ name: `${name} ${split}`, classes, samples: list });
+  };
+  return { name, classes, train: part('train') ?? { name: `${name} train`, classes, samples: [] }, validation: part('validation'), test: part('test') };
+}
+
+/** Compares class names so that "10" comes after "9". */
+export function sortedClasses(names: Iterable<string>): string[] {
+  const list = [...new Set(names)];
+  const numeric = list.every((name) => /^\d+$/.test(name));
+  return numeric ? list.sort((a, b) => Number(a) - Number(b)) : list.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
