@@ -75,7 +75,7 @@ describe.each(reference.binary)('two classes: $name', (c) => {
 });
 
 describe.each(reference.multiclass)('more classes: $name', (c) => {
-  const classes = c.probabilities[0].map((_, index) => `class ${index}`);
+  const classes = c.probabilities[0]!.map((_, index) => `class ${index}`);
   const calls = c.probabilities.map((row) => row.indexOf(Math.max(...row)));
 
   test('confusion matrix, report, balanced accuracy, log loss', () => {

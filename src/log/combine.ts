@@ -1,0 +1,30 @@
+/** Several loggers as one. */
+import { CovidCtError, messageOf } from '../errors';
+import type { TrainEvent, TrainLogger } from './types';
+
+/** Calls `action` for every logger, in order, also after a failure; then throws what was thrown. */
+async function forEvery(loggers: readonly TrainLogger[], what: string, action: (logger: TrainLogger) => void | Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  for (const logger of loggers) {
+    try {
+      await action(logger);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) {
+    throw new CovidCtError('ERR_RUN_FOLDER', `${failures.length} loggers failed to ${what}: ${failures.map(messageOf).join('; ')}`, { cause: new AggregateError(failures) });
+  }
+}
+
+/**
+ * A logger that hands every event to each of `loggers`, in order. One that fails keeps no other from being told or
+ * closed; its error is thrown afterwards (several become one CovidCtError ERR_RUN_FOLDER that names them all).
+ */
+export function combine(loggers: readonly TrainLogger[]): TrainLogger {
+  return {
+    log: (event: TrainEvent) => forEvery(loggers, 'write', (logger) => logger.log(event)),
+    close: () => forEvery(loggers, 'close', (logger) => logger.close()),
+  };
+}

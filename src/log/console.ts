@@ -1,0 +1,128 @@
+/** Tells a person, or a program that reads JSON, how the training goes: progress bar, lines, JSON lines or nothing. */
+import { MultiBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
+import { InvalidOptionError } from '../errors';
+import { usedAfterClose, writeFailed } from './failure';
+import { JsonLinesLogger, writeTo } from './jsonl';
+import type { TrainEvent, TrainLogger } from './types';
+import { duration, figure, inWords } from './words';
+
+/** How to speak: see {@link ConsoleLogger}. */
+export const CONSOLE_MODES = ['auto', 'progress', 'lines', 'json', 'quiet'] as const;
+/** One of {@link CONSOLE_MODES}. */
+export type ConsoleMode = (typeof CONSOLE_MODES)[number];
+
+/** Options of {@link ConsoleLogger}. */
+export interface ConsoleOptions {
+  /** Where to write; standard error by default. Never ended. */
+  readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  /** `auto` by default. */
+  readonly mode?: ConsoleMode;
+}
+
+type Stream = NonNullable<ConsoleOptions['stream']>;
+
+/** The bar: one over all epochs, so that the time left is that of the whole run; lines of text go above it. */
+class Progress {
+  readonly #bars: MultiBar;
+  readonly #bar: SingleBar;
+  readonly #epochs: number;
+  readonly #stepsPerEpoch: number;
+
+  constructor(stream: Stream, { epochs, stepsPerEpoch }: Extract<TrainEvent, { type: 'start' }>) {
+    this.#epochs = epochs;
+    this.#stepsPerEpoch = stepsPerEpoch;
+    this.#bars = new MultiBar({
+      stream,
+      format: 'epoch {epoch} [{bar}] {percentage}% | loss {loss} | {duration_formatted} gone, at most {eta_formatted} left',
+      formatTime: duration,
+      barsize: 24,
+      // Two epochs, so that the time of a validation is spread over the steps between two of them.
+      etaBuffer: Math.max(20, 2 * stepsPerEpoch),
+      clearOnComplete: true,
+      // The bar is cut to the terminal's width instead of switching the terminal's line wrapping off and on.
+      linewrap: true,
+    });
+    this.#bar = this.#bars.create(epochs * stepsPerEpoch, 0, { epoch: `1/${epochs}`, loss: '–' });
+    this.#bars.update();
+  }
+
+  step({ epoch, step, loss }: Extract<TrainEvent, { type: 'step' }>): void {
+    this.#bar.update((epoch - 1) * this.#stepsPerEpoch + step, { epoch: `${epoch}/${this.#epochs}`, loss: figure(loss, 4) });
+  }
+
+  line(text: string): void {
+    this.#bars.log(`${text}\n`);
+  }
+
+  stop(): void {
+    this.#bars.update();
+    this.#bars.stop();
+  }
+}
+
+/**
+ * A logger for the console.
+ *
+ * - `progress`: a bar with the time left, one line an epoch above it; for terminals
+ * - `lines`: one line an epoch, no bar; for log files that people read
+ * - `json`: every event as a line of JSON
+ * - `quiet`: nothing but the files that were left out
+ * - `auto`: `progress` on a terminal, else `quiet`
+ *
+ * The process stays alive while a bar is shown; `close` ends it.
+ */
+export class ConsoleLogger implements TrainLogger {
+  /** The mode in force; never `auto`. */
+  readonly mode: Exclude<ConsoleMode, 'auto'>;
+  readonly #stream: Stream;
+  readonly #json: JsonLinesLogger | null;
+  #progress: Progress | null = null;
+  #epochs = 0;
+  #closed = false;
+
+  /** @throws InvalidOptionError when the mode is none of {@link CONSOLE_MODES} */
+  constructor(options: ConsoleOptions = {}) {
+    const mode = options.mode ?? 'auto';
+    if (!CONSOLE_MODES.includes(mode)) {
+      throw new InvalidOptionError(`ConsoleLogger: mode must be one of ${CONSOLE_MODES.join(', ')}; got ${JSON.stringify(mode)}`, [{ path: 'mode', message: 'unknown mode' }]);
+    }
+    this.#stream = options.stream ?? process.stderr;
+    this.mode = mode === 'auto' ? (this.#stream.isTTY === true ? 'progress' : 'quiet') : mode;
+    this.#json = this.mode === 'json' ? new JsonLinesLogger({ stream: this.#stream }) : null;
+  }
+
+  /** @throws CovidCtError ERR_RUN_FOLDER when the stream cannot be written to, ERR_DISPOSED after close */
+  async log(event: TrainEvent): Promise<void> {
+    if (this.#closed) throw usedAfterClose('ConsoleLogger');
+    if (this.#json !== null) return this.#json.log(event);
+    if (event.type === 'start') this.#epochs = event.epochs;
+    if (event.type === 'step') this.#progress?.step(event);
+    if (event.type === 'stop') this.#endProgress();
+    const line = this.mode === 'quiet' && event.type !== 'skipped' ? null : inWords(event, this.#epochs);
+    if (line !== null) await this.#write(line);
+    // A bar on something that is no terminal would be a line for each redraw; there, the lines alone are shown.
+    if (event.type === 'start' && this.mode === 'progress' && this.#stream.isTTY === true) {
+      this.#endProgress();
+      this.#progress = new Progress(this.#stream, event);
+    }
+  }
+
+  /** Takes the bar away. A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#endProgress();
+    await this.#json?.close();
+  }
+
+  #endProgress(): void {
+    this.#progress?.stop();
+    this.#progress = null;
+  }
+
+  async #write(line: string): Promise<void> {
+    if (this.#progress !== null) this.#progress.line(line);
+    else await writeTo(this.#stream, `${line}\n`).catch((error: unknown) => Promise.reject(writeFailed('the console', error)));
+  }
+}

@@ -1,0 +1,12 @@
+/** The errors of loggers: a file or stream that cannot be written, and use after close. */
+import { CovidCtError, messageOf } from '../errors';
+
+/** A write failed; says where and what the system said. */
+export function writeFailed(what: string, error: unknown): CovidCtError {
+  return new CovidCtError('ERR_RUN_FOLDER', `${what} cannot be written: ${messageOf(error)}. Check that the folder exists, that it may be written to and that the disk is not full`, { cause: error });
+}
+
+/** Something was logged after close(). */
+export function usedAfterClose(what: string): CovidCtError {
+  return new CovidCtError('ERR_DISPOSED', `${what} was written to after close(); make a new logger for a new run`);
+}

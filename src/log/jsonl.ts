@@ -1,0 +1,113 @@
+/** Writes every event as one line of JSON, to a file or a stream. */
+import { mkdir, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { InvalidOptionError } from '../errors';
+import { usedAfterClose, writeFailed } from './failure';
+import type { TrainEvent, TrainLogger } from './types';
+
+/** Where the lines go and which are wanted. */
+export interface JsonLinesOptions {
+  /** File to append to; it and its folder are made when the first event comes. Either this or `stream`. */
+  readonly path?: string;
+  /** Stream to write to; it is never ended. */
+  readonly stream?: NodeJS.WritableStream;
+  /** Types of event to write; all by default. */
+  readonly only?: readonly TrainEvent['type'][];
+}
+
+/**
+ * One event as one line of JSON without the line's end. JSON has no NaN and no infinity: they are written as null.
+ *
+ * @param time when it happened; written first, in ISO 8601
+ */
+export function eventLine(event: TrainEvent, time: Date): string {
+  return JSON.stringify({ time: time.toISOString(), ...event }, (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? null : value));
+}
+
+/**
+ * A logger of JSON lines. A line is handed to the system before `log` resolves; at the end of an epoch and at the stop
+ * it is also forced to the disk, so that a run that is killed leaves every finished epoch. A file that already exists is
+ * appended to; a half line that an earlier crash left is closed first, so that it spoils no new one.
+ */
+export class JsonLinesLogger implements TrainLogger {
+  readonly #path: string | null;
+  readonly #stream: NodeJS.WritableStream | null;
+  readonly #only: readonly TrainEvent['type'][] | null;
+  #file: FileHandle | null = null;
+  #closed = false;
+  // A failing stream also emits 'error', which would end the process where nobody listens; the failed write rejects.
+  readonly #onStreamError = (): void => {};
+
+  /** @throws InvalidOptionError unless exactly one of `path` and `stream` is given */
+  constructor(options: JsonLinesOptions) {
+    if ((options.path === undefined) === (options.stream === undefined)) {
+      throw new InvalidOptionError('JsonLinesLogger: exactly one of path and stream must be given', [{ path: 'path', message: 'exactly one of path and stream' }]);
+    }
+    this.#path = options.path ?? null;
+    this.#stream = options.stream ?? null;
+    this.#only = options.only ?? null;
+    this.#stream?.on('error', this.#onStreamError);
+  }
+
+  /** @throws CovidCtError ERR_RUN_FOLDER when the line cannot be written, ERR_DISPOSED after close */
+  async log(event: TrainEvent): Promise<void> {
+    if (this.#closed) throw usedAfterClose(this.#name);
+    if (this.#only !== null && !this.#only.includes(event.type)) return;
+    const line = `${eventLine(event, new Date())}\n`;
+    try {
+      if (this.#stream !== null) await writeTo(this.#stream, line);
+      else await this.#append(line, event.type === 'epoch' || event.type === 'stop');
+    } catch (error) {
+      throw writeFailed(this.#name, error);
+    }
+  }
+
+  /** Forces the file to the disk and closes it; a stream is left open. A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    // Left in place on a broken stream, whose 'error' may come after the failed write was reported.
+    if (this.#stream?.writable === true) this.#stream.removeListener('error', this.#onStreamError);
+    const file = this.#file;
+    this.#file = null;
+    if (file === null) return;
+    try {
+      await file.datasync().finally(() => file.close());
+    } catch (error) {
+      throw writeFailed(this.#name, error);
+    }
+  }
+
+  get #name(): string {
+    return this.#path ?? 'the stream of JSON lines';
+  }
+
+  async #append(line: string, durable: boolean): Promise<void> {
+    this.#file ??= await openAtLineStart(this.#path!);
+    await this.#file.appendFile(line);
+    if (durable) await this.#file.datasync();
+  }
+}
+
+async function openAtLineStart(file: string): Promise<FileHandle> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const handle = await open(file, 'a+');
+  try {
+    const { size } = await handle.stat();
+    const last = Buffer.alloc(1);
+    if (size > 0) await handle.read(last, 0, 1, size - 1);
+    if (size > 0 && last[0] !== 0x0a) await handle.appendFile('\n');
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Resolves when the stream has taken the text. */
+export function writeTo(stream: NodeJS.WritableStream, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(text, (error?: Error | null) => (error ? reject(error) : resolve()));
+  });
+}

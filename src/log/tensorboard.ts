@@ -1,0 +1,154 @@
+/** Writes figures, pictures and texts where TensorBoard finds them. */
+import { mkdir, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { InvalidOptionError } from '../errors';
+import { encodeRecord } from './event-file';
+import type { EventBody, SummaryValue } from './event-file';
+import { usedAfterClose, writeFailed } from './failure';
+import type { EpochRecord, TrainEvent, TrainLogger } from './types';
+
+/** Records are written to the file when this many bytes are waiting, and at every flush. */
+const BUFFER_BYTES = 1024 ** 2;
+
+/** Loggers made by this process; two in the same second must not share a file. */
+let made = 0;
+
+/** Options of {@link TensorBoardLogger}. */
+export interface TensorBoardOptions {
+  /** Folder of the event file; made when the first event comes. Point `tensorboard --logdir` here or above. */
+  readonly dir: string;
+}
+
+/**
+ * A logger that writes one TensorBoard event file. From the events of a training it writes, once an epoch, the scalars
+ * `Losses/train`, `Losses/validation`, `Accuracies/train`, `Accuracies/validation`, `AUC/validation`,
+ * `Sensitivity/validation`, `Specificity/validation` (what is null is left out) and `learning_rate`, and the
+ * configuration as text. Scalars are 32-bit floats in the file.
+ */
+export class TensorBoardLogger implements TrainLogger {
+  /** The event file: `events.out.tfevents.<seconds>.<host>.<process>.<number>`. */
+  readonly path: string;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #written = 0;
+  #file: FileHandle | null = null;
+  #writing: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  /** @throws InvalidOptionError when `dir` is empty */
+  constructor(options: TensorBoardOptions) {
+    if (typeof options?.dir !== 'string' || options.dir === '') {
+      throw new InvalidOptionError('TensorBoardLogger: dir must name the folder of the event file', [{ path: 'dir', message: 'a folder is needed' }]);
+    }
+    const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
+    const host = hostname().replace(/[^A-Za-z0-9-]/g, '-') || 'localhost';
+    this.path = path.join(options.dir, `events.out.tfevents.${seconds}.${host}.${process.pid}.${made++}`);
+    this.#record({ fileVersion: 'brain.Event:2' });
+  }
+
+  /**
+   * One number at a step (an epoch, say).
+   *
+   * @throws CovidCtError ERR_DISPOSED after close, ERR_RUN_FOLDER when the file cannot be written
+   */
+  async scalar(tag: string, value: number, step: number): Promise<void> {
+    await this.#add(step, [{ tag, simpleValue: value }]);
+  }
+
+  /** Several numbers under one heading: `scalars('Losses', { train: 0.5 }, 3)` writes the tag `Losses/train`. */
+  async scalars(tag: string, values: Readonly<Record<string, number>>, step: number): Promise<void> {
+    await this.#add(step, Object.entries(values).map(([name, simpleValue]) => ({ tag: `${tag}/${name}`, simpleValue })));
+  }
+
+  /**
+   * One picture.
+   *
+   * @param png bytes of a PNG file
+   * @param size its width and height in pixels
+   */
+  async image(tag: string, png: Uint8Array, size: { readonly width: number; readonly height: number }, step: number): Promise<void> {
+    // The colour space is the number of channels; readers take the truth from the PNG itself.
+    await this.#add(step, [{ tag, image: { height: size.height, width: size.width, colorspace: 3, encodedImageString: png } }]);
+  }
+
+  /** A text, shown as Markdown. */
+  async text(tag: string, text: string, step: number): Promise<void> {
+    await this.#add(step, [{ tag, text }]);
+  }
+
+  /** Writes what the event says, and at the end of an epoch sees to it that the file holds it. */
+  async log(event: TrainEvent): Promise<void> {
+    if (this.#closing !== null) throw usedAfterClose(this.path);
+    if (event.type === 'start') await this.text('config', configText(event), 0);
+    if (event.type === 'epoch') await this.#add(event.epoch, epochValues(event));
+    if (event.type === 'stop') await this.text('stop', `${event.reason}: ${event.message}`, event.epochs);
+    if (event.type !== 'step') await this.flush();
+  }
+
+  /** Resolves when everything so far is in the file. */
+  async flush(): Promise<void> {
+    const write = this.#writing.then(() => this.#write());
+    // A failure is thrown to whoever waits for it here; the next write tries again with what is still waiting.
+    this.#writing = write.catch(() => {});
+    await write.catch((error: unknown) => Promise.reject(writeFailed(this.path, error)));
+  }
+
+  /** Writes what is waiting and closes the file. Later calls resolve when the first has. */
+  close(): Promise<void> {
+    this.#closing ??= this.flush().finally(async () => {
+      const file = this.#file;
+      this.#file = null;
+      await file?.close();
+    });
+    return this.#closing;
+  }
+
+  async #add(step: number, values: readonly SummaryValue[]): Promise<void> {
+    if (this.#closing !== null) throw usedAfterClose(this.path);
+    this.#record({ step, values });
+    if (this.#waitingBytes >= BUFFER_BYTES) await this.flush();
+  }
+
+  #record(body: EventBody): void {
+    const record = encodeRecord(Date.now(), body);
+    this.#waiting.push(record);
+    this.#waitingBytes += record.length;
+  }
+
+  async #write(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    if (this.#file === null) {
+      await mkdir(path.dirname(this.path), { recursive: true });
+      this.#file = await open(this.path, 'wx');
+    }
+    const records = this.#waiting;
+    const bytes = Buffer.concat(records);
+    // At a position of our own: after a write that failed half way, the next one goes over the same place.
+    for (let done = 0; done < bytes.length;) {
+      done += (await this.#file.write(bytes, done, bytes.length - done, this.#written + done)).bytesWritten;
+    }
+    this.#written += bytes.length;
+    this.#waiting = this.#waiting.slice(records.length);
+    this.#waitingBytes -= bytes.length;
+  }
+}
+
+function epochValues(record: EpochRecord): SummaryValue[] {
+  const values: Record<string, number | null> = {
+    'Losses/train': record.trainLoss,
+    'Losses/validation': record.validationLoss,
+    'Accuracies/train': record.trainAccuracy,
+    'Accuracies/validation': record.validationAccuracy,
+    'AUC/validation': record.validationAuc,
+    'Sensitivity/validation': record.validationSensitivity,
+    'Specificity/validation': record.validationSpecificity,
+    learning_rate: record.learningRate,
+  };
+  return Object.entries(values).flatMap(([tag, value]) => (value === null ? [] : [{ tag, simpleValue: value }]));
+}
+
+function configText(event: Extract<TrainEvent, { type: 'start' }>): string {
+  return `\`\`\`json\n${JSON.stringify({ ...event, type: undefined }, null, 2)}\n\`\`\``;
+}

@@ -1,0 +1,48 @@
+/** Events in words, one short line each, for people. */
+import type { EpochRecord, TrainEvent } from './types';
+
+/** A figure with as many decimals as wanted, and a dash for what is not there. */
+export function figure(value: number | null, decimals: number): string {
+  return value === null ? '–' : value.toFixed(decimals);
+}
+
+/** 47 as `47s`, 754 as `12m34s`, 7384 as `2h03m`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const whole = Math.max(0, Math.round(seconds));
+  const pad = (value: number): string => String(value).padStart(2, '0');
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${pad(whole % 60)}s`;
+  return `${Math.floor(whole / 3600)}h${pad(Math.floor((whole % 3600) / 60))}m`;
+}
+
+function epochLine(record: EpochRecord, epochs: number): string {
+  const validation = record.validationLoss === null && record.validationAccuracy === null
+    ? ''
+    : ` | validation loss ${figure(record.validationLoss, 4)}, accuracy ${figure(record.validationAccuracy, 3)}, AUC ${figure(record.validationAuc, 3)}`;
+  const counter = `${String(record.epoch).padStart(String(epochs).length)}/${epochs}`;
+  return `epoch ${counter} | train loss ${figure(record.trainLoss, 4)}, accuracy ${figure(record.trainAccuracy, 3)}${validation} | ${duration(record.seconds)}${record.best ? ' | best so far' : ''}`;
+}
+
+/**
+ * What a person wants to read of an event, or null where that is nothing.
+ *
+ * @param epochs how many epochs the run may have
+ */
+export function inWords(event: TrainEvent, epochs: number): string | null {
+  switch (event.type) {
+    case 'start':
+      return `training ${event.architecture} on ${event.device}: ${event.trainSamples} training and ${event.validationSamples} validation images, at most ${event.epochs} epochs of ${event.stepsPerEpoch} micro-batches${event.out === null ? '' : `, into ${event.out}`}`;
+    case 'epoch':
+      return epochLine(event, epochs);
+    case 'learningRate':
+      return `learning rate ${event.from} -> ${event.to}: ${event.reason}`;
+    case 'skipped':
+      return `left out (${event.split}): ${event.id}: ${event.reason}`;
+    case 'stop':
+      return `stopped after ${event.epochs} epochs: ${event.message}${event.bestEpoch === null ? '' : ` Best: epoch ${event.bestEpoch} (${figure(event.bestValue, 4)}).`}`;
+    case 'step':
+    case 'checkpoint':
+      return null;
+  }
+}
