@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   ERR_LAYER: 'no layer of that name can be explained in this architecture',
   ERR_DISPOSED: 'the object was used after dispose()',
   ERR_BUSY: 'the classifier is already being trained',
+  ERR_DIVERGED: 'the loss became NaN or infinite',
   ERR_ABORTED: 'the work was stopped by its AbortSignal',
   ERR_METRICS: 'a metric was asked of values it is not defined for',
   ERR_RUN_FOLDER: 'a run folder cannot be written or read',

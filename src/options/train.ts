@@ -38,6 +38,13 @@ export const trainOptionsSchema = z.strictObject({
   preset: z.enum(PRESETS).default('default'),
   /** Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file. */
   out: z.string().min(1).optional(),
+  /** Whether an earlier run in `out` is removed first; without it such a folder is refused. */
+  overwrite: z.boolean().default(false),
+  /**
+   * Two classes: a probability of the last class at or above this is called positive once the model is trained.
+   * `validation` chooses it there by the Youden index (0.5 without a validation split, and with the tutorial's preset).
+   */
+  threshold: z.union([z.literal('validation'), z.number().min(0).max(1)]).default('validation'),
   /** Side of the square the network sees, in pixels. */
   imageSize: z.int().min(32).max(2048).default(224),
   /** Bytes of decoded pixels kept in memory; beyond it images are decoded again each epoch. */

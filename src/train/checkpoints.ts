@@ -1,0 +1,119 @@
+/** Keeps the best and the last weights of a training on the disk, with the card that gives them their meaning. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Transform } from '../data/types';
+import type { TrainEvent } from '../log/types';
+import { summarize } from '../metrics/evaluation';
+import type { Evaluation } from '../metrics/types';
+import type { Network } from '../model/types';
+import type { ResolvedTrainOptions } from '../options/train';
+import { cardOf } from './card';
+import { fileError, linkWhole } from './files';
+import type { BestEpoch } from './history';
+import type { RunFolder } from './run-folder';
+import { chooseThreshold } from './threshold';
+
+type CheckpointEvent = Extract<TrainEvent, { type: 'checkpoint' }>;
+
+/** What the keeper works with. */
+export interface CheckpointsOptions {
+  readonly network: Network;
+  /** Null: the best weights go to a temporary file that {@link Checkpoints.close} removes, the last are not kept. */
+  readonly folder: RunFolder | null;
+  /** How an image becomes the network's input at prediction; stored in the card. */
+  readonly transform: Transform;
+  readonly threshold: ResolvedTrainOptions['threshold'];
+  /** Where the weights come from, for the card. */
+  readonly origin: string;
+}
+
+/** Weight files of one training. */
+export class Checkpoints {
+  readonly #options: CheckpointsOptions;
+  #temporary: string | null = null;
+  #best: { readonly path: string; readonly epoch: BestEpoch } | null = null;
+  #bestIsCurrent = false;
+
+  constructor(options: CheckpointsOptions) {
+    this.#options = options;
+  }
+
+  /** The best epoch whose weights are kept; null before the first. */
+  get best(): BestEpoch | null {
+    return this.#best?.epoch ?? null;
+  }
+
+  /** To be told of every training step: the network no longer holds the best weights. */
+  weightsChanged(): void {
+    this.#bestIsCurrent = false;
+  }
+
+  /**
+   * Keeps the network's weights as the best, the card with the threshold chosen on `evaluation`, and its figures.
+   *
+   * @param epoch the epoch that is the best now
+   * @param evaluation of the validation split with these weights; null without one
+   * @throws CovidCtError when the files cannot be written; the earlier best is then whole
+   */
+  async keepBest(epoch: BestEpoch, evaluation: Evaluation | null): Promise<CheckpointEvent> {
+    const { network, folder } = this.#options;
+    const path = folder?.bestWeights ?? join(await this.#temporaryFolder(), 'best.safetensors');
+    await network.saveWeights(path, { epoch: String(epoch.epoch) });
+    this.#best = { path, epoch };
+    this.#bestIsCurrent = true;
+    const threshold = this.#thresholdFrom(evaluation);
+    await this.#writeCard('weights/best.safetensors', threshold, epoch.epoch);
+    if (evaluation !== null) {
+      await folder?.writeMetrics(summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }));
+    }
+    return { type: 'checkpoint', epoch: epoch.epoch, kind: 'best', path, metric: epoch.metric, value: epoch.value };
+  }
+
+  /**
+   * Keeps the network's weights as the last; a second name of the best's file where they are the same. Without a best
+   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder.
+   *
+   * @throws CovidCtError when the file cannot be written
+   */
+  async keepLast(epoch: number): Promise<CheckpointEvent | null> {
+    const { network, folder } = this.#options;
+    if (folder === null) return null;
+    if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
+    else await network.saveWeights(folder.lastWeights, { epoch: String(epoch) });
+    if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#thresholdFrom(null), epoch);
+    return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
+  }
+
+  /** Puts the best weights back into the network; says which weights it holds now. */
+  async restoreBest(): Promise<'best' | 'last'> {
+    if (this.#best === null) return 'last';
+    if (!this.#bestIsCurrent) await this.#options.network.loadWeights(this.#best.path);
+    this.#bestIsCurrent = true;
+    return 'best';
+  }
+
+  /** Removes the temporary file. */
+  async close(): Promise<void> {
+    if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true });
+    this.#temporary = null;
+  }
+
+  #thresholdFrom(evaluation: Evaluation | null): number {
+    const { threshold } = this.#options;
+    if (threshold !== 'validation') return threshold;
+    return evaluation === null ? 0.5 : chooseThreshold(evaluation);
+  }
+
+  async #writeCard(weights: string, threshold: number, epoch: number): Promise<void> {
+    const { network, folder, transform, origin } = this.#options;
+    if (folder === null) return;
+    const card = cardOf({ network, transform, threshold, weights, origin: `${origin}, epoch ${epoch}` });
+    await folder.write('model.json', `${JSON.stringify(card, null, 2)}\n`);
+  }
+
+  async #temporaryFolder(): Promise<string> {
+    this.#temporary ??= await mkdtemp(join(tmpdir(), 'covidct-weights-')).catch((error: unknown) => { throw fileError('make a temporary folder', tmpdir(), error); });
+    return this.#temporary;
+  }
+}

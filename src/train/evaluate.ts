@@ -1,0 +1,92 @@
+/** Runs a network over a split and gives its figures. */
+import { z } from 'zod';
+import { loadBatches } from '../data/loader';
+import { tutorialEval } from '../data/presets';
+import { PixelStore } from '../data/store';
+import type { Batch, Dataset, SkippedFile, Transform } from '../data/types';
+import { CovidCtError, DatasetError } from '../errors';
+import { summarize } from '../metrics/evaluation';
+import type { Evaluation, ScoredSample } from '../metrics/types';
+import type { Network } from '../model/types';
+import type { NativeOutputs } from '../native/types';
+import { checkOptions } from '../options/check';
+
+const optionsSchema = z.object({
+  batchSize: z.int().min(1).max(4096).default(8),
+  threshold: z.number().min(0).max(1).optional(),
+  onBadFile: z.enum(['error', 'skip']).default('error'),
+  prefetch: z.int().min(0).max(64).default(2),
+});
+
+/** What an evaluation needs beside the network and the data. */
+export interface EvaluateOptions extends z.input<typeof optionsSchema> {
+  /** Name of the split in the figures; the data set's name by default. */
+  readonly split?: string;
+  /** How an image becomes the network's input; by default resized to 224 × 224 and normalised as ImageNet is. Give the one stored with the model. */
+  readonly transform?: Transform;
+  /** Keeps decoded pixels between evaluations; an own one for this call by default. It then decides on bad files. */
+  readonly store?: PixelStore;
+  readonly signal?: AbortSignal;
+  /** Called for every file left out. */
+  readonly onSkip?: (file: SkippedFile) => void;
+  /** Called after every micro-batch with the number of images done. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Evaluates a network on a split: forward in evaluation mode, softmax scores, and the figures of {@link summarize}.
+ *
+ * @param options `threshold`: two classes only, a probability of class 1 at or above it is called positive (default
+ *   0.5); `batchSize`: images in one forward pass (default 8), which does not change the figures
+ * @returns the figures with one scored sample for each image that could be read
+ * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the network
+ *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
+ */
+export async function evaluate(network: Network, dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const { batchSize, threshold, onBadFile, prefetch } = checkOptions(optionsSchema, options, 'evaluate');
+  checkDataset(network, dataset);
+  const store = options.store ?? new PixelStore({ onBadFile, maxCacheBytes: 0 });
+  const transform = options.transform ?? tutorialEval();
+  const samples: Omit<ScoredSample, 'predicted'>[] = [];
+  for await (const batch of loadBatches({ dataset, transform, store, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
+    samples.push(...scoreBatch(dataset, batch, await network.predictBatch(batch.input)));
+    options.onProgress?.(samples.length, dataset.samples.length);
+  }
+  const skipped = leftOut(dataset, new Set(samples.map(({ id }) => id)), store);
+  if (samples.length === 0) throw new DatasetError(`${dataset.name}: none of its ${skipped.length} files could be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`);
+  return summarize({ split: options.split ?? dataset.name, classes: network.classes, samples, threshold, skipped });
+}
+
+/**
+ * Makes sure that a network and a data set speak of the same classes and that there is something to look at.
+ *
+ * @throws DatasetError
+ */
+export function checkDataset(network: Pick<Network, 'classes'>, dataset: Dataset): void {
+  if (dataset.samples.length === 0) throw new DatasetError(`${dataset.name}: expected at least one sample; it is empty`);
+  const [expected, came] = [network.classes, dataset.classes].map((names) => JSON.stringify(names)) as [string, string];
+  if (expected !== came) throw new DatasetError(`${dataset.name}: expected the network's classes ${expected}, in that order; the data set has ${came}`);
+  for (const { id, label, origin } of dataset.samples) {
+    if (Number.isInteger(label) && label >= 0 && label < dataset.classes.length) continue;
+    throw new DatasetError(`${dataset.name}: expected a label from 0 to ${dataset.classes.length - 1}; ${id}${origin === undefined ? '' : ` (${origin})`} has ${label}`);
+  }
+}
+
+/** The store tells of a file once, perhaps in an earlier evaluation; so what was left out is what has no score. */
+function leftOut(dataset: Dataset, scored: ReadonlySet<string>, store: PixelStore): Pick<SkippedFile, 'id' | 'reason'>[] {
+  const reasons = new Map(store.skipped.map(({ id, reason }) => [id, reason]));
+  return dataset.samples.filter(({ id }) => !scored.has(id)).map(({ id }) => ({ id, reason: reasons.get(id) ?? 'it could not be decoded' }));
+}
+
+function scoreBatch(dataset: Dataset, batch: Batch, outputs: NativeOutputs): Omit<ScoredSample, 'predicted'>[] {
+  const classes = dataset.classes.length;
+  return batch.indices.map((index, row) => {
+    const sample = dataset.samples[index] as Dataset['samples'][number];
+    const loss = outputs.losses[row] as number;
+    if (!Number.isFinite(loss)) {
+      throw new CovidCtError('ERR_DIVERGED', `${sample.id}: expected a finite loss; the network gave ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`);
+    }
+    const probabilities = Array.from(outputs.probabilities.subarray(row * classes, (row + 1) * classes));
+    return { id: sample.id, path: typeof sample.source === 'string' ? sample.source : null, label: sample.label, probabilities, loss };
+  });
+}

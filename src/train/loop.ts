@@ -1,0 +1,121 @@
+/** The training loop. */
+import { loadBatches } from '../data/loader';
+import { makeDraw } from '../data/random';
+import type { PixelStore } from '../data/store';
+import type { Dataset, SkippedFile, Transform } from '../data/types';
+import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
+import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
+import type { Evaluation } from '../metrics/types';
+import type { Network } from '../model/types';
+import type { ResolvedTrainOptions } from '../options/train';
+import { BestTracker } from './best';
+import type { Checkpoints } from './checkpoints';
+import { EarlyStopping } from './early-stopping';
+import { evaluate } from './evaluate';
+import { Meter } from './meter';
+import { LearningRateSchedule } from './schedule';
+import { planEpoch } from './windows';
+
+/** Everything the loop works with, checked and made ready. */
+export interface TrainingPlan {
+  readonly network: Network;
+  readonly train: Dataset;
+  readonly validation: Dataset | null;
+  readonly options: ResolvedTrainOptions;
+  readonly trainTransform: Transform;
+  readonly evalTransform: Transform;
+  readonly classWeights: Float32Array;
+  readonly store: PixelStore;
+  readonly checkpoints: Checkpoints;
+  readonly signal: AbortSignal;
+  readonly onSkip: (split: string, file: SkippedFile) => void;
+}
+
+/** Why the loop ended by itself. */
+export interface LoopEnd {
+  readonly reason: Exclude<StopReason, 'aborted'>;
+  readonly message: string;
+}
+
+/** Random draws of the dropout masks, apart from the data room's streams (0 to 4). */
+const DROPOUT_STREAM = 16;
+
+/**
+ * Trains until the epochs are done or early stopping says so. A micro-batch is forward, loss and backward; the
+ * optimiser steps at the end of each accumulation window.
+ *
+ * @throws AbortedError between two steps once the signal has fired; CovidCtError ERR_DIVERGED
+ */
+export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEvent, LoopEnd, undefined> {
+  const { network, options, classWeights, checkpoints } = plan;
+  const { momentum, weightDecay, dampening, nesterov, accumulate, preset, seed } = options;
+  const schedule = new LearningRateSchedule({ learningRate: options.learningRate, factor: options.learningRateFactor });
+  const stopper = new EarlyStopping({ patience: options.patience });
+  const tracker = new BestTracker(options.bestBy);
+  const meter = new Meter();
+  for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
+    const began = performance.now();
+    const { learningRate } = schedule;
+    meter.reset();
+    for await (const { batch, step, divisor, updates } of planEpoch(trainBatches(plan, epoch), { accumulate, preset, classWeights })) {
+      throwIfAborted(plan.signal);
+      const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
+      checkpoints.weightsChanged();
+      const outputs = await network.trainStep(batch.input, { divisor, dropoutSeed, classWeights });
+      const figures = meter.update(outputs, batch.labels);
+      // Before the optimiser can put NaN into the weights.
+      if (!Number.isFinite(figures.loss)) throw diverged(figures.loss, epoch, step, learningRate);
+      if (updates) await network.optimizerStep({ learningRate, momentum, weightDecay, dampening, nesterov });
+      yield { type: 'step', epoch, step, steps: stepsPerEpoch(plan), ...figures, updated: updates };
+    }
+    const training = meter.compute();
+    if (training.samples === 0) throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
+
+    const evaluation = await validate(plan);
+    if (evaluation !== null) stopper.addData(evaluation.loss as number, evaluation.accuracy as number);
+    const { runningLoss, runningAccuracy } = stopper;
+    const figures = { epoch, learningRate, trainLoss: training.loss, trainAccuracy: training.accuracy, ...validationFigures(evaluation), runningLoss, runningAccuracy };
+    const best = tracker.offer(figures);
+    yield { type: 'epoch', ...figures, best, seconds: (performance.now() - began) / 1000 };
+    if (best && tracker.best !== null) yield await checkpoints.keepBest(tracker.best, evaluation);
+
+    const decision = schedule.decide(stopper);
+    if (decision.action === 'stop') return { reason: 'early-stopping', message: decision.reason };
+    if (decision.action === 'reduce') yield { type: 'learningRate', epoch, from: decision.from, to: decision.to, reason: decision.reason };
+  }
+  return { reason: 'epochs', message: options.epochs === 1 ? 'the one epoch is done' : `all ${options.epochs} epochs are done` };
+}
+
+/** Micro-batches in an epoch; fewer where files are left out. */
+export function stepsPerEpoch({ train, options }: Pick<TrainingPlan, 'train' | 'options'>): number {
+  return Math.ceil(train.samples.length / options.batchSize);
+}
+
+function trainBatches(plan: TrainingPlan, epoch: number): ReturnType<typeof loadBatches> {
+  const { train: dataset, trainTransform: transform, store, signal, onSkip } = plan;
+  const { batchSize, seed, prefetch } = plan.options;
+  return loadBatches({ dataset, transform, store, signal, batchSize, seed, epoch, prefetch, shuffle: true, onSkip: (file) => onSkip('train', file) });
+}
+
+async function validate(plan: TrainingPlan): Promise<Evaluation | null> {
+  if (plan.validation === null) return null;
+  const { network, evalTransform: transform, store, signal, onSkip } = plan;
+  const { batchSize, prefetch } = plan.options;
+  return await evaluate(network, plan.validation, { split: 'validation', transform, store, signal, batchSize, prefetch, onSkip: (file) => onSkip('validation', file) });
+}
+
+type ValidationFigures = Pick<EpochRecord, 'validationLoss' | 'validationAccuracy' | 'validationAuc' | 'validationSensitivity' | 'validationSpecificity'>;
+
+function validationFigures(evaluation: Evaluation | null): ValidationFigures {
+  return {
+    validationLoss: evaluation?.loss ?? null,
+    validationAccuracy: evaluation?.accuracy ?? null,
+    validationAuc: evaluation?.auc ?? null,
+    validationSensitivity: evaluation?.sensitivity ?? null,
+    validationSpecificity: evaluation?.specificity ?? null,
+  };
+}
+
+function diverged(loss: number, epoch: number, step: number, learningRate: number): CovidCtError {
+  return new CovidCtError('ERR_DIVERGED', `the training diverged: the loss became ${loss} in epoch ${epoch}, step ${step}, at the learning rate ${learningRate}; try a lower one (${learningRate / 10}), and look for images or weights with extreme values`);
+}

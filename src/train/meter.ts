@@ -1,0 +1,56 @@
+/** Counts loss and correct answers over the micro-batches of an epoch; figures are per sample, never a mean of means. */
+import type { NativeOutputs } from '../native/types';
+
+/** Mean cross entropy per sample in nats, and the share answered right in [0, 1]. */
+export interface MeterFigures {
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly samples: number;
+}
+
+/** Sums over samples; `compute` divides. */
+export class Meter {
+  #loss = 0;
+  #correct = 0;
+  #samples = 0;
+
+  /** Takes in one micro-batch; gives its own figures. */
+  update(outputs: NativeOutputs, labels: Int32Array): MeterFigures {
+    const classes = labels.length === 0 ? 0 : outputs.probabilities.length / labels.length;
+    let loss = 0;
+    let correct = 0;
+    for (const [index, label] of labels.entries()) {
+      loss += outputs.losses[index] ?? NaN;
+      if (argmax(outputs.probabilities.subarray(index * classes, (index + 1) * classes)) === label) correct += 1;
+    }
+    this.#loss += loss;
+    this.#correct += correct;
+    this.#samples += labels.length;
+    return figures(loss, correct, labels.length);
+  }
+
+  /** The figures of everything taken in; NaN before the first sample. */
+  compute(): MeterFigures {
+    return figures(this.#loss, this.#correct, this.#samples);
+  }
+
+  /** Starts anew. */
+  reset(): void {
+    this.#loss = 0;
+    this.#correct = 0;
+    this.#samples = 0;
+  }
+}
+
+function figures(loss: number, correct: number, samples: number): MeterFigures {
+  return { loss: loss / samples, accuracy: correct / samples, samples };
+}
+
+/** Index of the largest value; the first of equals. */
+function argmax(values: Float32Array): number {
+  let best = 0;
+  for (let index = 1; index < values.length; index += 1) {
+    if ((values[index] as number) > (values[best] as number)) best = index;
+  }
+  return best;
+}

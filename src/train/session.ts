@@ -1,0 +1,158 @@
+/** One training from the checks to the last file: everything around the loop. */
+import { PixelStore } from '../data/store';
+import type { Dataset, Transform } from '../data/types';
+import { DatasetError } from '../errors';
+import type { StopReason, TrainEvent, TrainLogger } from '../log/types';
+import type { Network } from '../model/types';
+import type { ResolvedTrainOptions } from '../options/train';
+import { Checkpoints } from './checkpoints';
+import { resolveClassWeights } from './class-weights';
+import { checkDataset } from './evaluate';
+import type { TrainingHistory } from './history';
+import { stepsPerEpoch, trainingLoop } from './loop';
+import type { TrainingPlan } from './loop';
+import { Recorder } from './recorder';
+import { RunFolder } from './run-folder';
+import type { DataSummary } from './run-folder';
+import type { RunControl } from './training-run';
+import { versions } from './versions';
+
+/** What `Trainer.fit` was asked for, options checked. */
+export interface TrainingRequest {
+  readonly model: Network;
+  readonly train: Dataset;
+  readonly validation: Dataset | null;
+  readonly options: ResolvedTrainOptions;
+  readonly loggers: readonly TrainLogger[];
+  readonly trainTransform: Transform;
+  readonly evalTransform: Transform;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface Session {
+  readonly plan: TrainingPlan;
+  readonly folder: RunFolder | null;
+  readonly recorder: Recorder;
+}
+
+interface Ending {
+  readonly reason: StopReason;
+  readonly message: string;
+}
+
+/** Trains; gives out every event once it is written down, and settles the history before the last one. */
+export async function* runTraining(request: TrainingRequest, control: RunControl): AsyncGenerator<TrainEvent, void, undefined> {
+  const classWeights = check(request);
+  const unlock = request.model.lock('Trainer.fit');
+  let history: TrainingHistory;
+  let stop: TrainEvent;
+  try {
+    const session = await open(request, classWeights, control).catch(async (error: unknown) => {
+      await new Recorder(request.loggers, null).close().catch(() => undefined);
+      throw error;
+    });
+    try {
+      yield* session.recorder.record(startEvent(session));
+      const ending = yield* recordedLoop(session, control);
+      const last = await session.plan.checkpoints.keepLast(session.recorder.epochs.length);
+      if (last !== null) yield* session.recorder.record(last);
+      history = await finish(session, ending);
+      stop = stopEvent(history);
+      await session.recorder.write(stop);
+      await session.recorder.close();
+    } catch (error) {
+      await rescue(session, error);
+      throw error;
+    } finally {
+      await session.plan.checkpoints.close();
+    }
+  } finally {
+    unlock();
+  }
+  control.settle(history);
+  yield stop;
+}
+
+/** Everything that can be refused before a file is touched. Gives the class weights. */
+function check({ model, train, validation, options }: TrainingRequest): Float32Array {
+  checkDataset(model, train);
+  if (validation !== null) checkDataset(model, validation);
+  if (validation !== null && options.bestBy === 'auc' && new Set(validation.samples.map(({ label }) => label)).size < model.classes.length) {
+    throw new DatasetError(`${validation.name}: bestBy 'auc' needs samples of every class; choose bestBy 'accuracy' or 'loss'`);
+  }
+  return resolveClassWeights(options.classWeights, train);
+}
+
+async function open(request: TrainingRequest, classWeights: Float32Array, control: RunControl): Promise<Session> {
+  const { model: network, train, validation, options, trainTransform, evalTransform } = request;
+  const folder = options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
+  await folder?.writeConfig({
+    options: { ...options, trainTransform, evalTransform },
+    model: { architecture: network.architecture, classes: network.classes, device: network.device },
+    data: { train: summary(train), validation: validation === null ? null : summary(validation) },
+    versions: versions(),
+  });
+  const recorder = new Recorder(request.loggers, folder);
+  const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
+  const plan: TrainingPlan = {
+    network, train, validation, options, trainTransform, evalTransform, classWeights,
+    checkpoints: new Checkpoints({ network, folder, transform: evalTransform, threshold, origin: `trained on ${train.name}` }),
+    store: new PixelStore({ maxCacheBytes: options.maxCacheBytes, onBadFile: options.onBadFile }),
+    signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
+    onSkip: (split, file) => recorder.skip(split, file),
+  };
+  await network.zeroGrad();
+  return { plan, folder, recorder };
+}
+
+/** The loop with every event written down; an abort becomes an ending. */
+async function* recordedLoop({ plan, recorder }: Session, control: RunControl): AsyncGenerator<TrainEvent, Ending, undefined> {
+  const loop = trainingLoop(plan);
+  try {
+    for (;;) {
+      const step = await loop.next();
+      if (step.done === true) return step.value;
+      yield* recorder.record(step.value);
+    }
+  } catch (error) {
+    if (!plan.signal.aborted || (error as { code?: unknown } | null)?.code !== 'ERR_ABORTED') throw error;
+    const who = control.signal.aborted ? 'the loop over the events was left' : 'the signal was aborted';
+    return { reason: 'aborted', message: `${who} after ${recorder.epochs.length} finished epochs` };
+  }
+}
+
+async function finish({ plan, folder, recorder }: Session, { reason, message }: Ending): Promise<TrainingHistory> {
+  await plan.network.zeroGrad();
+  const restored = await plan.checkpoints.restoreBest();
+  return { epochs: recorder.epochs, best: plan.checkpoints.best, stop: { reason, message }, restored, skipped: recorder.skipped, out: folder?.dir ?? null };
+}
+
+/** After a failure: keeps what can be kept and closes what is open. What fails here must not hide the first failure. */
+async function rescue({ plan, recorder }: Session, error: unknown): Promise<void> {
+  const mayBeNaN = (error as { code?: unknown } | null)?.code === 'ERR_DIVERGED';
+  const attempts = [
+    async () => void (mayBeNaN ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
+    async () => void (await plan.checkpoints.restoreBest()),
+    () => plan.network.zeroGrad(),
+    () => recorder.close(),
+  ];
+  for (const attempt of attempts) await attempt().catch(() => undefined);
+}
+
+function startEvent({ plan, folder }: Session): TrainEvent {
+  const { network, options, train, validation, trainTransform, evalTransform } = plan;
+  return {
+    type: 'start', epochs: options.epochs, stepsPerEpoch: stepsPerEpoch(plan), trainSamples: train.samples.length,
+    validationSamples: validation?.samples.length ?? 0, architecture: network.architecture, device: network.device,
+    out: folder?.dir ?? null, config: { ...options, trainTransform, evalTransform },
+  };
+}
+
+function stopEvent({ stop, epochs, best }: TrainingHistory): TrainEvent {
+  return { type: 'stop', ...stop, epochs: epochs.length, bestEpoch: best?.epoch ?? null, bestValue: best?.value ?? null };
+}
+
+function summary({ name, classes, samples }: Dataset): DataSummary {
+  const counts = classes.map((_, index) => samples.filter(({ label }) => label === index).length);
+  return { name, samples: samples.length, classes: Object.fromEntries(classes.map((label, index) => [label, counts[index] as number])) };
+}

@@ -1,0 +1,68 @@
+/** Trains a classifier: options in, events and a history out. */
+import { tutorialEval, tutorialTrain } from '../data/presets';
+import type { Dataset, Transform } from '../data/types';
+import { InvalidOptionError } from '../errors';
+import type { TrainLogger } from '../log/types';
+import type { Network } from '../model/types';
+import { checkOptions } from '../options/check';
+import { trainOptionsSchema } from '../options/train';
+import type { ResolvedTrainOptions, TrainOptions } from '../options/train';
+import { runTraining } from './session';
+import { TrainingRun } from './training-run';
+
+/** Options of {@link Trainer}: the recipe, and the objects it works with. */
+export interface TrainerOptions extends TrainOptions {
+  /** The classifier to train. It keeps the best weights in the end. */
+  readonly model: Network;
+  /** Told of every event, in order, and closed at the end of `fit`. */
+  readonly loggers?: readonly TrainLogger[];
+  /** How a training image becomes the network's input; the tutorial's crop and flip by default. */
+  readonly trainTransform?: Transform;
+  /** The same for validation and, later, prediction; resized to a square by default. Stored with the weights. */
+  readonly evalTransform?: Transform;
+}
+
+/**
+ * A recipe bound to a classifier.
+ *
+ * ```ts
+ * const history = await new Trainer({ model, out: 'runs/first' }).fit(data.train, data.validation);
+ * ```
+ */
+export class Trainer {
+  readonly #model: Network;
+  readonly #loggers: readonly TrainLogger[];
+  readonly #trainTransform: Transform;
+  readonly #evalTransform: Transform;
+  /** The recipe with every default filled in. */
+  readonly options: ResolvedTrainOptions;
+
+  /** @throws InvalidOptionError naming every wrong option */
+  constructor({ model, loggers = [], trainTransform, evalTransform, ...options }: TrainerOptions) {
+    if (typeof (model as Network | undefined)?.trainStep !== 'function') {
+      throw new InvalidOptionError('Trainer: model: expected a Classifier, e.g. from await Classifier.create(...)', [{ path: 'model', message: 'expected a Classifier' }]);
+    }
+    this.options = checkOptions(trainOptionsSchema, options, 'Trainer');
+    const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : 'imagenet' } as const;
+    this.#model = model;
+    this.#loggers = loggers;
+    this.#trainTransform = trainTransform ?? tutorialTrain(preset);
+    this.#evalTransform = evalTransform ?? tutorialEval(preset);
+  }
+
+  /**
+   * Trains on `train`, looks at `validation` after every epoch, and leaves the best weights in the model.
+   *
+   * @param train split to learn from
+   * @param validation split that chooses the best epoch, the learning rate, the end and the threshold; with null none of
+   *   this happens and the last epoch's weights count as the best
+   * @param options `signal`: stops between two steps; the run folder stays usable and the history says `aborted`
+   * @returns an async iterator of events and a promise of the history; see {@link TrainingRun}. It rejects with
+   *   DatasetError, BadImageError, or CovidCtError ERR_BUSY (the model is being trained already), ERR_DIVERGED,
+   *   ERR_RUN_FOLDER, ERR_OUT_OF_MEMORY or ERR_NATIVE
+   */
+  fit(train: Dataset, validation: Dataset | null, options: { readonly signal?: AbortSignal } = {}): TrainingRun {
+    const request = { model: this.#model, train, validation, options: this.options, loggers: this.#loggers, trainTransform: this.#trainTransform, evalTransform: this.#evalTransform, signal: options.signal };
+    return new TrainingRun((control) => runTraining(request, control));
+  }
+}

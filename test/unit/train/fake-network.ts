@@ -1,0 +1,137 @@
+/** A network without LibTorch: softmax regression on block means of the raw pixels, with SGD, that truly learns. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { CovidCtError } from '../../../src/errors';
+import type { Network } from '../../../src/model/types';
+import type { NativeBatch, NativeGradCam, NativeOutputs, NativeSgdOptions, NativeTrainOutputs, NativeTrainStepOptions } from '../../../src/native/types';
+
+const GRID = 4;
+const FEATURES = GRID * GRID + 1;
+
+/** Mean of each of the 4 × 4 blocks of the first channel, in [-0.5, 0.5], and a constant 1. */
+function features(image: Uint8Array, height: number, width: number): Float64Array {
+  const sums = new Float64Array(FEATURES);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const block = Math.floor((y * GRID) / height) * GRID + Math.floor((x * GRID) / width);
+      sums[block] = (sums[block] as number) + (image[(y * width + x) * 3] as number);
+    }
+  }
+  const pixels = (height * width) / (GRID * GRID);
+  const result = sums.map((sum) => sum / pixels / 255 - 0.5);
+  result[FEATURES - 1] = 1;
+  return result;
+}
+
+/** One call of trainStep or optimizerStep, for tests of the order. */
+export type Call =
+  | { readonly type: 'step'; readonly samples: number; readonly divisor: number; readonly dropoutSeed: number; readonly labels: readonly number[]; readonly classWeights: readonly number[]; readonly objective: number }
+  | { readonly type: 'update'; readonly learningRate: number; readonly options: NativeSgdOptions; readonly gradient: readonly number[] }
+  | { readonly type: 'zeroGrad' | 'predict' | 'save' | 'load' };
+
+export class FakeNetwork implements Network {
+  readonly architecture = 'softmax_regression';
+  readonly device = 'cpu';
+  readonly layers = { names: ['blocks'], default: 'blocks' };
+  readonly calls: Call[] = [];
+  weights: Float64Array;
+  gradient: Float64Array;
+  /** Set to make step number n (from 1) fail or give NaN. */
+  sabotage: { readonly atStep: number; readonly loss?: number; readonly error?: Error } | null = null;
+  private readonly momentum: Float64Array;
+  private owner: string | null = null;
+  private steps = 0;
+
+  constructor(readonly classes: readonly string[]) {
+    this.weights = new Float64Array(FEATURES * classes.length);
+    this.gradient = new Float64Array(this.weights.length);
+    this.momentum = new Float64Array(this.weights.length);
+  }
+
+  async trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
+    this.steps += 1;
+    if (this.sabotage?.atStep === this.steps && this.sabotage.error) throw this.sabotage.error;
+    const outputs = this.forward(batch);
+    let objective = 0;
+    for (const [index, label] of this.labels(batch).entries()) {
+      const weight = options.classWeights.length === 0 ? 1 : (options.classWeights[label] as number);
+      objective += (weight * (outputs.losses[index] as number)) / options.divisor;
+      const inputs = this.inputs(batch, index);
+      for (let c = 0; c < this.classes.length; c += 1) {
+        const delta = (weight * ((outputs.probabilities[index * this.classes.length + c] as number) - (c === label ? 1 : 0))) / options.divisor;
+        inputs.forEach((value, f) => { this.gradient[c * FEATURES + f] = (this.gradient[c * FEATURES + f] as number) + delta * value; });
+      }
+    }
+    if (this.sabotage?.atStep === this.steps && this.sabotage.loss !== undefined) outputs.losses[0] = this.sabotage.loss;
+    const labels = [...this.labels(batch)];
+    this.calls.push({ type: 'step', samples: labels.length, divisor: options.divisor, dropoutSeed: options.dropoutSeed, labels, classWeights: [...options.classWeights], objective });
+    return Promise.resolve({ ...outputs, objective });
+  }
+
+  async optimizerStep(options: NativeSgdOptions): Promise<void> {
+    this.calls.push({ type: 'update', learningRate: options.learningRate, options, gradient: [...this.gradient] });
+    this.momentum.forEach((value, i) => { this.momentum[i] = options.momentum * value + (this.gradient[i] as number); });
+    this.weights = this.weights.map((value, i) => value - options.learningRate * (this.momentum[i] as number));
+    this.gradient.fill(0);
+    return Promise.resolve();
+  }
+
+  async zeroGrad(): Promise<void> {
+    this.calls.push({ type: 'zeroGrad' });
+    this.gradient.fill(0);
+    return Promise.resolve();
+  }
+
+  async predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
+    this.calls.push({ type: 'predict' });
+    return Promise.resolve(this.forward(batch));
+  }
+
+  async gradCamBatch(batch: NativeBatch): Promise<NativeGradCam> {
+    const { logits, probabilities } = this.forward(batch);
+    const maps = new Float32Array(batch.images.length * GRID * GRID);
+    batch.images.forEach((_, i) => this.inputs(batch, i).subarray(0, GRID * GRID).forEach((value, f) => { maps[i * GRID * GRID + f] = Math.max(0, value); }));
+    return Promise.resolve({ maps, height: GRID, width: GRID, logits, probabilities });
+  }
+
+  async saveWeights(path: string): Promise<void> {
+    this.calls.push({ type: 'save' });
+    await writeFile(path, JSON.stringify([...this.weights]));
+  }
+
+  async loadWeights(path: string): Promise<void> {
+    this.calls.push({ type: 'load' });
+    this.weights = Float64Array.from(JSON.parse(await readFile(path, 'utf8')) as number[]);
+  }
+
+  lock(owner: string): () => void {
+    if (this.owner !== null) throw new CovidCtError('ERR_BUSY', `${owner}: the classifier is already in use by ${this.owner}`);
+    this.owner = owner;
+    return () => { this.owner = null; };
+  }
+
+  private inputs(batch: NativeBatch, index: number): Float64Array {
+    return features(batch.images[index] as Uint8Array, batch.sizes[2 * index] as number, batch.sizes[2 * index + 1] as number);
+  }
+
+  private labels(batch: NativeBatch): Int32Array {
+    return batch.labels ?? new Int32Array(0);
+  }
+
+  private forward(batch: NativeBatch): NativeOutputs {
+    const classes = this.classes.length;
+    const n = batch.images.length;
+    const logits = new Float32Array(n * classes);
+    const probabilities = new Float32Array(n * classes);
+    const losses = new Float32Array(batch.labels?.length ?? 0);
+    for (let i = 0; i < n; i += 1) {
+      const inputs = this.inputs(batch, i);
+      const row = Array.from({ length: classes }, (_, c) => inputs.reduce((sum, value, f) => sum + value * (this.weights[c * FEATURES + f] as number), 0));
+      const top = Math.max(...row);
+      const total = row.reduce((sum, value) => sum + Math.exp(value - top), 0);
+      logits.set(row, i * classes);
+      probabilities.set(row.map((value) => Math.exp(value - top) / total), i * classes);
+      if (batch.labels) losses[i] = Math.log(total) + top - (row[batch.labels[i] as number] as number);
+    }
+    return { logits, probabilities, losses };
+  }
+}

@@ -1,0 +1,50 @@
+/** Made-up images for the tests of this room: noise, with a bright upper left quarter for the last class. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { makeDraw } from '../../../src/data/random';
+import type { Dataset, Sample } from '../../../src/data/types';
+import type { TrainEvent, TrainLogger } from '../../../src/log/types';
+
+export const CLASSES = ['dark', 'bright'];
+
+/** `count` images of 16 × 16, labels in turn. `flip` mislabels the first few. */
+export async function makeDataset(name: string, count: number, options: { flip?: number; seed?: number; classes?: string[] } = {}): Promise<Dataset> {
+  const draw = makeDraw({ seed: options.seed ?? 1 });
+  const classes = options.classes ?? CLASSES;
+  const samples: Sample[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const label = index % classes.length;
+    const data = Buffer.alloc(16 * 16 * 3);
+    for (let pixel = 0; pixel < 256; pixel += 1) {
+      const inQuarter = pixel < 128 && pixel % 16 < 8;
+      data.fill(Math.floor(draw() * 128) + (inQuarter && label === classes.length - 1 ? 90 : 0), pixel * 3, pixel * 3 + 3);
+    }
+    const source = await sharp(data, { raw: { width: 16, height: 16, channels: 3 } }).png().toBuffer();
+    samples.push({ id: `${name}-${index}.png`, source, label: index < (options.flip ?? 0) ? classes.length - 1 - label : label });
+  }
+  return { name, classes, samples };
+}
+
+/** A logger that keeps what it is told. */
+export class Memory implements TrainLogger {
+  readonly events: TrainEvent[] = [];
+  closed = 0;
+  log(event: TrainEvent): void {
+    this.events.push(event);
+  }
+  close(): void {
+    this.closed += 1;
+  }
+}
+
+/** Runs `work` with a fresh temporary folder and removes it. */
+export async function inTemporaryFolder<T>(work: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-test-'));
+  try {
+    return await work(dir);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
