@@ -36,7 +36,7 @@ export function fromSamples(options: SamplesOptions): Dataset {
 function shares(n: number, fractions: readonly number[]): number[] {
   const exact = fractions.map((fraction) => fraction * n);
   const whole = exact.map(Math.floor);
-  const order = exact.map((value, index) => index).sort((a, b) => exact[b]! - whole[b]! - (exact[a]! - whole[a]!) || a - b);
+  const order = exact.map((_, index) => index).sort((a, b) => exact[b]! - whole[b]! - (exact[a]! - whole[a]!) || a - b);
   let left = n - whole.reduce((sum, value) => sum + value, 0);
   for (const index of order) {
     if (left <= 0) break;

@@ -171,12 +171,24 @@ export const montageOptionsSchema = z.strictObject({
 });
 export type MontageOptions = z.input<typeof montageOptionsSchema>;
 
+const phantomSize = z.int().min(32).max(1024).default(160);
+
+export const phantomPixelsOptionsSchema = z.strictObject({
+  /** Whether the slice gets ground-glass patches. */
+  positive: z.boolean(),
+  seed: seedSchema.default(0),
+  /** Which slice of a seed. */
+  index: uint32.default(0),
+  size: phantomSize,
+});
+export type PhantomPixelsOptions = z.input<typeof phantomPixelsOptionsSchema>;
+
 export const phantomOptionsSchema = z.strictObject({
-  /** Images in all, half of each class; 12 at least, so that each split holds both classes. */
+  /** Images in all, half of each class (an odd one is left out); 12 at least, so that each split holds both classes. */
   count: z.int().min(12).max(20_000).default(120),
   seed: seedSchema.default(0),
   /** Typical width in pixels; each image differs a little. */
-  size: z.int().min(32).max(1024).default(160),
+  size: phantomSize,
   signal: abortSignal,
 });
 export type PhantomOptions = z.input<typeof phantomOptionsSchema>;

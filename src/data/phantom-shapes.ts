@@ -1,0 +1,166 @@
+/** The shapes made-up slices are drawn with, in the body's own coordinates: the body outline is the unit circle. */
+import type { Draw } from './random';
+import type { Pixels } from './types';
+
+/** Where the body lies in the image, in pixels. */
+interface Frame {
+  readonly x: number;
+  readonly y: number;
+  /** Half width and half height. */
+  readonly a: number;
+  readonly b: number;
+  /** Radians. */
+  readonly tilt: number;
+}
+
+/** A superellipse |x/a|^power + |y/b|^power <= 1, turned by `tilt`; u runs to the right and v down. */
+export interface Ellipse {
+  readonly u: number;
+  readonly v: number;
+  readonly a: number;
+  readonly b: number;
+  readonly power?: number;
+  readonly tilt?: number;
+}
+
+type Field = (u: number, v: number) => number;
+
+/** Grey levels as floats, addressed in body coordinates. */
+export class Canvas {
+  readonly values: Float32Array;
+
+  constructor(
+    readonly width: number,
+    readonly height: number,
+    readonly frame: Frame,
+  ) {
+    this.values = new Float32Array(width * height);
+  }
+
+  /** Replaces each value by what `paint` makes of its place and itself. */
+  each(paint: (u: number, v: number, value: number) => number): void {
+    const { x, y, a, b, tilt } = this.frame;
+    const cosine = Math.cos(tilt);
+    const sine = Math.sin(tilt);
+    for (let row = 0, index = 0; row < this.height; row += 1) {
+      for (let column = 0; column < this.width; column += 1, index += 1) {
+        const dx = column - x;
+        const dy = row - y;
+        this.values[index] = paint((dx * cosine + dy * sine) / a, (dy * cosine - dx * sine) / b, this.values[index]!);
+      }
+    }
+  }
+
+  /** Rounded and clamped to [0, 255], grey as RGB. */
+  toPixels(): Pixels {
+    const data = new Uint8Array(this.values.length * 3);
+    this.values.forEach((value, index) => data.fill(Math.min(255, Math.max(0, Math.round(value))), index * 3, index * 3 + 3));
+    return { data, width: this.width, height: this.height };
+  }
+}
+
+/** 0 at the centre, 1 on the edge, growing outward. */
+function radius({ u, v, a, b, power = 2, tilt = 0 }: Ellipse): Field {
+  const cosine = Math.cos(tilt);
+  const sine = Math.sin(tilt);
+  return (x, y) => {
+    const along = ((x - u) * cosine + (y - v) * sine) / a;
+    const across = ((y - v) * cosine - (x - u) * sine) / b;
+    return (Math.abs(along) ** power + Math.abs(across) ** power) ** (1 / power);
+  };
+}
+
+/** How much of a pixel a shape covers, in [0, 1]: a soft edge about two pixels wide. */
+function coverage(canvas: Canvas, shape: Ellipse): Field {
+  const distance = radius(shape);
+  const pixels = Math.min(shape.a * canvas.frame.a, shape.b * canvas.frame.b) / 2;
+  return (u, v) => Math.min(1, Math.max(0, 0.5 + (1 - distance(u, v)) * pixels));
+}
+
+/** Paints a shape over what is there. */
+export function fillEllipse(canvas: Canvas, shape: Ellipse, level: number | Field): void {
+  const covers = coverage(canvas, shape);
+  canvas.each((u, v, value) => {
+    const share = covers(u, v);
+    if (share === 0) return value;
+    return value + share * ((typeof level === 'number' ? level : level(u, v)) - value);
+  });
+}
+
+/** Adds a cloud that fades from its centre outward, inside `mask` only. */
+export function blobs(canvas: Canvas, mask: Ellipse, cloud: Ellipse, strength: Field): void {
+  const inside = coverage(canvas, mask);
+  const distance = radius(cloud);
+  canvas.each((u, v, value) => {
+    const far = distance(u, v);
+    if (far > 2.2) return value;
+    return value + inside(u, v) * strength(u, v) * Math.exp(-(far ** 3));
+  });
+}
+
+/** Smooth noise in [-1, 1]: random values on a lattice, blended between its points. */
+export function latticeNoise(draw: Draw, cells: number): Field {
+  const side = 2 * cells + 2;
+  const lattice = Float32Array.from({ length: side * side }, () => 2 * draw() - 1);
+  const ease = (t: number): number => t * t * (3 - 2 * t);
+  return (u, v) => {
+    const x = Math.min(side - 1.001, Math.max(0, (u + 1) * cells));
+    const y = Math.min(side - 1.001, Math.max(0, (v + 1) * cells));
+    const column = Math.floor(x);
+    const row = Math.floor(y);
+    const [fx, fy] = [ease(x - column), ease(y - row)];
+    const at = (r: number, c: number): number => lattice[r * side + c]!;
+    const top = at(row, column) * (1 - fx) + at(row, column + 1) * fx;
+    const bottom = at(row + 1, column) * (1 - fx) + at(row + 1, column + 1) * fx;
+    return top * (1 - fy) + bottom * fy;
+  };
+}
+
+/** A bright dot that fades out over about a pixel. */
+function stamp(canvas: Canvas, u: number, v: number, pixelRadius: number, level: number): void {
+  const { x, y, a, b, tilt } = canvas.frame;
+  const column = x + u * a * Math.cos(tilt) - v * b * Math.sin(tilt);
+  const row = y + u * a * Math.sin(tilt) + v * b * Math.cos(tilt);
+  const reach = Math.ceil(pixelRadius + 1);
+  for (let r = Math.max(0, Math.floor(row) - reach); r <= Math.min(canvas.height - 1, Math.ceil(row) + reach); r += 1) {
+    for (let c = Math.max(0, Math.floor(column) - reach); c <= Math.min(canvas.width - 1, Math.ceil(column) + reach); c += 1) {
+      const share = Math.min(1, Math.max(0, pixelRadius + 0.5 - Math.hypot(r - row, c - column)));
+      const index = r * canvas.width + c;
+      const there = canvas.values[index]!;
+      canvas.values[index] = there + share * Math.max(0, level - there);
+    }
+  }
+}
+
+/** Vessels that leave `root`, taper and fork while they stay inside `lung`. */
+export function vesselTree(canvas: Canvas, draw: Draw, root: { u: number; v: number }, lung: Ellipse, level: number): void {
+  const distance = radius({ ...lung, a: lung.a * 0.95, b: lung.b * 0.95 });
+  const step = 0.012;
+  const grow = (u: number, v: number, heading: number, thickness: number, depth: number): void => {
+    let [x, y, angle, width] = [u, v, heading, thickness];
+    const length = 8 + Math.floor(14 * draw());
+    for (let i = 0; i < length && distance(x, y) < 1; i += 1) {
+      stamp(canvas, x, y, width, level * (0.75 + 0.25 * Math.min(1, width)));
+      angle += (draw() - 0.5) * 0.35;
+      width *= 0.975;
+      x += step * Math.cos(angle);
+      y += step * 1.3 * Math.sin(angle);
+    }
+    if (depth === 0 || distance(x, y) >= 1) return;
+    for (const turn of [-1, 1]) if (draw() < 0.9) grow(x, y, angle + turn * (0.25 + 0.5 * draw()), width * 0.8, depth - 1);
+  };
+  const outward = lung.u < root.u ? Math.PI : 0;
+  const thick = (0.9 + 0.6 * draw()) * (canvas.frame.a / 72);
+  for (const heading of [-1.15, -0.6, -0.1, 0.4, 0.9]) grow(root.u, root.v, outward + heading + (draw() - 0.5) * 0.4, thick, 4);
+}
+
+/** Adds noise with the given standard deviation, half of it shared between neighbours as a reconstruction kernel does. */
+export function addNoise(canvas: Canvas, normal: () => number, deviation: number): void {
+  let before = 0;
+  canvas.each((_u, _v, value) => {
+    const fresh = normal();
+    const mixed = (fresh + 0.6 * before) / Math.hypot(1, 0.6);
+    before = fresh;
+    return value + deviation * mixed;
+  });
+}
