@@ -3,11 +3,16 @@
  *   node scripts/build.cjs            everything
  *   node scripts/build.cjs --ts       TypeScript and the ESM entry
  *   node scripts/build.cjs --native   the addon
- *   --force   the addon from nothing       --verbose   show the compiler's output
+ *   --force: the addon from nothing; --verbose: show the compiler's output; --jobs=N: compilers at once (default 2)
  * In a checkout, LibTorch is fetched into the per-user cache where none is found.
  */
 const { buildTypeScript, writeEsmEntry, compileNativeRoom } = require('./typescript.cjs');
 const { setUp } = require('./set-up.cjs');
+
+function jobsOf(flags) {
+  const given = [...flags].find((flag) => flag.startsWith('--jobs='));
+  return given === undefined ? undefined : Math.max(1, Number.parseInt(given.slice('--jobs='.length), 10) || 1);
+}
 
 async function main() {
   const flags = new Set(process.argv.slice(2));
@@ -18,7 +23,7 @@ async function main() {
   } else {
     compileNativeRoom();
   }
-  if (wantsAll || flags.has('--native')) await setUp({ force: flags.has('--force'), verbose: flags.has('--verbose') });
+  if (wantsAll || flags.has('--native')) await setUp({ force: flags.has('--force'), verbose: flags.has('--verbose'), jobs: jobsOf(flags) });
 }
 
 main().catch((error) => {

@@ -1,0 +1,66 @@
+/** The whole native set-up in one call: find LibTorch, fetch it where there is none, build the addon. */
+import { CovidCtError, LibTorchNotFoundError } from '../errors';
+import { buildAddon } from './build';
+import { installLibTorch, type InstallOptions, type InstallProgress } from './install-libtorch';
+import { findLibTorch } from './libtorch';
+import { TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
+
+/** Options of {@link setUpNative}. */
+export interface SetUpOptions {
+  /** `ifMissing` (default) fetches LibTorch where none is found, `always` has it in the cache whatever is found, `never` does not fetch. */
+  fetch?: 'ifMissing' | 'always' | 'never';
+  /** Build the addon from nothing. */
+  force?: boolean;
+  /** Compiler processes at once. Default 2. */
+  jobs?: number;
+  onProgress?: (progress: SetUpProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** How far the set-up is. */
+export type SetUpProgress = InstallProgress | { phase: 'found'; libtorch: LibTorch } | { phase: 'build'; line: string };
+
+/** What {@link setUpNative} did. */
+export interface SetUpResult {
+  libtorch: LibTorch;
+  /** LibTorch was fetched just now. */
+  installed: boolean;
+  addon: string;
+  /** The addon was compiled just now. */
+  built: boolean;
+}
+
+async function provideLibTorch(options: SetUpOptions): Promise<{ libtorch: LibTorch; installed: boolean }> {
+  const { fetch = 'ifMissing', onProgress, signal } = options;
+  const install: InstallOptions = { onProgress, signal };
+  const own = process.env['COVIDCT_TORCH_LIBTORCH'];
+  if (fetch === 'always') return installLibTorch(install);
+  try {
+    return { libtorch: findLibTorch(), installed: false };
+  } catch (error) {
+    // Someone who named a folder wants that one: a silent download in its place would hide the typing mistake.
+    if (fetch === 'never' || !(error instanceof LibTorchNotFoundError) || (own !== undefined && own !== '')) throw error;
+    return installLibTorch(install);
+  }
+}
+
+/**
+ * Makes the native part usable: LibTorch found or fetched, the addon built for it. Quick when nothing is to be done.
+ *
+ * @param options see {@link SetUpOptions}
+ * @returns what is there now and what was done
+ * @throws LibTorchNotFoundError when there is none and it may not be fetched, or COVIDCT_TORCH_LIBTORCH is wrong
+ * @throws CovidCtError ERR_DOWNLOAD, ERR_BAD_ARCHIVE or ERR_BUILD_FAILED
+ */
+export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResult> {
+  const { force, jobs, onProgress } = options;
+  const { libtorch, installed } = await provideLibTorch(options);
+  onProgress?.({ phase: 'found', libtorch });
+  try {
+    const { addon, built } = await buildAddon({ libtorch, force, jobs, onOutput: (line) => onProgress?.({ phase: 'build', line }) });
+    return { libtorch, installed, addon, built };
+  } catch (error) {
+    if (!(error instanceof CovidCtError) || error.code !== 'ERR_BUILD_FAILED' || libtorch.version === TESTED_LIBTORCH) throw error;
+    throw new CovidCtError('ERR_BUILD_FAILED', `${error.message}\nLibTorch ${libtorch.version} (${libtorch.source}) is not the tested ${TESTED_LIBTORCH}; \`npx covidct install-libtorch --always\` fetches that one.`, { cause: error });
+  }
+}
