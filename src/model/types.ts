@@ -28,6 +28,10 @@ export interface Network {
   readonly classes: readonly string[];
   /** The device it runs on, e.g. `cpu`. */
   readonly device: string;
+  /** Where its weights come from, in words. */
+  readonly origin?: string;
+  /** Versions of what computes; those of the addon where it is left out. */
+  readonly versions?: Readonly<Record<string, string>>;
   /** Names of the layers Grad-CAM can look at, and the default. */
   readonly layers: { readonly names: readonly string[]; readonly default: string };
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
@@ -38,7 +42,9 @@ export interface Network {
   /** Writes the weights as safetensors, whole or not at all. */
   saveWeights(path: string, metadata?: Readonly<Record<string, string>>): Promise<void>;
   /** Reads weights written by saveWeights; every tensor must be there and fit. */
-  loadWeights(path: string): Promise<void>;
+  loadWeights(path: string): Promise<unknown>;
+  /** Sets transform and threshold of later predictions, and where the weights now come from. */
+  configure(settings: { readonly transform: Transform; readonly threshold: number; readonly origin?: string }): void;
   /** Marks the classifier as being trained until the returned function is called; throws ERR_BUSY when it already is. */
   lock(owner: string): () => void;
 }

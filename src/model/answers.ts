@@ -1,0 +1,86 @@
+/** What a classifier answers: predictions and explanations as plain data. */
+import type { Rectangle } from '../data/program';
+import type { ImageSource, Pixels } from '../data/types';
+import type { NativeGradCam, NativeOutputs } from '../native/types';
+import { INTENDED_USE } from './card';
+
+/** The answer for one image. */
+export interface Prediction {
+  /** The path as it was given, or null for bytes. */
+  readonly path: string | null;
+  /** Name of the class: by the threshold where there are two, otherwise the most probable. */
+  readonly label: string;
+  readonly labelIndex: number;
+  /** softmax by class name; they sum to 1. */
+  readonly probabilities: Readonly<Record<string, number>>;
+  /** What this may be used for. */
+  readonly intendedUse: string;
+}
+
+/** Where in an image the evidence for a class lies. */
+export interface Explanation extends Prediction {
+  /** The class that was explained. */
+  readonly explained: string;
+  readonly layer: string;
+  /** Grad-CAM, >= 0, not normalised, height × width, rows first. All zero when nothing speaks for the class. */
+  readonly map: Float32Array;
+  readonly height: number;
+  readonly width: number;
+  /** The part of the original image that the map covers, in its pixels. */
+  readonly region: Rectangle;
+  /** The original image. */
+  readonly pixels: Pixels;
+}
+
+function scoresOf(probabilities: Float32Array, row: number, classes: number): number[] {
+  return Array.from(probabilities.subarray(row * classes, (row + 1) * classes));
+}
+
+function decide(probabilities: readonly number[], threshold: number): number {
+  if (probabilities.length === 2) return (probabilities[1] as number) >= threshold ? 1 : 0;
+  return probabilities.indexOf(Math.max(...probabilities));
+}
+
+/** Reads row `row` of the outputs. */
+export function predictionOf(source: ImageSource, outputs: Pick<NativeOutputs, 'probabilities'>, row: number, classes: readonly string[], threshold: number): Prediction {
+  const probabilities = scoresOf(outputs.probabilities, row, classes.length);
+  const labelIndex = decide(probabilities, threshold);
+  return {
+    path: typeof source === 'string' ? source : null,
+    label: classes[labelIndex] as string,
+    labelIndex,
+    probabilities: Object.fromEntries(classes.map((name, index) => [name, probabilities[index] as number])),
+    intendedUse: INTENDED_USE,
+  };
+}
+
+interface ExplanationFacts {
+  readonly source: ImageSource;
+  readonly cam: NativeGradCam;
+  readonly row: number;
+  /** Index of the class that was asked for; −1 for the most probable. */
+  readonly wanted: number;
+  readonly layer: string;
+  readonly classes: readonly string[];
+  readonly threshold: number;
+  readonly region: Rectangle;
+  readonly pixels: Pixels;
+}
+
+/** Reads row `row` of a Grad-CAM. */
+export function explanationOf(facts: ExplanationFacts): Explanation {
+  const { source, cam, row, wanted, layer, classes, threshold, region, pixels } = facts;
+  const prediction = predictionOf(source, cam, row, classes, threshold);
+  const scores = scoresOf(cam.probabilities, row, classes.length);
+  const size = cam.height * cam.width;
+  return {
+    ...prediction,
+    explained: classes[wanted < 0 ? scores.indexOf(Math.max(...scores)) : wanted] as string,
+    layer,
+    map: cam.maps.slice(row * size, (row + 1) * size),
+    height: cam.height,
+    width: cam.width,
+    region,
+    pixels,
+  };
+}

@@ -1,0 +1,69 @@
+/** Reads and writes `model.json`, the card that gives weights their meaning. */
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { transformSchema } from '../options/data';
+import { classNamesSchema } from '../options/model';
+import { CovidCtError, messageOf } from '../errors';
+import { writeWhole } from '../files';
+import type { ModelCard } from './types';
+
+/** What the weights may be used for; stands in every card, answer and report. */
+export const INTENDED_USE = 'Research and education. Not a medical device: not for diagnosis, screening or any decision about a patient.';
+
+/** The card's file name. */
+export const CARD_FILE = 'model.json';
+
+const cardSchema = z.object({
+  format: z.literal('covidct-torch/model'),
+  formatVersion: z.literal(1),
+  architecture: z.string(),
+  classes: classNamesSchema,
+  transform: transformSchema,
+  threshold: z.number().min(0).max(1),
+  weights: z.string().refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
+  origin: z.string(),
+  versions: z.record(z.string(), z.string()),
+  created: z.string(),
+  intendedUse: z.string(),
+});
+
+/** Makes a card from what differs between models. */
+export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
+  return { format: 'covidct-torch/model', formatVersion: 1, ...facts, created: new Date().toISOString(), intendedUse: INTENDED_USE };
+}
+
+/**
+ * Finds and checks the card of a model.
+ *
+ * @param path a run folder, a model folder, or the card itself
+ * @returns the card and the absolute folder its weights are relative to
+ * @throws CovidCtError ERR_MODEL saying what is missing or wrong
+ */
+export async function readCard(path: string): Promise<{ card: ModelCard; dir: string }> {
+  const isFolder = await stat(path).then((info) => info.isDirectory(), () => true);
+  const file = isFolder ? join(resolve(path), CARD_FILE) : resolve(path);
+  if (!isFolder && basename(file) !== CARD_FILE) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder or its ${CARD_FILE}`);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder with a ${CARD_FILE}, as a training or Classifier.save() writes it; ${messageOf(error)}`, { cause: error });
+  });
+  return { card: parseCard(text, file), dir: dirname(file) };
+}
+
+function parseCard(text: string, file: string): ModelCard {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new CovidCtError('ERR_MODEL', `${file}: expected JSON; ${messageOf(error)}`, { cause: error });
+  }
+  const result = cardSchema.safeParse(json);
+  if (result.success) return result.data as ModelCard;
+  const [issue] = result.error.issues;
+  throw new CovidCtError('ERR_MODEL', `${file}: not a model card of this version: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+/** Writes the card into a folder, whole or not at all. Throws CovidCtError ERR_RUN_FOLDER. */
+export async function writeCard(dir: string, card: ModelCard): Promise<void> {
+  await writeWhole(join(dir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+}

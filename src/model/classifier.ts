@@ -1,0 +1,292 @@
+/** The classifier: one network on one native thread, with everything a prediction needs to be right. */
+import { join } from 'node:path';
+import { makeBatch } from '../data/batch';
+import { decodeImage } from '../data/decode';
+import { tutorialEval } from '../data/presets';
+import { inputRegion } from '../data/program';
+import type { ImageSource, Pixels, Transform } from '../data/types';
+import { CovidCtError, InvalidOptionError, throwIfAborted } from '../errors';
+import { loadNative } from '../native/load';
+import type { NativeBatch, NativeClassifier, NativeGradCam, NativeOutputs, NativeSgdOptions, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import { checkOptions } from '../options/check';
+import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, predictOptionsSchema } from '../options/model';
+import type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from '../options/model';
+import { makeCard, readCard, writeCard } from './card';
+import { native } from './failures';
+import { explanationOf, predictionOf } from './answers';
+import type { Explanation, Prediction } from './answers';
+import { readSafetensorsHeader, writeSafetensors } from './safetensors';
+import type { ModelCard, Network } from './types';
+import { libraryVersions } from './versions';
+import { fitWeights, requireFit } from './weights';
+import type { LoadReport } from './weights';
+
+type Facts = Awaited<ReturnType<NativeClassifier['ready']>>;
+
+/** What a prediction needs beside the weights. */
+export interface Preprocessing {
+  /** How an image becomes the network's input; must not draw at random. */
+  readonly transform: Transform;
+  /** Two classes: a probability of class 1 at or above it is called class 1. In [0, 1]. */
+  readonly threshold: number;
+}
+
+/**
+ * A trainable image classifier. Make one with {@link Classifier.create} or {@link Classifier.load}; call
+ * {@link Classifier.dispose} when done (or declare it with `using`). All computation runs on its own thread; predictions
+ * go ahead of queued training steps.
+ */
+export class Classifier implements Network {
+  readonly architecture: string;
+  readonly classes: readonly string[];
+  /** e.g. `cpu` or `cuda:0`. */
+  readonly device: string;
+  /** Why that device, in words. */
+  readonly deviceReason: string;
+  /** Trainable numbers in the network. */
+  readonly parameterCount: number;
+  readonly layers: { readonly names: readonly string[]; readonly default: string };
+  #preprocessing: Preprocessing;
+  #origin: string;
+  #owner: string | null = null;
+  readonly #native: NativeClassifier;
+
+  private constructor(handle: NativeClassifier, facts: Facts, own: { architecture: string; classes: readonly string[]; preprocessing: Preprocessing; origin: string }) {
+    this.#native = handle;
+    this.architecture = own.architecture;
+    this.classes = own.classes;
+    this.#preprocessing = own.preprocessing;
+    this.#origin = own.origin;
+    this.device = facts.device;
+    this.deviceReason = facts.deviceReason;
+    this.parameterCount = facts.parameters;
+    this.layers = handle.layers();
+  }
+
+  /**
+   * Makes a classifier with random weights.
+   *
+   * @throws InvalidOptionError; LibTorchNotFoundError and ERR_ADDON_* where the native part is missing; ERR_DEVICE;
+   *   ERR_OUT_OF_MEMORY
+   */
+  static async create(options: ClassifierOptions): Promise<Classifier> {
+    const { architecture, classes, device, threads, seed, dropout, imageSize } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
+    const addon = loadNative();
+    if (!addon.architectures().includes(architecture)) {
+      throw new InvalidOptionError(`Classifier.create: expected an architecture of ${addon.architectures().join(', ')}; got '${architecture}'`, [{ path: 'architecture', message: 'unknown architecture' }]);
+    }
+    return native(async () => {
+      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout });
+      const facts = await handle.ready().catch((error: unknown) => {
+        handle.dispose();
+        throw error;
+      });
+      const preprocessing = { transform: tutorialEval({ size: imageSize }), threshold: 0.5 };
+      return new Classifier(handle, facts, { architecture, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
+    });
+  }
+
+  /**
+   * Loads a model folder or the run folder of a training: architecture, weights, classes, transform and threshold.
+   *
+   * @throws CovidCtError ERR_MODEL for a folder that is not a model, ERR_WEIGHTS for weights that do not fit it
+   */
+  static async load(path: string, options: LoadOptions = {}): Promise<Classifier> {
+    const { device, threads, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
+    const { card, dir } = await readCard(path);
+    const classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], device, threads });
+    try {
+      await classifier.loadWeights(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights));
+    } catch (error) {
+      classifier.dispose();
+      throw error;
+    }
+    classifier.configure(card);
+    return classifier;
+  }
+
+  /** How an image becomes the network's input at prediction. */
+  get transform(): Transform {
+    return this.#preprocessing.transform;
+  }
+
+  /** Two classes: a probability of class 1 at or above it is called class 1. */
+  get threshold(): number {
+    return this.#preprocessing.threshold;
+  }
+
+  /** Where the weights come from, in words. */
+  get origin(): string {
+    return this.#origin;
+  }
+
+  /**
+   * Sets transform and threshold of later predictions, and where the weights now come from; a training does it with its
+   * own. Throws InvalidOptionError.
+   */
+  configure({ transform, threshold, origin }: Preprocessing & { readonly origin?: string }): void {
+    inputRegion(transform, { height: 1, width: 1 }); // refuses a transform that draws
+    if (!(threshold >= 0 && threshold <= 1)) throw new InvalidOptionError(`expected a threshold in [0, 1]; got ${threshold}`);
+    this.#preprocessing = { transform, threshold };
+    if (origin !== undefined) this.#origin = origin;
+  }
+
+  /** Versions of this package, Node, LibTorch and the image libraries. */
+  get versions(): Readonly<Record<string, string>> {
+    return libraryVersions();
+  }
+
+  /**
+   * Classifies images given as paths or as the bytes of encoded files.
+   *
+   * @returns one answer for each source, in order
+   * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED, ERR_OUT_OF_MEMORY
+   */
+  async predict(sources: ImageSource | readonly ImageSource[], options: PredictOptions = {}): Promise<Prediction[]> {
+    const { batchSize, signal } = checkOptions(predictOptionsSchema, options, 'predict');
+    const { transform, threshold } = this.#preprocessing;
+    return this.#inBatches(asList(sources), batchSize, signal, async (chunk, pixels) => {
+      const outputs = await this.predictBatch(makeBatch(pixels, null, transform));
+      return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
+    });
+  }
+
+  /**
+   * Grad-CAM: where in the image the evidence for a class lies.
+   *
+   * @returns one answer for each source, in order, with a map at the layer's resolution and the region of the original
+   *   image it covers
+   * @throws as predict; InvalidOptionError for an unknown class; CovidCtError ERR_LAYER for an unknown layer
+   */
+  async explain(sources: ImageSource | readonly ImageSource[], options: ExplainOptions = {}): Promise<Explanation[]> {
+    const { batchSize, signal, layer = this.layers.default, class: name } = checkOptions(explainOptionsSchema, options, 'explain');
+    const wanted = name === undefined ? -1 : this.#classIndex(name);
+    const { transform, threshold } = this.#preprocessing;
+    return this.#inBatches(asList(sources), batchSize, signal, async (chunk, pixels) => {
+      const cam = await this.gradCamBatch(makeBatch(pixels, null, transform), { layer, classIndices: new Int32Array(chunk.length).fill(wanted) });
+      return chunk.map((source, row) => {
+        const image = pixels[row] as Pixels;
+        return explanationOf({ source, cam, row, wanted, layer, classes: this.classes, threshold, region: inputRegion(transform, image), pixels: image });
+      });
+    });
+  }
+
+  /**
+   * Writes a model folder: `model.safetensors` and `model.json`.
+   *
+   * @throws CovidCtError ERR_RUN_FOLDER
+   */
+  async save(dir: string): Promise<ModelCard> {
+    const { transform, threshold } = this.#preprocessing;
+    const card = makeCard({ architecture: this.architecture, classes: this.classes, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
+    await this.saveWeights(join(dir, card.weights));
+    await writeCard(dir, card);
+    return card;
+  }
+
+  /** Writes parameters and buffers under torchvision's names as safetensors, whole or not at all. */
+  async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+    const tensors = await native(() => this.#native.tensors());
+    await writeSafetensors(path, tensors, { architecture: this.architecture, ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
+  }
+
+  /**
+   * Reads weights from a safetensors file with torchvision's names.
+   *
+   * @param options.replaceHead keep the classification head as it is when the file's has another size (default false)
+   * @throws CovidCtError ERR_WEIGHTS when the file is damaged, or something is missing, unexpected or of another shape;
+   *   the network is then as it was
+   */
+  async loadWeights(path: string, options: { readonly replaceHead?: boolean } = {}): Promise<LoadReport> {
+    const header = await readSafetensorsHeader(path);
+    const { plan, report } = fitWeights(await native(() => this.#native.tensors()), header.tensors, options.replaceHead ?? false);
+    requireFit(path, this.architecture, report);
+    await native(() => this.#native.readTensors(path, plan));
+    this.#origin = path;
+    return report;
+  }
+
+  /** Forward and backward of one micro-batch in training mode; gradients are added to what is there. */
+  async trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
+    return native(() => this.#native.trainStep(batch, options));
+  }
+
+  /** One step of SGD with the gradients gathered so far, which are then forgotten. */
+  async optimizerStep(options: NativeSgdOptions): Promise<void> {
+    return native(() => this.#native.optimizerStep(options));
+  }
+
+  /** Forgets the gathered gradients. */
+  async zeroGrad(): Promise<void> {
+    return native(() => this.#native.zeroGrad());
+  }
+
+  /** Forward of one micro-batch in evaluation mode. */
+  async predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
+    return native(() => this.#native.predict(batch));
+  }
+
+  /** Grad-CAM of one micro-batch; see NativeGradCam for the shapes. */
+  async gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam> {
+    return native(() => this.#native.gradCam(batch, options));
+  }
+
+  /** The network's input for a batch: float32, n × 3 × height × width. */
+  async inputOf(batch: NativeBatch): Promise<Float32Array> {
+    return native(() => this.#native.pixels(batch));
+  }
+
+  /** Names, shapes and dtypes of parameters and buffers, in torchvision's order. */
+  tensors(): NativeTensor[] {
+    return this.#native.tensors();
+  }
+
+  /** Raw bytes of named tensors into an existing file; `grad.` and `momentum.` before a parameter's name reach those. */
+  async writeTensors(path: string, offset: number, names: readonly string[]): Promise<void> {
+    return native(() => this.#native.writeTensors(path, offset, names));
+  }
+
+  /** Marks the classifier as being trained until the returned function is called. Throws CovidCtError ERR_BUSY. */
+  lock(owner: string): () => void {
+    if (this.#owner !== null) throw new CovidCtError('ERR_BUSY', `this classifier is being trained by ${this.#owner}; wait for it to end, or abort it first`);
+    this.#owner = owner;
+    return () => {
+      this.#owner = null;
+    };
+  }
+
+  /** Bytes of parameters, buffers, gradients and momentum held now. */
+  get bytes(): number {
+    return this.#native.bytes();
+  }
+
+  /** Frees the network. Open promises are rejected with ERR_DISPOSED. May be called more than once. */
+  dispose(): void {
+    this.#native.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #classIndex(name: string): number {
+    const index = this.classes.indexOf(name);
+    if (index < 0) throw new InvalidOptionError(`expected a class of ${this.classes.join(', ')}; got '${name}'`, [{ path: 'class', message: 'unknown class' }]);
+    return index;
+  }
+
+  async #inBatches<T>(sources: readonly ImageSource[], size: number, signal: AbortSignal | undefined, work: (chunk: readonly ImageSource[], pixels: readonly Pixels[]) => Promise<T[]>): Promise<T[]> {
+    const answers: T[] = [];
+    for (let at = 0; at < sources.length; at += size) {
+      throwIfAborted(signal);
+      const chunk = sources.slice(at, at + size);
+      const pixels = await Promise.all(chunk.map((source) => decodeImage(source, { signal })));
+      answers.push(...(await work(chunk, pixels)));
+    }
+    return answers;
+  }
+}
+
+function asList(sources: ImageSource | readonly ImageSource[]): readonly ImageSource[] {
+  return typeof sources === 'string' || ArrayBuffer.isView(sources) ? [sources as ImageSource] : (sources as readonly ImageSource[]);
+}

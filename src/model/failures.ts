@@ -1,0 +1,18 @@
+/** Turns what the addon throws into the library's own errors, with the caller's stack. */
+import { CovidCtError, ERROR_CODES, messageOf } from '../errors';
+import type { ErrorCode } from '../errors';
+
+function codeOf(error: unknown): ErrorCode {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && code in ERROR_CODES ? (code as ErrorCode) : 'ERR_NATIVE';
+}
+
+/** Awaits a call of the addon. Throws CovidCtError with the addon's code; the addon's own error is its cause. */
+export async function native<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof CovidCtError) throw error;
+    throw new CovidCtError(codeOf(error), messageOf(error), { cause: error });
+  }
+}

@@ -1,0 +1,50 @@
+/** Options of the classifier. */
+import { z } from 'zod';
+
+const threads = z.int().min(0).max(1024).default(0);
+const device = z.string().regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, "expected 'auto', 'cpu', 'cuda' or 'cuda:N'").default('auto');
+
+/** Class names in the order of their indices. */
+export const classNamesSchema = z.array(z.string().min(1)).min(2, 'expected at least two class names')
+  .refine((names) => new Set(names).size === names.length, 'class names must differ');
+
+export const classifierOptionsSchema = z.strictObject({
+  /** `vgg11` to `vgg19`, each with or without `_bn`; `tiny` for tests and demonstrations. */
+  architecture: z.string().min(1).default('vgg19_bn'),
+  classes: classNamesSchema,
+  /** `auto` takes the first CUDA GPU where there is one and says what it chose in `deviceReason`. */
+  device,
+  /** Threads of this classifier's computations; 0 leaves the choice to LibTorch (one a core). */
+  threads,
+  /** Seed of the initial weights; the same seed gives the weights torchvision makes after `torch.manual_seed(seed)`. */
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  /** Probability of VGG's two dropout layers. */
+  dropout: z.number().min(0).lt(1).default(0.5),
+  /** Side of the square the network sees at prediction, until a training or a loaded model sets the transform. */
+  imageSize: z.int().min(32).max(2048).default(224),
+});
+export type ClassifierOptions = z.input<typeof classifierOptionsSchema>;
+
+export const loadOptionsSchema = z.strictObject({
+  device,
+  threads,
+  /** Which weights of a run folder: those the model card names (the best), or the last. */
+  which: z.enum(['best', 'last']).default('best'),
+});
+export type LoadOptions = z.input<typeof loadOptionsSchema>;
+
+const batchSize = z.int().min(1).max(4096).default(8);
+const signal = z.custom<AbortSignal>((value) => typeof value === 'object' && value !== null && 'aborted' in value, 'expected an AbortSignal').optional();
+
+export const predictOptionsSchema = z.strictObject({ /** Images in one forward pass; does not change the answers. */ batchSize, signal });
+export type PredictOptions = z.input<typeof predictOptionsSchema>;
+
+export const explainOptionsSchema = z.strictObject({
+  /** Name of the class to explain; the predicted one by default. */
+  class: z.string().optional(),
+  /** Name of the layer to look at, e.g. `features.51`; the last convolutional block by default. */
+  layer: z.string().optional(),
+  batchSize,
+  signal,
+});
+export type ExplainOptions = z.input<typeof explainOptionsSchema>;

@@ -1,0 +1,48 @@
+/** The networks against numbers that reference.py wrote with PyTorch and torchvision. */
+import reference from './reference.json';
+import { BOUNDS, runRecipe } from './recipe';
+
+interface Sampled {
+  readonly norm: number;
+  readonly positions: readonly number[];
+  readonly values: readonly number[];
+}
+
+const architectures = reference.architectures as unknown as Record<string, Record<string, Record<string, Sampled>>>;
+
+/** Largest difference of a sampled entry and of the norm, relative to the tensor's root mean square and norm. */
+function distance(ours: Float32Array | Float64Array, theirs: Sampled): number {
+  let squares = 0;
+  for (const value of ours) squares += value * value;
+  const norm = Math.sqrt(squares);
+  const scale = Math.max(theirs.norm / Math.sqrt(Math.max(1, ours.length)), 1e-12);
+  const apart = theirs.positions.map((position, i) => Math.abs((ours[position] as number) - (theirs.values[i] as number)));
+  const largest = Math.max(0, ...apart.map((difference, i) => difference / Math.max(scale, Math.abs(theirs.values[i] as number))));
+  return Math.max(largest, Math.abs(norm - theirs.norm) / Math.max(theirs.norm, 1e-12));
+}
+
+describe.each(Object.keys(architectures))('%s equals torchvision', (name) => {
+  const measured: Record<string, Record<string, number>> = {};
+  const names: Record<string, string[]> = {};
+
+  beforeAll(async () => {
+    // The sampled entries are all that is compared: the rest is dropped at once, VGG19 has 139 million numbers.
+    await runRecipe(name, (section, values) => {
+      const expected = architectures[name]?.[section] ?? {};
+      measured[section] = Object.fromEntries(Object.entries(expected).map(([tensor, sampled]) => [tensor, values[tensor] ? distance(values[tensor], sampled) : Infinity]));
+      names[section] = Object.keys(values);
+    });
+  }, 300_000);
+
+  test('names and order are those of its state_dict', () => {
+    expect(names.init).toEqual(Object.keys(architectures[name]?.init ?? {}));
+    expect(names.gradients).toEqual(Object.keys(architectures[name]?.gradients ?? {}));
+  });
+
+  test.each(Object.entries(BOUNDS))('%s within %d', (section, bound) => {
+    const worst = Object.entries(measured[section] ?? {}).sort(([, a], [, b]) => b - a)[0];
+    expect(worst).toBeDefined();
+    // The fixture keeps nine digits, which is where "equal bits" ends up.
+    expect({ tensor: worst?.[0], within: (worst?.[1] ?? Infinity) <= Math.max(bound, 2e-8), distance: worst?.[1] }).toMatchObject({ within: true });
+  });
+});

@@ -1,0 +1,80 @@
+/** The recipe of reference.py on our side: the same weights, images, dropout masks and steps. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeBatch } from '../../../src/data/batch';
+import { tutorialEval } from '../../../src/data/presets';
+import { Classifier } from '../../../src/model/classifier';
+import type { NativeBatch } from '../../../src/native/types';
+
+const SIDE = 32;
+const MICRO_BATCH = 4;
+const WINDOW = 2;
+const STEPS = 5;
+
+/** Every value of a section by tensor name. */
+export type Section = Record<string, Float32Array | Float64Array>;
+
+function image(index: number): Uint8Array {
+  return Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, k) => (k * (7 + 2 * (index % 5)) + index * 31 + Math.floor((k * k) / 128) * (1 + (index % 2))) % 256);
+}
+
+/** The made-up images of these numbers as a batch; label = number mod 2. */
+export function batchOf(indices: readonly number[]): NativeBatch {
+  const pixels = indices.map((index) => ({ data: image(index), width: SIDE, height: SIDE }));
+  return makeBatch(pixels, indices.map((index) => index % 2), tutorialEval({ size: SIDE }));
+}
+
+/** Reads tensors out of the addon; `prefix` is '' or 'grad.'. */
+export async function readOut(classifier: Classifier, prefix: '' | 'grad.'): Promise<Section> {
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-parity-'));
+  try {
+    const file = join(dir, 'tensors');
+    await writeFile(file, '');
+    const tensors = classifier.tensors().filter(({ kind }) => prefix === '' || kind === 'parameter');
+    await classifier.writeTensors(file, 0, tensors.map(({ name }) => prefix + name));
+    const bytes = await readFile(file);
+    const section: Section = {};
+    let at = 0;
+    for (const { name, shape, dtype } of tensors) {
+      const count = shape.reduce((product, side) => product * side, 1);
+      const size = dtype === 'I64' ? 8 : 4;
+      const own = bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + count * size) as ArrayBuffer;
+      section[name] = dtype === 'I64' ? Float64Array.from(new BigInt64Array(own), Number) : new Float32Array(own);
+      at += count * size;
+    }
+    return section;
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+/** Runs the recipe and hands each section to `take` as soon as it is there. */
+export async function runRecipe(architecture: string, take: (section: string, values: Section) => void): Promise<void> {
+  const classifier = await Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', seed: 0 });
+  try {
+    take('init', await readOut(classifier, ''));
+    const probe = batchOf([0, 1, 2, 3]);
+    take('logits', { logits: Float64Array.from((await classifier.predictBatch(probe)).logits) });
+    const losses: number[] = [];
+    for (let step = 0; step < STEPS; step += 1) {
+      for (let part = 0; part < WINDOW; part += 1) {
+        const start = (step * WINDOW + part) * MICRO_BATCH;
+        const batch = batchOf([0, 1, 2, 3].map((i) => start + i));
+        const { objective } = await classifier.trainStep(batch, { divisor: WINDOW * MICRO_BATCH, dropoutSeed: 1000 + step * WINDOW + part, classWeights: new Float32Array(0) });
+        losses.push(objective);
+      }
+      if (step === 0) take('gradients', await readOut(classifier, 'grad.'));
+      await classifier.optimizerStep({ learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4, dampening: 0, nesterov: false });
+    }
+    take('trained', await readOut(classifier, ''));
+    take('losses', { losses: Float64Array.from(losses) });
+    const cam = await classifier.gradCamBatch(probe, { layer: classifier.layers.default, classIndices: new Int32Array(4).fill(-1) });
+    take('cam', { cam: Float64Array.from(cam.maps) });
+  } finally {
+    classifier.dispose();
+  }
+}
+
+/** How far two sets of tensors may lie apart, relative to the reference's norm. */
+export const BOUNDS: Readonly<Record<string, number>> = { init: 0, logits: 1e-5, gradients: 1e-4, trained: 1e-5, losses: 1e-5, cam: 1e-4 };

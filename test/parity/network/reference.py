@@ -1,0 +1,140 @@
+"""Makes the numbers that PyTorch and torchvision give for the networks, with the recipe of recipe.ts.
+
+    python reference.py fixture OUT.json ARCH...     a few entries of every tensor, for the committed fixture
+    python reference.py dump DIR ARCH                everything, as safetensors, for the live comparison
+
+Needs torch, torchvision and safetensors. The recipe: torch.manual_seed(0), a network for two classes, made-up images of
+32 x 32 pixels; logits in evaluation mode; gradients after one window of two micro-batches of four; losses, weights and
+running statistics after five windows with SGD; Grad-CAM of the trained network.
+"""
+import json
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+library = torch.library.Library("torchvision", "DEF")
+library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+import torchvision  # noqa: E402
+from torchvision.models import vgg  # noqa: E402
+
+SIDE, MICRO_BATCH, WINDOW, STEPS = 32, 4, 2, 5
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+SGD = dict(lr=0.01, momentum=0.9, weight_decay=1e-4)
+
+
+class Tiny(vgg.VGG):
+    """The tiny row: torchvision's VGG with fewer channels, a 4 x 4 pool and 64 hidden units."""
+
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.features = vgg.make_layers([16, "M", 32, "M", 64, "M"], batch_norm=True)
+        self.avgpool = nn.AdaptiveAvgPool2d((4, 4))
+        self.classifier = nn.Sequential(
+            nn.Linear(64 * 16, 64), nn.ReLU(True), nn.Dropout(),
+            nn.Linear(64, 64), nn.ReLU(True), nn.Dropout(), nn.Linear(64, 2))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, 0, 0.01)
+                nn.init.zeros_(module.bias)
+
+
+def build(name):
+    torch.manual_seed(0)
+    return Tiny() if name == "tiny" else getattr(torchvision.models, name)(num_classes=2)
+
+
+def image(index):
+    k = torch.arange(SIDE * SIDE * 3, dtype=torch.int64)
+    values = (k * (7 + 2 * (index % 5)) + index * 31 + (k * k) // 128 * (1 + index % 2)) % 256
+    return values.view(SIDE, SIDE, 3).permute(2, 0, 1)
+
+
+def images(indices):
+    x = torch.stack([image(i) for i in indices]).to(torch.uint8).float().div(255)
+    return (x - MEAN) / STD
+
+
+def labels(indices):
+    return torch.tensor([i % 2 for i in indices])
+
+
+def micro_batch(step, part):
+    start = (step * WINDOW + part) * MICRO_BATCH
+    return list(range(start, start + MICRO_BATCH))
+
+
+def grad_cam(model, x):
+    """Of the predicted class at the ReLU before the last pool."""
+    last = max(i for i, layer in enumerate(model.features) if isinstance(layer, nn.ReLU))
+    with torch.no_grad():
+        for layer in model.features[: last + 1]:
+            x = F.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
+    activation = x.detach().requires_grad_(True)
+    rest = activation
+    for layer in model.features[last + 1:]:
+        rest = layer(rest)
+    logits = model.classifier(torch.flatten(model.avgpool(rest), 1))
+    score = logits.gather(1, logits.argmax(1, keepdim=True)).sum()
+    (gradient,) = torch.autograd.grad(score, activation)
+    return (gradient.mean((2, 3), keepdim=True) * activation).sum(1).relu().detach()
+
+
+def run(name):
+    """All tensors of the recipe, by section."""
+    model = build(name)
+    sections = {"init": {k: v.clone() for k, v in model.state_dict().items()}}
+    model.eval()
+    with torch.no_grad():
+        sections["logits"] = {"logits": model(images(range(4)))}
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), **SGD)
+    losses = []
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        for part in range(WINDOW):
+            chosen = micro_batch(step, part)
+            torch.manual_seed(1000 + step * WINDOW + part)
+            loss = F.cross_entropy(model(images(chosen)), labels(chosen), reduction="sum") / (WINDOW * MICRO_BATCH)
+            losses.append(loss.item())
+            loss.backward()
+        if step == 0:
+            sections["gradients"] = {k: p.grad.clone() for k, p in model.named_parameters()}
+        optimizer.step()
+    sections["trained"] = {k: v.clone() for k, v in model.state_dict().items()}
+    sections["losses"] = {"losses": torch.tensor(losses)}
+    model.eval()
+    sections["cam"] = {"cam": grad_cam(model, images(range(4)))}
+    return sections
+
+
+def sample(tensor, count=8):
+    flat = tensor.double().flatten()
+    positions = [] if len(flat) == 0 else [i * (len(flat) - 1) // max(1, count - 1) for i in range(min(count, len(flat)))]
+    return {"norm": flat.norm().item(), "positions": positions, "values": [float(f"{flat[i].item():.9g}") for i in positions]}
+
+
+def main():
+    mode, target, *names = sys.argv[1:]
+    if mode == "dump":
+        from safetensors.torch import save_file
+        for section, tensors in run(names[0]).items():
+            save_file({k: v.contiguous() for k, v in tensors.items()}, f"{target}/{section}.safetensors")
+        return
+    result = {"torch": torch.__version__, "torchvision": torchvision.__version__, "architectures": {}}
+    for name in names:
+        result["architectures"][name] = {
+            section: {k: sample(v, 64 if k in ("logits", "losses", "cam") else 8) for k, v in tensors.items()}
+            for section, tensors in run(name).items()}
+    with open(target, "w") as file:
+        json.dump(result, file, separators=(",", ":"))
+
+
+if __name__ == "__main__":
+    main()
