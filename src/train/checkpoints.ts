@@ -6,10 +6,11 @@ import type { Transform } from '../data/types';
 import type { TrainEvent } from '../log/types';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation } from '../metrics/types';
+import { makeCard, writeCard } from '../model/card';
 import type { Network } from '../model/types';
+import { libraryVersions } from '../model/versions';
 import type { ResolvedTrainOptions } from '../options/train';
-import { cardOf } from './card';
-import { fileError, linkWhole } from './files';
+import { fileError, linkWhole } from '../files';
 import type { BestEpoch } from './history';
 import type { RunFolder } from './run-folder';
 import { chooseThreshold } from './threshold';
@@ -34,9 +35,12 @@ export class Checkpoints {
   #temporary: string | null = null;
   #best: { readonly path: string; readonly epoch: BestEpoch } | null = null;
   #bestIsCurrent = false;
+  /** Of the best weights. */
+  #threshold: number;
 
   constructor(options: CheckpointsOptions) {
     this.#options = options;
+    this.#threshold = options.threshold === 'validation' ? 0.5 : options.threshold;
   }
 
   /** The best epoch whose weights are kept; null before the first. */
@@ -62,7 +66,7 @@ export class Checkpoints {
     await network.saveWeights(path, { epoch: String(epoch.epoch) });
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
-    const threshold = this.#thresholdFrom(evaluation);
+    const threshold = this.#chooseThreshold(evaluation);
     await this.#writeCard('weights/best.safetensors', threshold, epoch.epoch);
     if (evaluation !== null) {
       await folder?.writeMetrics(summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }));
@@ -81,12 +85,13 @@ export class Checkpoints {
     if (folder === null) return null;
     if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
     else await network.saveWeights(folder.lastWeights, { epoch: String(epoch) });
-    if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#thresholdFrom(null), epoch);
+    if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);
     return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
   }
 
-  /** Puts the best weights back into the network; says which weights it holds now. */
+  /** Puts the best weights back into the network, with their transform and threshold; says which weights it holds now. */
   async restoreBest(): Promise<'best' | 'last'> {
+    this.#options.network.configure({ transform: this.#options.transform, threshold: this.#threshold });
     if (this.#best === null) return 'last';
     if (!this.#bestIsCurrent) await this.#options.network.loadWeights(this.#best.path);
     this.#bestIsCurrent = true;
@@ -99,21 +104,25 @@ export class Checkpoints {
     this.#temporary = null;
   }
 
-  #thresholdFrom(evaluation: Evaluation | null): number {
-    const { threshold } = this.#options;
-    if (threshold !== 'validation') return threshold;
-    return evaluation === null ? 0.5 : chooseThreshold(evaluation);
+  #chooseThreshold(evaluation: Evaluation | null): number {
+    if (this.#options.threshold === 'validation' && evaluation !== null) this.#threshold = chooseThreshold(evaluation);
+    return this.#threshold;
   }
 
   async #writeCard(weights: string, threshold: number, epoch: number): Promise<void> {
     const { network, folder, transform, origin } = this.#options;
     if (folder === null) return;
-    const card = cardOf({ network, transform, threshold, weights, origin: `${origin}, epoch ${epoch}` });
-    await folder.write('model.json', `${JSON.stringify(card, null, 2)}\n`);
+    const { architecture, classes } = network;
+    await writeCard(folder.dir, makeCard({ architecture, classes, transform, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
   }
 
   async #temporaryFolder(): Promise<string> {
     this.#temporary ??= await mkdtemp(join(tmpdir(), 'covidct-weights-')).catch((error: unknown) => { throw fileError('make a temporary folder', tmpdir(), error); });
     return this.#temporary;
   }
+}
+
+/** Versions of what computes with this network. */
+export function versionsOf(network: Network): Readonly<Record<string, string>> {
+  return network.versions ?? libraryVersions();
 }

@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
 import type { Evaluation } from '../metrics/types';
-import { fileError, writeWhole } from './files';
+import { fileError, writeWhole } from '../files';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
 

@@ -5,7 +5,7 @@ import { DatasetError } from '../errors';
 import type { StopReason, TrainEvent, TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
 import type { ResolvedTrainOptions } from '../options/train';
-import { Checkpoints } from './checkpoints';
+import { Checkpoints, versionsOf } from './checkpoints';
 import { resolveClassWeights } from './class-weights';
 import { checkDataset } from './evaluate';
 import type { TrainingHistory } from './history';
@@ -15,7 +15,6 @@ import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-folder';
 import type { RunControl } from './training-run';
-import { versions } from './versions';
 
 /** What `Trainer.fit` was asked for, options checked. */
 export interface TrainingRequest {
@@ -47,10 +46,7 @@ export async function* runTraining(request: TrainingRequest, control: RunControl
   let history: TrainingHistory;
   let stop: TrainEvent;
   try {
-    const session = await open(request, classWeights, control).catch(async (error: unknown) => {
-      await new Recorder(request.loggers, null).close().catch(() => undefined);
-      throw error;
-    });
+    const session = await open(request, classWeights, control);
     try {
       yield* session.recorder.record(startEvent(session));
       const ending = yield* recordedLoop(session, control);
@@ -90,13 +86,13 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
     options: { ...options, trainTransform, evalTransform },
     model: { architecture: network.architecture, classes: network.classes, device: network.device },
     data: { train: summary(train), validation: validation === null ? null : summary(validation) },
-    versions: versions(),
+    versions: versionsOf(network),
   });
   const recorder = new Recorder(request.loggers, folder);
   const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
   const plan: TrainingPlan = {
     network, train, validation, options, trainTransform, evalTransform, classWeights,
-    checkpoints: new Checkpoints({ network, folder, transform: evalTransform, threshold, origin: `trained on ${train.name}` }),
+    checkpoints: new Checkpoints({ network, folder, transform: evalTransform, threshold, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
     store: new PixelStore({ maxCacheBytes: options.maxCacheBytes, onBadFile: options.onBadFile }),
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),

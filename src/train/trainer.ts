@@ -14,7 +14,7 @@ import { TrainingRun } from './training-run';
 export interface TrainerOptions extends TrainOptions {
   /** The classifier to train. It keeps the best weights in the end. */
   readonly model: Network;
-  /** Told of every event, in order, and closed at the end of `fit`. */
+  /** Told of every event, in order, and closed when a training that has begun ends; make new ones for another training. */
   readonly loggers?: readonly TrainLogger[];
   /** How a training image becomes the network's input; the tutorial's crop and flip by default. */
   readonly trainTransform?: Transform;

@@ -31,6 +31,9 @@ export type Call =
 export class FakeNetwork implements Network {
   readonly architecture = 'softmax_regression';
   readonly device = 'cpu';
+  readonly origin = 'zeros';
+  readonly versions = { fake: '1' };
+  preprocessing: unknown = null;
   readonly layers = { names: ['blocks'], default: 'blocks' };
   readonly calls: Call[] = [];
   weights: Float64Array;
@@ -101,6 +104,10 @@ export class FakeNetwork implements Network {
   async loadWeights(path: string): Promise<void> {
     this.calls.push({ type: 'load' });
     this.weights = Float64Array.from(JSON.parse(await readFile(path, 'utf8')) as number[]);
+  }
+
+  configure(preprocessing: unknown): void {
+    this.preprocessing = preprocessing;
   }
 
   lock(owner: string): () => void {

@@ -6,6 +6,9 @@ import sharp from 'sharp';
 import { makeDraw } from '../../../src/data/random';
 import type { Dataset, Sample } from '../../../src/data/types';
 import type { TrainEvent, TrainLogger } from '../../../src/log/types';
+import { Trainer } from '../../../src/train/trainer';
+import type { TrainerOptions } from '../../../src/train/trainer';
+import { FakeNetwork } from './fake-network';
 
 export const CLASSES = ['dark', 'bright'];
 
@@ -47,4 +50,22 @@ export async function inTemporaryFolder<T>(work: (dir: string) => Promise<T>): P
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** Learns the made-up images in a few epochs. */
+export const RECIPE = { learningRate: 2, batchSize: 4, accumulate: 2, epochs: 6, imageSize: 32, seed: 7 } as const;
+
+/** A fresh fake network with a Trainer of a quick recipe, a logger that remembers, and two splits. */
+export async function setUp(options: Partial<TrainerOptions> = {}) {
+  const model = new FakeNetwork(CLASSES);
+  const memory = new Memory();
+  const trainer = new Trainer({ model, ...RECIPE, loggers: [memory], ...options });
+  return { model, memory, trainer, train: await makeDataset('train', 18), validation: await makeDataset('validation', 10, { seed: 2 }) };
+}
+
+/** All events of a run. */
+export async function collect(run: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
+  const events: TrainEvent[] = [];
+  for await (const event of run) events.push(event);
+  return events;
 }
