@@ -1,0 +1,66 @@
+/** The public names of covidct-torch. Importing this loads neither LibTorch nor the addon; the first classifier does. */
+
+export { AbortedError, BadImageError, CovidCtError, DatasetError, ERROR_CODES, InvalidOptionError, LibTorchNotFoundError } from './errors';
+export type { ErrorCode } from './errors';
+
+// data: files to samples, and transforms as descriptions
+export { CovidCtDataset, COVID_CT_CLASSES } from './data/covid-ct';
+export { openFolder } from './data/folder';
+export { openCsv } from './data/csv';
+export { openDataset } from './data/open';
+export { fromSamples, splitDataset } from './data/samples';
+export { countClasses } from './data/splits';
+export { decodeImage, encodePng, imageLibraryVersions } from './data/decode';
+export { PixelStore } from './data/store';
+export type { StoreStats } from './data/store';
+export { centerCrop, compose, describe, isRandom, normalize, parseTransform, randomHorizontalFlip, randomResizedCrop, resize, toTensor } from './data/transform';
+export { aspectEval, IMAGENET_MEAN, IMAGENET_STD, tutorialEval, tutorialTrain } from './data/presets';
+export { sampleMontage } from './data/montage';
+export { makePhantoms, phantomPixels } from './data/phantoms';
+export type { Dataset, DatasetSplits, ImageSource, Pixels, Sample, SkippedFile, Transform, TransformStep } from './data/types';
+export type { SplitName } from './data/splits';
+
+// model: one network on one native thread
+export { Classifier } from './model/classifier';
+export type { Preprocessing } from './model/classifier';
+export type { Explanation, Prediction } from './model/answers';
+export type { LoadReport } from './model/weights';
+export type { ModelCard, Network } from './model/types';
+export { INTENDED_USE } from './model/card';
+export { libraryVersions } from './model/versions';
+export type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from './options/model';
+
+// metrics: counts in, figures out; nothing native
+export { MeanMetric } from './metrics/mean';
+export { ConfusionMatrix, confusionMatrix } from './metrics/confusion-matrix';
+export { accuracy, balancedAccuracy, binaryCounts, f1, overallAccuracy, precision, sensitivity, specificity } from './metrics/rates';
+export { averagePrecision, prCurve, rocAuc, rocCurve } from './metrics/roc';
+export { delongInterval, wilson } from './metrics/intervals';
+export { classificationReport, crossEntropy } from './metrics/classification';
+export { summarize } from './metrics/evaluation';
+export type { Evaluation, Rate, ScoredSample } from './metrics/types';
+
+// train
+export { Trainer } from './train/trainer';
+export type { TrainerOptions } from './train/trainer';
+export type { TrainingRun } from './train/training-run';
+export { EarlyStopping } from './train/early-stopping';
+export { LearningRateSchedule } from './train/schedule';
+export { evaluate } from './train/evaluate';
+export type { EvaluateOptions } from './train/evaluate';
+export { RunFolder } from './train/run-folder';
+export type { TrainingHistory } from './train/history';
+export type { TrainOptions } from './options/train';
+
+// log
+export { combine } from './log/combine';
+export { ConsoleLogger } from './log/console';
+export { JsonLinesLogger } from './log/jsonl';
+export { TensorBoardLogger } from './log/tensorboard';
+export type { EpochRecord, StopReason, TrainEvent, TrainLogger } from './log/types';
+
+// set-up
+export { diagnose } from './native/doctor';
+export type { Diagnosis } from './native/doctor';
+export { installLibTorch } from './native/install-libtorch';
+export { setUpNative } from './native/set-up';

@@ -1,0 +1,108 @@
+/** Ends of life, each in a process of its own: `node scenarios.cjs NAME`. Uses the built library. */
+const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
+const { Classifier } = require('../../../dist/index.js');
+
+const SIDE = 64;
+const make = (architecture = 'tiny') => Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1 });
+
+function batch(n) {
+  return {
+    images: Array.from({ length: n }, (_, i) => new Uint8Array(SIDE * SIDE * 3).fill(20 * i)),
+    sizes: new Int32Array(2 * n).fill(SIDE), programs: new Int32Array(0), programOffsets: new Int32Array(n + 1),
+    height: SIDE, width: SIDE, mean: new Float64Array(3), std: new Float64Array(3).fill(1), labels: new Int32Array(n),
+  };
+}
+
+const step = (classifier, n = 32) => classifier.trainStep(batch(n), { divisor: n, dropoutSeed: 0, classWeights: new Float32Array(0) });
+const say = (text) => process.stdout.write(`${text}\n`);
+
+function worker(name) {
+  return new Worker(__filename, { workerData: name });
+}
+
+const scenarios = {
+  /** Nothing is disposed and nothing is pending: the process ends by itself. */
+  async idle() {
+    await step(await make());
+    say('done');
+  },
+  /** process.exit() in the middle of a job. */
+  async exit() {
+    const classifier = await make();
+    for (let i = 0; i < 20; i += 1) step(classifier).catch(() => undefined);
+    await step(classifier, 1).then(() => undefined);
+    say('done');
+    process.exit(7);
+  },
+  /** An error nobody catches, in the middle of a job. */
+  async uncaught() {
+    const classifier = await make();
+    for (let i = 0; i < 20; i += 1) step(classifier).catch(() => undefined);
+    say('done');
+    setTimeout(() => { throw new Error('on purpose'); }, 5);
+  },
+  /** Disposed in the middle of a job, then the process goes on and ends by itself. */
+  async dispose() {
+    const classifier = await make();
+    const open = [step(classifier), step(classifier)];
+    classifier.dispose();
+    const results = await Promise.allSettled(open);
+    say(results.map((result) => result.reason?.code).join(' '));
+  },
+  /** Four workers with a classifier each, all at once, and one in the main thread. */
+  async workers() {
+    const answers = [1, 2, 3, 4].map(() => new Promise((resolve, reject) => {
+      const each = worker('compute');
+      each.once('message', resolve);
+      each.once('error', reject);
+    }));
+    const own = await make();
+    await step(own);
+    say((await Promise.all(answers)).join(' '));
+  },
+  /** Workers are ended while they compute. */
+  async terminate() {
+    for (let i = 0; i < 3; i += 1) {
+      const each = worker('endless');
+      await new Promise((resolve) => each.once('message', resolve));
+      await each.terminate();
+    }
+    say('done');
+  },
+  /** Two hundred classifiers are left to the garbage collector. */
+  async forgotten() {
+    for (let i = 0; i < 200; i += 1) {
+      await step(await make(), 1);
+      if (i % 20 === 19) {
+        global.gc();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+    const threads = require('node:fs').readFileSync('/proc/self/status', 'utf8').match(/Threads:\s+(\d+)/)[1];
+    say(`threads ${threads}`);
+  },
+  /** Cancelled by an abort between two batches of a prediction. */
+  async abort() {
+    const classifier = await make();
+    const controller = new AbortController();
+    const png = await require('../../../dist/index.js').encodePng({ data: new Uint8Array(300), width: 10, height: 10 });
+    const open = classifier.predict(Array.from({ length: 400 }, () => png), { batchSize: 1, signal: controller.signal });
+    setTimeout(() => controller.abort(), 30);
+    say(await open.catch((error) => `${error.name} ${error.code}`));
+    classifier.dispose();
+  },
+};
+
+async function inWorker(name) {
+  const classifier = await make();
+  if (name === 'compute') {
+    await step(classifier);
+    parentPort.postMessage('ok');
+    return;
+  }
+  parentPort.postMessage('started');
+  for (;;) await step(classifier);
+}
+
+if (isMainThread) scenarios[process.argv[2]]();
+else inWorker(workerData);

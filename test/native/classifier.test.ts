@@ -1,0 +1,199 @@
+/** The addon through the Classifier: numbers, wrong input, the queue and the end. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Classifier } from '../../src/model/classifier';
+import { loadNative } from '../../src/native/load';
+import type { NativeBatch } from '../../src/native/types';
+import { madeUpBatch, SGD, SIDE, stepOptions, tiny } from './tiny';
+
+let classifier: Classifier;
+beforeEach(async () => { classifier = await tiny(); });
+afterEach(() => classifier.dispose());
+
+async function gradientBytes(model: Classifier): Promise<Float32Array> {
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-native-'));
+  try {
+    await writeFile(join(dir, 'g'), '');
+    const names = model.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => `grad.${name}`);
+    await model.writeTensors(join(dir, 'g'), 0, names);
+    const bytes = await readFile(join(dir, 'g'));
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+describe('training', () => {
+  test('learns to tell two kinds of made-up images apart', async () => {
+    const batch = madeUpBatch(8);
+    const losses: number[] = [];
+    for (let step = 0; step < 40; step += 1) {
+      losses.push((await classifier.trainStep(batch, stepOptions(8, { dropoutSeed: step }))).objective);
+      await classifier.optimizerStep(SGD);
+    }
+    expect(losses[0]).toBeCloseTo(Math.log(2), 2);
+    expect(losses.at(-1)).toBeLessThan(0.1);
+  });
+
+  test('the same seeds give the same bits, another dropout seed gives other gradients', async () => {
+    const other = await tiny();
+    const third = await tiny();
+    try {
+      await classifier.trainStep(madeUpBatch(4), stepOptions(4, { dropoutSeed: 7 }));
+      await other.trainStep(madeUpBatch(4), stepOptions(4, { dropoutSeed: 7 }));
+      await third.trainStep(madeUpBatch(4), stepOptions(4, { dropoutSeed: 8 }));
+      const [a, b, c] = [await gradientBytes(classifier), await gradientBytes(other), await gradientBytes(third)];
+      expect(a).toEqual(b);
+      expect(a).not.toEqual(c);
+    } finally {
+      other.dispose();
+      third.dispose();
+    }
+  });
+
+  test('class weights scale each sample, the divisor the sum', async () => {
+    const plain = await tiny({ dropout: 0 });
+    try {
+      const { losses, objective } = await plain.trainStep(madeUpBatch(2), stepOptions(5, { classWeights: Float32Array.of(1, 3) }));
+      expect(objective).toBeCloseTo(((losses[0] as number) + 3 * (losses[1] as number)) / 5, 6);
+    } finally {
+      plain.dispose();
+    }
+  });
+
+  test('an optimiser step without gradients changes nothing, a step forgets its gradients', async () => {
+    const batch = madeUpBatch(2, { labels: false });
+    const before = await classifier.predictBatch(batch);
+    await classifier.optimizerStep(SGD);
+    expect((await classifier.predictBatch(batch)).logits).toEqual(before.logits);
+    await classifier.trainStep(madeUpBatch(2), stepOptions(2));
+    await classifier.zeroGrad();
+    expect(Array.from(await gradientBytes(classifier)).every((value) => value === 0)).toBe(true);
+  });
+
+  test('one image is enough', async () => {
+    const { losses, probabilities } = await classifier.trainStep(madeUpBatch(1), stepOptions(1));
+    expect(losses).toHaveLength(1);
+    expect((probabilities[0] as number) + (probabilities[1] as number)).toBeCloseTo(1, 6);
+  });
+});
+
+describe('prediction', () => {
+  test('does not depend on the batch', async () => {
+    const together = await classifier.predictBatch(madeUpBatch(5, { labels: false }));
+    for (let i = 0; i < 5; i += 1) {
+      const alone = await classifier.predictBatch(madeUpBatch(1, { labels: false, from: i }));
+      expect(Math.abs((alone.logits[0] as number) - (together.logits[2 * i] as number))).toBeLessThan(1e-6);
+    }
+  });
+
+  test('goes ahead of queued training steps', async () => {
+    const order: string[] = [];
+    const steps = [1, 2, 3].map((n) => classifier.trainStep(madeUpBatch(8), stepOptions(8)).then(() => order.push(`step ${n}`)));
+    const prediction = classifier.predictBatch(madeUpBatch(1, { labels: false })).then(() => order.push('prediction'));
+    await Promise.all([...steps, prediction]);
+    expect(order.indexOf('prediction')).toBeLessThanOrEqual(1);
+  });
+
+  test('the pixels may be overwritten as soon as the call has returned', async () => {
+    const batch = madeUpBatch(1, { labels: false });
+    const expected = await classifier.predictBatch(batch);
+    const pending = classifier.predictBatch(batch);
+    batch.images[0]?.fill(0);
+    expect((await pending).logits).toEqual(expected.logits);
+  });
+});
+
+describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
+  const good = (): NativeBatch => madeUpBatch(2);
+  const cases: [string, (batch: NativeBatch) => unknown][] = [
+    ['no images', (batch) => ({ ...batch, images: [], sizes: new Int32Array(0), programOffsets: new Int32Array(1), labels: new Int32Array(0) })],
+    ['an image too short', (batch) => ({ ...batch, images: [batch.images[0], new Uint8Array(5)] })],
+    ['an image that is an array', (batch) => ({ ...batch, images: [[1, 2, 3], batch.images[1]] })],
+    ['negative sizes', (batch) => ({ ...batch, sizes: Int32Array.of(-64, -64, 64, 64) })],
+    ['sizes that overflow', (batch) => ({ ...batch, sizes: Int32Array.of(2147483647, 2147483647, 64, 64) })],
+    ['too few labels', (batch) => ({ ...batch, labels: Int32Array.of(0) })],
+    ['a label out of range', (batch) => ({ ...batch, labels: Int32Array.of(0, 2) })],
+    ['a negative label', (batch) => ({ ...batch, labels: Int32Array.of(0, -1) })],
+    ['labels of another type', (batch) => ({ ...batch, labels: [0, 1] })],
+    ['offsets that point outside', (batch) => ({ ...batch, programOffsets: Int32Array.of(0, 9, 9) })],
+    ['offsets that run backwards', (batch) => ({ ...batch, programs: new Int32Array(10), programOffsets: Int32Array.of(0, 3, 2) })],
+    ['an unknown operation', (batch) => ({ ...batch, programs: Int32Array.of(9, 1, 1, 1, 1), programOffsets: Int32Array.of(0, 1, 1) })],
+    ['a resize to nothing', (batch) => ({ ...batch, programs: Int32Array.of(1, 0, 0, 0, 0), programOffsets: Int32Array.of(0, 1, 1) })],
+    ['a resize to a monster', (batch) => ({ ...batch, programs: Int32Array.of(1, 2147483647, 2147483647, 0, 0), programOffsets: Int32Array.of(0, 1, 1) })],
+    ['a program that ends elsewhere', (batch) => ({ ...batch, height: SIDE + 1 })],
+    ['a std of zero', (batch) => ({ ...batch, std: Float64Array.of(1, 0, 1) })],
+    ['a mean of two numbers', (batch) => ({ ...batch, mean: Float64Array.of(1, 0) })],
+    ['nothing', () => undefined],
+  ];
+
+  test.each(cases)('%s', async (_, spoil) => {
+    const code = _ === 'nothing' ? 'ERR_INVALID_OPTION' : 'ERR_BAD_BATCH';
+    await expect(classifier.trainStep(spoil(good()) as NativeBatch, stepOptions(2))).rejects.toMatchObject({ code });
+    await expect(classifier.predictBatch(good())).resolves.toBeDefined();
+  });
+
+  test.each([
+    ['a divisor of zero', { divisor: 0 }],
+    ['a divisor that is NaN', { divisor: NaN }],
+    ['weights for three classes', { classWeights: Float32Array.of(1, 1, 1) }],
+  ])('%s', async (_, options) => {
+    await expect(classifier.trainStep(good(), stepOptions(2, options))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  });
+
+  test('a crop beyond the image is black there', async () => {
+    const image = new Uint8Array(2 * 2 * 3).fill(255);
+    const values = await classifier.inputOf({ images: [image], sizes: Int32Array.of(2, 2), programs: Int32Array.of(2, -1, -1, 4, 4), programOffsets: Int32Array.of(0, 1), height: 4, width: 4, mean: new Float64Array(3), std: new Float64Array(3).fill(1) });
+    expect(Array.from(values.slice(0, 16))).toEqual([0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe('Grad-CAM', () => {
+  test('has the layer\'s resolution, is never negative, and explains the class asked for', async () => {
+    const batch = madeUpBatch(2, { labels: false });
+    const cams = await Promise.all([0, 1].map((index) => classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(index, index) })));
+    expect([cams[0]?.height, cams[0]?.width]).toEqual([SIDE / 2, SIDE / 2]);
+    expect(Array.from(cams[0]?.maps ?? []).every((value) => value >= 0 && Number.isFinite(value))).toBe(true);
+    expect(cams[0]?.maps).not.toEqual(cams[1]?.maps);
+  });
+
+  test('an unknown layer and a class out of range are refused', async () => {
+    const batch = madeUpBatch(1, { labels: false });
+    await expect(classifier.gradCamBatch(batch, { layer: 'features.99', classIndices: Int32Array.of(0) })).rejects.toMatchObject({ code: 'ERR_LAYER' });
+    await expect(classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(5) })).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
+  });
+
+  test('leaves the gathered gradients alone', async () => {
+    await classifier.trainStep(madeUpBatch(4), stepOptions(4));
+    const before = await gradientBytes(classifier);
+    await classifier.gradCamBatch(madeUpBatch(2, { labels: false }), { layer: 'features.10', classIndices: Int32Array.of(0, 1) });
+    expect(await gradientBytes(classifier)).toEqual(before);
+  });
+});
+
+describe('the end', () => {
+  test('dispose rejects what is open, may be called twice, and later use says so', async () => {
+    const open = [1, 2, 3].map(() => classifier.trainStep(madeUpBatch(8), stepOptions(8)));
+    classifier.dispose();
+    classifier.dispose();
+    for (const result of await Promise.allSettled(open)) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_DISPOSED' } });
+    await expect(classifier.predictBatch(madeUpBatch(1))).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+  });
+
+  test('bytes tell parameters, then gradients and momentum too', async () => {
+    const fresh = classifier.bytes;
+    const parameters = classifier.parameterCount * 4;
+    expect(fresh).toBeGreaterThanOrEqual(parameters);
+    await classifier.trainStep(madeUpBatch(2), stepOptions(2));
+    expect(classifier.bytes).toBe(fresh + parameters);
+    await classifier.optimizerStep(SGD);
+    expect(classifier.bytes).toBe(fresh + parameters);
+  });
+
+  test('a device that is not there is an error that says why', async () => {
+    if (loadNative().info().cudaDevices.length > 0) return;
+    await expect(Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_DEVICE', message: expect.stringMatching(/CUDA.*cpu/s) });
+    expect(classifier.device).toBe('cpu');
+  });
+});

@@ -1,0 +1,56 @@
+/** Ends of life in child processes: exit, crash, dispose, workers, garbage. A hang or a signal fails. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(scenario: string, flags: string[] = []): Promise<Ended> {
+  const file = join(__dirname, 'child', 'scenarios.cjs');
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [...flags, file, scenario], { timeout: 50_000 }, (_error, out, err) => {
+      resolve({ code: child.exitCode, signal: child.signalCode, out: out.trim(), err: err.trim() });
+    });
+  });
+}
+
+test('a process with an idle classifier ends by itself', async () => {
+  expect(await run('idle')).toEqual({ code: 0, signal: null, out: 'done', err: '' });
+});
+
+test('process.exit() in the middle of a job keeps its exit code', async () => {
+  expect(await run('exit')).toEqual({ code: 7, signal: null, out: 'done', err: '' });
+});
+
+test('an uncaught error in the middle of a job ends with code 1 and its own message', async () => {
+  const ended = await run('uncaught');
+  expect(ended).toMatchObject({ code: 1, signal: null, out: 'done' });
+  expect(ended.err).toContain('on purpose');
+});
+
+test('dispose in the middle of a job rejects what is open', async () => {
+  expect(await run('dispose')).toEqual({ code: 0, signal: null, out: 'ERR_DISPOSED ERR_DISPOSED', err: '' });
+});
+
+test('four workers and the main thread compute at once', async () => {
+  expect(await run('workers')).toEqual({ code: 0, signal: null, out: 'ok ok ok ok', err: '' });
+});
+
+test('workers are terminated while they compute', async () => {
+  expect(await run('terminate')).toEqual({ code: 0, signal: null, out: 'done', err: '' });
+});
+
+test('a prediction of many images stops at an abort', async () => {
+  expect(await run('abort')).toEqual({ code: 0, signal: null, out: 'AbortError ERR_ABORTED', err: '' });
+});
+
+(existsSync('/proc/self/status') ? test : test.skip)('forgotten classifiers give their threads back', async () => {
+  const ended = await run('forgotten', ['--expose-gc']);
+  expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
+  expect(Number(ended.out.replace('threads ', ''))).toBeLessThan(60);
+});
