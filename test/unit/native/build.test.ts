@@ -1,0 +1,171 @@
+/** The builder's stamp, its lock and its errors, with a stand-in for cmake-js; and the tools it looks for. */
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CovidCtError } from '../../../src/errors';
+import { addonFolder, hashSources, nativeSources, readStamp } from '../../../src/native/addon-folder';
+import { buildAddon, type BuildOptions } from '../../../src/native/build';
+import { inspectLibTorch, type LibTorch } from '../../../src/native/libtorch-folder';
+import { checkTools, missingTools } from '../../../src/native/tools';
+import { libtorchFiles, temporaryFolder, writeFiles } from './fake-libtorch';
+
+let folder: string;
+let packageRoot: string;
+let libtorch: LibTorch;
+
+/** Stands where cmake-js stands: notes that it ran, and "compiles" by copying the sources' text into the addon. */
+const STAND_IN = `
+const fs = require('fs'), path = require('path');
+const args = process.argv.slice(2);
+const of = (name) => args[args.indexOf(name) + 1];
+const root = of('--directory'), out = of('--out');
+fs.appendFileSync(path.join(root, 'calls'), JSON.stringify({ args, kept: fs.existsSync(path.join(out, 'CMakeCache.txt')) }) + '\\n');
+fs.writeFileSync(path.join(out, 'CMakeCache.txt'), '');
+console.log('[1/2] compiling');
+const text = fs.readFileSync(path.join(root, 'native/addon.cc'), 'utf8');
+if (text.includes('#error')) { console.error('addon.cc:1: error: asked for'); process.exit(1); }
+setTimeout(() => fs.writeFileSync(path.join(out, 'covidct_torch.node'), text), 200);
+`;
+
+function inspect(root: string): LibTorch {
+  const inspection = inspectLibTorch({ root }, 'system', 'linux');
+  if ('reason' in inspection) throw new Error(inspection.reason);
+  return inspection.libtorch;
+}
+
+beforeEach(() => {
+  folder = realpathSync(temporaryFolder());
+  packageRoot = join(folder, 'package');
+  writeFiles(join(folder, 'libtorch'), libtorchFiles());
+  writeFiles(packageRoot, {
+    'CMakeLists.txt': 'project(x)', 'native/addon.cc': 'one', 'native/core/vgg.cc': 'two', 'native/core/vgg.h': 'three', 'native/notes.md': 'not a source',
+    'node_modules/cmake-js/package.json': '{"version":"1.0.0"}', 'node_modules/cmake-js/bin/cmake-js': STAND_IN,
+    'node_modules/node-addon-api/package.json': '{"version":"1.0.0"}', 'node_modules/node-api-headers/package.json': '{"version":"1.0.0"}',
+  });
+  libtorch = inspect(join(folder, 'libtorch'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const build = (more: BuildOptions = {}) => buildAddon({ libtorch, packageRoot, ...more });
+const edit = (name: string, text: string) => writeFileSync(join(packageRoot, name), text);
+const calls = () => readFileSync(join(packageRoot, 'calls'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { args: string[]; kept: boolean });
+
+describe('the sources', () => {
+  test('are CMakeLists.txt and every .cc and .h below native/', () => {
+    expect(nativeSources(packageRoot).map((file) => file.slice(packageRoot.length + 1))).toEqual(['CMakeLists.txt', 'native/addon.cc', 'native/core/vgg.cc', 'native/core/vgg.h']);
+  });
+
+  test('have a hash that follows contents and names, not times', () => {
+    const first = hashSources(packageRoot);
+    utimesSync(join(packageRoot, 'native/addon.cc'), 1, 1);
+    edit('native/notes.md', 'changed');
+    expect(hashSources(packageRoot)).toBe(first);
+    const seen = new Set([first]);
+    for (const [name, text] of [['native/addon.cc', 'One'], ['native/new.cc', ''], ['CMakeLists.txt', 'project(y)'], ['native/core/vgg.h', 'threee']] as const) {
+      edit(name, text);
+      seen.add(hashSources(packageRoot));
+    }
+    rmSync(join(packageRoot, 'native/core/vgg.cc'));
+    seen.add(hashSources(packageRoot));
+    expect(seen.size).toBe(6);
+  });
+});
+
+describe('a build', () => {
+  test('ends in a folder of its LibTorch, platform and architecture, with a stamp', async () => {
+    const lines: string[] = [];
+    const result = await build({ jobs: 3, onOutput: (line) => lines.push(line) });
+    const place = join(packageRoot, 'build', `2.13.0+cpu-${process.platform}-${process.arch}`);
+    expect(result).toEqual({ addon: join(place, 'covidct_torch.node'), libtorch, built: true });
+    expect(readFileSync(result.addon, 'utf8')).toBe('one');
+    expect(readStamp(place)?.libtorch).toEqual({ root: libtorch.root, lib: libtorch.lib, version: '2.13.0', variant: 'cpu' });
+    expect(calls()[0]?.args).toEqual([
+      'build', '--directory', packageRoot, '--out', join(place, 'cmake'), '--parallel', '3',
+      `--CDCOVIDCT_LIBTORCH=${libtorch.root}`, `--CDCOVIDCT_LIBTORCH_INCLUDE=${libtorch.include.join(';')}`, `--CDCOVIDCT_LIBTORCH_LIB=${libtorch.lib}`,
+    ]);
+    expect(lines).toContain('[1/2] compiling');
+    expect(readFileSync(join(place, 'build.log'), 'utf8')).toContain('[1/2] compiling');
+  });
+
+  test('is not made again while nothing changes, and says so in under a second', async () => {
+    await build();
+    const started = performance.now();
+    expect(await build()).toMatchObject({ built: false });
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect(calls()).toHaveLength(1);
+  });
+
+  test('goes on from the last one when a source changes, from nothing when asked or when the configuration changes', async () => {
+    await build();
+    edit('native/addon.cc', 'changed');
+    expect(readFileSync((await build()).addon, 'utf8')).toBe('changed');
+    await build({ force: true });
+    writeFiles(join(folder, 'elsewhere'), libtorchFiles());
+    libtorch = inspect(join(folder, 'elsewhere'));
+    expect((await build()).built).toBe(true);
+    expect(calls().map(({ kept }) => kept)).toEqual([false, true, false, false]);
+  });
+
+  test('for another LibTorch lies beside the first, and neither disturbs the other', async () => {
+    await build();
+    writeFiles(join(folder, 'cuda'), libtorchFiles('2.13.0', { cuda: '13.0' }));
+    const cuda = inspect(join(folder, 'cuda'));
+    expect((await build({ libtorch: cuda })).addon).toContain('2.13.0+cu130-');
+    expect((await build()).built).toBe(false);
+    expect((await build({ libtorch: cuda })).built).toBe(false);
+  });
+
+  test('is made again when the addon is gone or the stamp is cut off', async () => {
+    const { addon } = await build();
+    rmSync(addon);
+    expect((await build()).built).toBe(true);
+    writeFileSync(join(addonFolder(libtorch, packageRoot), 'build.json'), '{"sources": "');
+    expect((await build()).built).toBe(true);
+  });
+
+  test('of two at once one compiles and the other waits and finds it done', async () => {
+    const lines: string[] = [];
+    const results = await Promise.all([build(), build({ onOutput: (line) => lines.push(line) })]);
+    expect(results.map(({ built }) => built).sort()).toEqual([false, true]);
+    expect(calls()).toHaveLength(1);
+  });
+
+  test('that fails says what the compiler said, leaves the last addon, and is tried again', async () => {
+    const { addon } = await build();
+    edit('native/addon.cc', '#error');
+    const error = await build().then(() => undefined, (thrown: unknown) => thrown as CovidCtError);
+    expect(error?.code).toBe('ERR_BUILD_FAILED');
+    expect(error?.message).toContain('addon.cc:1: error: asked for');
+    expect(error?.message).toContain(join(addonFolder(libtorch, packageRoot), 'build.log'));
+    expect(readFileSync(addon, 'utf8')).toBe('one');
+    edit('native/addon.cc', 'mended');
+    expect((await build()).built).toBe(true);
+    expect(existsSync(`${addonFolder(libtorch, packageRoot)}.lock`)).toBe(false);
+  });
+});
+
+describe('the tools', () => {
+  const path = () => join(folder, 'bin');
+  const tool = (name: string, says: string) => {
+    mkdirSync(path(), { recursive: true });
+    writeFileSync(join(path(), name), `#!/bin/sh\necho "${says}"\n`, { mode: 0o755 });
+  };
+
+  test('that are missing are named, with what to install', () => {
+    try {
+      checkTools({ PATH: path() });
+      throw new Error('nothing was missing');
+    } catch (error) {
+      expect((error as CovidCtError).code).toBe('ERR_BUILD_FAILED');
+      expect((error as Error).message).toMatch(/a C\+\+20 compiler .*; cmake 3\.18\.0 or newer\. Install them/);
+    }
+  });
+
+  test('a compiler named by CXX is the one that counts, and a cmake that is too old is told', () => {
+    tool('g++', 'g++ 12');
+    tool('cmake', 'cmake version 3.10.2');
+    expect(missingTools({ PATH: path() })).toEqual(['cmake 3.18.0 or newer (there is 3.10.2)']);
+    tool('cmake', 'cmake version 3.25.1');
+    expect(missingTools({ PATH: path() })).toEqual([]);
+    expect(missingTools({ PATH: path(), CXX: 'icpx -fast' })).toEqual(['the C++ compiler that CXX names (icpx -fast)']);
+  });
+});
