@@ -115,9 +115,13 @@ export async function unpackZip(zip: string, target: string, options: UnpackOpti
   }
 }
 
+/** Failures that names inside the archive bring about: one twice, or one that is both a file and a folder. */
+const CLASHES = new Set(['EEXIST', 'EISDIR', 'ENOTDIR', 'ENAMETOOLONG']);
+
+/** Whether the disk is to blame (full, read-only), not the archive. */
 function isFileSystemError(error: unknown): boolean {
   const { syscall, code } = (error ?? {}) as NodeJS.ErrnoException;
-  return syscall !== undefined && code !== undefined;
+  return syscall !== undefined && code !== undefined && !CLASHES.has(code);
 }
 
 /** Whether a folder is there (links are followed). */
