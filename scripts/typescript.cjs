@@ -1,16 +1,26 @@
 /** Compiles src/ to dist/ and writes the ESM entry; does nothing in an installed package, which has no sources. */
 const { spawnSync } = require('node:child_process');
-const { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync, mkdirSync } = require('node:fs');
+const { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
 const hasSources = existsSync(path.join(root, 'src'));
 
-/** Runs the type checker and compiler over src/; throws when it reports an error. */
+/** Runs the type checker and compiler over src/; throws when it reports an error, having written what it could. */
 function buildTypeScript() {
   if (!hasSources) return;
   const run = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', root], { stdio: 'inherit' });
+  removeOrphans();
   if (run.status !== 0) throw Object.assign(new Error('TypeScript reports the errors above'), { code: 'ERR_TYPES' });
+}
+
+/** Removes what was compiled from a source that has been renamed or deleted since; tsc leaves it, and it would be published. */
+function removeOrphans() {
+  const dist = path.join(root, 'dist');
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const stem = /^(.*?)(\.d\.ts|\.js|\.js\.map)$/.exec(name)?.[1];
+    if (stem !== undefined && !existsSync(path.join(root, 'src', `${stem}.ts`))) rmSync(path.join(dist, name));
+  }
 }
 
 /** Compiles errors.ts and native/ alone, without a type check: all that fetching and building need. */
