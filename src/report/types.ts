@@ -1,0 +1,61 @@
+/** A report as plain data: everything that the HTML shows, and nothing that has to be computed from pixels. */
+import type { EpochRecord } from '../log/types';
+import type { Evaluation } from '../metrics/types';
+
+/** The four kinds of call; class 1 is positive. */
+export type GradCamKind = 'truePositive' | 'falsePositive' | 'trueNegative' | 'falseNegative';
+
+/** One montage of Grad-CAM overlays. */
+export interface GradCamGroup {
+  readonly kind: GradCamKind;
+  /** PNG file; null when no image is of this kind. */
+  readonly png: Uint8Array | null;
+  /** How many images are of this kind with a score above the threshold, shown or not. */
+  readonly count: number;
+  /** Probability of the predicted class that an image must exceed to be eligible, in [0, 1]. */
+  readonly threshold: number;
+  /** How many of them are shown. */
+  readonly shown?: number;
+}
+
+/** A picture with its words. */
+export interface ReportMontage {
+  readonly title: string;
+  /** PNG file. */
+  readonly png: Uint8Array;
+  readonly caption: string;
+}
+
+/** How many images a split has, in all and of each class. */
+export interface ReportSplit {
+  readonly name: string;
+  readonly n: number;
+  /** By class name. */
+  readonly perClass: Readonly<Record<string, number>>;
+}
+
+/** What {@link renderReport} needs. Anything that is missing is said to be missing. */
+export interface ReportData {
+  readonly title: string;
+  /** ISO 8601. */
+  readonly created: string;
+  /** Options of the run; nested objects become dotted names. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Facts of the model: architecture, device, parameters, origin of the weights, ... */
+  readonly model?: Readonly<Record<string, unknown>>;
+  readonly dataset: { readonly name: string; readonly splits: readonly ReportSplit[] };
+  readonly history: readonly EpochRecord[];
+  readonly validation: Evaluation | null;
+  readonly test: Evaluation | null;
+  /** Samples of each class, for instance. */
+  readonly montages: readonly ReportMontage[];
+  readonly gradCam: { readonly layer: string; readonly groups: readonly GradCamGroup[] } | null;
+  /** By library name. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Why the training ended; null when it is not known. */
+  readonly stop: { readonly reason: string; readonly message: string } | null;
+  /** Files left out of any split; those of `validation` and `test` are added from there. */
+  readonly skipped?: readonly { readonly split: string; readonly id: string; readonly reason: string }[];
+  /** Further remarks, a sentence each. */
+  readonly notes?: readonly string[];
+}

@@ -1,0 +1,19 @@
+/** Figures as the report words them. */
+
+/** What stands where a figure is not defined. */
+export const NOT_DEFINED = 'not defined';
+
+/** A share with three decimals. */
+export function share(value: number | null | undefined): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? NOT_DEFINED : value.toFixed(3);
+}
+
+/** An interval with three decimals, an en dash between. */
+export function interval(bounds: readonly [number, number] | null): string {
+  return bounds === null ? '' : `${bounds[0].toFixed(3)}–${bounds[1].toFixed(3)}`;
+}
+
+/** `test` as `test split`; a name that says so already stays as it is. */
+export function splitName(split: string): string {
+  return /split|set|data/i.test(split) ? split : `${split} split`;
+}
