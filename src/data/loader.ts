@@ -1,4 +1,5 @@
 /** Walks a data set batch by batch, decoding a few batches ahead of the one that is being computed. */
+import { setMaxListeners } from 'node:events';
 import { DatasetError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { loaderOptionsSchema } from '../options/data';
@@ -83,6 +84,7 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
   const n = dataset.samples.length;
   const order = options.shuffle ? shuffle(n, seed, epoch) : Array.from({ length: n }, (_, index) => index);
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // one for each image on its way: many, but no leak
   const onAbort = (): void => stop.abort();
   signal?.addEventListener('abort', onAbort, { once: true });
   const queue: Promise<Batch | null>[] = [];

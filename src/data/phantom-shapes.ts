@@ -37,24 +37,34 @@ export class Canvas {
     this.values = new Float32Array(width * height);
   }
 
-  /** Replaces each value by what `paint` makes of its place and itself. */
-  each(paint: (u: number, v: number, value: number) => number): void {
+  /** Pixel at a place of the body: [column, row], with fractions. */
+  place(u: number, v: number): [number, number] {
+    const { x, y, a, b, tilt } = this.frame;
+    return [x + u * a * Math.cos(tilt) - v * b * Math.sin(tilt), y + u * a * Math.sin(tilt) + v * b * Math.cos(tilt)];
+  }
+
+  /** Replaces each value by what `paint` makes of its place and itself; only around `near` where that is given. */
+  each(paint: (u: number, v: number, value: number) => number, near?: { u: number; v: number; reach: number }): void {
     const { x, y, a, b, tilt } = this.frame;
     const cosine = Math.cos(tilt);
     const sine = Math.sin(tilt);
-    for (let row = 0, index = 0; row < this.height; row += 1) {
-      for (let column = 0; column < this.width; column += 1, index += 1) {
-        const dx = column - x;
-        const dy = row - y;
-        this.values[index] = paint((dx * cosine + dy * sine) / a, (dy * cosine - dx * sine) / b, this.values[index]!);
+    const [column, row] = near === undefined ? [0, 0] : this.place(near.u, near.v);
+    const reach = near === undefined ? Infinity : near.reach * Math.max(a, b) + 2;
+    const [top, bottom] = [Math.max(0, Math.floor(row - reach)), Math.min(this.height - 1, Math.ceil(row + reach))];
+    const [left, right] = [Math.max(0, Math.floor(column - reach)), Math.min(this.width - 1, Math.ceil(column + reach))];
+    for (let r = top; r <= bottom; r += 1) {
+      for (let c = left; c <= right; c += 1) {
+        const index = r * this.width + c;
+        this.values[index] = paint(((c - x) * cosine + (r - y) * sine) / a, ((r - y) * cosine - (c - x) * sine) / b, this.values[index]!);
       }
     }
   }
 
   /** Rounded and clamped to [0, 255], grey as RGB. */
   toPixels(): Pixels {
-    const data = new Uint8Array(this.values.length * 3);
-    this.values.forEach((value, index) => data.fill(Math.min(255, Math.max(0, Math.round(value))), index * 3, index * 3 + 3));
+    const grey = Uint8ClampedArray.from(this.values); // rounds and clamps
+    const data = new Uint8Array(grey.length * 3);
+    for (let index = 0; index < data.length; index += 1) data[index] = grey[(index / 3) | 0]!;
     return { data, width: this.width, height: this.height };
   }
 }
@@ -66,8 +76,14 @@ function radius({ u, v, a, b, power = 2, tilt = 0 }: Ellipse): Field {
   return (x, y) => {
     const along = ((x - u) * cosine + (y - v) * sine) / a;
     const across = ((y - v) * cosine - (x - u) * sine) / b;
+    if (power === 2) return Math.hypot(along, across);
     return (Math.abs(along) ** power + Math.abs(across) ** power) ** (1 / power);
   };
+}
+
+/** A circle around a shape grown by `factor`. */
+function around({ u, v, a, b }: Ellipse, factor = 1): { u: number; v: number; reach: number } {
+  return { u, v, reach: factor * Math.hypot(a, b) };
 }
 
 /** How much of a pixel a shape covers, in [0, 1]: a soft edge about two pixels wide. */
@@ -84,7 +100,7 @@ export function fillEllipse(canvas: Canvas, shape: Ellipse, level: number | Fiel
     const share = covers(u, v);
     if (share === 0) return value;
     return value + share * ((typeof level === 'number' ? level : level(u, v)) - value);
-  });
+  }, around(shape));
 }
 
 /** Adds a cloud that fades from its centre outward, inside `mask` only. */
@@ -95,7 +111,7 @@ export function blobs(canvas: Canvas, mask: Ellipse, cloud: Ellipse, strength: F
     const far = distance(u, v);
     if (far > 2.2) return value;
     return value + inside(u, v) * strength(u, v) * Math.exp(-(far ** 3));
-  });
+  }, around(cloud, 2.2));
 }
 
 /** Smooth noise in [-1, 1]: random values on a lattice, blended between its points. */
@@ -118,9 +134,7 @@ export function latticeNoise(draw: Draw, cells: number): Field {
 
 /** A bright dot that fades out over about a pixel. */
 function stamp(canvas: Canvas, u: number, v: number, pixelRadius: number, level: number): void {
-  const { x, y, a, b, tilt } = canvas.frame;
-  const column = x + u * a * Math.cos(tilt) - v * b * Math.sin(tilt);
-  const row = y + u * a * Math.sin(tilt) + v * b * Math.cos(tilt);
+  const [column, row] = canvas.place(u, v);
   const reach = Math.ceil(pixelRadius + 1);
   for (let r = Math.max(0, Math.floor(row) - reach); r <= Math.min(canvas.height - 1, Math.ceil(row) + reach); r += 1) {
     for (let c = Math.max(0, Math.floor(column) - reach); c <= Math.min(canvas.width - 1, Math.ceil(column) + reach); c += 1) {

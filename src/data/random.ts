@@ -10,6 +10,7 @@ export type Draw = () => number;
 /** Keeps what is drawn for different purposes apart. */
 export const STREAM = { transform: 0, shuffle: 1, split: 2, montage: 3, phantom: 4 } as const;
 
+const { imul } = Math;
 const MULTIPLIER_0 = 0xd2511f53;
 const MULTIPLIER_1 = 0xcd9e8d57;
 const WEYL_0 = 0x9e3779b9;
@@ -23,7 +24,7 @@ function multiplyHigh(a: number, b: number): number {
   const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16); // < 2^32
   const carry = aLow * bHigh + (middle & 0xffff); // < 2^32
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) >>> 0;
+  return (aHigh * bHigh + (middle / 0x10000 >>> 0) + (carry / 0x10000 >>> 0)) >>> 0;
 }
 
 /**
@@ -38,10 +39,13 @@ export function philox4x32(counter: readonly [number, number, number, number], k
   let [k0, k1] = key;
   for (let round = 0; round < 10; round += 1) {
     const high0 = multiplyHigh(MULTIPLIER_0, c0);
-    const low0 = Math.imul(MULTIPLIER_0, c0) >>> 0;
+    const low0 = imul(MULTIPLIER_0, c0) >>> 0;
     const high1 = multiplyHigh(MULTIPLIER_1, c2);
-    const low1 = Math.imul(MULTIPLIER_1, c2) >>> 0;
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    const low1 = imul(MULTIPLIER_1, c2) >>> 0;
+    c0 = (high1 ^ c1 ^ k0) >>> 0;
+    c1 = low1;
+    c2 = (high0 ^ c3 ^ k1) >>> 0;
+    c3 = low0;
     k0 = (k0 + WEYL_0) >>> 0;
     k1 = (k1 + WEYL_1) >>> 0;
   }

@@ -1,5 +1,5 @@
 /** Decodes every image once and keeps its bytes within a budget, so that a later epoch decodes nothing. */
-import { BadImageError } from '../errors';
+import { AbortedError, BadImageError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { storeOptionsSchema } from '../options/data';
 import type { StoreOptions } from '../options/data';
@@ -17,6 +17,12 @@ export interface StoreStats {
   readonly bytes: number;
 }
 
+/** A decode that has been asked for, and how many still wait for it. */
+interface UnderWay {
+  waiting: number;
+  readonly pixels: Promise<Pixels>;
+}
+
 /**
  * A cache of decoded pixels, keyed by path or Buffer. Once the budget is full nothing is thrown out: what is in stays,
  * the rest is decoded anew each time, which for the sequential reading of epochs keeps the most hits.
@@ -24,7 +30,7 @@ export interface StoreStats {
 export class PixelStore {
   private readonly options: ReturnType<typeof PixelStore.check>;
   private readonly kept = new Map<ImageSource, Pixels>();
-  private readonly underWay = new Map<ImageSource, Promise<Pixels>>();
+  private readonly underWay = new Map<ImageSource, UnderWay>();
   private readonly bad = new Map<ImageSource, BadImageError>();
   private readonly skippedSamples = new Map<Sample, SkippedFile>();
   private readonly slots: Slots;
@@ -64,11 +70,25 @@ export class PixelStore {
   /**
    * The pixels of a sample. Callers share the bytes: do not write to them.
    *
-   * @param options.signal stops this caller's wait; a decode that others wait for goes on
+   * @param options.signal stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
    * @throws BadImageError whatever `onBadFile` says; AbortedError
    */
-  async get(sample: Pick<Sample, 'source' | 'origin'>, options: { signal?: AbortSignal } = {}): Promise<Pixels> {
-    return orAborted(this.find(sample), options.signal);
+  async get(sample: Pick<Sample, 'source' | 'origin'>, { signal }: { signal?: AbortSignal } = {}): Promise<Pixels> {
+    throwIfAborted(signal);
+    const kept = this.kept.get(sample.source);
+    if (kept !== undefined) {
+      this.hits += 1;
+      return kept;
+    }
+    const bad = this.bad.get(sample.source);
+    if (bad !== undefined) throw bad;
+    const work = this.join(sample);
+    work.waiting += 1;
+    try {
+      return await orAborted(work.pixels, signal);
+    } finally {
+      work.waiting -= 1;
+    }
   }
 
   /**
@@ -100,45 +120,40 @@ export class PixelStore {
     this.bytes = 0;
   }
 
-  private async find(sample: Pick<Sample, 'source' | 'origin'>): Promise<Pixels> {
-    const known = this.kept.get(sample.source) ?? this.underWay.get(sample.source);
-    if (known !== undefined) {
+  /** The decode of this image that is under way, or a new one. */
+  private join(sample: Pick<Sample, 'source' | 'origin'>): UnderWay {
+    const there = this.underWay.get(sample.source);
+    if (there !== undefined) {
       this.hits += 1;
-      return known;
+      return there;
     }
-    const bad = this.bad.get(sample.source);
-    if (bad !== undefined) throw bad;
-    return this.decode(sample);
-  }
-
-  private decode(sample: Pick<Sample, 'source' | 'origin'>): Promise<Pixels> {
-    const { source, origin } = sample;
-    const generation = this.generation;
-    this.decodes += 1;
-    const work = this.slots.run(() => decodeImage(source, { origin, maxPixels: this.options.maxPixels })).then(
-      (pixels) => {
-        if (generation === this.generation) this.keep(source, pixels);
-        return pixels;
-      },
-      (error: unknown) => {
-        if (generation === this.generation) this.fail(source, error);
-        throw error;
-      },
-    );
-    this.underWay.set(source, work);
+    const work: UnderWay = { waiting: 0, pixels: this.slots.run(() => this.decode(sample, () => work.waiting > 0)) };
+    this.underWay.set(sample.source, work);
     return work;
   }
 
+  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, wanted: () => boolean): Promise<Pixels> {
+    const generation = this.generation;
+    await Promise.resolve(); // until whoever asked has been counted as waiting
+    try {
+      if (!wanted()) throw new AbortedError(); // all have left before its turn came
+      this.decodes += 1;
+      const pixels = await decodeImage(source, { origin, maxPixels: this.options.maxPixels });
+      if (generation === this.generation) this.keep(source, pixels);
+      return pixels;
+    } catch (error) {
+      // A skipped file is not tried again each epoch; with 'error' the caller may mend it and try again.
+      const final = error instanceof BadImageError && this.options.onBadFile === 'skip';
+      if (final && generation === this.generation) this.bad.set(source, error);
+      throw error;
+    } finally {
+      if (generation === this.generation) this.underWay.delete(source);
+    }
+  }
+
   private keep(source: ImageSource, pixels: Pixels): void {
-    this.underWay.delete(source);
     if (this.bytes + pixels.data.byteLength > this.options.maxCacheBytes) return;
     this.kept.set(source, pixels);
     this.bytes += pixels.data.byteLength;
-  }
-
-  private fail(source: ImageSource, error: unknown): void {
-    this.underWay.delete(source);
-    // A skipped file is not tried again each epoch; with 'error' the caller may mend it and try again.
-    if (error instanceof BadImageError && this.options.onBadFile === 'skip') this.bad.set(source, error);
   }
 }

@@ -1,0 +1,115 @@
+/** The pixel store: one decode for each image, the budget, shared and abandoned requests, bad files. */
+import { rmSync } from 'node:fs';
+import { fromSamples } from '../../../src/data/samples';
+import { PixelStore } from '../../../src/data/store';
+import type { Dataset, SkippedFile } from '../../../src/data/types';
+import { BadImageError, InvalidOptionError } from '../../../src/errors';
+import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
+
+afterEach(removeFolders);
+const IMAGE_BYTES = 6 * 8 * 3;
+
+async function dataset(n: number, root = newFolder()): Promise<Dataset> {
+  const samples = await Promise.all(Array.from({ length: n }, async (_, index) => ({ source: writeAt(root, `${index}.png`, await greyPng(index)), label: 0 })));
+  return fromSamples({ name: 'greys', classes: ['a'], samples });
+}
+
+test('a second visit decodes nothing, even when the files are gone', async () => {
+  const root = newFolder();
+  const { samples } = await dataset(3, root);
+  const store = new PixelStore();
+  for (const sample of samples) await store.get(sample);
+  rmSync(root, { recursive: true });
+  const again = await Promise.all(samples.map((sample) => store.get(sample)));
+  expect(again.map(({ data }) => data[3])).toEqual([0, 1, 2]);
+  expect(store.stats).toEqual({ hits: 3, decodes: 3, bytes: 3 * IMAGE_BYTES });
+});
+
+test('the budget holds: what fits stays, the rest is decoded anew', async () => {
+  const { samples } = await dataset(4);
+  const store = new PixelStore({ maxCacheBytes: 2 * IMAGE_BYTES + 10 });
+  for (let epoch = 0; epoch < 3; epoch += 1) for (const sample of samples) await store.get(sample);
+  expect(store.stats).toEqual({ hits: 4, decodes: 8, bytes: 2 * IMAGE_BYTES });
+  const none = new PixelStore({ maxCacheBytes: 0 });
+  for (let epoch = 0; epoch < 2; epoch += 1) for (const sample of samples) expect((await none.get(sample)).width).toBe(8);
+  expect(none.stats).toEqual({ hits: 0, decodes: 8, bytes: 0 });
+});
+
+test('readers at the same time share one decode', async () => {
+  const { samples } = await dataset(2);
+  const store = new PixelStore({ maxCacheBytes: 0, concurrency: 1 });
+  const all = await Promise.all(Array.from({ length: 20 }, (_, index) => store.get(samples[index % 2]!)));
+  expect(new Set(all).size).toBe(2);
+  expect(store.stats).toMatchObject({ decodes: 2, hits: 18 });
+});
+
+test('one who gives up does not take the pixels from the others', async () => {
+  const { samples } = await dataset(1);
+  const store = new PixelStore();
+  const controller = new AbortController();
+  const leaving = store.get(samples[0]!, { signal: controller.signal });
+  const staying = store.get(samples[0]!);
+  controller.abort();
+  await expect(leaving).rejects.toMatchObject({ name: 'AbortError' });
+  expect((await staying).height).toBe(6);
+  expect(store.stats.decodes).toBe(1);
+});
+
+test('Buffers are keys of their own', async () => {
+  const [first, second] = [await greyPng(1), await greyPng(2)];
+  const { samples } = fromSamples({ classes: ['a'], samples: [{ source: first, label: 0 }, { source: second, label: 0 }, { source: first, label: 0 }] });
+  const store = new PixelStore();
+  expect((await Promise.all(samples.map((sample) => store.get(sample)))).map(({ data }) => data[3])).toEqual([1, 2, 1]);
+  expect(store.stats.decodes).toBe(2);
+});
+
+describe('bad files', () => {
+  async function withBadFile(): Promise<Dataset> {
+    const root = newFolder();
+    return fromSamples({ name: 'mixed', classes: ['a'], samples: [{ source: writeAt(root, 'good.png', await greyPng(1)), label: 0 }, { source: writeAt(root, 'bad.png', 'rubbish'), label: 0 }] });
+  }
+
+  test('are an error that names the line, again and again', async () => {
+    const { samples } = await withBadFile();
+    const store = new PixelStore();
+    for (let i = 0; i < 2; i += 1) {
+      const error: unknown = await store.load(samples[1]!, 1).catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(BadImageError);
+      expect((error as Error).message).toContain('(listed in mixed[1])');
+    }
+    expect(store.stats.decodes).toBe(2);
+    expect(store.skipped).toEqual([]);
+  });
+
+  test('are skipped, told once, counted, and not tried again', async () => {
+    const { samples } = await withBadFile();
+    const store = new PixelStore({ onBadFile: 'skip' });
+    const told: SkippedFile[] = [];
+    for (let epoch = 0; epoch < 3; epoch += 1) {
+      expect(await store.load(samples[0]!, 0)).not.toBeNull();
+      expect(await store.load(samples[1]!, 1, { onSkip: (file) => told.push(file) })).toBeNull();
+    }
+    expect(told).toEqual([{ index: 1, id: samples[1]!.id, reason: expect.stringContaining('unsupported image format') }]);
+    expect(store.skipped).toEqual(told);
+    expect(store.stats.decodes).toBe(2);
+    await expect(store.get(samples[1]!)).rejects.toBeInstanceOf(BadImageError);
+    await expect(store.load(samples[1]!, 1, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+test('clear forgets, also what is still being decoded', async () => {
+  const { samples } = await dataset(2);
+  const store = new PixelStore();
+  await store.get(samples[0]!);
+  const underWay = store.get(samples[1]!);
+  store.clear();
+  expect((await underWay).width).toBe(8);
+  expect(store.stats.bytes).toBe(0);
+  await store.get(samples[0]!);
+  expect(store.stats).toMatchObject({ decodes: 3, bytes: IMAGE_BYTES });
+});
+
+test('options are checked', () => {
+  expect(() => new PixelStore({ maxCacheBytes: -1 })).toThrow(InvalidOptionError);
+  expect(() => new PixelStore({ onBadFile: 'ignore' as 'skip' })).toThrow(/onBadFile/);
+});
