@@ -2,6 +2,9 @@
 import type { Draw } from './random';
 import type { Pixels } from './types';
 
+// Named once: under a test runner each look-up of a global is slow, and these run for every pixel.
+const { abs, ceil, cos, exp, floor, hypot, max, min, sin } = Math;
+
 /** Where the body lies in the image, in pixels. */
 interface Frame {
   readonly x: number;
@@ -40,18 +43,18 @@ export class Canvas {
   /** Pixel at a place of the body: [column, row], with fractions. */
   place(u: number, v: number): [number, number] {
     const { x, y, a, b, tilt } = this.frame;
-    return [x + u * a * Math.cos(tilt) - v * b * Math.sin(tilt), y + u * a * Math.sin(tilt) + v * b * Math.cos(tilt)];
+    return [x + u * a * cos(tilt) - v * b * sin(tilt), y + u * a * sin(tilt) + v * b * cos(tilt)];
   }
 
   /** Replaces each value by what `paint` makes of its place and itself; only around `near` where that is given. */
   each(paint: (u: number, v: number, value: number) => number, near?: { u: number; v: number; reach: number }): void {
     const { x, y, a, b, tilt } = this.frame;
-    const cosine = Math.cos(tilt);
-    const sine = Math.sin(tilt);
+    const cosine = cos(tilt);
+    const sine = sin(tilt);
     const [column, row] = near === undefined ? [0, 0] : this.place(near.u, near.v);
-    const reach = near === undefined ? Infinity : near.reach * Math.max(a, b) + 2;
-    const [top, bottom] = [Math.max(0, Math.floor(row - reach)), Math.min(this.height - 1, Math.ceil(row + reach))];
-    const [left, right] = [Math.max(0, Math.floor(column - reach)), Math.min(this.width - 1, Math.ceil(column + reach))];
+    const reach = near === undefined ? Infinity : near.reach * max(a, b) + 2;
+    const [top, bottom] = [max(0, floor(row - reach)), min(this.height - 1, ceil(row + reach))];
+    const [left, right] = [max(0, floor(column - reach)), min(this.width - 1, ceil(column + reach))];
     for (let r = top; r <= bottom; r += 1) {
       for (let c = left; c <= right; c += 1) {
         const index = r * this.width + c;
@@ -71,26 +74,26 @@ export class Canvas {
 
 /** 0 at the centre, 1 on the edge, growing outward. */
 function radius({ u, v, a, b, power = 2, tilt = 0 }: Ellipse): Field {
-  const cosine = Math.cos(tilt);
-  const sine = Math.sin(tilt);
+  const cosine = cos(tilt);
+  const sine = sin(tilt);
   return (x, y) => {
     const along = ((x - u) * cosine + (y - v) * sine) / a;
     const across = ((y - v) * cosine - (x - u) * sine) / b;
-    if (power === 2) return Math.hypot(along, across);
-    return (Math.abs(along) ** power + Math.abs(across) ** power) ** (1 / power);
+    if (power === 2) return hypot(along, across);
+    return (abs(along) ** power + abs(across) ** power) ** (1 / power);
   };
 }
 
 /** A circle around a shape grown by `factor`. */
 function around({ u, v, a, b }: Ellipse, factor = 1): { u: number; v: number; reach: number } {
-  return { u, v, reach: factor * Math.hypot(a, b) };
+  return { u, v, reach: factor * hypot(a, b) };
 }
 
 /** How much of a pixel a shape covers, in [0, 1]: a soft edge about two pixels wide. */
 function coverage(canvas: Canvas, shape: Ellipse): Field {
   const distance = radius(shape);
-  const pixels = Math.min(shape.a * canvas.frame.a, shape.b * canvas.frame.b) / 2;
-  return (u, v) => Math.min(1, Math.max(0, 0.5 + (1 - distance(u, v)) * pixels));
+  const pixels = min(shape.a * canvas.frame.a, shape.b * canvas.frame.b) / 2;
+  return (u, v) => min(1, max(0, 0.5 + (1 - distance(u, v)) * pixels));
 }
 
 /** Paints a shape over what is there. */
@@ -110,7 +113,7 @@ export function blobs(canvas: Canvas, mask: Ellipse, cloud: Ellipse, strength: F
   canvas.each((u, v, value) => {
     const far = distance(u, v);
     if (far > 2.2) return value;
-    return value + inside(u, v) * strength(u, v) * Math.exp(-(far ** 3));
+    return value + inside(u, v) * strength(u, v) * exp(-(far ** 3));
   }, around(cloud, 2.2));
 }
 
@@ -120,10 +123,10 @@ export function latticeNoise(draw: Draw, cells: number): Field {
   const lattice = Float32Array.from({ length: side * side }, () => 2 * draw() - 1);
   const ease = (t: number): number => t * t * (3 - 2 * t);
   return (u, v) => {
-    const x = Math.min(side - 1.001, Math.max(0, (u + 1) * cells));
-    const y = Math.min(side - 1.001, Math.max(0, (v + 1) * cells));
-    const column = Math.floor(x);
-    const row = Math.floor(y);
+    const x = min(side - 1.001, max(0, (u + 1) * cells));
+    const y = min(side - 1.001, max(0, (v + 1) * cells));
+    const column = floor(x);
+    const row = floor(y);
     const [fx, fy] = [ease(x - column), ease(y - row)];
     const at = (r: number, c: number): number => lattice[r * side + c]!;
     const top = at(row, column) * (1 - fx) + at(row, column + 1) * fx;
@@ -135,13 +138,13 @@ export function latticeNoise(draw: Draw, cells: number): Field {
 /** A bright dot that fades out over about a pixel. */
 function stamp(canvas: Canvas, u: number, v: number, pixelRadius: number, level: number): void {
   const [column, row] = canvas.place(u, v);
-  const reach = Math.ceil(pixelRadius + 1);
-  for (let r = Math.max(0, Math.floor(row) - reach); r <= Math.min(canvas.height - 1, Math.ceil(row) + reach); r += 1) {
-    for (let c = Math.max(0, Math.floor(column) - reach); c <= Math.min(canvas.width - 1, Math.ceil(column) + reach); c += 1) {
-      const share = Math.min(1, Math.max(0, pixelRadius + 0.5 - Math.hypot(r - row, c - column)));
+  const reach = ceil(pixelRadius + 1);
+  for (let r = max(0, floor(row) - reach); r <= min(canvas.height - 1, ceil(row) + reach); r += 1) {
+    for (let c = max(0, floor(column) - reach); c <= min(canvas.width - 1, ceil(column) + reach); c += 1) {
+      const share = min(1, max(0, pixelRadius + 0.5 - hypot(r - row, c - column)));
       const index = r * canvas.width + c;
       const there = canvas.values[index]!;
-      canvas.values[index] = there + share * Math.max(0, level - there);
+      canvas.values[index] = there + share * max(0, level - there);
     }
   }
 }
@@ -152,13 +155,13 @@ export function vesselTree(canvas: Canvas, draw: Draw, root: { u: number; v: num
   const step = 0.012;
   const grow = (u: number, v: number, heading: number, thickness: number, depth: number): void => {
     let [x, y, angle, width] = [u, v, heading, thickness];
-    const length = 8 + Math.floor(14 * draw());
+    const length = 8 + floor(14 * draw());
     for (let i = 0; i < length && distance(x, y) < 1; i += 1) {
-      stamp(canvas, x, y, width, level * (0.75 + 0.25 * Math.min(1, width)));
+      stamp(canvas, x, y, width, level * (0.75 + 0.25 * min(1, width)));
       angle += (draw() - 0.5) * 0.35;
       width *= 0.975;
-      x += step * Math.cos(angle);
-      y += step * 1.3 * Math.sin(angle);
+      x += step * cos(angle);
+      y += step * 1.3 * sin(angle);
     }
     if (depth === 0 || distance(x, y) >= 1) return;
     for (const turn of [-1, 1]) if (draw() < 0.9) grow(x, y, angle + turn * (0.25 + 0.5 * draw()), width * 0.8, depth - 1);
@@ -173,7 +176,7 @@ export function addNoise(canvas: Canvas, normal: () => number, deviation: number
   let before = 0;
   canvas.each((_u, _v, value) => {
     const fresh = normal();
-    const mixed = (fresh + 0.6 * before) / Math.hypot(1, 0.6);
+    const mixed = (fresh + 0.6 * before) / hypot(1, 0.6);
     before = fresh;
     return value + deviation * mixed;
   });
