@@ -80,10 +80,10 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     if (best && tracker.best !== null) yield await checkpoints.keepBest(tracker.best, evaluation);
 
     const decision = schedule.decide(stopper);
-    if (decision.action === 'stop') return { reason: 'early-stopping', message: decision.reason };
+    if (decision.action === 'stop') return { reason: 'early-stopping', message: `${decision.reason}.` };
     if (decision.action === 'reduce') yield { type: 'learningRate', epoch, from: decision.from, to: decision.to, reason: decision.reason };
   }
-  return { reason: 'epochs', message: options.epochs === 1 ? 'the one epoch is done' : `all ${options.epochs} epochs are done` };
+  return { reason: 'epochs', message: options.epochs === 1 ? 'the one epoch is done.' : `all ${options.epochs} epochs are done.` };
 }
 
 /** Micro-batches in an epoch; fewer where files are left out. */

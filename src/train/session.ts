@@ -1,4 +1,5 @@
 /** One training from the checks to the last file: everything around the loop. */
+import { countClasses } from '../data/splits';
 import { PixelStore } from '../data/store';
 import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
@@ -113,7 +114,7 @@ async function* recordedLoop({ plan, recorder }: Session, control: RunControl): 
   } catch (error) {
     if (!plan.signal.aborted || (error as { code?: unknown } | null)?.code !== 'ERR_ABORTED') throw error;
     const who = control.signal.aborted ? 'the loop over the events was left' : 'the signal was aborted';
-    return { reason: 'aborted', message: `${who} after ${recorder.epochs.length} finished epochs` };
+    return { reason: 'aborted', message: `${who} after ${recorder.epochs.length} finished epochs.` };
   }
 }
 
@@ -148,7 +149,6 @@ function stopEvent({ stop, epochs, best }: TrainingHistory): TrainEvent {
   return { type: 'stop', ...stop, epochs: epochs.length, bestEpoch: best?.epoch ?? null, bestValue: best?.value ?? null };
 }
 
-function summary({ name, classes, samples }: Dataset): DataSummary {
-  const counts = classes.map((_, index) => samples.filter(({ label }) => label === index).length);
-  return { name, samples: samples.length, classes: Object.fromEntries(classes.map((label, index) => [label, counts[index] as number])) };
+function summary(dataset: Dataset): DataSummary {
+  return { name: dataset.name, samples: dataset.samples.length, classes: countClasses(dataset) };
 }

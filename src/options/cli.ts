@@ -1,0 +1,20 @@
+/** Options of `covidct train` beyond the Trainer's: what a configuration file and the flags may say. */
+import { z } from 'zod';
+import { trainOptionsSchema } from './train';
+
+export const trainCommandSchema = z.strictObject({
+  ...trainOptionsSchema.shape,
+  /** Data set folder. */
+  data: z.string().min(1),
+  /** Run folder. */
+  out: z.string().min(1),
+  architecture: z.string().min(1).default('vgg19_bn'),
+  /** A safetensors file with torchvision's names to start from; its head may have another size. */
+  weights: z.string().min(1).optional(),
+  dropout: z.number().min(0).lt(1).default(0.5),
+  device: z.string().default('auto'),
+  threads: z.int().min(0).max(1024).default(0),
+});
+
+/** With every default filled in. */
+export type TrainCommandOptions = z.output<typeof trainCommandSchema>;
