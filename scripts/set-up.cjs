@@ -1,4 +1,5 @@
-/** Finds or fetches LibTorch and builds the addon, telling on stderr how far it is. */
+/** Finds LibTorch, or fetches it in a checkout, and builds the addon, telling on stderr how far it is. */
+const { existsSync } = require('node:fs');
 const path = require('node:path');
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
@@ -38,7 +39,9 @@ function reporter(verbose) {
 async function setUp({ force = false, verbose = false, jobs } = {}) {
   const { setUpNative } = require(path.resolve(__dirname, '../dist/native/set-up.js'));
   const started = Date.now();
-  const { addon, built } = await setUpNative({ force, jobs, onProgress: reporter(verbose) });
+  // An installed package downloads only when `covidct install-libtorch` asks it to, `node-gyp rebuild` included.
+  const fetch = existsSync(path.resolve(__dirname, '../src')) ? 'ifMissing' : 'never';
+  const { addon, built } = await setUpNative({ fetch, force, jobs, onProgress: reporter(verbose) });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   console.error(`${built ? 'built' : 'up to date'}: ${path.relative(process.cwd(), addon)} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }

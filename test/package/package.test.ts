@@ -129,6 +129,14 @@ describe('without LibTorch', () => {
     expect(existsSync(join(consumer, 'cache'))).toBe(false);
   });
 
+  test('the build that node-gyp calls downloads nothing: it fails and says what to do', () => {
+    const { status, stderr } = node(['node_modules/covidct-torch/scripts/build.cjs', '--native']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('ERR_LIBTORCH_NOT_FOUND');
+    expect(stderr).toContain('npx covidct install-libtorch');
+    expect(existsSync(join(consumer, 'cache'))).toBe(false);
+  });
+
   test('the command line answers', () => {
     const { status, stdout } = node([join('node_modules/covidct-torch', manifest.bin.covidct), '--help']);
     expect(status).toBe(0);
