@@ -22,9 +22,9 @@ function checkCovidCtOptions(options: CovidCtOptions) {
   return checkOptions(covidCtOptionsSchema, options, 'CovidCtDataset.open');
 }
 
-/** Whether `dir` looks like the data set: its image folder (or a zip) and its lists are there. */
-export async function isCovidCt(dir: string, split = 'Data-split'): Promise<boolean> {
-  return (await isFolder(path.join(dir, IMAGES))) && (await isFolder(path.join(dir, split)));
+/** Whether `dir` means to be the data set: its images or its lists are there; opening it says what is missing. */
+export async function isCovidCt(dir: string): Promise<boolean> {
+  return (await isFolder(path.join(dir, IMAGES))) || (await isFolder(path.join(dir, 'Data-split')));
 }
 
 async function imageFolder(dir: string, className: string, options: ResolvedOptions): Promise<string> {

@@ -11,6 +11,6 @@ import type { DatasetSplits } from './types';
  * @throws DatasetError, CovidCtError ERR_BAD_ARCHIVE, AbortedError
  */
 export async function openDataset(dir: string, options: CovidCtOptions = {}): Promise<DatasetSplits> {
-  if (await isCovidCt(dir, options.split)) return CovidCtDataset.open(dir, options);
+  if (await isCovidCt(dir)) return CovidCtDataset.open(dir, options);
   return openFolder(dir);
 }

@@ -81,6 +81,9 @@ test('openDataset tells the layouts apart', async () => {
   writeAt(folder, 'a/1.png', await greyPng(1));
   expect(await openDataset(folder)).toMatchObject({ name: path.basename(folder), classes: ['a'], validation: null });
   await expect(openDataset(newFolder())).rejects.toThrow(/no class folders/);
+  const half = newFolder();
+  writeAt(half, 'Images-processed/CT_COVID/1.png', await greyPng(1));
+  await expect(openDataset(half)).rejects.toThrow(/neither the folder Images-processed\/CT_NonCOVID nor/);
 });
 
 describe('openCsv', () => {

@@ -55,6 +55,21 @@ test('one who gives up does not take the pixels from the others', async () => {
   expect(store.stats.decodes).toBe(1);
 });
 
+test('a decode that all have given up before its turn is not begun, and can be asked for again', async () => {
+  const { samples } = await dataset(3);
+  const store = new PixelStore({ concurrency: 1 });
+  const controller = new AbortController();
+  const first = store.get(samples[0]!);
+  const gone = [store.get(samples[1]!, { signal: controller.signal }), store.get(samples[2]!, { signal: controller.signal })];
+  controller.abort();
+  const back = store.get(samples[2]!);
+  expect((await Promise.allSettled(gone)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect([(await first).data[3], (await back).data[3]]).toEqual([0, 2]);
+  expect(store.stats.decodes).toBe(2);
+  expect((await store.get(samples[1]!)).data[3]).toBe(1);
+  expect(store.stats.decodes).toBe(3);
+});
+
 test('Buffers are keys of their own', async () => {
   const [first, second] = [await greyPng(1), await greyPng(2)];
   const { samples } = fromSamples({ classes: ['a'], samples: [{ source: first, label: 0 }, { source: second, label: 0 }, { source: first, label: 0 }] });
