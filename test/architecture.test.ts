@@ -1,0 +1,96 @@
+/** The house rules a machine can check: no import points upward, the fences hold, no file has outgrown its reason. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const ROOT = join(__dirname, '..');
+const SRC = join(ROOT, 'src');
+
+/** What each room may import from, beside itself and packages. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  files: ['errors'],
+  options: ['errors', 'data', 'train', 'log'],
+  native: ['errors', 'files'],
+  data: ['errors', 'files', 'options', 'native'],
+  model: ['errors', 'files', 'options', 'native', 'data'],
+  metrics: ['errors'],
+  train: ['errors', 'files', 'options', 'native', 'data', 'model', 'metrics', 'log'],
+  log: ['errors', 'options'],
+  report: ['errors', 'files', 'options', 'data', 'metrics', 'log', 'train'],
+  index: ['errors', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report'],
+  cli: ['index', 'errors', 'files', 'options', 'report'],
+};
+
+/** Rooms of which only types may be imported, because of what their values would pull in. */
+const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = { options: ['data', 'train', 'log'], report: ['train', 'log'] };
+
+function filesIn(dir: string, ending: RegExp): string[] {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) => ending.test(file)).map((file) => join(dir, file));
+}
+
+function roomOf(file: string): string {
+  return relative(SRC, file).replace(/\.ts$/, '').split('/')[0] as string;
+}
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^;'"]*?from\s+'([^']+)'|import\('([^']+)'\)/gm)].map((match) => ({
+    file: relative(ROOT, file), target: (match[2] ?? match[3]) as string, typeOnly: match[1] !== undefined,
+  }));
+}
+
+const sources = filesIn(SRC, /\.ts$/);
+
+test('no import points upward', () => {
+  const wrong: string[] = [];
+  for (const file of sources) {
+    const room = roomOf(file);
+    expect(Object.keys(MAY_IMPORT)).toContain(room);
+    for (const { target, typeOnly } of importsOf(file)) {
+      if (!target.startsWith('.')) continue;
+      const other = roomOf(resolve(dirname(file), target));
+      if (other === room) continue;
+      const allowed = MAY_IMPORT[room]?.includes(other) && (typeOnly || !TYPES_ONLY[room]?.includes(other));
+      if (!allowed) wrong.push(`${relative(ROOT, file)} imports ${target}${typeOnly ? ' (types)' : ''}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test.each([
+  ['sharp', ['src/data/decode.ts', 'src/report/overlay.ts']],
+  ['commander', filesIn(join(SRC, 'cli'), /\.ts$/).map((file) => relative(ROOT, file))],
+])('only %s\'s own files import it', (name, allowed) => {
+  const importers = new Set(sources.flatMap(importsOf).filter(({ target }) => target === name).map(({ file }) => file));
+  expect(importers.size).toBeGreaterThan(0);
+  expect([...importers].filter((file) => !allowed.includes(file))).toEqual([]);
+});
+
+test('the addon is loaded by the model room and the doctor alone', () => {
+  const importers = sources.filter((file) => /import[^;]*\bloadNative\b[^;]*from/.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file));
+  expect(importers.filter((file) => !/^src\/(model|native)\//.test(file))).toEqual([]);
+});
+
+test('the lower floor of the addon knows nothing of JavaScript', () => {
+  const core = filesIn(join(ROOT, 'native', 'core'), /\.(cc|h)$/);
+  expect(core.length).toBeGreaterThan(10);
+  expect(core.filter((file) => /napi|\.\.\//.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file))).toEqual([]);
+});
+
+test('napi.h is included in one place', () => {
+  const includers = filesIn(join(ROOT, 'native'), /\.(cc|h)$/).filter((file) => /#include <napi\.h>/.test(readFileSync(file, 'utf8')));
+  expect(includers.map((file) => relative(ROOT, file))).toEqual(['native/napi_setup.h']);
+});
+
+test('no file is longer than 300 lines, none leaves work behind in a comment', () => {
+  const all = [...sources, ...filesIn(join(ROOT, 'native'), /\.(cc|h)$/)].map((file) => ({ file: relative(ROOT, file), text: readFileSync(file, 'utf8') }));
+  expect(all.filter(({ text }) => text.split('\n').length > 301).map(({ file }) => file)).toEqual([]);
+  expect(all.filter(({ text }) => /\b(TODO|FIXME|XXX)\b/.test(text)).map(({ file }) => file)).toEqual([]);
+  XX.map(({ file }) => file)).toEqual([]);
+});
