@@ -47,7 +47,7 @@ export function valueAxis(name: string, gap: number, more: Record<string, unknow
 
 /** A legend above the drawing. */
 export function legend(names: readonly string[]): Record<string, unknown> {
-  return { data: names.map((name) => ({ name })), top: 34, left: 'center', itemWidth: 26, itemHeight: 10, itemGap: 18, textStyle: { color: PALETTE.ink, fontSize: 12 } };
+  return { data: names.map((name) => ({ name })), top: 34, left: 'center', itemWidth: 26, itemHeight: 9, itemGap: 18, textStyle: { color: PALETTE.ink, fontSize: 12 } };
 }
 
 /** A sentence in the middle of a drawing that has nothing to show. */

@@ -15,8 +15,14 @@ interface Curve {
 
 /** Whole epochs at readable distances, whatever their number. */
 function epochAxis(epochs: number): Record<string, unknown> {
-  const interval = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((step) => epochs / step <= 12) ?? Math.ceil(epochs / 10);
-  return valueAxis('Epoch', 30, { min: epochs === 1 ? 0 : 1, max: Math.max(2, epochs), interval, splitLine: { show: false } });
+  const interval = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((step) => epochs / step <= 13) ?? Math.ceil(epochs / 10);
+  return valueAxis('Epoch', 30, {
+    min: interval === 1 && epochs > 1 ? 1 : 0,
+    max: Math.max(2, epochs),
+    interval,
+    splitLine: { show: false },
+    axisLabel: { color: PALETTE.ink, fontSize: 12, showMaxLabel: epochs < 3 || epochs % interval === 0 },
+  });
 }
 
 function curveSeries(history: readonly EpochRecord[], { name, value }: Curve, index: number): Record<string, unknown> {
@@ -68,7 +74,7 @@ function curves(name: string, title: string, history: readonly EpochRecord[], yA
  * @returns an SVG; an empty history gives an empty frame that says so
  */
 export function lossCurve(history: readonly EpochRecord[]): Chart {
-  return curves('loss', 'Loss', history, valueAxis('Cross entropy per image (nats)', 50, { min: 0 }), [
+  return curves('loss', 'Loss', history, valueAxis('Cross entropy per image (nats)', 50, { min: 0, ...(history.length === 0 ? { max: 1 } : {}) }), [
     { name: 'Training', value: (record) => record.trainLoss },
     { name: 'Validation', value: (record) => record.validationLoss },
   ]);

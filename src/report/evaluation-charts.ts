@@ -37,7 +37,7 @@ function rocSeries(evaluation: Evaluation, index: number, name: string): Record<
 /** Where the threshold in force puts the model on its curve. */
 function operatingPoint(evaluation: Evaluation, name: string): Record<string, unknown>[] {
   if (evaluation.threshold === null || evaluation.sensitivity === null || evaluation.specificity === null) return [];
-  return [{ type: 'scatter', name, silent: true, color: PALETTE.second, symbolSize: 10, z: 5, data: [[1 - evaluation.specificity, evaluation.sensitivity]] }];
+  return [{ type: 'scatter', name, silent: true, color: PALETTE.second, itemStyle: { color: PALETTE.second, opacity: 1 }, symbolSize: 10, z: 5, data: [[1 - evaluation.specificity, evaluation.sensitivity]] }];
 }
 
 /**
@@ -56,10 +56,10 @@ export function rocChart(evaluation: Evaluation): Chart {
   const axis = (name: string, gap: number): Record<string, unknown> => valueAxis(name, gap, { min: 0, max: 1, interval: 0.2, axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) } });
   return drawChart('roc', `ROC, ${splitName(evaluation.split)}${two || evaluation.auc === null ? '' : `: macro AUC ${share(evaluation.auc)}`}`, SQUARE, {
     grid: { left: 66, right: 26, top: 72, bottom: 60 },
-    legend: legend([...curves, ...points].map((series) => String(series['name']))),
+    legend: { ...legend([...curves, ...points].map((series) => String(series['name']))), ...(two ? {} : { orient: 'vertical', top: undefined, left: undefined, right: 40, bottom: 76 }) },
     xAxis: axis('1 − specificity', 32),
     yAxis: axis('Sensitivity', 42),
-    series: [
+    series: defined.length === 0 ? [] : [
       { type: 'line', name: 'chance', silent: true, symbol: 'none', color: PALETTE.muted, lineStyle: { color: PALETTE.muted, width: 1, type: [4, 4] }, data: [[0, 0], [1, 1]] },
       ...curves,
       ...points,
@@ -87,11 +87,12 @@ export function confusionMatrixChart(evaluation: Evaluation): Chart {
   });
   const letters = Math.max(...names.map((name) => name.length));
   const axis = (name: string, gap: number): Record<string, unknown> => valueAxis(name, gap, { type: 'category', data: names, splitLine: { show: false }, axisTick: { show: false } });
+  const crowded = letters * classes.length > 40;
   const large = classes.length <= 4;
   const rich = (color: string) => ({ count: { fontSize: large ? 22 : 13, fontWeight: 600, lineHeight: large ? 28 : 16, color }, part: { fontSize: large ? 12 : 10, color } });
   return drawChart('confusion-matrix', `Confusion matrix, ${splitName(evaluation.split)} (n = ${evaluation.n})`, SQUARE, {
-    grid: { left: 56 + 8 * letters, right: 26, top: 50, bottom: 66 },
-    xAxis: { ...axis('Predicted', 36), axisLabel: { interval: 0, color: PALETTE.ink, fontSize: 12, hideOverlap: true } },
+    grid: { left: 56 + 8 * letters, right: 26, top: 50, bottom: crowded ? 70 + 5 * letters : 66 },
+    xAxis: { ...axis('Predicted', crowded ? 40 + 5 * letters : 36), axisLabel: { interval: 0, color: PALETTE.ink, fontSize: 12, rotate: crowded ? 40 : 0 } },
     yAxis: { ...axis('True', 24 + 7 * letters), inverse: true },
     visualMap: { show: false, type: 'continuous', min: 0, max: 1, dimension: 2, inRange: { color: [...PALETTE.scale] } },
     series: [{
@@ -130,7 +131,7 @@ export function misclassifiedHistogram(evaluation: Evaluation): Chart {
   const groups = two
     ? [{ name: `False ${short(evaluation.classes[0]!)} (missed)`, counts: binned(scoreOf((predicted) => predicted === 0)) }, { name: `False ${short(evaluation.classes[1]!)} (false alarm)`, counts: binned(scoreOf((predicted) => predicted === 1)) }]
     : [{ name: 'Mistakes', counts: binned(scoreOf(() => true)) }];
-  const threshold = evaluation.threshold === null ? {} : {
+  const threshold = evaluation.threshold === null || wrong.length === 0 ? {} : {
     markLine: { silent: true, symbol: 'none', animation: false, lineStyle: { color: PALETTE.ink, type: [4, 3], width: 1 }, label: { formatter: `threshold ${Number(evaluation.threshold.toFixed(3))}`, color: PALETTE.ink, fontSize: 11 }, data: [{ xAxis: evaluation.threshold }] },
   };
   const highest = Math.max(...groups[0]!.counts.map((count, bin) => count + (groups[1]?.counts[bin] ?? 0)));

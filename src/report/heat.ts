@@ -45,7 +45,7 @@ function samplePoints(pixels: number, start: number, length: number, cells: numb
   const weight = new Float64Array(pixels);
   for (let pixel = 0; pixel < pixels; pixel++) {
     const inside = (pixel + 0.5 - start) / length;
-    if (inside < 0 || inside > 1) continue;
+    if (inside < 0 || inside >= 1) continue;
     // Centres of pixels and cells meet, edges are held: torch's interpolate with align_corners=False.
     const position = Math.min(cells - 1, Math.max(0, inside * cells - 0.5));
     first[pixel] = Math.min(Math.max(0, cells - 2), Math.floor(position));

@@ -19,7 +19,7 @@ const CAPTION_SIZE = 13;
 /** A picture of a montage and what stands under it. */
 export interface Tile {
   readonly pixels: Pixels;
-  /** One line, or several with line breaks between; what is too long for the tile is cut with an ellipsis. */
+  /** One line, or several with line breaks between; of what is too long for the tile the middle is cut. */
   readonly caption?: string;
 }
 
@@ -95,7 +95,10 @@ function fit(text: string, width: number): string {
   // Without measuring: letters of a sans-serif font are a little over half as wide as high, on average.
   const letters = Math.floor(width / (CAPTION_SIZE * 0.56));
   const all = [...text];
-  return all.length > letters ? `${all.slice(0, letters - 1).join('')}…` : text;
+  if (all.length <= letters) return text;
+  // File names differ at their end, so the middle goes.
+  const tail = Math.floor((letters - 1) / 2);
+  return `${all.slice(0, letters - 1 - tail).join('')}…${all.slice(-tail).join('')}`;
 }
 
 function captionSvg(lines: readonly string[], width: number, height: number): Buffer {

@@ -16,6 +16,8 @@ export interface GradCamGroup {
   readonly threshold: number;
   /** How many of them are shown. */
   readonly shown?: number;
+  /** A remark, e.g. why the montage is empty. */
+  readonly note?: string | null;
 }
 
 /** A picture with its words. */

@@ -1,5 +1,5 @@
 /** JSON lines: whole lines, nothing that is not JSON, typed errors. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -75,6 +75,12 @@ test('a file that cannot be written is a typed error that names it', async () =>
   const logger = new JsonLinesLogger({ path: file });
   await expect(logger.log(stepEvent())).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining(file) as string });
   await logger.close();
+});
+
+(existsSync('/dev/full') ? test : test.skip)('a full disk is a typed error that says so', async () => {
+  const logger = new JsonLinesLogger({ path: '/dev/full' });
+  await expect(logger.log(stepEvent())).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('ENOSPC') as string });
+  await logger.close().catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_RUN_FOLDER' }));
 });
 
 test('log after close is refused', async () => {
