@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CovidCtError } from '../errors';
+import { CovidCtError, throwIfAborted } from '../errors';
 import { ADDON_FILE, addonFolder, hashSources, PACKAGE_ROOT, readStamp, type BuildStamp } from './addon-folder';
 import { runLogged } from './run-logged';
 import { findLibTorch } from './libtorch';
@@ -22,6 +22,8 @@ export interface BuildOptions {
   packageRoot?: string;
   /** Receives the compiler's lines as they come. */
   onOutput?: (line: string) => void;
+  /** Ends the waiting for another process; the compiler itself ends with the terminal's Ctrl-C, not by this. */
+  signal?: AbortSignal;
 }
 
 /** What {@link buildAddon} did. */
@@ -72,7 +74,7 @@ function cmakeJsArguments(folder: string, libtorch: LibTorch, packageRoot: strin
 
 /** Compiles in `<folder>/cmake`, which is kept for the next time unless the configuration has changed. */
 async function compile(folder: string, stamp: BuildStamp, libtorch: LibTorch, options: BuildOptions): Promise<void> {
-  const { packageRoot = PACKAGE_ROOT, jobs = 2, force = false, onOutput } = options;
+  const { packageRoot = PACKAGE_ROOT, jobs = 2, force = false, onOutput, signal } = options;
   const cmakeFolder = join(folder, 'cmake');
   const configured = join(cmakeFolder, 'configuration');
   const last = existsSync(configured) ? readFileSync(configured, 'utf8') : undefined;
@@ -84,6 +86,7 @@ async function compile(folder: string, stamp: BuildStamp, libtorch: LibTorch, op
   const { status, tail } = await runLogged(process.execPath, cmakeJsArguments(folder, libtorch, packageRoot, jobs), {
     cwd: packageRoot, log, onOutput,
   });
+  throwIfAborted(signal);
   if (status !== 0) {
     throw new CovidCtError('ERR_BUILD_FAILED', `the addon could not be compiled for LibTorch ${libtorchKey(libtorch)} at ${libtorch.root}; the whole output is in ${log}, its end:\n${tail}`);
   }
@@ -98,9 +101,10 @@ async function compile(folder: string, stamp: BuildStamp, libtorch: LibTorch, op
  * @returns where the addon lies and whether anything was compiled
  * @throws LibTorchNotFoundError when there is nothing to build against
  * @throws CovidCtError ERR_BUILD_FAILED when a tool is missing (naming what to install) or the compiler fails
+ * @throws AbortedError when `signal` has fired
  */
 export async function buildAddon(options: BuildOptions = {}): Promise<BuildResult> {
-  const { packageRoot = PACKAGE_ROOT, force = false, onOutput } = options;
+  const { packageRoot = PACKAGE_ROOT, force = false, onOutput, signal } = options;
   const libtorch = options.libtorch ?? findLibTorch();
   const folder = addonFolder(libtorch, packageRoot);
   const addon = join(folder, ADDON_FILE);
@@ -114,5 +118,5 @@ export async function buildAddon(options: BuildOptions = {}): Promise<BuildResul
     place(addon, (temporary) => copyFileSync(join(folder, 'cmake', ADDON_FILE), temporary));
     place(join(folder, 'build.json'), (temporary) => writeFileSync(temporary, `${JSON.stringify(stamp, null, 2)}\n`));
     return { addon, libtorch, built: true };
-  }, () => onOutput?.('another process is building the addon; waiting for it'));
+  }, { signal, onWait: () => onOutput?.('another process is building the addon; waiting for it') });
 }

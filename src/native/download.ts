@@ -1,4 +1,7 @@
-/** Downloads one file with a known checksum; what arrived stays on disk, so that running again goes on from there. */
+/**
+ * Downloads one file with a known checksum; what arrived stays on disk, so that running again goes on from there.
+ * Node's fetch knows no proxies: behind one it fails here, and pip, which does know them, is asked next.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';

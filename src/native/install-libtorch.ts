@@ -143,7 +143,7 @@ export async function installLibTorch(options: InstallOptions = {}): Promise<Ins
       const libtorch = await putInPlace(zip, target, options);
       if (existsSync(downloads)) rmSync(downloads, { recursive: true, force: true });
       return { libtorch, installed: true, from };
-    }, () => options.onProgress?.({ phase: 'waiting' }));
+    }, { signal: options.signal, onWait: () => options.onProgress?.({ phase: 'waiting' }) });
   } catch (error) {
     if (error instanceof CovidCtError) throw error;
     throw new CovidCtError('ERR_DOWNLOAD', `LibTorch could not be put into ${target}: ${messageOf(error)}`, { cause: error });

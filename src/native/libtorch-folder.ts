@@ -21,7 +21,7 @@ export interface LibTorch {
 /** The LibTorch the project is tested with and fetches. */
 export const TESTED_LIBTORCH = '2.13.0';
 
-/** The oldest LibTorch that is accepted; before it the interfaces the addon uses differ. */
+/** The oldest LibTorch that is accepted: the oldest whose headers the addon has been compiled against. */
 export const OLDEST_LIBTORCH = '2.11.0';
 
 /** What {@link inspectLibTorch} says: a LibTorch, or the reason why there is none. */

@@ -53,11 +53,11 @@ async function provideLibTorch(options: SetUpOptions): Promise<{ libtorch: LibTo
  * @throws CovidCtError ERR_DOWNLOAD, ERR_BAD_ARCHIVE or ERR_BUILD_FAILED
  */
 export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResult> {
-  const { force, jobs, onProgress } = options;
+  const { force, jobs, onProgress, signal } = options;
   const { libtorch, installed } = await provideLibTorch(options);
   onProgress?.({ phase: 'found', libtorch });
   try {
-    const { addon, built } = await buildAddon({ libtorch, force, jobs, onOutput: (line) => onProgress?.({ phase: 'build', line }) });
+    const { addon, built } = await buildAddon({ libtorch, force, jobs, signal, onOutput: (line) => onProgress?.({ phase: 'build', line }) });
     return { libtorch, installed, addon, built };
   } catch (error) {
     if (!(error instanceof CovidCtError) || error.code !== 'ERR_BUILD_FAILED' || libtorch.version === TESTED_LIBTORCH) throw error;

@@ -4,7 +4,7 @@ import { CovidCtError } from '../errors';
 import { compareVersions } from './libtorch-folder';
 
 /** The oldest cmake that CMakeLists.txt accepts. */
-const OLDEST_CMAKE = '3.18.0';
+const OLDEST_CMAKE = '3.21.0';
 
 /** A program that was found: the command and what it says of itself. */
 export interface Tool {

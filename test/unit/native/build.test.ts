@@ -156,14 +156,14 @@ describe('the tools', () => {
       throw new Error('nothing was missing');
     } catch (error) {
       expect((error as CovidCtError).code).toBe('ERR_BUILD_FAILED');
-      expect((error as Error).message).toMatch(/a C\+\+20 compiler .*; cmake 3\.18\.0 or newer\. Install them/);
+      expect((error as Error).message).toMatch(/a C\+\+20 compiler .*; cmake 3\.21\.0 or newer\. Install them/);
     }
   });
 
   test('a compiler named by CXX is the one that counts, and a cmake that is too old is told', () => {
     tool('g++', 'g++ 12');
     tool('cmake', 'cmake version 3.10.2');
-    expect(missingTools({ PATH: path() })).toEqual(['cmake 3.18.0 or newer (there is 3.10.2)']);
+    expect(missingTools({ PATH: path() })).toEqual(['cmake 3.21.0 or newer (there is 3.10.2)']);
     tool('cmake', 'cmake version 3.25.1');
     expect(missingTools({ PATH: path() })).toEqual([]);
     expect(missingTools({ PATH: path(), CXX: 'icpx -fast' })).toEqual(['the C++ compiler that CXX names (icpx -fast)']);

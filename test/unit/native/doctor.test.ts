@@ -34,7 +34,7 @@ test('nothing found: where was looked, what is missing, the command', async () =
   expect(diagnosis.libtorchTried.map(({ path }) => path)).toContain(`${join(folder, 'cache/covidct-torch/libtorch/2.13.0+cpu')} (cache)`);
   expect(diagnosis.tools).toMatchObject({ compiler: undefined, cmake: undefined, python: { command: 'python3', version: 'Python 3.9.9' } });
   expect(diagnosis.problems[0]).toEqual({ what: 'no LibTorch was found', remedy: expect.stringContaining('npx covidct install-libtorch') });
-  expect(describeProblems(diagnosis.problems)).toMatch(/missing for the build: a C\+\+20 compiler.*: Install them.*\n.*cmake 3\.18/);
+  expect(describeProblems(diagnosis.problems)).toMatch(/missing for the build: a C\+\+20 compiler.*: Install them.*\n.*cmake 3\.21/);
   expect(JSON.parse(JSON.stringify(diagnosis))).toMatchObject({ problems: diagnosis.problems });
 });
 

@@ -147,6 +147,17 @@ describe('never twice, never half', () => {
     expectInPlace();
   });
 
+  test('an abort ends the waiting for another process', async () => {
+    server.manner.bytesPerTick = 4_000;
+    const controller = new AbortController();
+    const first = install();
+    await new Promise((done) => setTimeout(done, 50));
+    const second = failing({ signal: controller.signal, onProgress: ({ phase }) => { if (phase === 'waiting') controller.abort(); } });
+    expect(await second).toBeInstanceOf(AbortedError);
+    expect((await first).installed).toBe(true);
+    expectInPlace();
+  });
+
   test('killed half way, it is finished by running again', async () => {
     server.manner.bytesPerTick = 4_000;
     const program = `require(${JSON.stringify(resolve(__dirname, '../../../dist/native/install-libtorch.js'))})
@@ -254,6 +265,17 @@ describe('the wheel through pip', () => {
     expect(error.message.match(/pip download --no-deps torch==2\.13\.0/g)).toHaveLength(2);
     expect(error.message).toContain('ERROR: No matching distribution');
     expect(error.message).toContain('COVIDCT_TORCH_LIBTORCH');
+  });
+
+  test('an abort ends pip', async () => {
+    server.manner.status = 503;
+    fakePython(join(folder, 'bin'), `echo $$ > ${folder}/pid; exec sleep 50`);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 300);
+    expect(await failing({ signal: controller.signal })).toBeInstanceOf(AbortedError);
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+    await new Promise((done) => setTimeout(done, 200));
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
   test('no Python at all is told', async () => {
