@@ -45,7 +45,7 @@ export async function writeWhole(path: string, data: string | Uint8Array): Promi
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
     throw fileError('write the file', path, error);
   }
 }
@@ -63,7 +63,7 @@ export async function linkWhole(from: string, to: string): Promise<void> {
     // Renaming one name of a file onto another name of the same file leaves both in place.
     await rm(temporary, { force: true });
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
     throw fileError('write the file', to, error);
   }
 }

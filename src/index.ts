@@ -2,6 +2,7 @@
 
 export { AbortedError, BadImageError, CovidCtError, DatasetError, ERROR_CODES, InvalidOptionError, LibTorchNotFoundError } from './errors';
 export type { ErrorCode } from './errors';
+export { INTENDED_USE } from './intended-use';
 
 // data: files to samples, and transforms as descriptions
 export { CovidCtDataset, COVID_CT_CLASSES } from './data/covid-ct';
@@ -26,7 +27,6 @@ export type { Preprocessing } from './model/classifier';
 export type { Explanation, Prediction } from './model/answers';
 export type { LoadReport } from './model/weights';
 export type { ModelCard, Network } from './model/types';
-export { INTENDED_USE } from './model/card';
 export { libraryVersions } from './model/versions';
 export type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from './options/model';
 

@@ -2,7 +2,7 @@
 import type { Rectangle } from '../data/program';
 import type { ImageSource, Pixels } from '../data/types';
 import type { NativeGradCam, NativeOutputs } from '../native/types';
-import { INTENDED_USE } from './card';
+import { INTENDED_USE } from '../intended-use';
 
 /** The answer for one image. */
 export interface Prediction {

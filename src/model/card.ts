@@ -6,10 +6,8 @@ import { transformSchema } from '../options/data';
 import { classNamesSchema } from '../options/model';
 import { CovidCtError, messageOf } from '../errors';
 import { writeWhole } from '../files';
+import { INTENDED_USE } from '../intended-use';
 import type { ModelCard } from './types';
-
-/** What the weights may be used for; stands in every card, answer and report. */
-export const INTENDED_USE = 'Research and education. Not a medical device: not for diagnosis, screening or any decision about a patient.';
 
 /** The card's file name. */
 export const CARD_FILE = 'model.json';

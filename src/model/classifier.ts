@@ -1,4 +1,5 @@
 /** The classifier: one network on one native thread, with everything a prediction needs to be right. */
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
 import { decodeImage } from '../data/decode';
@@ -277,10 +278,12 @@ export class Classifier implements Network {
 
   async #inBatches<T>(sources: readonly ImageSource[], size: number, signal: AbortSignal | undefined, work: (chunk: readonly ImageSource[], pixels: readonly Pixels[]) => Promise<T[]>): Promise<T[]> {
     const answers: T[] = [];
+    const own = signal && AbortSignal.any([signal]);
+    if (own) setMaxListeners(0, own); // one for each image of a chunk: many, but no leak
     for (let at = 0; at < sources.length; at += size) {
       throwIfAborted(signal);
       const chunk = sources.slice(at, at + size);
-      const pixels = await Promise.all(chunk.map((source) => decodeImage(source, { signal })));
+      const pixels = await Promise.all(chunk.map((source) => decodeImage(source, { signal: own })));
       answers.push(...(await work(chunk, pixels)));
     }
     return answers;

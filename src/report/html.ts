@@ -1,4 +1,5 @@
 /** The report as one HTML file that needs neither network nor script. */
+import { INTENDED_USE } from '../intended-use';
 import type { EpochRecord } from '../log/types';
 import { accuracyCurve, lossCurve } from './charts';
 import { escapeXml } from './escape';
@@ -8,9 +9,6 @@ import type { Cell, Html } from './html-parts';
 import { STYLE } from './html-style';
 import type { GradCamGroup, GradCamKind, ReportData } from './types';
 import { share } from './words';
-
-/** The sentence every report carries. */
-export const INTENDED_USE = 'For research and education only. Not for diagnosis: this is not a medical device, and nothing in this report may guide the care of a patient.';
 
 const number = (value: string): Cell => ({ text: value, kind: 'number' });
 

@@ -1,5 +1,6 @@
 /** The networks against numbers that reference.py wrote with PyTorch and torchvision. */
-import reference from './reference.json';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { BOUNDS, runRecipe } from './recipe';
 
 interface Sampled {
@@ -8,7 +9,7 @@ interface Sampled {
   readonly values: readonly number[];
 }
 
-const architectures = reference.architectures as unknown as Record<string, Record<string, Record<string, Sampled>>>;
+const { architectures } = JSON.parse(readFileSync(join(__dirname, 'reference.json'), 'utf8')) as { architectures: Record<string, Record<string, Record<string, Sampled>>> };
 
 /** Largest difference of a sampled entry and of the norm, relative to the tensor's root mean square and norm. */
 function distance(ours: Float32Array | Float64Array, theirs: Sampled): number {

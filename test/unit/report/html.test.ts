@@ -1,5 +1,6 @@
 /** The report as HTML: everything is in it, nothing gets out of it. */
-import { INTENDED_USE, renderReport } from '../../../src/report/html';
+import { INTENDED_USE } from '../../../src/intended-use';
+import { renderReport } from '../../../src/report/html';
 import { madeUpEvaluation, madeUpReport } from '../../helpers/report-data';
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64');

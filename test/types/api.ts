@@ -1,0 +1,36 @@
+/** The public types, checked by `npm run typecheck`; nothing here runs. */
+import { expectTypeOf } from 'expect-type';
+import { Classifier, CovidCtDataset, EarlyStopping, evaluate, Trainer } from '../../src';
+import type { Dataset, EpochRecord, Evaluation, Explanation, Network, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
+
+export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
+  expectTypeOf(model).toExtend<Network>();
+  expectTypeOf(data.train).toExtend<Dataset>();
+  const run = new Trainer({ model }).fit(data.train, null);
+  for await (const event of run) {
+    expectTypeOf(event).toEqualTypeOf<TrainEvent>();
+    if (event.type === 'epoch') expectTypeOf(event).toExtend<EpochRecord>();
+    if (event.type === 'stop') expectTypeOf(event.reason).toEqualTypeOf<StopReason>();
+    // @ts-expect-error a step has no such figure
+    if (event.type === 'step') event.validationLoss;
+  }
+  expectTypeOf(await run).toEqualTypeOf<TrainingHistory>();
+  expectTypeOf(await evaluate(model, data.test)).toEqualTypeOf<Evaluation>();
+  expectTypeOf(await model.predict('slice.png')).toEqualTypeOf<Prediction[]>();
+  expectTypeOf(await model.explain([new Uint8Array()])).toEqualTypeOf<Explanation[]>();
+  expectTypeOf(model.transform).toEqualTypeOf<Transform>();
+  expectTypeOf(new EarlyStopping().stop()).toEqualTypeOf<0 | 1 | 2 | 3>();
+  using scoped = await Classifier.load('runs/first');
+  expectTypeOf(scoped).toEqualTypeOf<Classifier>();
+}
+
+export async function refused(model: Classifier): Promise<void> {
+  // @ts-expect-error classes are needed
+  await Classifier.create({ architecture: 'vgg19_bn' });
+  // @ts-expect-error a trainer needs a model
+  new Trainer({ epochs: 3 });
+  // @ts-expect-error misspelled
+  new Trainer({ model, learningrate: 0.1 });
+  // @ts-expect-error not a metric
+  new Trainer({ model, bestBy: 'f2' });
+}
