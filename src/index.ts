@@ -48,8 +48,11 @@ export { EarlyStopping } from './train/early-stopping';
 export { LearningRateSchedule } from './train/schedule';
 export { evaluate } from './train/evaluate';
 export type { EvaluateOptions } from './train/evaluate';
+export { chooseCalls } from './train/explain';
+export type { CallGroup, CallKind } from './train/explain';
 export { RunFolder } from './train/run-folder';
-export type { TrainingHistory } from './train/history';
+export type { RunConfig } from './train/run-folder';
+export type { StoredHistory, TrainingHistory } from './train/history';
 export type { TrainOptions } from './options/train';
 
 // log
@@ -61,6 +64,7 @@ export type { EpochRecord, StopReason, TrainEvent, TrainLogger } from './log/typ
 
 // set-up
 export { diagnose } from './native/doctor';
+export { packageVersion } from './native/load';
 export type { Diagnosis } from './native/doctor';
 export { installLibTorch } from './native/install-libtorch';
 export { setUpNative } from './native/set-up';

@@ -47,12 +47,11 @@ export function chooseCalls(evaluation: Pick<Evaluation, 'samples' | 'classes'>,
   });
 }
 
-/** `truePositive` as `true positive`. */
-export function inWords(kind: CallKind): string {
+function inWords(kind: CallKind): string {
   return kind.replace(/[A-Z]/, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 /** Probability of the class the sample was called. */
-export function scoreOf(sample: Pick<ScoredSample, 'probabilities' | 'predicted'>): number {
+function scoreOf(sample: Pick<ScoredSample, 'probabilities' | 'predicted'>): number {
   return sample.probabilities[sample.predicted] as number;
 }

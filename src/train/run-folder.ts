@@ -3,6 +3,8 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
 import type { Evaluation } from '../metrics/types';
+import { readCard } from '../model/card';
+import type { ModelCard } from '../model/types';
 import { fileError, writeWhole } from '../files';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
@@ -97,6 +99,11 @@ export class RunFolder {
 
   async config(): Promise<RunConfig> {
     return (await this.#readJson('config.json')) as RunConfig;
+  }
+
+  /** The card of the kept weights; null where the training failed before any were kept. */
+  async card(): Promise<ModelCard | null> {
+    return (await this.#readJson('model.json', null)) === null ? null : (await readCard(this.dir)).card;
   }
 
   /** Adds the figures of one split to `metrics.json`; those of other splits stay. */

@@ -1,0 +1,59 @@
+/** Flags that several commands share, and how their values are read. */
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { InvalidOptionError } from '../errors';
+import type { Io } from './io';
+
+/** A number; words are refused here, ranges by the option's schema. */
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number');
+  return value;
+}
+
+/** A number of bytes with an optional unit: 500000, 64KiB, 1.5GB. */
+export function bytes(text: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?\s*$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError('expected a number of bytes such as 500000, 512MiB or 2GB');
+  const power = match[2] === undefined ? 0 : 'KMGT'.indexOf(match[2].toUpperCase()) + 1;
+  return Math.round(Number(match[1]) * (match[3] === undefined || match[3] === '' ? 1000 : 1024) ** power);
+}
+
+/** `balanced`, or one number a class, separated by commas. */
+export function classWeights(text: string): 'balanced' | number[] {
+  return text === 'balanced' ? text : text.split(',').map(number);
+}
+
+/** `validation`, or a number. */
+export function threshold(text: string): 'validation' | number {
+  return text === 'validation' ? text : number(text);
+}
+
+/** --device and --threads. */
+export function withDevice(command: Command): Command {
+  return command
+    .option('--device <name>', 'cpu, cuda, cuda:N or auto (default: auto)')
+    .option('--threads <n>', 'threads of the computation; 0 leaves the choice to LibTorch (default: 0)', number);
+}
+
+/** --data, with COVIDCT_DATA in its place. */
+export function withData(command: Command): Command {
+  return command.option('--data <dir>', 'data set: the COVID-CT layout or a folder of classes (default: $COVIDCT_DATA)');
+}
+
+/** --json and --quiet. */
+export function withOutput(command: Command, json: string): Command {
+  return command.option('--json', json).option('--quiet', 'say nothing but errors and files that were left out');
+}
+
+/** --on-bad-file. */
+export function withBadFile(command: Command): Command {
+  return command.addOption(new Option('--on-bad-file <what>', 'what to do with a file that cannot be decoded (default: error)').choices(['error', 'skip']));
+}
+
+/** The data set's folder. Throws InvalidOptionError when none was named. */
+export function dataFolder(io: Io, data: string | undefined): string {
+  const dir = data ?? io.env['COVIDCT_DATA'];
+  if (dir !== undefined && dir !== '') return dir;
+  throw new InvalidOptionError('no data set was named: give --data DIR or set COVIDCT_DATA', [{ path: 'data', message: 'missing' }]);
+}

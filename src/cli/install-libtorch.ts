@@ -1,0 +1,68 @@
+/** `covidct install-libtorch`: fetches LibTorch where there is none and builds the addon for it. */
+import type { Command } from 'commander';
+import { setUpNative } from '../index';
+import { EXIT } from './exit-codes';
+import { number } from './flags';
+import { note, print, printJson, progressLine } from './io';
+import type { Io, OutputFlags } from './io';
+
+interface Flags extends OutputFlags {
+  readonly fetch?: 'always';
+  readonly force?: boolean;
+  readonly jobs?: number;
+}
+
+type Progress = Parameters<NonNullable<NonNullable<Parameters<typeof setUpNative>[0]>['onProgress']>>[0];
+
+const EXAMPLES = `
+Examples:
+  $ covidct install-libtorch
+  $ covidct install-libtorch --force      after a change of compiler or C++ sources
+
+LibTorch goes into a cache of the user's and is fetched once. A LibTorch that is there already (COVIDCT_TORCH_LIBTORCH,
+LIBTORCH, Torch_DIR, Python's torch) is used instead. Running again takes up what was stopped.`;
+
+/** Adds the command. */
+export function addInstallLibTorch(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
+  program.command('install-libtorch').summary('fetch LibTorch and build the addon').description('Makes the native part usable: finds or fetches LibTorch, then compiles the addon for it.')
+    .option('--fetch-always', 'fetch LibTorch into the cache even where another one is found')
+    .option('--force', 'compile the addon from nothing')
+    .option('--jobs <n>', 'compiler processes at once (default: 2)', number)
+    .option('--json', 'write one JSON object to standard output')
+    .option('--quiet', 'say nothing but errors')
+    .addHelpText('after', EXAMPLES)
+    .action(({ fetchAlways, ...flags }: Flags & { fetchAlways?: boolean }) => run((io) => install({ ...flags, fetch: fetchAlways === true ? 'always' : undefined }, io)));
+}
+
+async function install(flags: Flags, io: Io): Promise<number> {
+  const line = progressLine(io, flags);
+  const onProgress = (progress: Progress): void => {
+    const text = inWords(progress);
+    if (progress.phase === 'fallback' || progress.phase === 'found' || progress.phase === 'waiting') {
+      line.clear();
+      note(io, flags, text);
+    } else line.show(text);
+  };
+  const result = await setUpNative({ fetch: flags.fetch, force: flags.force, jobs: flags.jobs, onProgress, signal: io.signal }).finally(() => line.clear());
+  if (flags.json === true) printJson(io, result);
+  else if (flags.quiet !== true) print(io, `LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}\naddon ${result.addon}${result.built ? ', built just now' : ''}`);
+  return EXIT.ok;
+}
+
+function inWords(progress: Progress): string {
+  const megabytes = (count: number): string => `${(count / 1e6).toFixed(0)} MB`;
+  switch (progress.phase) {
+    case 'waiting':
+      return 'another process is fetching LibTorch; waiting for it';
+    case 'fallback':
+      return `${progress.reason}\ntaking PyTorch's CPU wheel through pip instead`;
+    case 'download':
+      return `fetching LibTorch: ${megabytes(progress.receivedBytes)}${progress.totalBytes === undefined ? '' : ` of ${megabytes(progress.totalBytes)}`}`;
+    case 'unpack':
+      return `unpacking LibTorch: ${progress.done} of ${progress.total} files`;
+    case 'found':
+      return `LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) at ${progress.libtorch.root}`;
+    case 'build':
+      return `compiling the addon: ${progress.line.slice(0, 60)}`;
+  }
+}

@@ -1,0 +1,56 @@
+/** The command line as a whole: verbs, help, and how a failure becomes an exit code. */
+import { Command, CommanderError } from 'commander';
+import { messageOf } from '../errors';
+import { INTENDED_USE, packageVersion } from '../index';
+import { addDemo } from './demo';
+import { addDoctor } from './doctor';
+import { addEvaluate } from './evaluate';
+import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes';
+import { addExplain } from './explain';
+import { addInstallLibTorch } from './install-libtorch';
+import type { Io } from './io';
+import { addPredict } from './predict';
+import { addReport } from './report';
+import { addTrain } from './train';
+
+/** Runs the work of a command and keeps its exit code. */
+export type Runner = (work: (io: Io) => Promise<number>) => Promise<void>;
+
+/**
+ * Runs one command line.
+ *
+ * @param args without the name of the program
+ * @returns the exit code; failures have been told on standard error
+ */
+export async function runCommandLine(args: readonly string[], io: Io): Promise<number> {
+  let code: number = EXIT.ok;
+  const run: Runner = async (work) => {
+    code = await work(io);
+  };
+  try {
+    await build(io, run).parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (io.signal.aborted && (error as { code?: unknown } | null)?.code === 'ERR_ABORTED') {
+      io.stderr.write('interrupted\n');
+      return io.interruptedCode();
+    }
+    io.stderr.write(`covidct: ${messageOf(error)}\n`);
+    if (io.env['COVIDCT_DEBUG'] !== undefined && error instanceof Error) io.stderr.write(`${error.stack}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function build(io: Io, run: Runner): Command {
+  const program = new Command('covidct')
+    .description(`Trains, judges and explains a CT slice classifier.\n${INTENDED_USE}`)
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('(covidct --help and covidct <command> --help tell what there is)')
+    .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
+    .addHelpText('after', `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`);
+  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addReport, addDoctor, addInstallLibTorch, addDemo]) add(program, run);
+  for (const command of program.commands) command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);
+  return program;
+}

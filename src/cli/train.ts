@@ -1,0 +1,116 @@
+/** `covidct train`: learns from the training split, chooses on the validation split, writes a run folder. */
+import type { Command } from 'commander';
+import { join } from 'node:path';
+import { Classifier, ConsoleLogger, openDataset, TensorBoardLogger, Trainer } from '../index';
+import type { DatasetSplits, TrainingHistory } from '../index';
+import type { TrainCommandOptions } from '../options/cli';
+import { resolveTrainOptions } from './config';
+import { evaluateRun } from './evaluate';
+import { EXIT } from './exit-codes';
+import { bytes, classWeights, number, threshold, withBadFile, withData, withDevice, withOutput } from './flags';
+import { note, print, printJson, progressLine } from './io';
+import type { Io, OutputFlags } from './io';
+import { refreshReport } from './run-report';
+import { historyText } from './words';
+
+type Flags = OutputFlags & Record<string, unknown> & { config?: string; test?: boolean };
+
+const EXAMPLES = `
+Examples:
+  $ covidct train --data COVID-CT --out runs/first
+  $ covidct train --data COVID-CT --out runs/small --arch vgg11_bn --image-size 128 --epochs 10
+  $ covidct train --data COVID-CT --out runs/as-written --preset tutorial
+  $ covidct train --config recipe.json --lr 0.001     flags win over the file
+
+A configuration file is a JSON object whose keys are the options, e.g.
+  { "data": "COVID-CT", "out": "runs/first", "architecture": "vgg19_bn", "learningRate": 0.01, "batchSize": 8 }
+
+Ctrl-C ends the training after the present step and leaves a usable run folder; a second one quits at once.`;
+
+/** Adds the command. */
+export function addTrain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
+  const command = program.command('train').summary('train a classifier and write a run folder').description('Trains a classifier. The test split is not looked at unless --test is given.');
+  withOutput(withBadFile(withDevice(withData(command))), 'write every event, and the result last, as lines of JSON to standard output')
+    .option('--out <dir>', 'run folder to write; must be new or empty')
+    .option('--overwrite', 'replace an earlier run in that folder')
+    .option('--arch <name>', 'architecture, e.g. vgg19_bn (default), vgg11_bn, tiny')
+    .option('--weights <file>', 'safetensors file to start from; a head of another size is replaced')
+    .option('--epochs <n>', 'at most this many epochs (default: 60)', number)
+    .option('--batch-size <n>', 'images in a micro-batch (default: 8)', number)
+    .option('--accumulate <n>', 'micro-batches in one optimiser step (default: 8)', number)
+    .option('--lr <rate>', 'learning rate (default: 0.01)', number)
+    .option('--lr-factor <factor>', 'what the rate is multiplied by when only the loss stops improving (default: 0.1)', number)
+    .option('--momentum <m>', 'momentum of SGD (default: 0.9)', number)
+    .option('--weight-decay <l2>', 'L2 penalty (default: 0)', number)
+    .option('--dampening <d>', 'dampening of the momentum (default: 0)', number)
+    .option('--nesterov', 'Nesterov momentum')
+    .option('--dropout <p>', 'dropout of the classifier head (default: 0.5)', number)
+    .option('--image-size <px>', 'side of the square the network sees (default: 224)', number)
+    .option('--patience <n>', 'epochs without improvement that are forgiven (default: 5)', number)
+    .option('--class-weights <w>', 'balanced, or one number a class, separated by commas', classWeights)
+    .option('--best-by <metric>', 'accuracy (default), auc or loss of the validation split')
+    .option('--threshold <t>', 'validation (default: chosen there) or a number in [0, 1]', threshold)
+    .option('--seed <n>', 'seed of everything random (default: 0)', number)
+    .option('--preset <name>', 'default, or tutorial: its accumulation and missing normalisation')
+    .option('--prefetch <n>', 'micro-batches prepared ahead (default: 2)', number)
+    .option('--cache-bytes <n>', 'decoded pixels kept in memory, e.g. 512MiB (default: 2GiB)', bytes)
+    .option('--config <file>', 'JSON file with options; flags win')
+    .option('--test', 'evaluate the test split at the end')
+    .addHelpText('after', EXAMPLES)
+    .action((flags: Flags) => run((io) => train(flags, io)));
+}
+
+/** The flags under the options' names. */
+function optionsOf(flags: Flags, io: Io): Record<string, unknown> {
+  const { config, json, quiet, test, arch, lr, lrFactor, cacheBytes, ...rest } = flags;
+  void [config, json, quiet, test];
+  const data = rest.data ?? (config === undefined ? io.env['COVIDCT_DATA'] : undefined);
+  return { ...rest, data, architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes };
+}
+
+async function train(flags: Flags, io: Io): Promise<number> {
+  const options = await resolveTrainOptions(flags.config, optionsOf(flags, io));
+  const data = await openData(options.data, io, flags);
+  if (data.validation === null) note(io, flags, `${data.name} has no validation split: the last epoch's weights will count as the best`);
+  const history = await trainOn(data, options, flags, io);
+  const aborted = history.stop.reason === 'aborted';
+  if (history.epochs.length > 0) await refreshReport(options.out);
+  if (flags.json === true) printJson(io, { type: 'result', ...history, epochs: history.epochs.length });
+  else if (flags.quiet !== true) print(io, historyText(history));
+  if (aborted) return io.interruptedCode();
+  if (flags.test === true) await evaluateRun({ model: options.out, data: options.data, split: 'test', json: flags.json, quiet: flags.quiet, device: options.device, threads: options.threads, onBadFile: options.onBadFile }, io);
+  return EXIT.ok;
+}
+
+/** Makes the classifier, trains it with every logger of the command line, and frees it. */
+export async function trainOn(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
+  const { data: dataDir, architecture, weights, dropout, device, threads, ...recipe } = options;
+  void dataDir;
+  const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, dropout, seed: recipe.seed, imageSize: recipe.imageSize });
+  try {
+    if (weights !== undefined) {
+      const { loaded, replacedHead } = await model.loadWeights(weights, { replaceHead: true });
+      note(io, flags, `${weights}: ${loaded.length} tensors loaded${replacedHead.length === 0 ? '' : `, ${replacedHead.join(' and ')} start at random`}`);
+    }
+    note(io, flags, `${architecture}, ${(model.parameterCount / 1e6).toFixed(2)} million parameters, on ${model.device}: ${model.deviceReason}`);
+    const loggers = [new TensorBoardLogger({ dir: join(recipe.out, 'tensorboard') }), consoleLogger(flags, io)];
+    return await new Trainer({ model, ...recipe, loggers }).fit(data.train, data.validation, { signal: io.signal });
+  } finally {
+    model.dispose();
+  }
+}
+
+function consoleLogger(flags: OutputFlags, io: Io): ConsoleLogger {
+  if (flags.json === true) return new ConsoleLogger({ stream: io.stdout, mode: 'json' });
+  return new ConsoleLogger({ stream: io.stderr, mode: flags.quiet === true ? 'quiet' : 'auto' });
+}
+
+/** Opens a data set, telling how far the unpacking of its zip files is. */
+export async function openData(dir: string, io: Io, flags: OutputFlags): Promise<DatasetSplits> {
+  const line = progressLine(io, flags);
+  try {
+    return await openDataset(dir, { signal: io.signal, onProgress: ({ archive, entries, totalEntries }) => line.show(`unpacking ${archive}: ${entries} of ${totalEntries} files`) });
+  } finally {
+    line.clear();
+  }
+}
