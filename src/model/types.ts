@@ -43,6 +43,10 @@ export interface Network {
   saveWeights(path: string, metadata?: Readonly<Record<string, string>>): Promise<void>;
   /** Reads weights written by saveWeights; every tensor must be there and fit. */
   loadWeights(path: string): Promise<unknown>;
+  /** How an image becomes the network's input at prediction and evaluation; a Classifier has it. */
+  readonly transform?: Transform;
+  /** Operating point of two classes: a probability of class 1 at or above it is called class 1; a Classifier has it. */
+  readonly threshold?: number;
   /** Sets transform and threshold of later predictions, and where the weights now come from. */
   configure(settings: { readonly transform: Transform; readonly threshold: number; readonly origin?: string }): void;
   /** Marks the classifier as being trained until the returned function is called; throws ERR_BUSY when it already is. */

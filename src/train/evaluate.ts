@@ -22,7 +22,7 @@ const optionsSchema = z.object({
 export interface EvaluateOptions extends z.input<typeof optionsSchema> {
   /** Name of the split in the figures; the data set's name by default. */
   readonly split?: string;
-  /** How an image becomes the network's input; by default resized to 224 × 224 and normalised as ImageNet is. Give the one stored with the model. */
+  /** How an image becomes the network's input; the model's own by default. */
   readonly transform?: Transform;
   /** Keeps decoded pixels between evaluations; an own one for this call by default. It then decides on bad files. */
   readonly store?: PixelStore;
@@ -36,17 +36,17 @@ export interface EvaluateOptions extends z.input<typeof optionsSchema> {
 /**
  * Evaluates a network on a split: forward in evaluation mode, softmax scores, and the figures of {@link summarize}.
  *
- * @param options `threshold`: two classes only, a probability of class 1 at or above it is called positive (default
- *   0.5); `batchSize`: images in one forward pass (default 8), which does not change the figures
+ * @param options `threshold`: two classes only, a probability of class 1 at or above it is called positive (the
+ *   model's own by default); `batchSize`: images in one forward pass (default 8), which does not change the figures
  * @returns the figures with one scored sample for each image that could be read
  * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the network
  *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
  */
 export async function evaluate(network: Network, dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { batchSize, threshold, onBadFile, prefetch } = checkOptions(optionsSchema, options, 'evaluate');
+  const { batchSize, onBadFile, prefetch, ...given } = checkOptions(optionsSchema, options, 'evaluate');
   checkDataset(network, dataset);
   const store = options.store ?? new PixelStore({ onBadFile, maxCacheBytes: 0 });
-  const transform = options.transform ?? tutorialEval();
+  const transform = options.transform ?? network.transform ?? tutorialEval();
   const samples: Omit<ScoredSample, 'predicted'>[] = [];
   for await (const batch of loadBatches({ dataset, transform, store, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
     samples.push(...scoreBatch(dataset, batch, await network.predictBatch(batch.input)));
@@ -54,7 +54,11 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
   }
   const skipped = leftOut(dataset, new Set(samples.map(({ id }) => id)), store);
   if (samples.length === 0) throw new DatasetError(`${dataset.name}: none of its ${skipped.length} files could be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`);
-  return summarize({ split: options.split ?? dataset.name, classes: network.classes, samples, threshold, skipped });
+  return summarize({ split: options.split ?? dataset.name, classes: network.classes, samples, threshold: thresholdFor(network, given.threshold), skipped });
+}
+
+function thresholdFor({ classes, threshold }: Network, given: number | undefined): number | undefined {
+  return classes.length === 2 ? (given ?? threshold) : given;
 }
 
 /**

@@ -100,8 +100,10 @@ function trainBatches(plan: TrainingPlan, epoch: number): ReturnType<typeof load
 async function validate(plan: TrainingPlan): Promise<Evaluation | null> {
   if (plan.validation === null) return null;
   const { network, evalTransform: transform, store, signal, onSkip } = plan;
+  // The more probable of two classes: the model's operating point is not known before the end.
+  const threshold = network.classes.length === 2 ? 0.5 : undefined;
   const { batchSize, prefetch } = plan.options;
-  return await evaluate(network, plan.validation, { split: 'validation', transform, store, signal, batchSize, prefetch, onSkip: (file) => onSkip('validation', file) });
+  return await evaluate(network, plan.validation, { split: 'validation', threshold, transform, store, signal, batchSize, prefetch, onSkip: (file) => onSkip('validation', file) });
 }
 
 type ValidationFigures = Pick<EpochRecord, 'validationLoss' | 'validationAccuracy' | 'validationAuc' | 'validationSensitivity' | 'validationSpecificity'>;
