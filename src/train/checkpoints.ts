@@ -91,9 +91,10 @@ export class Checkpoints {
 
   /** Puts the best weights back into the network, with their transform and threshold; says which weights it holds now. */
   async restoreBest(): Promise<'best' | 'last'> {
-    this.#options.network.configure({ transform: this.#options.transform, threshold: this.#threshold });
+    const { network, transform, origin } = this.#options;
+    if (this.#best !== null && !this.#bestIsCurrent) await network.loadWeights(this.#best.path);
+    network.configure({ transform, threshold: this.#threshold, origin: this.#best === null ? origin : `${origin}, epoch ${this.#best.epoch.epoch}` });
     if (this.#best === null) return 'last';
-    if (!this.#bestIsCurrent) await this.#options.network.loadWeights(this.#best.path);
     this.#bestIsCurrent = true;
     return 'best';
   }
