@@ -17,9 +17,14 @@ int64_t cuda_count() {
   return at::hasCUDA() ? static_cast<int64_t>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
 }
 
+#ifdef COVIDCT_WITH_CUDA
+constexpr bool kCudaBuilt = true;
+#else
+constexpr bool kCudaBuilt = false;
+#endif
+
 std::string why_no_cuda() {
-  if (!at::hasCUDA()) return "this LibTorch has no CUDA, or its driver was not found";
-  return "LibTorch has CUDA but sees no GPU";
+  return kCudaBuilt ? "LibTorch has CUDA but sees no GPU or driver" : "this LibTorch is built for the CPU alone";
 }
 
 bool is_number(const std::string& text) {
@@ -60,7 +65,7 @@ LibtorchInfo libtorch_info() {
   info.version = TORCH_VERSION;
   info.cpu_capability = at::get_cpu_capability();
   info.threads = at::get_num_threads();
-  info.cuda_built = at::hasCUDA();
+  info.cuda_built = kCudaBuilt;
   for (int64_t i = 0; i < cuda_count(); ++i) info.cuda_devices.push_back("cuda:" + std::to_string(i));
   return info;
 }

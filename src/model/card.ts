@@ -56,7 +56,7 @@ function parseCard(text: string, file: string): ModelCard {
     throw new CovidCtError('ERR_MODEL', `${file}: expected JSON; ${messageOf(error)}`, { cause: error });
   }
   const result = cardSchema.safeParse(json);
-  if (result.success) return result.data as ModelCard;
+  if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new CovidCtError('ERR_MODEL', `${file}: not a model card of this version: ${issue?.path.join('.')}: ${issue?.message}`);
 }

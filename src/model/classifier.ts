@@ -291,5 +291,5 @@ export class Classifier implements Network {
 }
 
 function asList(sources: ImageSource | readonly ImageSource[]): readonly ImageSource[] {
-  return typeof sources === 'string' || ArrayBuffer.isView(sources) ? [sources as ImageSource] : (sources as readonly ImageSource[]);
+  return typeof sources === 'string' || ArrayBuffer.isView(sources) ? [sources] : (sources);
 }

@@ -1,5 +1,5 @@
 /** Turns a zod failure into one readable InvalidOptionError; the one way options enter the library. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { InvalidOptionError } from '../errors';
 
 function describePath(path: readonly PropertyKey[]): string {

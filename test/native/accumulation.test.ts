@@ -16,7 +16,7 @@ async function gradients(model: Classifier): Promise<Map<string, Float32Array>> 
     let at = byteOffset;
     return new Map(wanted.map(({ name, shape }) => {
       const count = shape.reduce((product, side) => product * side, 1);
-      const values = new Float32Array(buffer.slice(at, at + 4 * count) as ArrayBuffer);
+      const values = new Float32Array(buffer.slice(at, at + 4 * count));
       at += 4 * count;
       return [name, values];
     }));

@@ -18,7 +18,7 @@ async function gradientBytes(model: Classifier): Promise<Float32Array> {
     const names = model.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => `grad.${name}`);
     await model.writeTensors(join(dir, 'g'), 0, names);
     const bytes = await readFile(join(dir, 'g'));
-    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer);
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   } finally {
     await rm(dir, { recursive: true });
   }

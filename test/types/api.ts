@@ -1,7 +1,7 @@
 /** The public types, checked by `npm run typecheck`; nothing here runs. */
 import { expectTypeOf } from 'expect-type';
-import { Classifier, CovidCtDataset, EarlyStopping, evaluate, Trainer } from '../../src';
-import type { Dataset, EpochRecord, Evaluation, Explanation, Network, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
+import { Classifier, EarlyStopping, evaluate, Trainer } from '../../src';
+import type { CovidCtDataset, Dataset, EpochRecord, Evaluation, Explanation, Network, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
   expectTypeOf(model).toExtend<Network>();
@@ -12,7 +12,7 @@ export async function fitted(model: Classifier, data: CovidCtDataset): Promise<v
     if (event.type === 'epoch') expectTypeOf(event).toExtend<EpochRecord>();
     if (event.type === 'stop') expectTypeOf(event.reason).toEqualTypeOf<StopReason>();
     // @ts-expect-error a step has no such figure
-    if (event.type === 'step') event.validationLoss;
+    if (event.type === 'step') expectTypeOf(event.validationLoss).toBeNever();
   }
   expectTypeOf(await run).toEqualTypeOf<TrainingHistory>();
   expectTypeOf(await evaluate(model, data.test)).toEqualTypeOf<Evaluation>();

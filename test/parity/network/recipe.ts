@@ -39,7 +39,7 @@ export async function readOut(classifier: Classifier, prefix: '' | 'grad.'): Pro
     for (const { name, shape, dtype } of tensors) {
       const count = shape.reduce((product, side) => product * side, 1);
       const size = dtype === 'I64' ? 8 : 4;
-      const own = bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + count * size) as ArrayBuffer;
+      const own = bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + count * size);
       section[name] = dtype === 'I64' ? Float64Array.from(new BigInt64Array(own), Number) : new Float32Array(own);
       at += count * size;
     }
