@@ -5,9 +5,9 @@ import { trainOptionsSchema } from './train';
 export const trainCommandSchema = z.strictObject({
   ...trainOptionsSchema.shape,
   /** Data set folder. */
-  data: z.string().min(1),
+  data: z.string('expected a folder: give --data DIR or set COVIDCT_DATA').min(1),
   /** Run folder. */
-  out: z.string().min(1),
+  out: z.string('expected the folder of the new run: give --out DIR').min(1),
   architecture: z.string().min(1).default('vgg19_bn'),
   /** A safetensors file with torchvision's names to start from; its head may have another size. */
   weights: z.string().min(1).optional(),

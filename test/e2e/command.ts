@@ -1,0 +1,35 @@
+/** Runs the built command line as a child process. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+const MAIN = join(__dirname, '../../dist/cli/main.js');
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `onLine` sees each line of standard output as it comes and may send a signal. */
+export function covidct(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void } = {}): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const { COVIDCT_DATA: _data, ...inherited } = process.env;
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd, env: { ...inherited, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    let seen = 0;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      const lines = stdout.split('\n');
+      for (; seen < lines.length - 1; seen += 1) options.onLine?.(lines[seen] as string, (signal) => child.kill(signal));
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** Every line of standard output as JSON. */
+export function jsonLines(stdout: string): Record<string, unknown>[] {
+  return stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+}
