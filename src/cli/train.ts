@@ -64,7 +64,8 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
 function optionsOf(flags: Flags, io: Io): Record<string, unknown> {
   const { config, json, quiet, test, arch, lr, lrFactor, cacheBytes, ...rest } = flags;
   void [config, json, quiet, test];
-  const data = rest.data ?? (config === undefined ? io.env['COVIDCT_DATA'] : undefined);
+  // A configuration file may name the data set; the environment comes last, and empty counts as not set.
+  const data = rest.data ?? (config === undefined ? io.env['COVIDCT_DATA'] || undefined : undefined);
   return { ...rest, data, architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes };
 }
 

@@ -13,8 +13,7 @@ export interface Outcome {
 /** `onLine` sees each line of standard output as it comes and may send a signal. */
 export function covidct(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void } = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const { COVIDCT_DATA: _data, ...inherited } = process.env;
-    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd, env: { ...inherited, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd, env: { ...process.env, COVIDCT_DATA: '', ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     let seen = 0;
