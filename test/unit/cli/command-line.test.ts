@@ -1,0 +1,130 @@
+/** The command line without a child process: help, flags, configuration, exit codes. No native code runs. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { resolveTrainOptions } from '../../../src/cli/config';
+import { exitCodeOf } from '../../../src/cli/exit-codes';
+import { bytes, classWeights, dataFolder, number, threshold } from '../../../src/cli/flags';
+import type { Io } from '../../../src/cli/io';
+import { runCommandLine } from '../../../src/cli/program';
+import { imageFiles } from '../../../src/cli/sources';
+import { evaluationText, percent } from '../../../src/cli/words';
+import { CovidCtError, DatasetError, InvalidOptionError, LibTorchNotFoundError } from '../../../src/errors';
+import { summarize } from '../../../src/metrics/evaluation';
+
+class Text extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+async function run(args: string[], env: Record<string, string> = {}) {
+  const stdout = new Text();
+  const stderr = new Text();
+  const io: Io = { stdout, stderr, env, signal: new AbortController().signal, interruptedCode: () => 130 };
+  const code = await runCommandLine(args, io);
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+const VERBS = ['train', 'evaluate', 'predict', 'explain', 'report', 'doctor', 'install-libtorch', 'demo'];
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'covidct-flags-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+test('--help names every verb, what it is not, and the exit codes', async () => {
+  const { code, stdout, stderr } = await run(['--help']);
+  expect(code).toBe(0);
+  for (const verb of VERBS) expect(stdout).toContain(`  ${verb} `);
+  expect(stdout).toMatch(/Not a medical device/);
+  expect(stdout).toContain('Exit codes: 0 done, 1 failed, 2 wrong usage, 3 LibTorch');
+  expect(stderr).toBe('');
+});
+
+test.each(VERBS)('%s --help has examples and the exit codes', async (verb) => {
+  const { code, stdout } = await run([verb, '--help']);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`Usage: covidct ${verb}`);
+  expect(stdout).toMatch(/Examples:\n {2}\$ covidct/);
+  expect(stdout).toContain('Exit codes:');
+});
+
+test.each([
+  [['bogus'], /unknown command 'bogus'/],
+  [['train', '--lr', 'fast'], /expected a number/],
+  [['train', '--data', 'x', '--out', 'y', '--lr', '0'], /learningRate/],
+  [['train', '--out', 'y'], /--data DIR or set COVIDCT_DATA/],
+  [['train', '--data', 'x'], /--out DIR/],
+  [['train', '--unknown'], /unknown option/],
+  [['evaluate', '--data', 'x'], /--model/],
+  [['evaluate', '--model', 'x', '--split', 'most'], /train, validation, test/],
+  [['evaluate', '--model', 'x'], /COVIDCT_DATA/],
+  [['predict', '--model', 'x', 'no-such-file.png'], /no-such-file.png: there is no such file/],
+  [['explain', '--model', 'x', 'a.png'], /--out/],
+  [['report'], /missing required argument 'run'/],
+] as const)('wrong usage exits with 2: %j', async (args, message) => {
+  const { code, stdout, stderr } = await run([...args]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
+  expect(stdout).toBe('');
+});
+
+test('a failure exits with 1 and says what failed', async () => {
+  expect(await run(['report', join(dir, 'nowhere')])).toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere'), stdout: '' });
+  expect((await run(['report', join(dir, 'nowhere')], { COVIDCT_DEBUG: '1' })).stderr).toMatch(/\n +at /);
+});
+
+test('exit codes by failure', () => {
+  expect(exitCodeOf(new LibTorchNotFoundError('none', []))).toBe(3);
+  expect(exitCodeOf(new CovidCtError('ERR_ADDON_LOAD', ''))).toBe(3);
+  expect(exitCodeOf(new InvalidOptionError(''))).toBe(2);
+  expect(exitCodeOf(new DatasetError(''))).toBe(1);
+  expect(exitCodeOf('odd')).toBe(1);
+});
+
+test('values of flags', () => {
+  expect(number('1e-3')).toBe(0.001);
+  expect(() => number('')).toThrow('expected a number');
+  expect([bytes('500000'), bytes('64KiB'), bytes('1.5GB'), bytes('2 GiB'), bytes('7B')]).toEqual([500000, 65536, 1.5e9, 2147483648, 7]);
+  expect(() => bytes('lots')).toThrow('expected a number of bytes');
+  expect([classWeights('balanced'), classWeights('1,2.5')]).toEqual(['balanced', [1, 2.5]]);
+  expect([threshold('validation'), threshold('0.3')]).toEqual(['validation', 0.3]);
+  const io = { env: { COVIDCT_DATA: 'from-env' } } as unknown as Io;
+  expect([dataFolder(io, undefined), dataFolder(io, 'given')]).toEqual(['from-env', 'given']);
+});
+
+test('flags win over the file, the file over the defaults; unknown keys are refused', async () => {
+  const file = join(dir, 'recipe.json');
+  await writeFile(file, JSON.stringify({ data: 'd', out: 'o', learningRate: 0.5, epochs: 3 }));
+  expect(await resolveTrainOptions(file, { epochs: 4, momentum: undefined })).toMatchObject({ data: 'd', out: 'o', learningRate: 0.5, epochs: 4, momentum: 0.9, architecture: 'vgg19_bn' });
+  await writeFile(file, JSON.stringify({ data: 'd', out: 'o', lr: 0.5 }));
+  await expect(resolveTrainOptions(file, {})).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/recipe\.json[^]*lr/) });
+  for (const [text, message] of [['{', /expected JSON/], ['[]', /JSON object/]] as const) {
+    await writeFile(file, text);
+    await expect(resolveTrainOptions(file, {})).rejects.toThrow(message);
+  }
+});
+
+test('a folder of images stands for its images, in order', async () => {
+  const folder = join(dir, 'images');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(join(folder, 'inner'), { recursive: true });
+  for (const name of ['b.PNG', 'a.jpg', 'notes.txt']) await writeFile(join(folder, name), '');
+  expect(await imageFiles([folder, join(folder, 'notes.txt')])).toEqual(['a.jpg', 'b.PNG', 'notes.txt'].map((name) => join(folder, name)));
+  await expect(imageFiles([join(folder, 'inner')])).rejects.toThrow('holds no image');
+});
+
+test('figures in words, with what is not defined as a dash', () => {
+  const evaluation = summarize({ split: 'test', classes: ['no', 'yes'], samples: [{ id: 'i', path: null, label: 1, probabilities: [0.2, 0.8], loss: 0.22 }], skipped: [{ id: 'x.png', reason: 'broken' }] });
+  const text = evaluationText(evaluation);
+  expect(text).toContain('test: 1 images, yes at a probability of 0.500 or more');
+  expect(text).toMatch(/sensitivity +100\.0 % \(1 of 1; 95 % interval/);
+  expect(text).toMatch(/specificity +– \(0 of 0\)/);
+  expect(text).toContain('left out: x.png: broken');
+  expect(percent(null)).toBe('–');
+});
