@@ -74,13 +74,15 @@ async function train(flags: Flags, io: Io): Promise<number> {
   const data = await openData(options.data, io, flags);
   if (data.validation === null) note(io, flags, `${data.name} has no validation split: the last epoch's weights will count as the best`);
   const history = await trainOn(data, options, flags, io);
-  const aborted = history.stop.reason === 'aborted';
   if (history.epochs.length > 0) await refreshReport(options.out);
+  if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
+  const aborted = history.stop.reason === 'aborted';
+  if (!aborted && flags.test === true) {
+    const { data: dataDir, out, device, threads, onBadFile } = options;
+    await evaluateRun({ model: out, data: dataDir, split: 'test', json: flags.json, quiet: flags.quiet, device, threads, onBadFile }, io);
+  }
   if (flags.json === true) printJson(io, { type: 'result', ...history, epochs: history.epochs.length });
-  else if (flags.quiet !== true) print(io, historyText(history));
-  if (aborted) return io.interruptedCode();
-  if (flags.test === true) await evaluateRun({ model: options.out, data: options.data, split: 'test', json: flags.json, quiet: flags.quiet, device: options.device, threads: options.threads, onBadFile: options.onBadFile }, io);
-  return EXIT.ok;
+  return aborted ? io.interruptedCode() : EXIT.ok;
 }
 
 /** Makes the classifier, trains it with every logger of the command line, and frees it. */

@@ -15,9 +15,9 @@ export interface RunControl {
 /**
  * What {@link Trainer.fit} returns. Iterate it for the events, await it for the history, or both.
  *
- * The training begins when it is first iterated or awaited, and computes one event ahead of nobody: whoever iterates
- * sets the pace, so no event is lost and none piles up. Awaiting it from inside the loop body waits for ever, except
- * at the `stop` event. Leaving the loop early (`break`, `return`, `throw`) stops the training as an abort does: the
+ * The training begins when it is first iterated or awaited; one that nobody iterates or awaits never begins. Whoever
+ * iterates sets the pace: the next event is computed when it is asked for, so none is lost and none piles up. (Hence
+ * awaiting the history inside the loop body waits for ever, except at the `stop` event.) Leaving the loop early (`break`, `return`, `throw`) stops the training as an abort does: the
  * run folder stays usable and the history says `aborted`. When nobody iterates, awaiting runs it to the end; an
  * iterator that comes later gets the events from there on. The events can be iterated once.
  *
