@@ -22,10 +22,16 @@ Napi::Value info(const Napi::CallbackInfo& call) {
 
 Napi::Value architectures(const Napi::CallbackInfo& call) { return from_strings(call.Env(), architecture_names()); }
 
+Napi::Value join(const Napi::CallbackInfo& call) {
+  Environment::of(call.Env()).join_all();
+  return call.Env().Undefined();
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("architectures", Napi::Function::New<architectures>(env, "architectures"));
+  exports.Set("join", Napi::Function::New<join>(env, "join"));
   exports.Set("Classifier", ClassifierWrap::define(env));
   return exports;
 }

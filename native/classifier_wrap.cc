@@ -10,6 +10,12 @@ using Deliver = Executor::Deliver;
 
 namespace {
 
+// LibTorch's own choice, asked for before any classifier has made one.
+int default_threads() {
+  static const int threads = at::get_num_threads();
+  return threads;
+}
+
 // For work that ends in nothing.
 Deliver nothing() {
   return [](Napi::Env env) { return env.Undefined(); };
@@ -25,6 +31,7 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
                       InstanceMethod<&ClassifierWrap::train_step>("trainStep"),
                       InstanceMethod<&ClassifierWrap::optimizer_step>("optimizerStep"),
                       InstanceMethod<&ClassifierWrap::zero_grad>("zeroGrad"),
+                      InstanceMethod<&ClassifierWrap::reset_optimizer>("resetOptimizer"),
                       InstanceMethod<&ClassifierWrap::predict>("predict"),
                       InstanceMethod<&ClassifierWrap::grad_cam>("gradCam"),
                       InstanceMethod<&ClassifierWrap::write_tensors>("writeTensors"),
@@ -39,9 +46,11 @@ ClassifierWrap::ClassifierWrap(const Napi::CallbackInfo& info) : Napi::ObjectWra
   options_ = to_learner_options(info[0], threads_);
   executor_ = Executor::start(
       info.Env(),
-      [threads = threads_] {
-        // Once, here: a later call would clear oneDNN's cache of primitives.
-        if (threads > 0) at::set_num_threads(threads);
+      [threads = threads_ > 0 ? threads_ : default_threads()] {
+        // This thread's lazy start takes over what the last call in any thread said; only after it does our word count.
+        // Once, since a later call would clear oneDNN's cache of primitives.
+        at::get_num_threads();
+        at::set_num_threads(threads);
       },
       [shared = shared_] {
         shared->learner.reset();
@@ -69,7 +78,9 @@ Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead
 
 void ClassifierWrap::report_bytes(Napi::Env env) {
   const int64_t now = shared_->bytes;
-  if (now != reported_) Napi::MemoryManagement::AdjustExternalMemory(env, now - reported_);
+  // Growth only: gradients come and go at every step, and each swing would make V8 collect everything.
+  if (executor_->stopping() || now <= reported_) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, now - reported_);
   reported_ = now;
 }
 
@@ -139,6 +150,14 @@ Napi::Value ClassifierWrap::zero_grad(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value ClassifierWrap::reset_optimizer(const Napi::CallbackInfo& info) {
+  require_ready(info.Env());
+  return enqueue(info, false, [](Learner& learner) {
+    learner.reset_optimizer();
+    return nothing();
+  });
+}
+
 Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
@@ -161,7 +180,7 @@ Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto offset = static_cast<int64_t>(to_number(info[1], "offset"));
+  const auto offset = static_cast<int64_t>(to_number_between(info[1], 0, kMaxSafeInteger, "offset"));
   return enqueue(info, false, [path = to_string(info[0], "path"), offset, names = to_strings(info[2], "names")](Learner& learner) {
     learner.write(path, offset, names);
     return nothing();

@@ -27,6 +27,7 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value train_step(const Napi::CallbackInfo& info);
   Napi::Value optimizer_step(const Napi::CallbackInfo& info);
   Napi::Value zero_grad(const Napi::CallbackInfo& info);
+  Napi::Value reset_optimizer(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);
   Napi::Value grad_cam(const Napi::CallbackInfo& info);
   Napi::Value write_tensors(const Napi::CallbackInfo& info);

@@ -31,7 +31,11 @@ std::vector<T> to_numbers(const Napi::Value& value, napi_typedarray_type type, c
   const Napi::TypedArray array = to_typed(value, type, what);
   std::vector<T> numbers(array.ElementLength());
   if (!numbers.empty()) {
-    std::memcpy(numbers.data(), static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), numbers.size() * sizeof(T));
+    // Asked for directly: the view may lie on a SharedArrayBuffer, which has no Napi::ArrayBuffer.
+    void* data = nullptr;
+    napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &data, nullptr, nullptr);
+    if (data == nullptr) bad_batch(value, std::string("the memory of ") + what + " cannot be read");
+    std::memcpy(numbers.data(), data, numbers.size() * sizeof(T));
   }
   return numbers;
 }
@@ -104,8 +108,6 @@ double to_number(const Napi::Value& value, const char* what) {
   return value.As<Napi::Number>().DoubleValue();
 }
 
-namespace {
-
 double to_number_between(const Napi::Value& value, double low, double high, const char* what) {
   const double number = to_number(value, what);
   if (number < low || number > high) {
@@ -113,10 +115,6 @@ double to_number_between(const Napi::Value& value, double low, double high, cons
   }
   return number;
 }
-
-constexpr double kMaxSafeInteger = 9007199254740991.0;
-
-}  // namespace
 
 LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
   const Napi::Object object = to_object(value, "the classifier's options");
@@ -135,8 +133,9 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
   const Napi::Value list = object.Get("images");
   if (!list.IsArray() || list.As<Napi::Array>().Length() == 0) bad_batch(value, "expected at least one image in the batch");
   const Napi::Array images = list.As<Napi::Array>();
+  const uint32_t count = images.Length();  // once: an element that is an accessor could change it
   const auto sizes = to_numbers<int32_t>(object.Get("sizes"), napi_int32_array, "sizes");
-  if (sizes.size() != 2 * size_t{images.Length()}) bad_batch(value, "sizes must hold height and width of each image");
+  if (sizes.size() != 2 * size_t{count}) bad_batch(value, "sizes must hold height and width of each image");
   Batch batch;
   batch.height = to_side(object.Get("height"), "height");
   batch.width = to_side(object.Get("width"), "width");
@@ -145,7 +144,7 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
   if (std::any_of(batch.std.begin(), batch.std.end(), [](double each) { return !(each > 0); })) {
     bad_batch(value, "every entry of std must be greater than 0");
   }
-  for (uint32_t i = 0; i < images.Length(); ++i) batch.images.push_back(to_image(images[i], sizes[2 * i], sizes[2 * i + 1]));
+  for (uint32_t i = 0; i < count; ++i) batch.images.push_back(to_image(images[i], sizes[2 * i], sizes[2 * i + 1]));
   read_programs(object, batch);
   const Napi::Value labels = object.Get("labels");
   if (labelled || !labels.IsUndefined()) read_labels(labels, classes, batch);

@@ -17,6 +17,8 @@ std::vector<TensorSource> to_sources(const Napi::Value& value);
 std::vector<std::string> to_strings(const Napi::Value& value, const char* what);
 std::string to_string(const Napi::Value& value, const char* what);
 double to_number(const Napi::Value& value, const char* what);
+double to_number_between(const Napi::Value& value, double low, double high, const char* what);
+constexpr double kMaxSafeInteger = 9007199254740991.0;
 
 Napi::Float32Array from_floats(Napi::Env env, const std::vector<float>& values);
 Napi::Array from_strings(Napi::Env env, const std::vector<std::string>& values);

@@ -16,11 +16,14 @@ class Environment {
   static void install(Napi::Env env);
   static Environment& of(Napi::Env env);
 
+  // Ends and joins every classifier's thread. Called when the environment ends and, because Node then runs no hooks on
+  // the main thread, from process.on('exit').
+  void join_all();
+
   void add(Executor* executor) { executors_.insert(executor); }
   void remove(Executor* executor) { executors_.erase(executor); }
 
  private:
-  void join_all();
   std::set<Executor*> executors_;
 };
 

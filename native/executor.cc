@@ -24,7 +24,13 @@ std::shared_ptr<Executor> Executor::start(Napi::Env env, std::function<void()> a
   executor->open_channel(env);
   executor->self_ = executor;
   Environment::of(env).add(executor.get());
-  executor->thread_ = std::thread([raw = executor.get()] { raw->loop(); });
+  try {
+    executor->thread_ = std::thread([raw = executor.get()] { raw->loop(); });
+  } catch (const std::exception& error) {
+    Environment::of(env).remove(executor.get());
+    executor->close_and_join();
+    throw Napi::Error::New(env, std::string("the classifier's thread could not be started: ") + error.what());
+  }
   return executor;
 }
 
@@ -32,13 +38,17 @@ void Executor::open_channel(Napi::Env env) {
   // The channel only says "look at finished_": whatever is not delivered stays in our hands.
   const auto on_call = [](napi_env raw_env, napi_value, void* context, void*) {
     if (raw_env == nullptr) return;
-    const std::shared_ptr<Executor> self = static_cast<Executor*>(context)->self_;
-    if (self) self->settle_finished(Napi::Env(raw_env));
+    const std::shared_ptr<Executor> self = static_cast<std::weak_ptr<Executor>*>(context)->lock();
+    if (self && self->self_) self->settle_finished(Napi::Env(raw_env));
   };
+  // Node delivers in portions: calls may still come after finish(), so the channel must not keep a bare pointer.
+  const auto on_end = [](napi_env, void* weak, void*) { delete static_cast<std::weak_ptr<Executor>*>(weak); };
+  auto weak = std::make_unique<std::weak_ptr<Executor>>(weak_from_this());
   const Napi::String name = Napi::String::New(env, "covidct-torch classifier");
   const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, on_call, &channel_);
+      napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, weak.get(), on_end, weak.get(), on_call, &channel_);
   if (status != napi_ok) throw Napi::Error::New(env, "the classifier's channel could not be made");
+  weak.release();
   napi_unref_threadsafe_function(env, channel_);
 }
 
@@ -139,10 +149,22 @@ void Executor::settle(Napi::Env env, Job& job) {
   try {
     // A job that was broken off by closing ended because of that, not because someone aborted it.
     if (job.failure && stopping_ && job.failure->code() == "ERR_ABORTED") job.failure = kDisposed;
+    Napi::Value value;
+    try {
+      if (!job.failure) value = job.deliver(env);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (...) {
+      job.failure = current_failure();
+    }
     if (job.failure) job.deferred.Reject(to_js_error(env, *job.failure));
-    else job.deferred.Resolve(job.deliver(env));
+    else job.deferred.Resolve(value);
   } catch (const Napi::Error& error) {
-    job.deferred.Reject(error.Value());
+    try {
+      job.deferred.Reject(error.Value());
+    } catch (const Napi::Error&) {
+      // The environment is being ended: nobody is left to tell, and nothing may be thrown through Node.
+    }
   }
 }
 

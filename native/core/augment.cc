@@ -32,9 +32,15 @@ Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_
     case kResize:
       size = {row[1], row[2]};
       break;
-    case kCrop:
+    case kCrop: {
+      // What lies outside is padded first: the union of image and box is an intermediate image too.
+      const int64_t top = row[1], left = row[2];
+      const int64_t height = std::max<int64_t>(size.height, top + row[3]) - std::min<int64_t>(0, top);
+      const int64_t width = std::max<int64_t>(size.width, left + row[4]) - std::min<int64_t>(0, left);
+      if (!drawable(height, width)) refuse(image, "a crop reaches too far outside the image");
       size = {row[3], row[4]};
       break;
+    }
     case kFlip:
       break;
     default:
@@ -49,11 +55,7 @@ Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_
 // x: uint8, 1 x 3 x h x w.
 at::Tensor resize(const at::Tensor& x, int64_t height, int64_t width) {
   if (x.size(2) == height && x.size(3) == width) return x;
-  if (x.is_cpu()) {
-    return at::_upsample_bilinear2d_aa(x.contiguous(at::MemoryFormat::ChannelsLast), {height, width}, /*align_corners=*/false);
-  }
-  // Only the CPU has the kernel for bytes.
-  return at::_upsample_bilinear2d_aa(x.to(at::kFloat), {height, width}, /*align_corners=*/false).round_().clamp_(0, 255).to(at::kByte);
+  return at::_upsample_bilinear2d_aa(x.contiguous(at::MemoryFormat::ChannelsLast), {height, width}, /*align_corners=*/false);
 }
 
 // What lies outside the image is 0, as PIL's crop has it.
@@ -65,10 +67,9 @@ at::Tensor crop(at::Tensor x, int64_t top, int64_t left, int64_t height, int64_t
   return x.narrow(2, top + above, height).narrow(3, left + before, width);
 }
 
-at::Tensor run_program(const Image& image, c10::Device device) {
+at::Tensor run_program(const Image& image) {
   at::Tensor x = at::from_blob(const_cast<uint8_t*>(image.rgb.data()), {1, image.height, image.width, 3}, at::kByte)
                      .permute({0, 3, 1, 2});
-  if (!device.is_cpu()) x = x.to(device);
   for (const auto& row : image.program) {
     if (row[0] == kResize) x = resize(x, row[1], row[2]);
     else if (row[0] == kCrop) x = crop(x, row[1], row[2], row[3], row[4]);
@@ -96,10 +97,11 @@ void check_programs(const Batch& batch) {
 }
 
 at::Tensor prepare(const Batch& batch, c10::Device device) {
+  // On the CPU, whose kernel for bytes rounds between the two passes as Pillow does; then one copy to the device.
   std::vector<at::Tensor> images;
   images.reserve(batch.images.size());
-  for (const Image& image : batch.images) images.push_back(run_program(image, device).contiguous());
-  at::Tensor x = at::cat(images).to(at::kFloat).div_(255);
+  for (const Image& image : batch.images) images.push_back(run_program(image).contiguous());
+  at::Tensor x = at::cat(images).to(device).to(at::kFloat).div_(255);
   return x.sub_(per_channel(batch.mean, device)).div_(per_channel(batch.std, device));
 }
 

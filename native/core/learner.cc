@@ -85,6 +85,11 @@ void Learner::zero_grad() {
   for (at::Tensor& parameter : parameters_) parameter.mutable_grad() = at::Tensor();
 }
 
+void Learner::reset_optimizer() {
+  sgd_.reset();
+  zero_grad();
+}
+
 Outputs Learner::predict(const Batch& batch) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
@@ -135,7 +140,13 @@ void Learner::write(const std::string& path, int64_t offset, const std::vector<s
 
 void Learner::read(const std::string& path, const std::vector<TensorSource>& sources) {
   std::vector<at::Tensor> tensors;
-  for (const TensorSource& source : sources) tensors.push_back(find(source.name));
+  for (const TensorSource& source : sources) {
+    std::string rest;
+    if (strip_prefix(source.name, "grad.", rest) || strip_prefix(source.name, "momentum.", rest)) {
+      throw Failure("ERR_WEIGHTS", "'" + source.name + "' can be written to a file, not read from one");
+    }
+    tensors.push_back(find(source.name));
+  }
   read_tensors(path, sources, tensors);
 }
 

@@ -57,6 +57,8 @@ class Learner {
   Outputs train_step(const Batch& batch, const TrainStepOptions& options);
   void optimizer_step(const SgdOptions& options);
   void zero_grad();
+  // Forgets gradients and momentum, as a new optimiser would start.
+  void reset_optimizer();
   Outputs predict(const Batch& batch);
   CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
   // The network's input, n x 3 x height x width.

@@ -21,6 +21,8 @@ class Sgd {
   void step(const std::vector<at::Tensor>& parameters, const SgdOptions& options);
   // The momentum of the parameter at that position; undefined before its first step.
   at::Tensor momentum(size_t position) const;
+  // Forgets the momentum: the next step is a first step again.
+  void reset() { momenta_.clear(); }
   int64_t bytes() const;
 
  private:

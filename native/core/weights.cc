@@ -1,6 +1,6 @@
 #include "weights.h"
 
-#include <ATen/ops/from_blob.h>
+#include <ATen/ops/empty.h>
 #include <c10/core/GradMode.h>
 
 #include <cerrno>
@@ -75,17 +75,18 @@ void read_tensors(const std::string& path, const std::vector<TensorSource>& sour
   for (size_t i = 0; i < sources.size(); ++i) check_source(sources[i], tensors[i], file_bytes);
 
   c10::AutoGradMode no_grad(false);
-  std::vector<char> bytes;
+  // Read everything first: a disk that fails in the middle must not leave a mixture.
+  std::vector<at::Tensor> staged;
   for (size_t i = 0; i < sources.size(); ++i) {
-    bytes.resize(static_cast<size_t>(bytes_of(sources[i], tensors[i])));
+    at::Tensor values = at::empty(tensors[i].sizes(), dtype_of(sources[i]));
     file.seekg(sources[i].offset);
-    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    file.read(static_cast<char*>(values.mutable_data_ptr()), static_cast<std::streamsize>(values.nbytes()));
     if (!file) {
-      throw Failure("ERR_WEIGHTS", "reading '" + path + "' failed at tensor '" + sources[i].name +
-                                       "'; the network now holds a mixture, load weights again before using it");
+      throw Failure("ERR_WEIGHTS", "reading '" + path + "' failed at tensor '" + sources[i].name + "'; the network is as it was");
     }
-    tensors[i].copy_(at::from_blob(bytes.data(), tensors[i].sizes(), dtype_of(sources[i])));
+    staged.push_back(std::move(values));
   }
+  for (size_t i = 0; i < sources.size(); ++i) tensors[i].copy_(staged[i]);
 }
 
 }  // namespace covidct

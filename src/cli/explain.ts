@@ -34,7 +34,7 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
   withOutput(withDevice(command), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .requiredOption('--out <dir>', 'where the overlays go')
-    .option('--class <name>', 'class to explain (default: the most probable one)')
+    .option('--class <name>', 'class to explain (default: the one that is called)')
     .option('--layer <name>', 'layer to look at (default: the last convolutional block)')
     .addHelpText('after', EXAMPLES)
     .action((paths: string[], flags: Flags) => run((io) => explain(paths, flags, io)));

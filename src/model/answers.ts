@@ -1,4 +1,5 @@
 /** What a classifier answers: predictions and explanations as plain data. */
+import { CovidCtError } from '../errors';
 import type { Rectangle } from '../data/program';
 import type { ImageSource, Pixels } from '../data/types';
 import type { NativeGradCam, NativeOutputs } from '../native/types';
@@ -44,6 +45,9 @@ function decide(probabilities: readonly number[], threshold: number): number {
 /** Reads row `row` of the outputs. */
 export function predictionOf(source: ImageSource, outputs: Pick<NativeOutputs, 'probabilities'>, row: number, classes: readonly string[], threshold: number): Prediction {
   const probabilities = scoresOf(outputs.probabilities, row, classes.length);
+  if (!probabilities.every(Number.isFinite)) {
+    throw new CovidCtError('ERR_NATIVE', `${typeof source === 'string' ? source : 'an image'}: the network's answer is not a number: its weights hold NaN or infinite values; load other weights`);
+  }
   const labelIndex = decide(probabilities, threshold);
   return {
     path: typeof source === 'string' ? source : null,
@@ -58,8 +62,8 @@ interface ExplanationFacts {
   readonly source: ImageSource;
   readonly cam: NativeGradCam;
   readonly row: number;
-  /** Index of the class that was asked for; −1 for the most probable. */
-  readonly wanted: number;
+  /** Index of the class that was explained. */
+  readonly explained: number;
   readonly layer: string;
   readonly classes: readonly string[];
   readonly threshold: number;
@@ -69,13 +73,12 @@ interface ExplanationFacts {
 
 /** Reads row `row` of a Grad-CAM. */
 export function explanationOf(facts: ExplanationFacts): Explanation {
-  const { source, cam, row, wanted, layer, classes, threshold, region, pixels } = facts;
+  const { source, cam, row, explained, layer, classes, threshold, region, pixels } = facts;
   const prediction = predictionOf(source, cam, row, classes, threshold);
-  const scores = scoresOf(cam.probabilities, row, classes.length);
   const size = cam.height * cam.width;
   return {
     ...prediction,
-    explained: classes[wanted < 0 ? scores.indexOf(Math.max(...scores)) : wanted] as string,
+    explained: classes[explained] as string,
     layer,
     map: cam.maps.slice(row * size, (row + 1) * size),
     height: cam.height,

@@ -13,7 +13,7 @@ import { checkOptions } from '../options/check';
 import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, predictOptionsSchema } from '../options/model';
 import type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from '../options/model';
 import { makeCard, readCard, writeCard } from './card';
-import { native } from './failures';
+import { native, nativeSync } from './failures';
 import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
 import { readSafetensorsHeader, writeSafetensors } from './safetensors';
@@ -95,15 +95,18 @@ export class Classifier implements Network {
   static async load(path: string, options: LoadOptions = {}): Promise<Classifier> {
     const { device, threads, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
     const { card, dir } = await readCard(path);
-    const classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], device, threads });
+    let classifier: Classifier | undefined;
     try {
+      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], device, threads });
+      classifier.configure(card);
       await classifier.loadWeights(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights));
+      classifier.#origin = card.origin;
+      return classifier;
     } catch (error) {
-      classifier.dispose();
-      throw error;
+      classifier?.dispose();
+      // What the card says wrongly is the model's fault, not that of an option of this call.
+      throw error instanceof InvalidOptionError ? new CovidCtError('ERR_MODEL', `${path}: ${error.message}`, { cause: error }) : error;
     }
-    classifier.configure(card);
-    return classifier;
   }
 
   /** How an image becomes the network's input at prediction. */
@@ -161,13 +164,20 @@ export class Classifier implements Network {
    */
   async explain(sources: ImageSource | readonly ImageSource[], options: ExplainOptions = {}): Promise<Explanation[]> {
     const { batchSize, signal, layer = this.layers.default, class: name } = checkOptions(explainOptionsSchema, options, 'explain');
-    const wanted = name === undefined ? -1 : this.#classIndex(name);
+    const wanted = name === undefined ? null : this.#classIndex(name);
     const { transform, threshold } = this.#preprocessing;
     return this.#inBatches(asList(sources), batchSize, signal, async (chunk, pixels) => {
-      const cam = await this.gradCamBatch(makeBatch(pixels, null, transform), { layer, classIndices: new Int32Array(chunk.length).fill(wanted) });
+      const batch = makeBatch(pixels, null, transform);
+      const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
+      if (wanted === null) {
+        // The class that is called, which the operating point decides: it need not be the most probable one.
+        const outputs = await this.predictBatch(batch);
+        chunk.forEach((source, row) => { classIndices[row] = predictionOf(source, outputs, row, this.classes, threshold).labelIndex; });
+      }
+      const cam = await this.gradCamBatch(batch, { layer, classIndices });
       return chunk.map((source, row) => {
         const image = pixels[row] as Pixels;
-        return explanationOf({ source, cam, row, wanted, layer, classes: this.classes, threshold, region: inputRegion(transform, image), pixels: image });
+        return explanationOf({ source, cam, row, explained: classIndices[row] as number, layer, classes: this.classes, threshold, region: inputRegion(transform, image), pixels: image });
       });
     });
   }
@@ -187,7 +197,7 @@ export class Classifier implements Network {
 
   /** Writes parameters and buffers under torchvision's names as safetensors, whole or not at all. */
   async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
-    const tensors = await native(() => this.#native.tensors());
+    const tensors = this.tensors();
     await writeSafetensors(path, tensors, { architecture: this.architecture, ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
   }
 
@@ -200,7 +210,7 @@ export class Classifier implements Network {
    */
   async loadWeights(path: string, options: { readonly replaceHead?: boolean } = {}): Promise<LoadReport> {
     const header = await readSafetensorsHeader(path);
-    const { plan, report } = fitWeights(await native(() => this.#native.tensors()), header.tensors, options.replaceHead ?? false);
+    const { plan, report } = fitWeights(this.tensors(), header.tensors, options.replaceHead ?? false);
     requireFit(path, this.architecture, report);
     await native(() => this.#native.readTensors(path, plan));
     this.#origin = path;
@@ -222,6 +232,11 @@ export class Classifier implements Network {
     return native(() => this.#native.zeroGrad());
   }
 
+  /** Forgets gradients and momentum, as a new optimiser would start. */
+  async resetOptimizer(): Promise<void> {
+    return native(() => this.#native.resetOptimizer());
+  }
+
   /** Forward of one micro-batch in evaluation mode. */
   async predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
     return native(() => this.#native.predict(batch));
@@ -239,7 +254,7 @@ export class Classifier implements Network {
 
   /** Names, shapes and dtypes of parameters and buffers, in torchvision's order. */
   tensors(): NativeTensor[] {
-    return this.#native.tensors();
+    return nativeSync(() => this.#native.tensors());
   }
 
   /** Raw bytes of named tensors into an existing file; `grad.` and `momentum.` before a parameter's name reach those. */

@@ -7,6 +7,15 @@ function codeOf(error: unknown): ErrorCode {
   return typeof code === 'string' && code in ERROR_CODES ? (code as ErrorCode) : 'ERR_NATIVE';
 }
 
+/** Calls the addon where it answers at once. Throws CovidCtError with the addon's code. */
+export function nativeSync<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw new CovidCtError(codeOf(error), messageOf(error), { cause: error });
+  }
+}
+
 /** Awaits a call of the addon. Throws CovidCtError with the addon's code; the addon's own error is its cause. */
 export async function native<T>(call: () => T | Promise<T>): Promise<T> {
   try {

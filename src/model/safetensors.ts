@@ -35,6 +35,10 @@ function bytesOf(dtype: string, shape: readonly number[]): number {
   return shape.reduce((product, side) => product * side, BYTES[dtype] ?? NaN);
 }
 
+function isTextRecord(value: unknown): value is Record<string, string> {
+  return typeof value === 'object' && value !== null && Object.values(value).every((each) => typeof each === 'string');
+}
+
 function isWhole(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
@@ -46,7 +50,7 @@ function checkEntry(path: string, name: string, value: unknown): RawEntry {
   if (typeof entry?.dtype !== 'string' || !Array.isArray(entry.shape) || !entry.shape.every(isWhole) || !Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isWhole)) {
     throw damaged(path, `the entry of tensor '${name}' is not { dtype, shape, data_offsets }`);
   }
-  if (BYTES[entry.dtype] === undefined) throw damaged(path, `tensor '${name}' has the unknown dtype ${entry.dtype}`);
+  if (!Object.hasOwn(BYTES, entry.dtype)) throw damaged(path, `tensor '${name}' has the unknown dtype ${entry.dtype}`);
   const [begin, end] = offsets;
   if (end - begin !== bytesOf(entry.dtype, entry.shape)) {
     throw damaged(path, `tensor '${name}' of ${entry.dtype} [${entry.shape.join(', ')}] has ${end - begin} bytes, expected ${bytesOf(entry.dtype, entry.shape)}`);
@@ -87,6 +91,8 @@ async function readHeaderText(path: string): Promise<{ text: string; dataStart: 
     const header = Buffer.alloc(length);
     if ((await file.read(header, 0, length, 8)).bytesRead < length) throw damaged(path, 'its header is cut off');
     return { text: header.toString('utf8'), dataStart: 8 + length, fileBytes: size };
+  } catch (error) {
+    throw error instanceof CovidCtError ? error : new CovidCtError('ERR_WEIGHTS', `cannot read the weights ${path}: ${messageOf(error)}`, { cause: error });
   } finally {
     await file.close();
   }
@@ -103,9 +109,10 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
   const { __metadata__: metadata = {}, ...rest } = parseHeader(path, text);
   const entries = Object.entries(rest).map(([name, value]) => [name, checkEntry(path, name, value)] as const);
   checkRanges(path, entries, fileBytes - dataStart);
+  if (!isTextRecord(metadata)) throw damaged(path, 'its __metadata__ is not an object of strings');
   return {
     tensors: entries.map(([name, { dtype, shape, data_offsets: [begin] }]) => ({ name, dtype, shape, offset: dataStart + begin })),
-    metadata: metadata as Record<string, string>,
+    metadata,
   };
 }
 

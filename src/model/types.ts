@@ -37,6 +37,8 @@ export interface Network {
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
   optimizerStep(options: NativeSgdOptions): Promise<void>;
   zeroGrad(): Promise<void>;
+  /** Forgets gradients and momentum, as a new optimiser would start. */
+  resetOptimizer(): Promise<void>;
   predictBatch(batch: NativeBatch): Promise<NativeOutputs>;
   gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
   /** Writes the weights as safetensors, whole or not at all. */

@@ -37,7 +37,8 @@ export function buildCommand(packageRoot: string = PACKAGE_ROOT): string {
 /** The stamp of a finished build; undefined where there is none or it cannot be read. */
 export function readStamp(folder: string): BuildStamp | undefined {
   try {
-    return JSON.parse(readFileSync(join(folder, 'build.json'), 'utf8')) as BuildStamp;
+    const stamp = JSON.parse(readFileSync(join(folder, 'build.json'), 'utf8')) as Partial<BuildStamp> | null;
+    return typeof stamp?.libtorch?.lib === 'string' ? (stamp as BuildStamp) : undefined;
   } catch {
     return undefined; // no build, or one that was cut off: both mean "build"
   }

@@ -89,14 +89,19 @@ export function loadNative(): NativeModule {
   if (loaded !== undefined) return loaded;
   const chosen = chosenAddon();
   if (chosen !== undefined) {
-    loaded = load(chosen);
-    return loaded;
+    return keep(load(chosen));
   }
   const libtorch = findLibTorch();
   const file = locateAddon(libtorch);
   const native = load(file);
   checkVersion(native, libtorch, file);
+  return keep(native);
+}
+
+/** Remembers the addon, and ends its threads with the process: LibTorch must not go while one of them computes. */
+function keep(native: NativeModule): NativeModule {
   loaded = native;
+  process.once('exit', () => native.join());
   return native;
 }
 

@@ -134,6 +134,8 @@ export interface NativeClassifier {
   optimizerStep(options: NativeSgdOptions): Promise<void>;
   /** Forget the gathered gradients. */
   zeroGrad(): Promise<void>;
+  /** Forget gradients and momentum, as a new optimiser would start. */
+  resetOptimizer(): Promise<void>;
   /** Forward in evaluation mode; goes ahead of queued training steps. Losses when the batch has labels. */
   predict(batch: NativeBatch): Promise<NativeOutputs>;
   /** Grad-CAM of `classIndices[i]` (−1: the predicted class) for image i at the named layer. */
@@ -154,6 +156,8 @@ export interface NativeClassifier {
 
 export interface NativeModule {
   info(): NativeInfo;
+  /** Ends and joins all classifiers' threads; for the end of the process, where LibTorch goes before its users. */
+  join(): void;
   /** Names of the architectures, e.g. `vgg19_bn`. */
   architectures(): string[];
   Classifier: new (options: NativeClassifierOptions) => NativeClassifier;

@@ -40,7 +40,7 @@ export const predictOptionsSchema = z.strictObject({ /** Images in one forward p
 export type PredictOptions = z.input<typeof predictOptionsSchema>;
 
 export const explainOptionsSchema = z.strictObject({
-  /** Name of the class to explain; the predicted one by default. */
+  /** Name of the class to explain; the one that is called by default. */
   class: z.string().optional(),
   /** Name of the layer to look at, e.g. `features.51`; the last convolutional block by default. */
   layer: z.string().optional(),

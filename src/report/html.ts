@@ -57,7 +57,7 @@ function trainingTable(history: readonly EpochRecord[]): Html | null {
   const row = (name: string, record: EpochRecord): Cell[] => [
     `${name}: ${record.epoch}`,
     ...[record.trainLoss, record.validationLoss, record.trainAccuracy, record.validationAccuracy, record.validationAuc].map((value) => number(share(value))),
-    number(String(record.learningRate)),
+    number(String(Number(record.learningRate.toPrecision(6)))),
   ];
   const head = ['Epoch', ...['Train loss', 'Val. loss', 'Train accuracy', 'Val. accuracy', 'Val. AUC', 'Learning rate'].map(number)];
   return table(`${history.length} epochs in ${(seconds / 60).toFixed(1)} minutes`, head, [...(best === undefined ? [] : [row('best', best)]), row('last', last)]);

@@ -98,7 +98,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),
   };
-  await network.zeroGrad();
+  await network.resetOptimizer();
   return { plan, folder, recorder };
 }
 
@@ -119,7 +119,7 @@ async function* recordedLoop({ plan, recorder }: Session, control: RunControl): 
 }
 
 async function finish({ plan, folder, recorder }: Session, { reason, message }: Ending): Promise<TrainingHistory> {
-  await plan.network.zeroGrad();
+  await plan.network.resetOptimizer();
   const restored = await plan.checkpoints.restoreBest();
   return { epochs: recorder.epochs, best: plan.checkpoints.best, stop: { reason, message }, restored, skipped: recorder.skipped, out: folder?.dir ?? null };
 }
@@ -130,7 +130,7 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
   const attempts = [
     async () => void (mayBeNaN ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
     async () => void (await plan.checkpoints.restoreBest()),
-    () => plan.network.zeroGrad(),
+    () => plan.network.resetOptimizer(),
     () => recorder.close(),
   ];
   for (const attempt of attempts) await attempt().catch(() => undefined);

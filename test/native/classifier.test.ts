@@ -32,7 +32,7 @@ describe('training', () => {
       losses.push((await classifier.trainStep(batch, stepOptions(8, { dropoutSeed: step }))).objective);
       await classifier.optimizerStep(SGD);
     }
-    expect(losses[0]).toBeCloseTo(Math.log(2), 2);
+    expect(losses[0]).toBeGreaterThan(0.4);
     expect(losses.at(-1)).toBeLessThan(0.1);
   });
 
@@ -72,6 +72,30 @@ describe('training', () => {
     expect(Array.from(await gradientBytes(classifier)).every((value) => value === 0)).toBe(true);
   });
 
+  test('the optimiser is forgotten on request: the next step is a first step', async () => {
+    const other = await tiny({ dropout: 0 });
+    const plain = await tiny({ dropout: 0 });
+    try {
+      const batch = madeUpBatch(4);
+      const stepped = async (model: Classifier): Promise<void> => {
+        await model.trainStep(batch, stepOptions(4));
+        await model.optimizerStep({ ...SGD, learningRate: 1e-30 }); // fills the momentum and leaves the weights
+      };
+      await stepped(other);
+      await stepped(plain);
+      await other.resetOptimizer();
+      for (const model of [other, plain]) {
+        await model.trainStep(batch, stepOptions(4));
+        await model.optimizerStep(SGD);
+      }
+      const [fresh, carried] = [await other.predictBatch(batch), await plain.predictBatch(batch)];
+      expect(fresh.logits).not.toEqual(carried.logits);
+    } finally {
+      other.dispose();
+      plain.dispose();
+    }
+  });
+
   test('one image is enough', async () => {
     const { losses, probabilities } = await classifier.trainStep(madeUpBatch(1), stepOptions(1));
     expect(losses).toHaveLength(1);
@@ -105,6 +129,20 @@ describe('prediction', () => {
   });
 });
 
+describe('threads', () => {
+  test('each classifier has its own, 0 is LibTorch\'s choice whatever was asked before', async () => {
+    const ask = async (threads: number): Promise<number> => {
+      const handle = new (loadNative().Classifier)({ architecture: 'tiny', classes: 2, device: 'cpu', threads, seed: 0, dropout: 0 });
+      const facts = await handle.ready();
+      handle.dispose();
+      return facts.threads;
+    };
+    const choice = await ask(0);
+    expect(await Promise.all([3, 1, 2, 3, 1].map(ask))).toEqual([3, 1, 2, 3, 1]);
+    expect(await ask(0)).toBe(choice);
+  });
+});
+
 describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
   const good = (): NativeBatch => madeUpBatch(2);
   const cases: [string, (batch: NativeBatch) => unknown][] = [
@@ -122,6 +160,7 @@ describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
     ['an unknown operation', (batch) => ({ ...batch, programs: Int32Array.of(9, 1, 1, 1, 1), programOffsets: Int32Array.of(0, 1, 1) })],
     ['a resize to nothing', (batch) => ({ ...batch, programs: Int32Array.of(1, 0, 0, 0, 0), programOffsets: Int32Array.of(0, 1, 1) })],
     ['a resize to a monster', (batch) => ({ ...batch, programs: Int32Array.of(1, 2147483647, 2147483647, 0, 0), programOffsets: Int32Array.of(0, 1, 1) })],
+    ['a crop that reaches far outside', (batch) => ({ ...batch, programs: Int32Array.of(2, -9_375_000, 0, 64, 64), programOffsets: Int32Array.of(0, 1, 1) })],
     ['a program that ends elsewhere', (batch) => ({ ...batch, height: SIDE + 1 })],
     ['a std of zero', (batch) => ({ ...batch, std: Float64Array.of(1, 0, 1) })],
     ['a mean of two numbers', (batch) => ({ ...batch, mean: Float64Array.of(1, 0) })],
@@ -177,7 +216,9 @@ describe('the end', () => {
     const open = [1, 2, 3].map(() => classifier.trainStep(madeUpBatch(8), stepOptions(8)));
     classifier.dispose();
     classifier.dispose();
-    for (const result of await Promise.allSettled(open)) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_DISPOSED' } });
+    // The first may just have been done.
+    const [, ...later] = await Promise.allSettled(open);
+    for (const result of later) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_DISPOSED' } });
     await expect(classifier.predictBatch(madeUpBatch(1))).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
   });
 
@@ -189,11 +230,13 @@ describe('the end', () => {
     expect(classifier.bytes).toBe(fresh + parameters);
     await classifier.optimizerStep(SGD);
     expect(classifier.bytes).toBe(fresh + parameters);
+    await classifier.resetOptimizer();
+    expect(classifier.bytes).toBe(fresh);
   });
 
   test('a device that is not there is an error that says why', async () => {
     if (loadNative().info().cudaDevices.length > 0) return;
-    await expect(Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_DEVICE', message: expect.stringMatching(/CUDA.*cpu/s) });
+    await expect(Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_DEVICE', message: expect.stringMatching(/(CPU alone|no GPU).*'cpu'/s) });
     expect(classifier.device).toBe('cpu');
   });
 });

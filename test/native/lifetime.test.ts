@@ -23,8 +23,8 @@ test('a process with an idle classifier ends by itself', async () => {
   expect(await run('idle')).toEqual({ code: 0, signal: null, out: 'done', err: '' });
 });
 
-test('process.exit() in the middle of a job keeps its exit code', async () => {
-  expect(await run('exit')).toEqual({ code: 7, signal: null, out: 'done', err: '' });
+test('process.exit() in the middle of a job keeps its exit code, every time', async () => {
+  for (let i = 0; i < 4; i += 1) expect(await run('exit')).toEqual({ code: 7, signal: null, out: 'done', err: '' });
 });
 
 test('an uncaught error in the middle of a job ends with code 1 and its own message', async () => {
@@ -43,6 +43,14 @@ test('four workers and the main thread compute at once', async () => {
 
 test('workers are terminated while they compute', async () => {
   expect(await run('terminate')).toEqual({ code: 0, signal: null, out: 'done', err: '' });
+});
+
+test('a worker is terminated with a finished job undelivered', async () => {
+  expect(await run('undelivered')).toEqual({ code: 0, signal: null, out: 'done', err: '' });
+});
+
+test('a classifier is dropped with thousands of answers on their way', async () => {
+  expect(await run('flood', ['--expose-gc'])).toEqual({ code: 0, signal: null, out: 'done', err: '' });
 });
 
 test('a prediction of many images stops at an abort', async () => {

@@ -24,4 +24,4 @@ export function stepOptions(divisor: number, options: Partial<NativeTrainStepOpt
   return { divisor, dropoutSeed: 1, classWeights: new Float32Array(0), ...options };
 }
 
-export const SGD = { learningRate: 0.05, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false };
+export const SGD = { learningRate: 0.005, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false };

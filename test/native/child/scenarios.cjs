@@ -29,10 +29,9 @@ const scenarios = {
   /** process.exit() in the middle of a job. */
   async exit() {
     const classifier = await make();
-    for (let i = 0; i < 20; i += 1) step(classifier).catch(() => undefined);
-    await step(classifier, 1).then(() => undefined);
+    for (let i = 0; i < 20; i += 1) step(classifier, 96).catch(() => undefined);
     say('done');
-    process.exit(7);
+    setTimeout(() => process.exit(7), 100);
   },
   /** An error nobody catches, in the middle of a job. */
   async uncaught() {
@@ -69,6 +68,31 @@ const scenarios = {
     }
     say('done');
   },
+  /** A worker is ended while its event loop is busy and a finished job waits to be delivered. */
+  async undelivered() {
+    for (let i = 0; i < 3; i += 1) {
+      const each = worker('busy');
+      await new Promise((resolve) => each.once('message', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await each.terminate();
+    }
+    say('done');
+  },
+  /** Far more finished jobs than Node delivers at once, and the classifier is dropped meanwhile. */
+  async flood() {
+    await (async () => {
+      const classifier = await make();
+      for (let i = 0; i < 5000; i += 1) classifier.zeroGrad().catch(() => undefined);
+      const until = performance.now() + 500;
+      while (performance.now() < until);
+      classifier.dispose();
+    })();
+    for (let i = 0; i < 20; i += 1) {
+      global.gc();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    say('done');
+  },
   /** Two hundred classifiers are left to the garbage collector. */
   async forgotten() {
     for (let i = 0; i < 200; i += 1) {
@@ -100,7 +124,9 @@ async function inWorker(name) {
     parentPort.postMessage('ok');
     return;
   }
+  if (name === 'busy') step(classifier).catch(() => undefined);
   parentPort.postMessage('started');
+  if (name === 'busy') for (;;);
   for (;;) await step(classifier);
 }
 

@@ -26,7 +26,7 @@ function features(image: Uint8Array, height: number, width: number): Float64Arra
 export type Call =
   | { readonly type: 'step'; readonly samples: number; readonly divisor: number; readonly dropoutSeed: number; readonly labels: readonly number[]; readonly classWeights: readonly number[]; readonly objective: number }
   | { readonly type: 'update'; readonly learningRate: number; readonly options: NativeSgdOptions; readonly gradient: readonly number[] }
-  | { readonly type: 'zeroGrad' | 'predict' | 'save' | 'load' };
+  | { readonly type: 'zeroGrad' | 'reset' | 'predict' | 'save' | 'load' };
 
 export class FakeNetwork implements Network {
   readonly architecture = 'softmax_regression';
@@ -81,6 +81,13 @@ export class FakeNetwork implements Network {
   async zeroGrad(): Promise<void> {
     this.calls.push({ type: 'zeroGrad' });
     this.gradient.fill(0);
+    return Promise.resolve();
+  }
+
+  async resetOptimizer(): Promise<void> {
+    this.calls.push({ type: 'reset' });
+    this.gradient.fill(0);
+    this.momentum.fill(0);
     return Promise.resolve();
   }
 
