@@ -1,18 +1,17 @@
 /** The classifier: one network on one native thread, with everything a prediction needs to be right. */
-import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
-import { decodeImage } from '../data/decode';
 import { tutorialEval } from '../data/presets';
 import { inputRegion } from '../data/program';
 import type { ImageSource, Pixels, Transform } from '../data/types';
-import { CovidCtError, InvalidOptionError, throwIfAborted } from '../errors';
+import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
 import type { NativeBatch, NativeClassifier, NativeGradCam, NativeOutputs, NativeSgdOptions, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
 import { checkOptions } from '../options/check';
 import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, predictOptionsSchema } from '../options/model';
 import type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from '../options/model';
 import { makeCard, readCard, writeCard } from './card';
+import { asList, inChunks } from './chunks';
 import { native, nativeSync } from './failures';
 import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
@@ -149,7 +148,7 @@ export class Classifier implements Network {
   async predict(sources: ImageSource | readonly ImageSource[], options: PredictOptions = {}): Promise<Prediction[]> {
     const { batchSize, signal } = checkOptions(predictOptionsSchema, options, 'predict');
     const { transform, threshold } = this.#preprocessing;
-    return this.#inBatches(asList(sources), batchSize, signal, async (chunk, pixels) => {
+    return inChunks(asList(sources), { size: batchSize, signal }, async (chunk, pixels) => {
       const outputs = await this.predictBatch(makeBatch(pixels, null, transform));
       return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
     });
@@ -166,7 +165,7 @@ export class Classifier implements Network {
     const { batchSize, signal, layer = this.layers.default, class: name } = checkOptions(explainOptionsSchema, options, 'explain');
     const wanted = name === undefined ? null : this.#classIndex(name);
     const { transform, threshold } = this.#preprocessing;
-    return this.#inBatches(asList(sources), batchSize, signal, async (chunk, pixels) => {
+    return inChunks(asList(sources), { size: batchSize, signal }, async (chunk, pixels) => {
       const batch = makeBatch(pixels, null, transform);
       const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
       if (wanted === null) {
@@ -290,21 +289,4 @@ export class Classifier implements Network {
     if (index < 0) throw new InvalidOptionError(`expected a class of ${this.classes.join(', ')}; got '${name}'`, [{ path: 'class', message: 'unknown class' }]);
     return index;
   }
-
-  async #inBatches<T>(sources: readonly ImageSource[], size: number, signal: AbortSignal | undefined, work: (chunk: readonly ImageSource[], pixels: readonly Pixels[]) => Promise<T[]>): Promise<T[]> {
-    const answers: T[] = [];
-    const own = signal && AbortSignal.any([signal]);
-    if (own) setMaxListeners(0, own); // one for each image of a chunk: many, but no leak
-    for (let at = 0; at < sources.length; at += size) {
-      throwIfAborted(signal);
-      const chunk = sources.slice(at, at + size);
-      const pixels = await Promise.all(chunk.map((source) => decodeImage(source, { signal: own })));
-      answers.push(...(await work(chunk, pixels)));
-    }
-    return answers;
-  }
-}
-
-function asList(sources: ImageSource | readonly ImageSource[]): readonly ImageSource[] {
-  return typeof sources === 'string' || ArrayBuffer.isView(sources) ? [sources] : (sources);
 }
