@@ -9,9 +9,10 @@ const root = path.resolve(__dirname, '..');
 
 async function main() {
   if (!existsSync(path.join(root, 'src')) || process.env.COVIDCT_SKIP_SETUP) return;
-  const { compileNativeRoom } = require('./typescript.cjs');
+  const { buildTypeScript, writeEsmEntry } = require('./typescript.cjs');
   const { setUp } = require('./set-up.cjs');
-  compileNativeRoom();
+  buildTypeScript();
+  writeEsmEntry();
   await setUp();
 }
 
