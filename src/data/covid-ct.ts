@@ -1,5 +1,5 @@
 /** Opens the COVID-CT data set in the layout of its public repository, with its images unpacked or still zipped. */
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { access, readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
@@ -87,12 +87,21 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
   return { samples, unlisted, problems };
 }
 
+/** Marks a folder of made-up slices. */
+export const PHANTOMS_FILE = 'phantoms.json';
+
+/** What was learned from phantoms must never pass for a figure on patients: their name says what they are. */
+async function isMadeUp(root: string): Promise<boolean> {
+  return access(path.join(root, PHANTOMS_FILE)).then(() => true, () => false);
+}
+
 /**
  * The COVID-CT data set: 425 slices for training, 118 for validation and 203 for test in the public repository, with
  * class 0 NonCOVID and class 1 COVID.
  */
 export class CovidCtDataset implements DatasetSplits {
-  readonly name = 'COVID-CT';
+  /** `COVID-CT`, or for a set that `makePhantoms` drew a name that says so. */
+  readonly name: string;
   readonly classes = COVID_CT_CLASSES;
   readonly train: Dataset;
   readonly validation: Dataset;
@@ -103,8 +112,10 @@ export class CovidCtDataset implements DatasetSplits {
   private constructor(
     /** The folder it was opened from, absolute. */
     readonly dir: string,
+    madeUp: boolean,
     parts: readonly ClassSamples[],
   ) {
+    this.name = madeUp ? 'made-up slices' : 'COVID-CT';
     const gather = (split: SplitName): Sample[] => parts.flatMap((part) => part.samples[split]);
     const splits = makeSplits(this.name, this.classes, { train: gather('train'), validation: gather('validation'), test: gather('test') });
     this.train = splits.train;
@@ -131,7 +142,7 @@ export class CovidCtDataset implements DatasetSplits {
     const parts: ClassSamples[] = [];
     for (const label of COVID_CT_CLASSES.keys()) parts.push(await readClass(root, label, resolved));
     throwProblems(root, parts.flatMap((part) => part.problems), 'Fetch the missing images, or correct the lists.');
-    const dataset = new CovidCtDataset(root, parts);
+    const dataset = new CovidCtDataset(root, await isMadeUp(root), parts);
     const empty = [dataset.train, dataset.validation, dataset.test].filter(({ samples }) => samples.length === 0);
     throwProblems(root, empty.map(({ name }) => `${name} has no images`), `Correct the lists in ${resolved.split}.`);
     return dataset;

@@ -6,13 +6,12 @@ import { DatasetError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { phantomOptionsSchema } from '../options/data';
 import type { PhantomOptions } from '../options/data';
-import { COVID_CT_CLASSES } from './covid-ct';
+import { COVID_CT_CLASSES, PHANTOMS_FILE } from './covid-ct';
 import { encodePng } from './decode';
 import { phantomPixels } from './phantom-image';
 
 export { phantomPixels } from './phantom-image';
 
-const FACTS = 'phantoms.json';
 const README = `These images are made up. A program drew them; no patient, no scanner and no hospital is behind them.
 They look roughly like chest CT slices so that the software can be tried and tested without real data.
 The images called COVID carry soft bright patches at the rim of the lungs; the others do not.
@@ -43,7 +42,7 @@ async function existing(dir: string): Promise<string | null> {
     throw new DatasetError(`${dir}: phantoms cannot be written there (${error.code})`, { cause: error });
   });
   if (names.length === 0) return null;
-  if (names.includes(FACTS)) return readFile(path.join(dir, FACTS), 'utf8');
+  if (names.includes(PHANTOMS_FILE)) return readFile(path.join(dir, PHANTOMS_FILE), 'utf8');
   throw new DatasetError(`${dir} holds other files. Give an empty folder, or a name that does not exist, for the phantoms`);
 }
 
@@ -95,7 +94,7 @@ export async function makePhantoms(dir: string, options: PhantomOptions = {}): P
   try {
     for (const label of COVID_CT_CLASSES.keys()) await writeLists(unfinished, label, await writeClass(unfinished, label, each, facts, signal), held);
     await writeFile(path.join(unfinished, 'README.txt'), README);
-    await writeFile(path.join(unfinished, FACTS), text);
+    await writeFile(path.join(unfinished, PHANTOMS_FILE), text);
     await rm(root, { recursive: true, force: true });
     await rename(unfinished, root);
   } finally {

@@ -125,3 +125,10 @@ describe('montages', () => {
     await expect(sampleMontage(fromSamples({ classes: ['a'], samples: [] }))).rejects.toThrow(/has no image/);
   });
 });
+
+test('a set of made-up slices says so in its name, wherever it is opened', async () => {
+  const dir = path.join(newFolder(), 'set');
+  await makePhantoms(dir, { count: 12, size: 32 });
+  const data = await CovidCtDataset.open(dir);
+  expect([data.name, data.train.name, data.test.name]).toEqual(['made-up slices', 'made-up slices train', 'made-up slices test']);
+});
