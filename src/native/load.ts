@@ -44,9 +44,25 @@ export function locateAddon(libtorch: LibTorch, packageRoot?: string): string {
   return file;
 }
 
+/**
+ * OpenMP's threads wait by spinning unless told otherwise, which takes the cores from the event loop, from sharp and
+ * from other processes, and with every core in demand makes a step many times slower. OpenMP reads the setting when it
+ * is loaded; a choice of the user's own is left alone, and child processes inherit nothing.
+ */
+function withPassiveWaiting<T>(work: () => T): T {
+  const { env } = process;
+  if (env['OMP_WAIT_POLICY'] !== undefined || env['GOMP_SPINCOUNT'] !== undefined) return work();
+  env['OMP_WAIT_POLICY'] = 'PASSIVE';
+  try {
+    return work();
+  } finally {
+    delete env['OMP_WAIT_POLICY'];
+  }
+}
+
 function load(file: string): NativeModule {
   try {
-    return createRequire(__filename)(file) as NativeModule;
+    return withPassiveWaiting(() => createRequire(__filename)(file) as NativeModule);
   } catch (error) {
     const message = messageOf(error);
     throw new CovidCtError('ERR_ADDON_LOAD', `the addon ${file} could not be loaded: ${message}\n${loadAdvice(message)}`, { cause: error });
