@@ -11,6 +11,7 @@ export { openCsv } from './data/csv';
 export { openDataset } from './data/open';
 export { fromSamples, splitDataset } from './data/samples';
 export { countClasses } from './data/splits';
+export { datasetFingerprint } from './data/fingerprint';
 export { decodeImage, encodePng, imageLibraryVersions } from './data/decode';
 export { PixelStore } from './data/store';
 export type { StoreStats } from './data/store';

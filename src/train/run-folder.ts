@@ -31,6 +31,8 @@ export interface DataSummary {
   readonly name: string;
   readonly samples: number;
   readonly classes: Readonly<Record<string, number>>;
+  /** SHA-256 over ids and labels; see datasetFingerprint. */
+  readonly fingerprint: string;
 }
 
 /** A run folder; make it with {@link RunFolder.create} or {@link RunFolder.open}. */

@@ -1,5 +1,6 @@
 /** One training from the checks to the last file: everything around the loop. */
 import { countClasses } from '../data/splits';
+import { datasetFingerprint } from '../data/fingerprint';
 import { PixelStore } from '../data/store';
 import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
@@ -150,5 +151,5 @@ function stopEvent({ stop, epochs, best }: TrainingHistory): TrainEvent {
 }
 
 function summary(dataset: Dataset): DataSummary {
-  return { name: dataset.name, samples: dataset.samples.length, classes: countClasses(dataset) };
+  return { name: dataset.name, samples: dataset.samples.length, classes: countClasses(dataset), fingerprint: datasetFingerprint(dataset) };
 }
