@@ -8,7 +8,9 @@ const path = require('node:path');
 const root = path.resolve(__dirname, '..');
 
 async function main() {
-  if (!existsSync(path.join(root, 'src')) || process.env.COVIDCT_SKIP_SETUP) return;
+  // npm prepares a dependency that comes from git in a full clone: that is no checkout of anybody's.
+  const forGit = process.env._PACOTE_NO_PREPARE_ !== undefined;
+  if (!existsSync(path.join(root, 'src')) || process.env.COVIDCT_SKIP_SETUP || forGit) return;
   const { buildTypeScript, writeEsmEntry } = require('./typescript.cjs');
   const { setUp } = require('./set-up.cjs');
   buildTypeScript();

@@ -55,6 +55,7 @@ async function splitFolders(dir: string): Promise<Map<SplitName, string>> {
     if (earlier !== undefined) problems.push(`"${path.basename(earlier)}" and "${name}" both mean the ${split} split`);
     folders.set(split, path.join(dir, name));
   }
+  if (folders.size > 0 && !folders.has('train')) problems.push(`there are folders for ${[...folders.keys()].join(' and ')}, but none for train`);
   throwProblems(dir, problems, 'Keep one folder for each split.');
   return folders.has('train') ? folders : new Map([['train', dir]]);
 }

@@ -18,6 +18,9 @@ The images called COVID carry soft bright patches at the rim of the lungs; the o
 Nothing that is measured on them says anything about real images.
 `;
 
+/** What a set of phantoms consists of; a folder with anything else in it is not replaced. */
+const OWN_FILES = new Set(['Data-split', 'Images-processed', 'README.txt', PHANTOMS_FILE]);
+
 /** What was written. */
 export interface PhantomSet {
   readonly dir: string;
@@ -42,7 +45,7 @@ async function existing(dir: string): Promise<string | null> {
     throw new DatasetError(`${dir}: phantoms cannot be written there (${error.code})`, { cause: error });
   });
   if (names.length === 0) return null;
-  if (names.includes(PHANTOMS_FILE)) return readFile(path.join(dir, PHANTOMS_FILE), 'utf8');
+  if (names.includes(PHANTOMS_FILE) && names.every((name) => OWN_FILES.has(name))) return readFile(path.join(dir, PHANTOMS_FILE), 'utf8');
   throw new DatasetError(`${dir} holds other files. Give an empty folder, or a name that does not exist, for the phantoms`);
 }
 

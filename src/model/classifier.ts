@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
 import { tutorialEval } from '../data/presets';
 import { inputRegion } from '../data/program';
+import { parseTransform } from '../data/transform';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
@@ -43,6 +44,8 @@ export class Classifier implements Network {
   readonly device: string;
   /** Why that device, in words. */
   readonly deviceReason: string;
+  /** Probability of the dropout layers in training. */
+  readonly dropout: number;
   /** Trainable numbers in the network. */
   readonly parameterCount: number;
   readonly layers: { readonly names: readonly string[]; readonly default: string };
@@ -51,9 +54,10 @@ export class Classifier implements Network {
   #owner: string | null = null;
   readonly #native: NativeClassifier;
 
-  private constructor(handle: NativeClassifier, facts: Facts, own: { architecture: string; classes: readonly string[]; preprocessing: Preprocessing; origin: string }) {
+  private constructor(handle: NativeClassifier, facts: Facts, own: { architecture: string; dropout: number; classes: readonly string[]; preprocessing: Preprocessing; origin: string }) {
     this.#native = handle;
     this.architecture = own.architecture;
+    this.dropout = own.dropout;
     this.classes = own.classes;
     this.#preprocessing = own.preprocessing;
     this.#origin = own.origin;
@@ -82,7 +86,7 @@ export class Classifier implements Network {
         throw error;
       });
       const preprocessing = { transform: tutorialEval({ size: imageSize }), threshold: 0.5 };
-      return new Classifier(handle, facts, { architecture, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
+      return new Classifier(handle, facts, { architecture, dropout, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
     });
   }
 
@@ -128,9 +132,10 @@ export class Classifier implements Network {
    * own. Throws InvalidOptionError.
    */
   configure({ transform, threshold, origin }: Preprocessing & { readonly origin?: string }): void {
-    inputRegion(transform, { height: 1, width: 1 }); // refuses a transform that draws
+    const checked = parseTransform(transform);
+    inputRegion(checked, { height: 1, width: 1 }); // refuses a transform that draws
     if (!(threshold >= 0 && threshold <= 1)) throw new InvalidOptionError(`expected a threshold in [0, 1]; got ${threshold}`);
-    this.#preprocessing = { transform, threshold };
+    this.#preprocessing = { transform: checked, threshold };
     if (origin !== undefined) this.#origin = origin;
   }
 

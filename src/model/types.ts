@@ -30,6 +30,8 @@ export interface Network {
   readonly device: string;
   /** Where its weights come from, in words. */
   readonly origin?: string;
+  /** Probability of its dropout layers in training. */
+  readonly dropout?: number;
   /** Versions of what computes; those of the addon where it is left out. */
   readonly versions?: Readonly<Record<string, string>>;
   /** Names of the layers Grad-CAM can look at, and the default. */

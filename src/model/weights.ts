@@ -53,10 +53,12 @@ function some(names: readonly string[]): string {
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }
 
-/** Throws CovidCtError ERR_WEIGHTS when anything is missing, unexpected or of another shape. */
+/** Throws CovidCtError ERR_WEIGHTS when anything but a count of batches is missing, unexpected or of another shape. */
 export function requireFit(path: string, architecture: string, report: LoadReport): void {
   const faults: string[] = [];
-  if (report.missing.length > 0) faults.push(`it lacks ${some(report.missing)}`);
+  // Checkpoints older than PyTorch 0.4.1, torchvision's VGGs among them, do not count batches; the count is of no effect.
+  const missing = report.missing.filter((name) => !name.endsWith('.num_batches_tracked'));
+  if (missing.length > 0) faults.push(`it lacks ${some(missing)}`);
   if (report.unexpected.length > 0) faults.push(`it has ${some(report.unexpected)}, which the network has not`);
   if (report.misshapen.length > 0) {
     faults.push(`other shapes: ${some(report.misshapen.map(({ name, expected, came }) => `${name} (expected [${expected.join(', ')}], got [${came.join(', ')}])`))}`);

@@ -1,6 +1,9 @@
 /** Turns a zod failure into one readable InvalidOptionError; the one way options enter the library. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { InvalidOptionError } from '../errors';
+
+/** An optional AbortSignal. */
+export const signalSchema = z.custom<AbortSignal>((value) => typeof (value as AbortSignal | null)?.addEventListener === 'function', 'expected an AbortSignal').optional();
 
 function describePath(path: readonly PropertyKey[]): string {
   let text = '';

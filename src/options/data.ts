@@ -74,7 +74,7 @@ export interface UnpackProgress {
   readonly totalEntries: number;
 }
 
-const classList = z.array(z.string().min(1)).min(1).refine((names) => new Set(names).size === names.length, 'class names must differ');
+const classList = z.array(z.string().min(1)).min(1).refine((names) => new Set(names).size === names.length, 'class names must differ').readonly();
 
 export const folderOptionsSchema = z.strictObject({
   /** Class names in the order of their indices; without it the folder names, sorted. */

@@ -1,12 +1,13 @@
 /** Options of the classifier. */
 import { z } from 'zod';
+import { signalSchema } from './check';
 
 const threads = z.int().min(0).max(1024).default(0);
 const device = z.string().regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, "expected 'auto', 'cpu', 'cuda' or 'cuda:N'").default('auto');
 
 /** Class names in the order of their indices. */
 export const classNamesSchema = z.array(z.string().min(1)).min(2, 'expected at least two class names')
-  .refine((names) => new Set(names).size === names.length, 'class names must differ');
+  .refine((names) => new Set(names).size === names.length, 'class names must differ').readonly();
 
 export const classifierOptionsSchema = z.strictObject({
   /** `vgg11` to `vgg19`, each with or without `_bn`; `tiny` for tests and demonstrations. */
@@ -34,9 +35,8 @@ export const loadOptionsSchema = z.strictObject({
 export type LoadOptions = z.input<typeof loadOptionsSchema>;
 
 const batchSize = z.int().min(1).max(4096).default(8);
-const signal = z.custom<AbortSignal>((value) => typeof value === 'object' && value !== null && 'aborted' in value, 'expected an AbortSignal').optional();
 
-export const predictOptionsSchema = z.strictObject({ /** Images in one forward pass; does not change the answers. */ batchSize, signal });
+export const predictOptionsSchema = z.strictObject({ /** Images in one forward pass; does not change the answers. */ batchSize, signal: signalSchema });
 export type PredictOptions = z.input<typeof predictOptionsSchema>;
 
 export const explainOptionsSchema = z.strictObject({
@@ -45,6 +45,6 @@ export const explainOptionsSchema = z.strictObject({
   /** Name of the layer to look at, e.g. `features.51`; the last convolutional block by default. */
   layer: z.string().optional(),
   batchSize,
-  signal,
+  signal: signalSchema,
 });
 export type ExplainOptions = z.input<typeof explainOptionsSchema>;

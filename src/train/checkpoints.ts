@@ -1,4 +1,5 @@
 /** Keeps the best and the last weights of a training on the disk, with the card that gives them their meaning. */
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,14 @@ import { fileError, linkWhole } from '../files';
 import type { BestEpoch } from './history';
 import type { RunFolder } from './run-folder';
 import { chooseThreshold } from './threshold';
+
+/** Temporary folders of trainings that nobody saw through to the end. */
+const leftovers = new Set<string>();
+
+function removeAtExit(folder: string): void {
+  if (leftovers.size === 0) process.once('exit', () => { for (const each of leftovers) rmSync(each, { recursive: true, force: true }); });
+  leftovers.add(folder);
+}
 
 type CheckpointEvent = Extract<TrainEvent, { type: 'checkpoint' }>;
 
@@ -101,7 +110,9 @@ export class Checkpoints {
 
   /** Removes the temporary file. */
   async close(): Promise<void> {
-    if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true });
+    if (this.#temporary === null) return;
+    await rm(this.#temporary, { recursive: true, force: true });
+    leftovers.delete(this.#temporary);
     this.#temporary = null;
   }
 
@@ -118,7 +129,9 @@ export class Checkpoints {
   }
 
   async #temporaryFolder(): Promise<string> {
-    this.#temporary ??= await mkdtemp(join(tmpdir(), 'covidct-weights-')).catch((error: unknown) => { throw fileError('make a temporary folder', tmpdir(), error); });
+    if (this.#temporary !== null) return this.#temporary;
+    this.#temporary = await mkdtemp(join(tmpdir(), 'covidct-weights-')).catch((error: unknown) => { throw fileError('make a temporary folder', tmpdir(), error); });
+    removeAtExit(this.#temporary);
     return this.#temporary;
   }
 }

@@ -3,23 +3,41 @@ import { z } from 'zod';
 import { loadBatches } from '../data/loader';
 import { tutorialEval } from '../data/presets';
 import { PixelStore } from '../data/store';
+import { parseTransform } from '../data/transform';
 import type { Batch, Dataset, SkippedFile, Transform } from '../data/types';
 import { CovidCtError, DatasetError } from '../errors';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation, ScoredSample } from '../metrics/types';
 import type { Network } from '../model/types';
 import type { NativeOutputs } from '../native/types';
-import { checkOptions } from '../options/check';
+import { checkOptions, signalSchema } from '../options/check';
 
-const optionsSchema = z.object({
+/** Handed through unread; of a function or a signal only its kind is checked. */
+const callback = z.custom<unknown>((value) => typeof value === 'function', 'expected a function').optional();
+
+const optionsSchema = z.strictObject({
   batchSize: z.int().min(1).max(4096).default(8),
   threshold: z.number().min(0).max(1).optional(),
   onBadFile: z.enum(['error', 'skip']).default('error'),
   prefetch: z.int().min(0).max(64).default(2),
+  split: z.string().min(1).optional(),
+  transform: z.custom<Transform>((value) => typeof value === 'object' && value !== null, 'expected a transform, e.g. from compose()').optional(),
+  store: z.custom<PixelStore>((value) => typeof (value as PixelStore | null)?.load === 'function', 'expected a PixelStore').optional(),
+  signal: signalSchema,
+  onSkip: callback,
+  onProgress: callback,
 });
 
 /** What an evaluation needs beside the network and the data. */
-export interface EvaluateOptions extends z.input<typeof optionsSchema> {
+export interface EvaluateOptions {
+  /** Images in one forward pass (default 8); does not change the figures. */
+  readonly batchSize?: number;
+  /** Two classes: a probability of class 1 at or above it is called class 1; the model's own by default. */
+  readonly threshold?: number;
+  /** What happens to a file that cannot be decoded; `error` by default. A store of your own decides instead. */
+  readonly onBadFile?: 'error' | 'skip';
+  /** Micro-batches prepared ahead (default 2). */
+  readonly prefetch?: number;
   /** Name of the split in the figures; the data set's name by default. */
   readonly split?: string;
   /** How an image becomes the network's input; the model's own by default. */
@@ -46,7 +64,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
   const { batchSize, onBadFile, prefetch, ...given } = checkOptions(optionsSchema, options, 'evaluate');
   checkDataset(network, dataset);
   const store = options.store ?? new PixelStore({ onBadFile, maxCacheBytes: 0 });
-  const transform = options.transform ?? network.transform ?? tutorialEval();
+  const transform = options.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(options.transform);
   const samples: Omit<ScoredSample, 'predicted'>[] = [];
   for await (const batch of loadBatches({ dataset, transform, store, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
     samples.push(...scoreBatch(dataset, batch, await network.predictBatch(batch.input)));
@@ -67,6 +85,8 @@ function thresholdFor({ classes, threshold }: Network, given: number | undefined
  * @throws DatasetError
  */
 export function checkDataset(network: Pick<Network, 'classes'>, dataset: Dataset): void {
+  const given = dataset as Partial<Dataset> | null | undefined;
+  if (!Array.isArray(given?.samples) || !Array.isArray(given.classes)) throw new DatasetError('expected a data set with classes and samples, e.g. (await openDataset(dir)).train');
   if (dataset.samples.length === 0) throw new DatasetError(`${dataset.name}: expected at least one sample; it is empty`);
   const [expected, came] = [network.classes, dataset.classes].map((names) => JSON.stringify(names)) as [string, string];
   if (expected !== came) throw new DatasetError(`${dataset.name}: expected the network's classes ${expected}, in that order; the data set has ${came}`);

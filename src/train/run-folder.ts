@@ -21,7 +21,7 @@ export interface RunConfig {
   readonly formatVersion: 1;
   readonly created: string;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly model: { readonly architecture: string; readonly classes: readonly string[]; readonly device: string };
+  readonly model: { readonly architecture: string; readonly classes: readonly string[]; readonly device: string; readonly dropout: number | null; /** where the weights it began with came from */ readonly startedFrom: string | null };
   readonly data: { readonly train: DataSummary; readonly validation: DataSummary | null };
   readonly versions: Readonly<Record<string, string>>;
 }

@@ -1,14 +1,18 @@
 /** Trains a classifier: options in, events and a history out. */
+import { z } from 'zod';
 import { tutorialEval, tutorialTrain } from '../data/presets';
+import { isRandom, parseTransform } from '../data/transform';
 import type { Dataset, Transform } from '../data/types';
 import { InvalidOptionError } from '../errors';
 import type { TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
-import { checkOptions } from '../options/check';
+import { checkOptions, signalSchema } from '../options/check';
 import { trainOptionsSchema } from '../options/train';
 import type { ResolvedTrainOptions, TrainOptions } from '../options/train';
 import { runTraining } from './session';
 import { TrainingRun } from './training-run';
+
+const fitOptionsSchema = z.strictObject({ signal: signalSchema });
 
 /** Options of {@link Trainer}: the recipe, and the objects it works with. */
 export interface TrainerOptions extends TrainOptions {
@@ -46,8 +50,11 @@ export class Trainer {
     const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : 'imagenet' } as const;
     this.#model = model;
     this.#loggers = loggers;
-    this.#trainTransform = trainTransform ?? tutorialTrain(preset);
-    this.#evalTransform = evalTransform ?? tutorialEval(preset);
+    this.#trainTransform = trainTransform === undefined ? tutorialTrain(preset) : parseTransform(trainTransform);
+    this.#evalTransform = evalTransform === undefined ? tutorialEval(preset) : parseTransform(evalTransform);
+    if (isRandom(this.#evalTransform)) {
+      throw new InvalidOptionError('Trainer: evalTransform: expected a transform that draws nothing at random, since predictions are made with it; use tutorialEval() or aspectEval()', [{ path: 'evalTransform', message: 'draws at random' }]);
+    }
   }
 
   /**
@@ -61,8 +68,9 @@ export class Trainer {
    *   DatasetError, BadImageError, or CovidCtError ERR_BUSY (the model is being trained already), ERR_DIVERGED,
    *   ERR_RUN_FOLDER, ERR_OUT_OF_MEMORY or ERR_NATIVE
    */
-  fit(train: Dataset, validation: Dataset | null, options: { readonly signal?: AbortSignal } = {}): TrainingRun {
-    const request = { model: this.#model, train, validation, options: this.options, loggers: this.#loggers, trainTransform: this.#trainTransform, evalTransform: this.#evalTransform, signal: options.signal };
+  fit(train: Dataset, validation: Dataset | null = null, options: { readonly signal?: AbortSignal } = {}): TrainingRun {
+    const { signal } = checkOptions(fitOptionsSchema, options, 'Trainer.fit');
+    const request = { model: this.#model, train, validation, options: this.options, loggers: this.#loggers, trainTransform: this.#trainTransform, evalTransform: this.#evalTransform, signal };
     return new TrainingRun((control) => runTraining(request, control));
   }
 }

@@ -132,3 +132,11 @@ test('a set of made-up slices says so in its name, wherever it is opened', async
   const data = await CovidCtDataset.open(dir);
   expect([data.name, data.train.name, data.test.name]).toEqual(['made-up slices', 'made-up slices train', 'made-up slices test']);
 });
+
+test('a folder of phantoms with anything else in it is left alone', async () => {
+  const dir = path.join(newFolder(), 'set');
+  await makePhantoms(dir, { count: 12, size: 32 });
+  writeAt(dir, 'run/mine.txt', 'mine');
+  await expect(makePhantoms(dir, { count: 14, size: 32 })).rejects.toBeInstanceOf(DatasetError);
+  expect(readFileSync(path.join(dir, 'run', 'mine.txt'), 'utf8')).toBe('mine');
+});

@@ -23,6 +23,11 @@ function messageOf(make: () => unknown): string {
 }
 
 describe('openFolder', () => {
+  test('folders for some splits but none for train are refused, not taken for classes', async () => {
+    const root = await tree('val/sick/a.png', 'test/sick/b.png');
+    await expect(openFolder(root)).rejects.toThrow(/none for train/);
+  });
+
   async function tree(...names: string[]): Promise<string> {
     const root = newFolder();
     for (const name of names) writeAt(root, name, /\.(txt|db)$/.test(name) ? 'x' : await greyPng(3));

@@ -6,7 +6,7 @@ import { encodePng } from '../../../src/data/decode';
 import { phantomPixels } from '../../../src/data/phantoms';
 import { tutorialEval, tutorialTrain } from '../../../src/data/presets';
 import { Classifier } from '../../../src/model/classifier';
-import { readSafetensorsHeader } from '../../../src/model/safetensors';
+import { readSafetensorsHeader, writeSafetensors } from '../../../src/model/safetensors';
 
 let dir: string;
 let model: Classifier;
@@ -155,6 +155,17 @@ describe('save and load', () => {
     const report = await two.loadWeights(file, { replaceHead: true });
     expect(report).toMatchObject({ missing: [], unexpected: [], misshapen: [], replacedHead: ['classifier.6.weight', 'classifier.6.bias'] });
     expect(report.loaded).toHaveLength(two.tensors().length - 2);
+  });
+
+  test('a checkpoint without counts of batches fits: the oldest ones have none', async () => {
+    const file = join(dir, 'old.safetensors');
+    using old = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], threads: 1, seed: 5 });
+    const tensors = old.tensors().filter(({ name }) => !name.endsWith('num_batches_tracked'));
+    await writeSafetensors(file, tensors, {}, (path, offset) => old.writeTensors(path, offset, tensors.map(({ name }) => name)));
+    using other = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], threads: 1, seed: 6 });
+    const report = await other.loadWeights(file);
+    expect(report.missing).toEqual(['features.1', 'features.5', 'features.9'].map((layer) => `${layer}.num_batches_tracked`));
+    expect((await other.predict(slice))[0]?.probabilities).toEqual((await old.predict(slice))[0]?.probabilities);
   });
 
   test('a network that holds NaN says so instead of calling everything negative', async () => {

@@ -52,3 +52,18 @@ test('a network that answers NaN, a signal, wrong options and wrong classes are 
   await expect(evaluate(lopsided(), dataset, { threshold: 2 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   await expect(evaluate(new FakeNetwork(['bright', 'dark']), dataset)).rejects.toMatchObject({ code: 'ERR_DATASET' });
 });
+
+test('an option that does not exist, a transform that is none, and a data set that is none are refused in words', async () => {
+  const dataset = await makeDataset('test', 2);
+  await expect(evaluate(lopsided(), dataset, { bachSize: 3 } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('bachSize') });
+  await expect(evaluate(lopsided(), dataset, { transform: { steps: [{ type: 'bogus' }] } as never })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await expect(evaluate(lopsided(), dataset, { signal: {} as never })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('AbortSignal') });
+  await expect(evaluate(lopsided(), { name: 'x' } as never)).rejects.toMatchObject({ code: 'ERR_DATASET' });
+});
+
+test('the model\'s own transform and operating point are the defaults', async () => {
+  const dataset = await makeDataset('test', 8);
+  const network = Object.assign(lopsided(), { threshold: 1 });
+  expect(await evaluate(network, dataset)).toMatchObject({ threshold: 1, sensitivity: 0 });
+  expect(await evaluate(network, dataset, { threshold: 0 })).toMatchObject({ threshold: 0, sensitivity: 1 });
+});

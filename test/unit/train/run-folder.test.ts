@@ -6,7 +6,7 @@ import { parseHistory } from '../../../src/train/history';
 import { RunFolder } from '../../../src/train/run-folder';
 import { inTemporaryFolder } from './made-up';
 
-const CONFIG = { options: { seed: 1 }, model: { architecture: 'tiny', classes: ['a', 'b'], device: 'cpu' }, data: { train: { name: 'x', samples: 1, classes: { a: 1, b: 0 } }, validation: null }, versions: { node: '20' } };
+const CONFIG = { options: { seed: 1 }, model: { architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', dropout: null, startedFrom: null }, data: { train: { name: 'x', samples: 1, fingerprint: 'f', classes: { a: 1, b: 0 } }, validation: null }, versions: { node: '20' } };
 
 function figures(split: string) {
   return summarize({ split, classes: ['a', 'b'], samples: [{ id: 'i', path: null, label: 1, probabilities: [0.2, 0.8], loss: 0.22 }] });

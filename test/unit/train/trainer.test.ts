@@ -1,6 +1,8 @@
 /** The Trainer on a small network that truly learns: what it computes and what it writes. */
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { tutorialTrain } from '../../../src/data/presets';
+import { PixelStore } from '../../../src/data/store';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
 import type { TrainerOptions } from '../../../src/train/trainer';
@@ -208,4 +210,25 @@ test('one image, and more micro-batches in a window than there are', async () =>
   const history = await trainer.fit(train, null);
   expect(history.epochs[0]?.trainLoss).toBeCloseTo(Math.LN2, 6);
   expect(model.calls.filter(({ type }) => type === 'update')).toHaveLength(1);
+});
+
+test('transforms are checked before anything is trained: unknown steps, and random ones for prediction', async () => {
+  const { model } = await setUp();
+  expect(() => new Trainer({ model, evalTransform: tutorialTrain({ size: 32 }) })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('evalTransform') }));
+  expect(() => new Trainer({ model, trainTransform: { steps: [{ type: 'bogus' }] } as never })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+});
+
+test('the validation split may be left out, a signal must be one, and data must be data', async () => {
+  const { trainer, train } = await setUp({ epochs: 1 });
+  expect((await trainer.fit(train)).best).toMatchObject({ metric: 'last' });
+  expect(() => trainer.fit(train, null, { signal: {} as never })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  await expect(Promise.resolve(trainer.fit(undefined as never))).rejects.toMatchObject({ code: 'ERR_DATASET' });
+});
+
+test('a later epoch decodes nothing', async () => {
+  const decoded = jest.spyOn(PixelStore.prototype as never, 'decode');
+  const { trainer, train, validation } = await setUp({ epochs: 3 });
+  await trainer.fit(train, validation);
+  expect(decoded).toHaveBeenCalledTimes(train.samples.length + validation.samples.length);
+  decoded.mockRestore();
 });
