@@ -51,7 +51,7 @@ describe('what is packed', () => {
   });
 
   test('nothing else: no sources, tests, maps, builds or data', () => {
-    const allowed = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|CMakeLists\.txt|binding\.gyp|scripts\/(build|install|set-up|typescript)\.cjs|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|native\/[\w/]+\.(cc|h))$/;
+    const allowed = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|CMakeLists\.txt|binding\.gyp|scripts\/(build|install|set-up|typescript)\.cjs|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|native\/[\w/]+\.(cc|h))$/;
     expect(packed.filter((name) => !allowed.test(name))).toEqual([]);
   });
 
