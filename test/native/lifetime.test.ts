@@ -57,6 +57,12 @@ test('a prediction of many images stops at an abort', async () => {
   expect(await run('abort')).toEqual({ code: 0, signal: null, out: 'AbortError ERR_ABORTED', err: '' });
 });
 
+(existsSync('/proc/self/status') ? test : test.skip)('V8 knows what a classifier weighs: forgotten ones are collected unasked', async () => {
+  const ended = await run('pressure');
+  expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
+  expect(Number(ended.out.replace('threads ', ''))).toBeLessThan(100);
+});
+
 (existsSync('/proc/self/status') ? test : test.skip)('forgotten classifiers give their threads back', async () => {
   const ended = await run('forgotten', ['--expose-gc']);
   expect(ended).toMatchObject({ code: 0, signal: null, err: '' });

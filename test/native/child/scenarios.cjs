@@ -105,6 +105,16 @@ const scenarios = {
     const threads = require('node:fs').readFileSync('/proc/self/status', 'utf8').match(/Threads:\s+(\d+)/)[1];
     say(`threads ${threads}`);
   },
+  /** As many as fit into no memory if V8 did not know what they weigh: nobody calls the garbage collector here. */
+  async pressure() {
+    for (let i = 0; i < 600; i += 1) {
+      await make();
+      if (i % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const threads = require('node:fs').readFileSync('/proc/self/status', 'utf8').match(/Threads:\s+(\d+)/)[1];
+    say(`threads ${threads}`);
+    process.exit();
+  },
   /** Cancelled by an abort between two batches of a prediction. */
   async abort() {
     const classifier = await make();
