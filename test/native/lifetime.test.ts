@@ -57,10 +57,11 @@ test('a prediction of many images stops at an abort', async () => {
   expect(await run('abort')).toEqual({ code: 0, signal: null, out: 'AbortError ERR_ABORTED', err: '' });
 });
 
-(existsSync('/proc/self/status') ? test : test.skip)('V8 knows what a classifier weighs: forgotten ones are collected unasked', async () => {
+test('V8 knows what a classifier weighs and collects forgotten ones unasked', async () => {
   const ended = await run('pressure');
   expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
-  expect(Number(ended.out.replace('threads ', ''))).toBeLessThan(100);
+  // With a heap of some 10 MB it would have no reason of its own: it runs once then.
+  expect(Number(ended.out.replace('collections ', ''))).toBeGreaterThanOrEqual(3);
 });
 
 (existsSync('/proc/self/status') ? test : test.skip)('forgotten classifiers give their threads back', async () => {

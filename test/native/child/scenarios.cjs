@@ -1,5 +1,6 @@
 /** Ends of life, each in a process of its own: `node scenarios.cjs NAME`. Uses the built library. */
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
+const { constants, PerformanceObserver } = require('node:perf_hooks');
 const { Classifier } = require('../../../dist/index.js');
 
 const SIDE = 64;
@@ -105,14 +106,19 @@ const scenarios = {
     const threads = require('node:fs').readFileSync('/proc/self/status', 'utf8').match(/Threads:\s+(\d+)/)[1];
     say(`threads ${threads}`);
   },
-  /** As many as fit into no memory if V8 did not know what they weigh: nobody calls the garbage collector here. */
+  /** 220 MB of networks behind a few kilobytes of JavaScript, nobody calling the garbage collector: how often does it run? */
   async pressure() {
+    let collections = 0;
+    const observer = new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections += 1;
+    });
+    observer.observe({ entryTypes: ['gc'] });
     for (let i = 0; i < 600; i += 1) {
       await make();
       if (i % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    const threads = require('node:fs').readFileSync('/proc/self/status', 'utf8').match(/Threads:\s+(\d+)/)[1];
-    say(`threads ${threads}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    say(`collections ${collections}`);
     process.exit();
   },
   /** Cancelled by an abort between two batches of a prediction. */
