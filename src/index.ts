@@ -9,6 +9,8 @@ export { CovidCtDataset, COVID_CT_CLASSES } from './data/covid-ct';
 export { openFolder } from './data/folder';
 export { openCsv } from './data/csv';
 export { openDataset } from './data/open';
+export type { OpenDatasetOptions } from './data/open';
+export { isImageName } from './data/image-names';
 export { fromSamples, splitDataset } from './data/samples';
 export { countClasses } from './data/splits';
 export { datasetFingerprint } from './data/fingerprint';
@@ -62,6 +64,20 @@ export { ConsoleLogger } from './log/console';
 export { JsonLinesLogger } from './log/jsonl';
 export { TensorBoardLogger } from './log/tensorboard';
 export type { EpochRecord, StopReason, TrainEvent, TrainLogger } from './log/types';
+
+// report: pictures of runs, evaluations and explanations
+export { addEvaluation, addTraining, writeReport } from './report/run-report';
+export type { AddEvaluationOptions, AddTrainingOptions } from './report/run-report';
+export { drawExplanation } from './report/grad-cam';
+export { encodeImage, montage, svgToPng, textIsDrawn } from './report/overlay';
+export type { Tile } from './report/overlay';
+export { accuracyCurve, confusionMatrixChart, lossCurve, misclassifiedHistogram, rocChart } from './report/charts';
+export type { Chart } from './report/charts';
+export { writePictures } from './report/pictures';
+export type { Picture } from './report/pictures';
+export { renderReport } from './report/html';
+export type { GradCamGroup, GradCamKind, ReportData, ReportMontage, ReportSplit } from './report/types';
+export type { CaptionedMontageOptions, EvaluationPictures, GradCamSelection, HeatOptions } from './options/report';
 
 // set-up
 export { diagnose } from './native/doctor';

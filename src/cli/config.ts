@@ -1,4 +1,4 @@
-/** Brings a configuration file and the flags of `covidct train` together; flags win. */
+/** Brings the environment, a configuration file and the flags of `covidct train` together; flags win. */
 import { readFile } from 'node:fs/promises';
 import { InvalidOptionError, messageOf } from '../errors';
 import { checkOptions } from '../options/check';
@@ -8,12 +8,16 @@ import type { TrainCommandOptions } from '../options/cli';
 /**
  * @param file a JSON file whose keys are the options (`learningRate`, `batchSize`, ...); undefined for none
  * @param flags what was given on the command line, by the same names
+ * @param fallback what holds where neither says anything, e.g. from the environment
  * @throws InvalidOptionError when the file cannot be read, or for an option that does not exist or is out of range
  */
-export async function resolveTrainOptions(file: string | undefined, flags: Readonly<Record<string, unknown>>): Promise<TrainCommandOptions> {
+export async function resolveTrainOptions(file: string | undefined, flags: Readonly<Record<string, unknown>>, fallback: Readonly<Record<string, unknown>> = {}): Promise<TrainCommandOptions> {
   const fromFile = file === undefined ? {} : await readConfig(file);
-  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  return checkOptions(trainCommandSchema, { ...fromFile, ...given }, file === undefined ? 'covidct train' : `covidct train (flags and ${file})`);
+  return checkOptions(trainCommandSchema, { ...given(fallback), ...fromFile, ...given(flags) }, file === undefined ? 'covidct train' : `covidct train (flags and ${file})`);
+}
+
+function given(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown>> {

@@ -1,19 +1,23 @@
 /** `covidct demo`: the whole job on made-up slices, or on real ones: train, evaluate, explain, report. */
 import type { Command } from 'commander';
 import { access } from 'node:fs/promises';
-import { makePhantoms } from '../index';
+import { DatasetError, makePhantoms } from '../index';
+import type { DatasetSplits } from '../index';
 import { resolveTrainOptions } from './config';
 import { evaluateRun } from './evaluate';
 import { EXIT } from './exit-codes';
-import { number, withData, withDevice } from './flags';
-import { note, print } from './io';
+import { dataOfEnvironment, number, withClasses, withData, withDevice, withOutput } from './flags';
+import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
-import { openData, trainOn } from './train';
-import { historyText } from './words';
+import { openData } from './open-data';
+import { checkOut } from './run-out';
+import { resultOf, trainOn } from './train';
 
 interface Flags extends OutputFlags {
   readonly data?: string;
+  readonly classes?: readonly string[];
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly phantoms: string;
   readonly arch: string;
   readonly epochs?: number;
@@ -38,35 +42,45 @@ const RECIPE = { imageSize: 64, epochs: 40, batchSize: 8, accumulate: 1, learnin
 /** Adds the command. */
 export function addDemo(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('demo').summary('the whole job on made-up slices').description('Trains a small VGG with batch norm, evaluates it on the test split and writes a run folder with a report.');
-  withDevice(withData(command))
+  withOutput(withDevice(withClasses(withData(command))), 'write every event, the evaluation, and the result last, as lines of JSON to standard output')
     .option('--out <dir>', 'run folder (default: the first free one of runs/demo, runs/demo-2, ...)')
+    .option('--overwrite', 'replace an earlier run in that folder')
     .option('--phantoms <dir>', 'where the made-up slices go', 'phantoms')
     .option('--count <n>', 'how many of them', number, 240)
     .option('--arch <name>', 'architecture', 'tiny')
     .option('--epochs <n>', `at most this many epochs (default: ${RECIPE.epochs})`, number)
     .option('--image-size <px>', `side of the square the network sees (default: ${RECIPE.imageSize})`, number)
     .option('--seed <n>', 'seed of everything random (default: 0)', number)
-    .option('--quiet', 'say nothing but the results')
     .addHelpText('after', EXAMPLES)
     .action((flags: Flags) => run((io) => demo(flags, io)));
 }
 
 async function demo(flags: Flags, io: Io): Promise<number> {
-  const dir = await dataOf(flags, io);
-  const data = await openData(dir, io, flags);
-  const { device, threads, seed } = flags;
   const out = flags.out ?? (await firstFree('runs/demo'));
-  const options = await resolveTrainOptions(undefined, { ...RECIPE, data: dir, out, architecture: flags.arch, ...given({ device, threads, seed, epochs: flags.epochs, imageSize: flags.imageSize }) });
+  await checkOut(out, flags.overwrite === true);
+  const dir = await dataOf(flags, io);
+  const data = await openData(dir, flags.classes, io, flags);
+  const split = heldOut(data);
+  if (split !== 'test') note(io, flags, `${data.name} has no test split: the validation split, which chooses the weights, is evaluated instead`);
+  const { device, threads, seed, epochs, imageSize, overwrite } = flags;
+  const options = await resolveTrainOptions(undefined, { data: dir, out, architecture: flags.arch, device, threads, seed, epochs, imageSize, overwrite }, RECIPE);
   const history = await trainOn(data, options, flags, io);
-  print(io, historyText(history));
-  if (history.stop.reason === 'aborted') return io.interruptedCode();
-  await evaluateRun({ model: out, data: dir, split: data.test === null ? 'validation' : 'test', quiet: flags.quiet, device, threads }, io);
-  print(io, `\nLook at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`);
-  return EXIT.ok;
+  const aborted = history.stop.reason === 'aborted';
+  if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads }, io, { type: 'evaluation' });
+  if (flags.json === true) printJson(io, resultOf(history));
+  else if (history.epochs.length > 0) print(io, `\nLook at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`);
+  return aborted ? io.interruptedCode() : EXIT.ok;
+}
+
+/** The split to be evaluated. Refused before the training where there is none. */
+function heldOut(data: DatasetSplits): 'test' | 'validation' {
+  if (data.test !== null) return 'test';
+  if (data.validation !== null) return 'validation';
+  throw new DatasetError(`${data.name}: expected a test or validation split to evaluate; it has images for training alone. Put some of them into a test folder`);
 }
 
 async function dataOf(flags: Flags, io: Io): Promise<string> {
-  const named = flags.data ?? io.env['COVIDCT_DATA'];
+  const named = flags.data ?? dataOfEnvironment(io);
   if (named !== undefined && named !== '') return named;
   const { dir, counts, written } = await makePhantoms(flags.phantoms, { count: flags.count, seed: flags.seed, size: 128, signal: io.signal });
   note(io, flags, `${written ? 'drew' : 'found'} ${counts.train + counts.validation + counts.test} made-up slices in ${dir}: no patient is behind them`);
@@ -78,8 +92,4 @@ async function firstFree(base: string): Promise<string> {
     const dir = index === 1 ? base : `${base}-${index}`;
     if (await access(dir).then(() => false, () => true)) return dir;
   }
-}
-
-function given(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }

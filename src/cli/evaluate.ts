@@ -1,14 +1,13 @@
 /** `covidct evaluate`: the figures of a trained model on one split. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { Classifier, DatasetError, evaluate, INTENDED_USE, RunFolder } from '../index';
+import { addEvaluation, Classifier, datasetFingerprint, DatasetError, evaluate, INTENDED_USE, RunFolder } from '../index';
 import type { Dataset, DatasetSplits, Evaluation, SplitName } from '../index';
 import { EXIT } from './exit-codes';
 import { dataFolder, number, withBadFile, withData, withDevice, withOutput } from './flags';
-import { print, printJson, progressLine } from './io';
+import { note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
-import { addToReport } from './run-report';
-import { openData } from './train';
+import { openData } from './open-data';
 import { evaluationText } from './words';
 
 /** Flags of the command. */
@@ -29,7 +28,8 @@ Examples:
   $ covidct evaluate --model runs/first --data COVID-CT
   $ covidct evaluate --model runs/first --data COVID-CT --split validation --json
 
-Of a run folder, metrics.json, the pictures and report.html are brought up to date. Look at the test split once, at the
+Of a run folder, metrics.json, the pictures and report.html are brought up to date; but not by figures of other data than
+the run's own, of its last weights or at another threshold, which are only printed. Look at the test split once, at the
 very end: whatever is chosen by looking at it, its figures no longer tell how the model does on new images.`;
 
 /** Adds the command. */
@@ -48,22 +48,38 @@ export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<nu
     }));
 }
 
-/** Evaluates, prints, and brings the run folder up to date. */
-export async function evaluateRun(flags: EvaluateFlags, io: Io): Promise<Evaluation> {
-  const data = await openData(dataFolder(io, flags.data), io, flags);
-  const split = splitOf(data, flags.split);
+/**
+ * Evaluates, prints, and brings the run folder up to date.
+ *
+ * @param more put before the figures in the line of JSON, to tell it from other lines
+ */
+export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<Record<string, string>> = {}): Promise<Evaluation> {
+  const dir = dataFolder(io, flags.data);
   const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, which: flags.which });
   try {
+    // With the model's classes: of a folder of classes, only the model knows which comes first.
+    const data = await openData(dir, model.classes, io, flags);
+    const dataset = splitOf(data, flags.split);
     const threshold = model.classes.length === 2 ? (flags.threshold ?? model.threshold) : undefined;
-    const evaluation = await evaluateSplit(model, split, { ...flags, threshold }, io);
-    if (flags.json === true) printJson(io, { ...evaluation, intendedUse: INTENDED_USE });
+    const evaluation = await evaluateSplit(model, dataset, { ...flags, threshold }, io);
+    if (flags.json === true) printJson(io, { ...more, ...evaluation, intendedUse: INTENDED_USE });
     else print(io, evaluationText(evaluation));
     const folder = await RunFolder.open(flags.model).catch(() => null);
-    if (folder !== null && (flags.which ?? 'best') === 'best') await addToReport({ folder, model, dataset: split, evaluation, flags, io });
+    if (folder === null) return evaluation;
+    const stranger = await whyNotOfTheRun(folder, { flags, data, threshold, stored: model.threshold });
+    if (stranger === null) await keep({ folder, model, dataset, evaluation, flags, io });
+    else note(io, flags, `${folder.dir} was left as it was: ${stranger}`);
     return evaluation;
   } finally {
     model.dispose();
   }
+}
+
+/** The split of that name. Throws DatasetError when there is none. */
+export function splitOf(data: DatasetSplits, name: SplitName): Dataset {
+  const split = data[name];
+  if (split !== null) return split;
+  throw new DatasetError(`${data.name}: expected a ${name} split; it has ${(['train', 'validation', 'test'] as const).filter((each) => data[each] !== null).join(' and ')}`);
 }
 
 async function evaluateSplit(model: Classifier, split: Dataset, flags: EvaluateFlags, io: Io): Promise<Evaluation> {
@@ -76,8 +92,27 @@ async function evaluateSplit(model: Classifier, split: Dataset, flags: EvaluateF
   }
 }
 
-function splitOf(data: DatasetSplits, name: SplitName): Dataset {
-  const split = data[name];
-  if (split !== null) return split;
-  throw new DatasetError(`${data.name}: expected a ${name} split; it has ${(['train', 'validation', 'test'] as const).filter((each) => data[each] !== null).join(' and ')}`);
+interface Asked {
+  readonly flags: EvaluateFlags;
+  readonly data: DatasetSplits;
+  readonly threshold: number | undefined;
+  /** The model's own threshold. */
+  readonly stored: number;
+}
+
+/** Why the figures are none that the run's report should show, in words; null when they are the run's own. */
+async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, stored }: Asked): Promise<string | null> {
+  if (flags.which === 'last') return 'its report shows the best weights, and these are the figures of the last';
+  if (threshold !== undefined && threshold !== stored) return `its report shows the threshold stored with the model, ${stored}, and these are the figures at ${threshold}`;
+  const { data: own } = await folder.config();
+  const same = (['train', 'validation'] as const).every((name) => own[name]?.fingerprint === (data[name] === null ? undefined : datasetFingerprint(data[name])));
+  return same ? null : `its training and validation images are not those of ${data.name}, so these are figures of other data`;
+}
+
+async function keep({ folder, model, dataset, evaluation, flags, io }: { folder: RunFolder; model: Classifier; dataset: Dataset; evaluation: Evaluation; flags: OutputFlags; io: Io }): Promise<void> {
+  const line = progressLine(io, flags);
+  line.show('drawing pictures');
+  const onProgress = (done: number, total: number): void => line.show(`drawing Grad-CAM: ${done} of ${total} images`);
+  const report = await addEvaluation(folder.dir, { model, dataset, evaluation, signal: io.signal, onProgress }).finally(() => line.clear());
+  note(io, flags, `report: ${report}`);
 }

@@ -13,12 +13,14 @@ export const EXIT = {
   native: 3,
   /** Ended by Ctrl-C; what was finished is kept. */
   interrupted: 130,
+  /** Whoever read standard output has gone (`| head`); what was finished is kept. */
+  outputClosed: 141,
   /** Ended by SIGTERM; what was finished is kept. */
   terminated: 143,
 } as const;
 
 /** For `--help`. */
-export const EXIT_CODES_HELP = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 LibTorch or the addon is missing, 130 interrupted (143 terminated).`;
+export const EXIT_CODES_HELP = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 LibTorch or the addon is missing, 130 interrupted (143 terminated, 141 standard output closed).`;
 
 const CODES: Partial<Record<ErrorCode, number>> = {
   ERR_INVALID_OPTION: EXIT.usage,

@@ -2,11 +2,9 @@
 import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
 import { writeWhole } from '../files';
-import { Classifier } from '../index';
-import { encodeImage } from '../report/overlay';
+import { Classifier, drawExplanation, encodeImage } from '../index';
 import { EXIT } from './exit-codes';
 import { withDevice, withOutput } from './flags';
-import { overlayOf } from './grad-cam';
 import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { imageFiles } from './sources';
@@ -48,7 +46,7 @@ async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<
     for (const file of files) {
       for (const explanation of await model.explain(file, { class: flags.class, layer: flags.layer, signal: io.signal })) {
         const overlay = join(flags.out, freeName(taken, `${basename(file, extname(file))}-${explanation.explained}`));
-        await writeWhole(overlay, await encodeImage(await overlayOf(explanation)));
+        await writeWhole(overlay, await encodeImage(await drawExplanation(explanation)));
         const { path, label, explained, layer, probabilities, intendedUse } = explanation;
         if (!explanation.map.some((value) => value > 0)) note(io, flags, `${file}: nothing in it speaks for ${explained} at ${layer}; the overlay is the image itself`);
         if (flags.json === true) printJson(io, { path, overlay, label, explained, layer, probabilities, intendedUse });

@@ -24,6 +24,11 @@ export function classWeights(text: string): 'balanced' | number[] {
   return text === 'balanced' ? text : text.split(',').map(number);
 }
 
+/** Names separated by commas. */
+export function names(text: string): string[] {
+  return text.split(',').map((name) => name.trim());
+}
+
 /** `validation`, or a number. */
 export function threshold(text: string): 'validation' | number {
   return text === 'validation' ? text : number(text);
@@ -41,6 +46,11 @@ export function withData(command: Command): Command {
   return command.option('--data <dir>', 'data set: the COVID-CT layout or a folder of classes (default: $COVIDCT_DATA)');
 }
 
+/** --classes. */
+export function withClasses(command: Command): Command {
+  return command.option('--classes <names>', "class names in the order of their indices, the positive one last, e.g. NonCOVID,COVID (default: COVID-CT's own, or the folder names, sorted)", names);
+}
+
 /** --json and --quiet. */
 export function withOutput(command: Command, json: string): Command {
   return command.option('--json', json).option('--quiet', 'say nothing but errors and files that were left out');
@@ -51,9 +61,14 @@ export function withBadFile(command: Command): Command {
   return command.addOption(new Option('--on-bad-file <what>', 'what to do with a file that cannot be decoded (default: error)').choices(['error', 'skip']));
 }
 
+/** What COVIDCT_DATA names; empty counts as not set. */
+export function dataOfEnvironment(io: Io): string | undefined {
+  return io.env['COVIDCT_DATA'] || undefined;
+}
+
 /** The data set's folder. Throws InvalidOptionError when none was named. */
 export function dataFolder(io: Io, data: string | undefined): string {
-  const dir = data ?? io.env['COVIDCT_DATA'];
+  const dir = data ?? dataOfEnvironment(io);
   if (dir !== undefined && dir !== '') return dir;
   throw new InvalidOptionError('no data set was named: give --data DIR or set COVIDCT_DATA', [{ path: 'data', message: 'missing' }]);
 }

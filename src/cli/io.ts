@@ -5,7 +5,7 @@ export interface Io {
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Fires at Ctrl-C. */
+  /** Fires at Ctrl-C, and when nobody reads standard output any more. */
   readonly signal: AbortSignal;
   /** The exit code that goes with the signal. */
   readonly interruptedCode: () => number;

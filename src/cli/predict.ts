@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import { BadImageError, Classifier } from '../index';
 import type { Prediction } from '../index';
+import { checkOptions } from '../options/check';
+import { predictOptionsSchema } from '../options/model';
 import { EXIT } from './exit-codes';
 import { number, withBadFile, withDevice, withOutput } from './flags';
 import { note, print, printJson } from './io';
@@ -35,10 +37,10 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
 }
 
 async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
+  const { batchSize: size } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
   const files = await imageFiles(paths);
   const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads });
   try {
-    const size = flags.batchSize ?? 8;
     let left = 0;
     for (let at = 0; at < files.length; at += size) {
       for (const answer of await answersFor(model, files.slice(at, at + size), flags, io)) {

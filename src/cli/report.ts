@@ -1,21 +1,21 @@
 /** `covidct report`: writes the report of a run anew from its folder. */
 import type { Command } from 'commander';
+import { writeReport } from '../index';
 import { EXIT } from './exit-codes';
 import { print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
-import { refreshReport } from './run-report';
 
 /** Adds the command. */
 export function addReport(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   program.command('report').summary('write report.html of a run anew').description('Draws the charts of a run and writes its report.html from what lies in the folder.').argument('<run>', 'run folder')
     .option('--json', 'write one JSON object to standard output')
     .option('--quiet', 'say nothing but errors')
-    .addHelpText('after', '\nExamples:\n  $ covidct report runs/first\n\nGrad-CAM montages and test figures come from covidct evaluate.')
+    .addHelpText('after', '\nExamples:\n  $ covidct report runs/first\n\nSample montages come from covidct train, Grad-CAM montages and test figures from covidct evaluate.')
     .action((dir: string, flags: OutputFlags) => run((io) => report(dir, flags, io)));
 }
 
 async function report(dir: string, flags: OutputFlags, io: Io): Promise<number> {
-  const file = await refreshReport(dir);
+  const file = await writeReport(dir);
   if (flags.json === true) printJson(io, { report: file });
   else if (flags.quiet !== true) print(io, file);
   return EXIT.ok;

@@ -1,13 +1,10 @@
 /** Turns the paths of a command line into image files; a folder stands for the images in it. */
 import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { InvalidOptionError } from '../index';
-
-/** Extensions of the formats that can be decoded; only used to choose within a folder. */
-const EXTENSIONS = new Set(['.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff', '.gif', '.avif']);
+import { join } from 'node:path';
+import { InvalidOptionError, isImageName } from '../index';
 
 /**
- * @returns the files in the order given, those of a folder by name
+ * @returns the files in the order given, those of a folder by name and only those with the name of an image
  * @throws InvalidOptionError for a path that does not exist and for a folder without images
  */
 export async function imageFiles(paths: readonly string[]): Promise<string[]> {
@@ -19,7 +16,7 @@ export async function imageFiles(paths: readonly string[]): Promise<string[]> {
       files.push(path);
       continue;
     }
-    const inside = (await readdir(path)).filter((name) => EXTENSIONS.has(extname(name).toLowerCase())).sort();
+    const inside = (await readdir(path)).filter(isImageName).sort();
     if (inside.length === 0) throw refuse(path, 'the folder holds no image');
     files.push(...inside.map((name) => join(path, name)));
   }

@@ -1,16 +1,17 @@
 /** `covidct train`: learns from the training split, chooses on the validation split, writes a run folder. */
 import type { Command } from 'commander';
 import { join } from 'node:path';
-import { Classifier, ConsoleLogger, openDataset, TensorBoardLogger, Trainer } from '../index';
+import { addTraining, Classifier, ConsoleLogger, TensorBoardLogger, Trainer } from '../index';
 import type { DatasetSplits, TrainingHistory } from '../index';
 import type { TrainCommandOptions } from '../options/cli';
 import { resolveTrainOptions } from './config';
-import { evaluateRun } from './evaluate';
+import { evaluateRun, splitOf } from './evaluate';
 import { EXIT } from './exit-codes';
-import { bytes, classWeights, number, threshold, withBadFile, withData, withDevice, withOutput } from './flags';
-import { note, print, printJson, progressLine } from './io';
+import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withClasses, withData, withDevice, withOutput } from './flags';
+import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
-import { refreshReport } from './run-report';
+import { openData } from './open-data';
+import { checkOut } from './run-out';
 import { historyText } from './words';
 
 type Flags = OutputFlags & Record<string, unknown> & { config?: string; test?: boolean };
@@ -20,6 +21,7 @@ Examples:
   $ covidct train --data COVID-CT --out runs/first
   $ covidct train --data COVID-CT --out runs/small --arch vgg11_bn --image-size 128 --epochs 10
   $ covidct train --data COVID-CT --out runs/as-written --preset tutorial
+  $ covidct train --data slices --classes healthy,ill --out runs/own     a folder of classes; the last one is positive
   $ covidct train --config recipe.json --lr 0.001     flags win over the file
 
 A configuration file is a JSON object whose keys are the options, e.g.
@@ -30,7 +32,7 @@ Ctrl-C ends the training after the present step and leaves a usable run folder; 
 /** Adds the command. */
 export function addTrain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('train').summary('train a classifier and write a run folder').description('Trains a classifier. The test split is not looked at unless --test is given.');
-  withOutput(withBadFile(withDevice(withData(command))), 'write every event, and the result last, as lines of JSON to standard output')
+  withOutput(withBadFile(withDevice(withClasses(withData(command)))), 'write every event, and the result last, as lines of JSON to standard output')
     .option('--out <dir>', 'run folder to write; must be new or empty')
     .option('--overwrite', 'replace an earlier run in that folder')
     .option('--arch <name>', 'architecture, e.g. vgg19_bn (default), vgg11_bn, tiny')
@@ -61,34 +63,45 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
 }
 
 /** The flags under the options' names. */
-function optionsOf(flags: Flags, io: Io): Record<string, unknown> {
-  const { config, json, quiet, test, arch, lr, lrFactor, cacheBytes, ...rest } = flags;
+function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, ...rest }: Flags): Record<string, unknown> {
   void [config, json, quiet, test];
-  // A configuration file may name the data set; the environment comes last, and empty counts as not set.
-  const data = rest.data ?? (config === undefined ? io.env['COVIDCT_DATA'] || undefined : undefined);
-  return { ...rest, data, architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes };
+  return { ...rest, architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes };
 }
 
 async function train(flags: Flags, io: Io): Promise<number> {
-  const options = await resolveTrainOptions(flags.config, optionsOf(flags, io));
-  const data = await openData(options.data, io, flags);
+  const options = await resolveTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
+  await checkOut(options.out, options.overwrite);
+  const data = await openData(options.data, options.classes, io, flags);
+  if (flags.test === true) splitOf(data, 'test');
   if (data.validation === null) note(io, flags, `${data.name} has no validation split: the last epoch's weights will count as the best`);
   const history = await trainOn(data, options, flags, io);
-  if (history.epochs.length > 0) await refreshReport(options.out);
-  if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
   const aborted = history.stop.reason === 'aborted';
   if (!aborted && flags.test === true) {
     const { data: dataDir, out, device, threads, onBadFile } = options;
-    await evaluateRun({ model: out, data: dataDir, split: 'test', json: flags.json, quiet: flags.quiet, device, threads, onBadFile }, io);
+    await evaluateRun({ model: out, data: dataDir, split: 'test', json: flags.json, quiet: flags.quiet, device, threads, onBadFile }, io, { type: 'evaluation' });
   }
-  if (flags.json === true) printJson(io, { type: 'result', ...history, epochs: history.epochs.length });
+  if (flags.json === true) printJson(io, resultOf(history));
   return aborted ? io.interruptedCode() : EXIT.ok;
 }
 
-/** Makes the classifier, trains it with every logger of the command line, and frees it. */
+/** The last line of JSON. */
+export function resultOf(history: TrainingHistory): Record<string, unknown> {
+  return { type: 'result', ...history, epochs: history.epochs.length };
+}
+
+/** Trains, puts the pictures into the run folder when an epoch was finished, and tells people how it ended. */
 export async function trainOn(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
-  const { data: dataDir, architecture, weights, dropout, device, threads, ...recipe } = options;
-  void dataDir;
+  const history = await fit(data, options, flags, io);
+  // Without io's signal: what a Ctrl-C has left is to be shown as well.
+  if (history.epochs.length > 0) await addTraining(options.out, { dataset: data.train });
+  if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
+  return history;
+}
+
+/** Makes the classifier, trains it with every logger of the command line, and frees it. */
+async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
+  const { data: dataDir, classes, architecture, weights, dropout, device, threads, ...recipe } = options;
+  void [dataDir, classes];
   const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, dropout, seed: recipe.seed, imageSize: recipe.imageSize });
   try {
     if (weights !== undefined) {
@@ -105,15 +118,6 @@ export async function trainOn(data: DatasetSplits, options: TrainCommandOptions,
 
 function consoleLogger(flags: OutputFlags, io: Io): ConsoleLogger {
   if (flags.json === true) return new ConsoleLogger({ stream: io.stdout, mode: 'json' });
-  return new ConsoleLogger({ stream: io.stderr, mode: flags.quiet === true ? 'quiet' : 'auto' });
-}
-
-/** Opens a data set, telling how far the unpacking of its zip files is. */
-export async function openData(dir: string, io: Io, flags: OutputFlags): Promise<DatasetSplits> {
-  const line = progressLine(io, flags);
-  try {
-    return await openDataset(dir, { signal: io.signal, onProgress: ({ archive, entries, totalEntries }) => line.show(`unpacking ${archive}: ${entries} of ${totalEntries} files`) });
-  } finally {
-    line.clear();
-  }
+  // The end is told on standard output, in more words.
+  return new ConsoleLogger({ stream: io.stderr, mode: flags.quiet === true ? 'quiet' : 'auto', ending: false });
 }

@@ -18,6 +18,8 @@ export interface ConsoleOptions {
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   /** `auto` by default. */
   readonly mode?: ConsoleMode;
+  /** Whether people are told of the end; not needed by a caller who tells it himself. Default true; JSON lines always have it. */
+  readonly ending?: boolean;
 }
 
 type Stream = NonNullable<ConsoleOptions['stream']>;
@@ -77,6 +79,7 @@ export class ConsoleLogger implements TrainLogger {
   readonly mode: Exclude<ConsoleMode, 'auto'>;
   readonly #stream: Stream;
   readonly #json: JsonLinesLogger | null;
+  readonly #ending: boolean;
   #progress: Progress | null = null;
   #epochs = 0;
   #closed = false;
@@ -89,6 +92,7 @@ export class ConsoleLogger implements TrainLogger {
     }
     this.#stream = options.stream ?? process.stderr;
     this.mode = mode === 'auto' ? (this.#stream.isTTY === true ? 'progress' : 'quiet') : mode;
+    this.#ending = options.ending ?? true;
     this.#json = this.mode === 'json' ? new JsonLinesLogger({ stream: this.#stream }) : null;
   }
 
@@ -99,7 +103,8 @@ export class ConsoleLogger implements TrainLogger {
     if (event.type === 'start') this.#epochs = event.epochs;
     if (event.type === 'step') this.#progress?.step(event);
     if (event.type === 'stop') this.#endProgress();
-    const line = this.mode === 'quiet' && event.type !== 'skipped' ? null : inWords(event, this.#epochs);
+    const silent = (this.mode === 'quiet' && event.type !== 'skipped') || (event.type === 'stop' && !this.#ending);
+    const line = silent ? null : inWords(event, this.#epochs);
     if (line !== null) await this.#write(line);
     // A bar on something that is no terminal would be a line for each redraw; there, the lines alone are shown.
     if (event.type === 'start' && this.mode === 'progress' && this.#stream.isTTY === true) {

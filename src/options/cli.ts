@@ -1,11 +1,14 @@
 /** Options of `covidct train` beyond the Trainer's: what a configuration file and the flags may say. */
 import { z } from 'zod';
+import { classNamesSchema } from './model';
 import { trainOptionsSchema } from './train';
 
 export const trainCommandSchema = z.strictObject({
   ...trainOptionsSchema.shape,
   /** Data set folder. */
   data: z.string('expected a folder: give --data DIR or set COVIDCT_DATA').min(1),
+  /** Class names in the order of their indices, of a folder of classes; its folder names, sorted, without it. */
+  classes: classNamesSchema.optional(),
   /** Run folder. */
   out: z.string('expected the folder of the new run: give --out DIR').min(1),
   architecture: z.string().min(1).default('vgg19_bn'),

@@ -24,8 +24,7 @@ export const captionedMontageSchema = z.strictObject({
   tileSize: z.int().min(32).max(2048).default(224),
 });
 
-export const reportOptionsSchema = z.strictObject({
-  title: z.string().min(1).default('COVID-19 CT slice classifier'),
+export const evaluationPicturesSchema = z.strictObject({
   /** The images of which Grad-CAM is shown. */
   gradCam: gradCamSelectionSchema.prefault({}),
   heat: heatOptionsSchema.prefault({}),
@@ -34,10 +33,8 @@ export const reportOptionsSchema = z.strictObject({
   layer: z.string().min(1).optional(),
 });
 
-/** What a caller may give. */
-export type ReportOptions = z.input<typeof reportOptionsSchema>;
-/** The same with every default filled in. */
-export type ResolvedReportOptions = z.output<typeof reportOptionsSchema>;
+/** How the pictures of an evaluation are drawn. */
+export type EvaluationPictures = z.input<typeof evaluationPicturesSchema>;
 export type GradCamSelection = z.input<typeof gradCamSelectionSchema>;
 export type HeatOptions = z.input<typeof heatOptionsSchema>;
 export type CaptionedMontageOptions = z.input<typeof captionedMontageSchema>;

@@ -8,7 +8,7 @@ import { chartFigure, element, join, pictureFigure, section, table } from './htm
 import type { Cell, Html } from './html-parts';
 import { STYLE } from './html-style';
 import type { GradCamGroup, GradCamKind, ReportData } from './types';
-import { share } from './words';
+import { share, splitName } from './words';
 
 const number = (value: string): Cell => ({ text: value, kind: 'number' });
 
@@ -72,18 +72,21 @@ function trainingSection({ history, stop }: ReportData): Html {
 }
 
 function gradCamFigure(group: GradCamGroup): Html {
+  const { count, shown = count, letGo } = group;
   const above = `probability of the predicted class above ${group.threshold}`;
   const remark = group.note === undefined || group.note === null || group.note === '' ? '' : ` ${group.note}`;
-  const heading = element('h3', `${KINDS[group.kind]} (${group.count})`);
-  if (group.png === null) return join([heading, element('p', group.count === 0 ? `None: no image of this kind with a ${above}.${remark}` : `Not drawn.${remark}`, 'class="note"')]);
-  const shown = group.shown === undefined || group.shown === group.count ? `${group.count}` : `${group.shown} of ${group.count}`;
-  return join([heading, pictureFigure(group.png, `Grad-CAM, ${KINDS[group.kind].toLowerCase()}`, `${shown} with a ${above}. The brighter the colour, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`)]);
+  const heading = element('h3', `${KINDS[group.kind]} (${count})`);
+  if (group.png === null) return join([heading, element('p', count === 0 ? `None: no image of this kind with a ${above}.${remark}` : `Not drawn.${remark}`, 'class="note"')]);
+  const chosen = letGo === undefined
+    ? `${shown === count ? count : `${shown} of ${count}`} with a ${above}`
+    : `The surest ${shown} of ${count}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
+  return join([heading, pictureFigure(group.png, `Grad-CAM, ${KINDS[group.kind].toLowerCase()}`, `${chosen}. The brighter the colour, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`)]);
 }
 
 function gradCamSection({ gradCam }: ReportData): Html {
   if (gradCam === null) return section('Grad-CAM', [element('p', 'No Grad-CAM was made.', 'class="note"')]);
   return section('Grad-CAM', [
-    element('p', `Layer ${gradCam.layer}. Each map shows where the activations that raise the predicted class's logit lie; it does not show that the place is diseased.`, 'class="note"'),
+    element('p', `${gradCam.split === undefined ? '' : `Images of the ${splitName(gradCam.split)}. `}Layer ${gradCam.layer}. Each map shows where the activations that raise the predicted class's logit lie; it does not show that the place is diseased.`, 'class="note"'),
     ...gradCam.groups.map(gradCamFigure),
   ]);
 }

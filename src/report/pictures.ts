@@ -26,11 +26,19 @@ export interface Picture {
 /** Dots of the PNG for each unit of the chart. */
 const SCALE = 2;
 
-/** Every chart that history and evaluation give, in the order of the report. */
-export function drawCharts(input: { readonly history: readonly EpochRecord[]; readonly evaluation: Evaluation | null }): Chart[] {
-  const { history, evaluation } = input;
-  const figures = evaluation === null ? [] : [rocChart(evaluation), confusionMatrixChart(evaluation), misclassifiedHistogram(evaluation)];
-  return [lossCurve(history), accuracyCurve(history), ...figures];
+/** Loss and accuracy by epoch. */
+export function drawCurves(history: readonly EpochRecord[]): Chart[] {
+  return [lossCurve(history), accuracyCurve(history)];
+}
+
+/** ROC, confusion matrix and the histogram of the misclassified scores. */
+export function drawFigures(evaluation: Evaluation): Chart[] {
+  return [rocChart(evaluation), confusionMatrixChart(evaluation), misclassifiedHistogram(evaluation)];
+}
+
+/** A chart as PNG, twice as fine as its SVG. */
+export function renderChart(chart: Chart): Promise<{ png: Uint8Array; width: number; height: number }> {
+  return svgToPng(chart.svg, { width: chart.width * SCALE });
 }
 
 /**
@@ -41,9 +49,9 @@ export function drawCharts(input: { readonly history: readonly EpochRecord[]; re
  */
 export async function writePictures(dir: string, input: { readonly history: readonly EpochRecord[]; readonly evaluation: Evaluation | null }): Promise<Picture[]> {
   const pictures: Picture[] = [];
-  for (const chart of drawCharts(input)) {
+  for (const chart of [...drawCurves(input.history), ...(input.evaluation === null ? [] : drawFigures(input.evaluation))]) {
     const stem = path.resolve(dir, chart.name);
-    const { png, width, height } = await svgToPng(chart.svg, { width: chart.width * SCALE });
+    const { png, width, height } = await renderChart(chart);
     await writeWhole(`${stem}.svg`, chart.svg);
     await writeWhole(`${stem}.png`, png);
     pictures.push({ name: chart.name, title: chart.title, svg: `${stem}.svg`, png: `${stem}.png`, bytes: png, width, height });

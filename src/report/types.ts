@@ -16,6 +16,11 @@ export interface GradCamGroup {
   readonly threshold: number;
   /** How many of them are shown. */
   readonly shown?: number;
+  /**
+   * Where too few images exceed the threshold that was asked for, the surest of all are shown instead: that threshold, and
+   * how many exceed it. `threshold` is 0 then, and `count` counts all of the kind.
+   */
+  readonly letGo?: { readonly threshold: number; readonly above: number };
   /** A remark, e.g. why the montage is empty. */
   readonly note?: string | null;
 }
@@ -51,7 +56,7 @@ export interface ReportData {
   readonly test: Evaluation | null;
   /** Samples of each class, for instance. */
   readonly montages: readonly ReportMontage[];
-  readonly gradCam: { readonly layer: string; readonly groups: readonly GradCamGroup[] } | null;
+  readonly gradCam: { readonly layer: string; /** whose images they are */ readonly split?: string; readonly groups: readonly GradCamGroup[] } | null;
   /** By library name. */
   readonly versions: Readonly<Record<string, string>>;
   /** Why the training ended; null when it is not known. */

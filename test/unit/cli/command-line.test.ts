@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { resolveTrainOptions } from '../../../src/cli/config';
 import { exitCodeOf } from '../../../src/cli/exit-codes';
-import { bytes, classWeights, dataFolder, number, threshold } from '../../../src/cli/flags';
+import { bytes, classWeights, dataFolder, names, number, threshold } from '../../../src/cli/flags';
 import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
 import { imageFiles } from '../../../src/cli/sources';
 import { evaluationText, percent } from '../../../src/cli/words';
+import { openFolder } from '../../../src/data/folder';
 import { CovidCtError, DatasetError, InvalidOptionError, LibTorchNotFoundError } from '../../../src/errors';
 import { summarize } from '../../../src/metrics/evaluation';
 
@@ -65,6 +66,10 @@ test.each([
   [['evaluate', '--model', 'x', '--split', 'most'], /train, validation, test/],
   [['evaluate', '--model', 'x'], /COVIDCT_DATA/],
   [['predict', '--model', 'x', 'no-such-file.png'], /no-such-file.png: there is no such file/],
+  [['predict', '--model', 'x', '--batch-size', '0', 'a.png'], /batchSize: .*got 0/],
+  [['predict', '--model', 'x', '--batch-size', '2.5', 'a.png'], /batchSize: .*got 2.5/],
+  [['predict', '--model', 'x', '--batch-size', '4097', 'a.png'], /batchSize: .*got 4097/],
+  [['train', '--data', 'x', '--out', 'y', '--classes', 'a,a'], /class names must differ/],
   [['explain', '--model', 'x', 'a.png'], /--out/],
   [['report'], /missing required argument 'run'/],
 ] as const)('wrong usage exits with 2: %j', async (args, message) => {
@@ -94,14 +99,19 @@ test('values of flags', () => {
   expect(() => bytes('lots')).toThrow('expected a number of bytes');
   expect([classWeights('balanced'), classWeights('1,2.5')]).toEqual(['balanced', [1, 2.5]]);
   expect([threshold('validation'), threshold('0.3')]).toEqual(['validation', 0.3]);
+  expect(names('NonCOVID, COVID')).toEqual(['NonCOVID', 'COVID']);
   const io = { env: { COVIDCT_DATA: 'from-env' } } as unknown as Io;
   expect([dataFolder(io, undefined), dataFolder(io, 'given')]).toEqual(['from-env', 'given']);
 });
 
-test('flags win over the file, the file over the defaults; unknown keys are refused', async () => {
+test('flags win over the file, the file over the environment and the defaults; unknown keys are refused', async () => {
   const file = join(dir, 'recipe.json');
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', learningRate: 0.5, epochs: 3 }));
   expect(await resolveTrainOptions(file, { epochs: 4, momentum: undefined })).toMatchObject({ data: 'd', out: 'o', learningRate: 0.5, epochs: 4, momentum: 0.9, architecture: 'vgg19_bn' });
+  expect(await resolveTrainOptions(file, {}, { data: 'from-env' })).toMatchObject({ data: 'd' });
+  expect(await resolveTrainOptions(file, { data: 'flag' }, { data: 'from-env' })).toMatchObject({ data: 'flag' });
+  await writeFile(file, JSON.stringify({ out: 'o' }));
+  expect(await resolveTrainOptions(file, {}, { data: 'from-env' })).toMatchObject({ data: 'from-env', out: 'o' });
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', lr: 0.5 }));
   await expect(resolveTrainOptions(file, {})).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/recipe\.json[^]*lr/) });
   for (const [text, message] of [['{', /expected JSON/], ['[]', /JSON object/]] as const) {
@@ -117,6 +127,42 @@ test('a folder of images stands for its images, in order', async () => {
   for (const name of ['b.PNG', 'a.jpg', 'notes.txt']) await writeFile(join(folder, name), '');
   expect(await imageFiles([folder, join(folder, 'notes.txt')])).toEqual(['a.jpg', 'b.PNG', 'notes.txt'].map((name) => join(folder, name)));
   await expect(imageFiles([join(folder, 'inner')])).rejects.toThrow('holds no image');
+});
+
+test('a folder stands for the images that a data set reads from it', async () => {
+  const root = join(dir, 'endings');
+  const endings = ['png', 'PNG', 'jpg', 'jpeg', 'jpe', 'jfif', 'webp', 'gif', 'tif', 'tiff', 'avif', 'heic', 'heif', 'bmp', 'txt', 'dcm', ''];
+  await mkdir(join(root, 'a'), { recursive: true });
+  for (const ending of endings) await writeFile(join(root, 'a', `x-${ending}.${ending}`), '');
+  await writeFile(join(root, 'a', '.hidden.png'), '');
+  const { train } = await openFolder(root);
+  expect(train.samples.length).toBeGreaterThan(8);
+  expect((await imageFiles([join(root, 'a')])).sort()).toEqual(train.samples.map(({ source }) => source as string).sort());
+});
+
+test('what cannot be done in the end is refused before a training begins', async () => {
+  const data = join(dir, 'no-test');
+  for (const name of ['train/a', 'train/b', 'val/a', 'val/b']) {
+    await mkdir(join(data, name), { recursive: true });
+    await writeFile(join(data, name, 'x.png'), 'not looked at');
+  }
+  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--test'])).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a test split; it has train and validation') });
+  expect(await run(['demo', '--data', join(data, 'train'), '--out', join(dir, 'new')])).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a test or validation split') });
+  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--classes', 'b,c'])).toMatchObject({ code: 1, stderr: expect.stringMatching(/"a" is not one of the classes b, c/) });
+});
+
+test('a run folder that cannot be written is refused before data are opened', async () => {
+  const taken = join(dir, 'taken');
+  await mkdir(taken, { recursive: true });
+  await writeFile(join(taken, 'thesis.txt'), '');
+  for (const verb of ['train', 'demo']) {
+    expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({ code: 1, stderr: expect.stringMatching(/it holds thesis\.txt and is not a run; give another --out/) });
+  }
+  await writeFile(join(taken, 'config.json'), JSON.stringify({ format: 'covidct-torch/run' }));
+  for (const verb of ['train', 'demo']) {
+    expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({ code: 1, stderr: expect.stringMatching(/give another --out, or --overwrite/) });
+    expect((await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken, '--overwrite'])).stderr).toContain('no-such-data');
+  }
 });
 
 test('figures in words, with what is not defined as a dash', () => {

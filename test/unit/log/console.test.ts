@@ -26,6 +26,16 @@ test('progress: a bar with the time left and one line an epoch, taken away at th
   expect(text).toMatch(/stopped after 3 epochs: all epochs are done\. Best: epoch 2 \(0\.7000\)\.\n$/);
 });
 
+test('a caller who tells of the end himself is not doubled', async () => {
+  const stream = new PassThrough();
+  const logger = new ConsoleLogger({ stream, mode: 'lines', ending: false });
+  for (const event of EVENTS) await logger.log(event);
+  await logger.close();
+  const text = String(stream.read());
+  expect(text).toContain('epoch 1/3');
+  expect(text).not.toContain('stopped after');
+});
+
 test('progress on something that is no terminal shows the lines alone', async () => {
   const text = await shown('progress', false);
   expect(text).toBe(await shown('lines', false));

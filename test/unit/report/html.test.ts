@@ -42,6 +42,16 @@ test('every part is there', () => {
   expect(unbalanced(html)).toEqual([]);
 });
 
+test('where the threshold was let go, the montage says what is shown instead', () => {
+  const group = { kind: 'truePositive', png: PNG, count: 52, shown: 10, threshold: 0 } as const;
+  const html = renderReport(madeUpReport({ gradCam: { layer: 'features.51', split: 'test', groups: [{ ...group, letGo: { threshold: 0.9, above: 0 } }, { ...group, kind: 'falsePositive', letGo: { threshold: 0.9, above: 2 } }] } }));
+  expect(html).toContain('<figcaption>The surest 10 of 52; none above 0.9. ');
+  expect(html).toContain('<figcaption>The surest 10 of 52; only 2 above 0.9. ');
+  expect(html).toContain('Images of the test split. Layer features.51.');
+  expect(html).not.toContain('above 0.<');
+  expect(html).not.toMatch(/above 0[^.]/);
+});
+
 test('rates come with their intervals and counts', () => {
   const test = madeUpEvaluation(203);
   const html = renderReport(madeUpReport({ test }));

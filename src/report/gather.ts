@@ -1,32 +1,44 @@
-/** Gathers the plain data of a report from a run folder and writes `report.html`. */
+/** Gathers the plain data of a report from what lies in a run folder. */
 import { readFile } from 'node:fs/promises';
-import type { Evaluation, RunConfig, RunFolder, StoredHistory } from '../index';
-import { renderReport } from '../report/html';
-import type { GradCamGroup, ReportData, ReportMontage, ReportSplit } from '../report/types';
-import type { PictureFacts } from './run-report';
+import { fileError } from '../files';
+import type { Evaluation } from '../metrics/types';
+import type { StoredHistory } from '../train/history';
+import type { RunConfig, RunFolder } from '../train/run-folder';
+import type { PictureFacts } from './facts';
+import type { GradCamGroup, ReportData, ReportMontage, ReportSplit } from './types';
 
-/** Writes the report. Gives its path. */
-export async function writeReport(folder: RunFolder, history: StoredHistory, metrics: Readonly<Record<string, Evaluation>>, facts: PictureFacts | null): Promise<string> {
+/** What has been read of a run already. */
+export interface RunContents {
+  readonly history: StoredHistory;
+  /** By split. */
+  readonly metrics: Readonly<Record<string, Evaluation>>;
+  readonly facts: PictureFacts | null;
+}
+
+/**
+ * Everything the report of a run tells.
+ *
+ * @throws CovidCtError ERR_RUN_FOLDER when a file is missing or damaged
+ */
+export async function gatherReport(folder: RunFolder, { history, metrics, facts }: RunContents): Promise<ReportData> {
   const config = await folder.config();
   const card = await folder.card();
-  const data: ReportData = {
-    title: `${config.model.architecture} on ${config.data.train.name.replace(/ train$/, '')}`,
+  const name = config.data.train.name.replace(/ train$/, '');
+  return {
+    title: `${config.model.architecture} on ${name}`,
     created: new Date().toISOString(),
     config: config.options,
     model: { ...config.model, ...(card === null ? { weights: 'none were kept' } : { origin: card.origin, threshold: card.threshold, weights: card.weights }) },
-    dataset: { name: config.data.train.name.replace(/ train$/, ''), splits: splitsOf(config, facts) },
+    dataset: { name, splits: splitsOf(config, facts) },
     history: history.epochs,
     validation: metrics.validation ?? null,
     test: metrics.test ?? null,
     montages: facts === null ? [] : await Promise.all(facts.samples.map(async ({ file, title, caption }): Promise<ReportMontage> => ({ title, caption, png: await picture(folder, file) }))),
-    gradCam: facts?.gradCam ? { layer: facts.gradCam.layer, groups: await groupsOf(folder, facts.gradCam.groups) } : null,
+    gradCam: facts?.gradCam ? { ...facts.gradCam, groups: await groupsOf(folder, facts.gradCam.groups) } : null,
     versions: config.versions,
     stop: history.stop === null ? null : { reason: history.stop.reason, message: history.stop.message },
     skipped: history.events.flatMap((event) => (event.type === 'skipped' ? [{ split: event.split, id: event.id, reason: event.reason }] : [])),
-    notes: notesOf(facts),
   };
-  await folder.write('report.html', renderReport(data));
-  return folder.file('report.html');
 }
 
 function splitsOf({ data }: RunConfig, facts: PictureFacts | null): ReportSplit[] {
@@ -36,15 +48,10 @@ function splitsOf({ data }: RunConfig, facts: PictureFacts | null): ReportSplit[
 }
 
 async function groupsOf(folder: RunFolder, groups: NonNullable<PictureFacts['gradCam']>['groups']): Promise<GradCamGroup[]> {
-  return Promise.all(groups.map(async ({ kind, file, count, threshold, shown }) => ({ kind, count, threshold, shown, png: file === null ? null : await picture(folder, file) })));
-}
-
-function notesOf(facts: PictureFacts | null): string[] {
-  if (!facts?.gradCam) return [];
-  const notes = facts.gradCam.groups.flatMap((group) => (group.note === null ? [] : [group.note]));
-  return [`The Grad-CAM montages are of the ${facts.gradCam.split} split.`, ...notes];
+  return Promise.all(groups.map(async ({ file, ...group }) => ({ ...group, png: file === null ? null : await picture(folder, file) })));
 }
 
 async function picture(folder: RunFolder, file: string): Promise<Uint8Array> {
-  return readFile(folder.file('pictures', file));
+  const path = folder.file('pictures', file);
+  return readFile(path).catch((error: unknown) => { throw fileError('read it', path, error); });
 }

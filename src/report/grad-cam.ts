@@ -1,0 +1,96 @@
+/** Draws Grad-CAM: over a single image, and as the four montages of an evaluation. */
+import type { Dataset, ImageSource, Pixels } from '../data/types';
+import { DatasetError } from '../errors';
+import type { Evaluation, ScoredSample } from '../metrics/types';
+import type { Explanation } from '../model/answers';
+import type { Classifier } from '../model/classifier';
+import { checkOptions } from '../options/check';
+import { evaluationPicturesSchema } from '../options/report';
+import type { EvaluationPictures, HeatOptions } from '../options/report';
+import { chooseCalls } from '../train/explain';
+import type { CallGroup } from '../train/explain';
+import { encodeImage, heatOverlay, montage } from './overlay';
+import type { GradCamGroup, GradCamKind } from './types';
+
+/** One of the four montages: a PNG file with its size, or null when no image is of this kind. */
+export interface GradCamMontage extends Omit<GradCamGroup, 'png'> {
+  readonly picture: { readonly png: Uint8Array; readonly width: number; readonly height: number } | null;
+}
+
+/** What {@link gradCamMontages} needs beside the evaluation. */
+export interface GradCamMontagesOptions extends EvaluationPictures {
+  /** Answers for the weights that were evaluated. */
+  readonly model: Pick<Classifier, 'explain' | 'layers'>;
+  /** The split that was evaluated. */
+  readonly dataset: Dataset;
+  readonly signal?: AbortSignal;
+  /** Called after each montage with the number of images drawn. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * The image with an explanation over it, in the image's own size: the map is divided by its maximum, laid where the
+ * network looked, and hides the image in proportion to its heat. Write it as PNG with {@link encodeImage}.
+ *
+ * @param explanation one answer of `Classifier.explain`
+ * @param options `alpha`: how much the hottest place hides, in [0, 1], default 0.6; `colormap`: `inferno` (default),
+ *   `viridis` or `jet`
+ * @returns RGB, uint8; a map of zeros leaves the image as it is
+ * @throws CovidCtError ERR_BAD_BATCH when lengths do not fit; InvalidOptionError
+ */
+export function drawExplanation(explanation: Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>, options: HeatOptions = {}): Promise<Pixels> {
+  const { pixels, map, height, width, region } = explanation;
+  return heatOverlay({ pixels, map, mapHeight: height, mapWidth: width, region, ...options });
+}
+
+/**
+ * Montages of true and false positives and negatives with a score above 0.9, as far as there are any; where fewer than
+ * three of a kind are that sure, the surest ones.
+ *
+ * @returns four of them, or none for an evaluation that has not two classes
+ * @throws DatasetError when the evaluation is not of this data set; as `Classifier.explain`; InvalidOptionError
+ */
+export async function gradCamMontages(evaluation: Evaluation, { model, dataset, signal, onProgress, ...options }: GradCamMontagesOptions): Promise<GradCamMontage[]> {
+  const { gradCam, heat, montage: layout, layer } = checkOptions(evaluationPicturesSchema, options, 'gradCamMontages');
+  if (evaluation.classes.length !== 2) return [];
+  const groups = chooseCalls(evaluation, { threshold: gradCam.threshold, perKind: gradCam.count });
+  const total = groups.reduce((sum, { samples }) => sum + samples.length, 0);
+  const montages: GradCamMontage[] = [];
+  let done = 0;
+  for (const group of groups) {
+    const explanations = await model.explain(sourcesOf(dataset, group.samples), { class: evaluation.classes[group.predicted], layer, signal });
+    const tiles = await Promise.all(explanations.map(async (explanation, index) => ({
+      pixels: await drawExplanation(explanation, heat), caption: captionOf(evaluation, group.samples[index] as ScoredSample),
+    })));
+    const sheet = tiles.length === 0 ? null : await montage(tiles, layout);
+    montages.push({ ...wordsOf(group, gradCam.threshold), picture: sheet === null ? null : { png: await encodeImage(sheet), width: sheet.width, height: sheet.height } });
+    onProgress?.((done += tiles.length), total);
+  }
+  return montages;
+}
+
+/** `true-positive`: how a kind of call is spelled in file names and tags. */
+export function dashed(kind: GradCamKind): string {
+  return kind.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Where the images of some scored samples lie. Throws DatasetError when one is not of this data set. */
+export function sourcesOf(dataset: Dataset, samples: readonly ScoredSample[]): ImageSource[] {
+  const sources = new Map(dataset.samples.map(({ id, source }) => [id, source]));
+  return samples.map(({ id }) => {
+    const source = sources.get(id);
+    if (source === undefined) throw new DatasetError(`${dataset.name}: expected the data set that was evaluated; it has no sample "${id}"`);
+    return source;
+  });
+}
+
+function captionOf({ classes }: Evaluation, { id, predicted, probabilities }: ScoredSample): string {
+  return `${id.split('/').at(-1)}\n${classes[predicted]} ${(probabilities[predicted] as number).toFixed(3)}`;
+}
+
+/** The counts of a group; one whose threshold was let go says what was asked for. */
+function wordsOf({ kind, samples, count, threshold, note }: CallGroup, asked: number): Omit<GradCamMontage, 'picture'> {
+  const counts = { kind, count, threshold, shown: samples.length };
+  if (note === null) return counts;
+  return { ...counts, letGo: { threshold: asked, above: samples.filter(({ probabilities, predicted }) => (probabilities[predicted] as number) > asked).length } };
+}
