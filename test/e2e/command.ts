@@ -10,8 +10,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** `onLine` sees each line of standard output as it comes and may send a signal. */
-export function covidct(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void } = {}): Promise<Outcome> {
+/** `onLine` sees each line of standard output as it comes; it may send a signal, or close the pipes as `| head` does. */
+export function covidct(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; onLine?: (line: string, kill: (signal: NodeJS.Signals) => void, close: () => void) => void } = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd, env: { ...process.env, COVIDCT_DATA: '', ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
@@ -20,7 +20,7 @@ export function covidct(args: readonly string[], options: { env?: Record<string,
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
       const lines = stdout.split('\n');
-      for (; seen < lines.length - 1; seen += 1) options.onLine?.(lines[seen] as string, (signal) => child.kill(signal));
+      for (; seen < lines.length - 1; seen += 1) options.onLine?.(lines[seen] as string, (signal) => child.kill(signal), () => { child.stdout.destroy(); child.stderr.destroy(); });
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
     child.on('error', reject);
