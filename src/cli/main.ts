@@ -8,17 +8,22 @@ const interruption = new AbortController();
 let code: number = EXIT.interrupted;
 /** Set when the results can no longer be delivered, whatever the command itself says. */
 let undelivered: number | null = null;
+let finished = false;
 
-function stop(exitCode: number, why: string): void {
+function stop(exitCode: number): void {
   code = exitCode;
-  process.stderr.write(`\n${why}stopping after the present step and keeping what is done; Ctrl-C to quit at once\n`);
   interruption.abort();
+}
+
+function tell(why: string): void {
+  process.stderr.write(`\n${why}stopping after the present step and keeping what is done; Ctrl-C to quit at once\n`);
 }
 
 /** The first time ends the work in an orderly way, the second time at once. */
 function interrupt(exitCode: number): void {
   if (interruption.signal.aborted) process.exit(exitCode);
-  stop(exitCode, '');
+  tell('');
+  stop(exitCode);
 }
 
 process.on('SIGINT', () => interrupt(EXIT.interrupted));
@@ -28,10 +33,14 @@ outliveReader(process.stdout, (error) => {
   undelivered = error.code === 'EPIPE' ? EXIT.outputClosed : EXIT.failure;
   // The command may have ended already.
   process.exitCode = undelivered;
-  stop(undelivered, error.code === 'EPIPE' ? 'nobody reads the results any more: ' : `the results cannot be written (${error.message}): `);
+  stop(undelivered);
+  const why = error.code === 'EPIPE' ? 'nobody reads the results any more: ' : `the results cannot be written (${error.message}): `;
+  // Of a command that only had its last words left (`--help | head`) there is nothing to stop.
+  setImmediate(() => { if (!finished) tell(why); });
 });
 
 void runCommandLine(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, env: process.env, signal: interruption.signal, interruptedCode: () => code })
   .then((exitCode) => {
+    finished = true;
     process.exitCode = undelivered ?? exitCode;
   });

@@ -79,7 +79,7 @@ function gradCamFigure(group: GradCamGroup): Html {
   if (group.png === null) return join([heading, element('p', count === 0 ? `None: no image of this kind with a ${above}.${remark}` : `Not drawn.${remark}`, 'class="note"')]);
   const chosen = letGo === undefined
     ? `${shown === count ? count : `${shown} of ${count}`} with a ${above}`
-    : `The surest ${shown} of ${count}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
+    : `${shown < count ? `The surest ${shown} of ${count}` : count === 1 ? 'The only one' : `All ${count}, the surest first`}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
   return join([heading, pictureFigure(group.png, `Grad-CAM, ${KINDS[group.kind].toLowerCase()}`, `${chosen}. The brighter the colour, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`)]);
 }
 

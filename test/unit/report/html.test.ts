@@ -44,9 +44,10 @@ test('every part is there', () => {
 
 test('where the threshold was let go, the montage says what is shown instead', () => {
   const group = { kind: 'truePositive', png: PNG, count: 52, shown: 10, threshold: 0 } as const;
-  const html = renderReport(madeUpReport({ gradCam: { layer: 'features.51', split: 'test', groups: [{ ...group, letGo: { threshold: 0.9, above: 0 } }, { ...group, kind: 'falsePositive', letGo: { threshold: 0.9, above: 2 } }] } }));
+  const html = renderReport(madeUpReport({ gradCam: { layer: 'features.51', split: 'test', groups: [{ ...group, letGo: { threshold: 0.9, above: 0 } }, { ...group, kind: 'falsePositive', letGo: { threshold: 0.9, above: 2 } }, { ...group, kind: 'trueNegative', count: 3, shown: 3, letGo: { threshold: 0.9, above: 0 } }] } }));
   expect(html).toContain('<figcaption>The surest 10 of 52; none above 0.9. ');
   expect(html).toContain('<figcaption>The surest 10 of 52; only 2 above 0.9. ');
+  expect(html).toContain('<figcaption>All 3, the surest first; none above 0.9. ');
   expect(html).toContain('Images of the test split. Layer features.51.');
   expect(html).not.toContain('above 0.<');
   expect(html).not.toMatch(/above 0[^.]/);
