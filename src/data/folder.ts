@@ -5,12 +5,10 @@ import { DatasetError } from '../errors';
 import { checkOptions } from '../options/check';
 import { folderOptionsSchema } from '../options/data';
 import type { FolderOptions } from '../options/data';
+import { isImageName } from './image-names';
 import { makeSplits, parseSplitName, sortedClasses, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
 import type { DatasetSplits, Sample } from './types';
-
-/** What counts as an image by its name; what is inside is found out when it is decoded. */
-const IMAGE_NAME = /\.(?:png|jpe?g|jpe|jfif|webp|gif|tiff?|avif|hei[cf])$/i;
 
 /** A folder-of-classes data set. */
 export interface FolderDataset extends DatasetSplits {
@@ -33,7 +31,7 @@ async function findFiles(dir: string, found: Found, above: readonly string[] = [
     const file = path.join(dir, name);
     const info = await stat(file).catch(() => null);
     if (info?.isDirectory()) await findFiles(file, found, [...above, real]);
-    else (info?.isFile() && IMAGE_NAME.test(name) ? found.images : found.others).push(file);
+    else (info?.isFile() && isImageName(name) ? found.images : found.others).push(file);
   }
   return found;
 }

@@ -1,6 +1,8 @@
 /** The charts' common look, and the one place where ECharts draws: an option in, a clean SVG out. */
-import { init } from 'echarts';
-import type { EChartsOption } from 'echarts';
+import { createRequire } from 'node:module';
+import type * as ECharts from 'echarts';
+
+type EChartsOption = ECharts.EChartsOption;
 
 /** Few colours, distinct in grey and for the colour-blind; the HTML's dark style maps each of them. */
 export const PALETTE = {
@@ -72,6 +74,8 @@ function clean(svg: string, name: string): string {
  * @param size in pixels
  */
 export function drawChart(name: string, title: string, size: { width: number; height: number }, option: EChartsOption): Chart {
+  // Loaded with the first chart: importing the package should not cost a charting library.
+  const { init } = createRequire(__filename)('echarts') as typeof ECharts;
   const chart = init(null, null, { renderer: 'svg', ssr: true, ...size });
   try {
     chart.setOption({
