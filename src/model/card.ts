@@ -18,6 +18,7 @@ const cardSchema = z.object({
   architecture: z.string(),
   classes: classNamesSchema,
   transform: transformSchema,
+  dropout: z.number().min(0).lt(1).optional(),
   threshold: z.number().min(0).max(1),
   weights: z.string().refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
   origin: z.string(),
@@ -27,7 +28,7 @@ const cardSchema = z.object({
 });
 
 /** Makes a card from what differs between models. */
-export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
+export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
   return { format: 'covidct-torch/model', formatVersion: 1, ...facts, created: new Date().toISOString(), intendedUse: INTENDED_USE };
 }
 

@@ -100,7 +100,7 @@ export class Classifier implements Network {
     const { card, dir } = await readCard(path);
     let classifier: Classifier | undefined;
     try {
-      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], device, threads });
+      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, device, threads });
       classifier.configure(card);
       await classifier.loadWeights(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights));
       classifier.#origin = card.origin;
@@ -193,7 +193,7 @@ export class Classifier implements Network {
    */
   async save(dir: string): Promise<ModelCard> {
     const { transform, threshold } = this.#preprocessing;
-    const card = makeCard({ architecture: this.architecture, classes: this.classes, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
+    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
     await this.saveWeights(join(dir, card.weights));
     await writeCard(dir, card);
     return card;

@@ -10,6 +10,8 @@ export interface ModelCard {
   readonly classes: readonly string[];
   /** How an image becomes the network's input at prediction. */
   readonly transform: Transform;
+  /** Probability of the dropout layers when it is trained on; 0.5 where a card does not say. */
+  readonly dropout?: number;
   /** A probability of the last class at or above this is called positive (two classes only). */
   readonly threshold: number;
   /** Weight file beside the card. */

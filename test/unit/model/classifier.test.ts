@@ -111,9 +111,17 @@ describe('save and load', () => {
     model.configure({ transform: tutorialEval({ size: 48, normalization: 'none' }), threshold: 0.41, origin: 'a test' });
     const card = await model.save(join(dir, 'saved'));
     expect(card).toMatchObject({ architecture: 'tiny', threshold: 0.41, origin: 'a test', versions: { libtorch: expect.stringMatching(/^2\./) } });
+    expect(card.dropout).toBe(0.5);
     using loaded = await Classifier.load(join(dir, 'saved'), { threads: 1 });
     expect(loaded).toMatchObject({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'], threshold: 0.41, transform: model.transform, origin: 'a test' });
     expect(await loaded.predict(slice)).toEqual(await model.predict(slice));
+  });
+
+  test('a loaded model trains on with the dropout it was made with', async () => {
+    using own = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], threads: 1, dropout: 0.1 });
+    await own.save(join(dir, 'dropout'));
+    using loaded = await Classifier.load(join(dir, 'dropout'), { threads: 1 });
+    expect(loaded.dropout).toBe(0.1);
   });
 
   test.each([
