@@ -38,7 +38,6 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
                       InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"),
                       InstanceMethod<&ClassifierWrap::pixels>("pixels"),
                       InstanceMethod<&ClassifierWrap::bytes>("bytes"),
-                      InstanceMethod<&ClassifierWrap::cancel>("cancel"),
                       InstanceMethod<&ClassifierWrap::dispose>("dispose")});
 }
 
@@ -206,8 +205,6 @@ Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(shared_->bytes));
 }
-
-void ClassifierWrap::cancel(const Napi::CallbackInfo& info) { executor_->cancel(info.Env()); }
 
 void ClassifierWrap::dispose(const Napi::CallbackInfo& info) {
   executor_->close(info.Env());

@@ -34,7 +34,6 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value read_tensors(const Napi::CallbackInfo& info);
   Napi::Value pixels(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
-  void cancel(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
   // Queues `work`, which gets the learner, and keeps V8's picture of our memory true.

@@ -7,7 +7,6 @@ namespace covidct {
 namespace {
 
 const Failure kDisposed{"ERR_DISPOSED", "the classifier was disposed"};
-const Failure kAborted{"ERR_ABORTED", "the work was cancelled before it started"};
 
 }  // namespace
 
@@ -73,11 +72,9 @@ Napi::Promise Executor::submit(Napi::Env env, const Napi::Object& owner, bool ah
   return promise;
 }
 
-void Executor::cancel(Napi::Env env) { reject_queued(env, kAborted); }
-
 void Executor::close(Napi::Env env) {
   if (stopping_.exchange(true)) return;
-  reject_queued(env, kDisposed);
+  reject_queued(env);
   wake_.notify_one();
 }
 
@@ -168,14 +165,14 @@ void Executor::settle(Napi::Env env, Job& job) {
   }
 }
 
-void Executor::reject_queued(Napi::Env env, const Failure& failure) {
+void Executor::reject_queued(Napi::Env env) {
   std::deque<JobPointer> queued;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     queued.swap(queue_);
   }
   for (const JobPointer& job : queued) {
-    job->failure = failure;
+    job->failure = kDisposed;
     settle(env, *job);
   }
 }

@@ -1,4 +1,4 @@
-// One classifier's thread and its queue: a promise in, a promise out, cancel and join. The event loop never waits for it.
+// One classifier's thread and its queue: a promise in, a promise out, close and join. The event loop never waits for it.
 #pragma once
 
 #include <atomic>
@@ -27,8 +27,6 @@ class Executor : public std::enable_shared_from_this<Executor> {
 
   // `ahead`: before everything queued that is not. `owner` is kept alive until the promise is settled.
   Napi::Promise submit(Napi::Env env, const Napi::Object& owner, bool ahead, Work work);
-  // Rejects what has not started with ERR_ABORTED.
-  void cancel(Napi::Env env);
   // Takes no more work, rejects what is queued, ends the running job at the next layer. Does not wait.
   void close(Napi::Env env);
   // The same and waits; for the end of the environment, where promises are not settled any more.
@@ -54,7 +52,7 @@ class Executor : public std::enable_shared_from_this<Executor> {
   void run(Job& job);
   void settle_finished(Napi::Env env);
   void settle(Napi::Env env, Job& job);
-  void reject_queued(Napi::Env env, const Failure& failure);
+  void reject_queued(Napi::Env env);
   void count(Napi::Env env, int change);
   void finish(Napi::Env env);
 

@@ -40,7 +40,6 @@ export interface Network {
   readonly layers: { readonly names: readonly string[]; readonly default: string };
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
   optimizerStep(options: NativeSgdOptions): Promise<void>;
-  zeroGrad(): Promise<void>;
   /** Forgets gradients and momentum, as a new optimiser would start. */
   resetOptimizer(): Promise<void>;
   predictBatch(batch: NativeBatch): Promise<NativeOutputs>;

@@ -120,7 +120,7 @@ export interface NativeGradCam {
   probabilities: Float32Array;
 }
 
-/** One network on one thread. Every method but `tensors`, `layers`, `cancel` and `dispose` resolves off the event loop. */
+/** One network on one thread. Every method but `tensors`, `layers`, `bytes` and `dispose` resolves off the event loop. */
 export interface NativeClassifier {
   /** Resolves when the network is built; rejects with ERR_DEVICE, ERR_OUT_OF_MEMORY or ERR_NATIVE. */
   ready(): Promise<{ device: string; deviceReason: string; parameters: number; bytes: number; threads: number }>;
@@ -146,9 +146,7 @@ export interface NativeClassifier {
   readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
   /** The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures. */
   pixels(batch: NativeBatch): Promise<Float32Array>;
-  /** Rejects what is queued and has not started with ERR_ABORTED. */
-  cancel(): void;
-  /** Cancels, joins the thread and frees everything. Idempotent. */
+  /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */
   dispose(): void;
   /** Bytes of parameters, buffers, gradients and momentum held now. */
   bytes(): number;

@@ -26,7 +26,7 @@ function features(image: Uint8Array, height: number, width: number): Float64Arra
 export type Call =
   | { readonly type: 'step'; readonly samples: number; readonly divisor: number; readonly dropoutSeed: number; readonly labels: readonly number[]; readonly classWeights: readonly number[]; readonly objective: number }
   | { readonly type: 'update'; readonly learningRate: number; readonly options: NativeSgdOptions; readonly gradient: readonly number[] }
-  | { readonly type: 'zeroGrad' | 'reset' | 'predict' | 'save' | 'load' };
+  | { readonly type: 'reset' | 'predict' | 'save' | 'load' };
 
 export class FakeNetwork implements Network {
   readonly architecture = 'softmax_regression';
@@ -74,12 +74,6 @@ export class FakeNetwork implements Network {
     this.calls.push({ type: 'update', learningRate: options.learningRate, options, gradient: [...this.gradient] });
     this.momentum.forEach((value, i) => { this.momentum[i] = options.momentum * value + (this.gradient[i] as number); });
     this.weights = this.weights.map((value, i) => value - options.learningRate * (this.momentum[i] as number));
-    this.gradient.fill(0);
-    return Promise.resolve();
-  }
-
-  async zeroGrad(): Promise<void> {
-    this.calls.push({ type: 'zeroGrad' });
     this.gradient.fill(0);
     return Promise.resolve();
   }
