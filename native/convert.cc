@@ -124,6 +124,9 @@ LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
   options.device = to_string(object.Get("device"), "device");
   options.seed = static_cast<uint64_t>(to_number_between(object.Get("seed"), 0, kMaxSafeInteger, "seed"));
   options.dropout = to_number_between(object.Get("dropout"), 0, 0.999, "dropout");
+  const Napi::Value channels = object.Get("channels");
+  options.channels = channels.IsUndefined() ? 3 : static_cast<int64_t>(to_number_between(channels, 1, 3, "channels"));
+  if (options.channels == 2) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected 3 (RGB) or 1 (grey) channels");
   threads = static_cast<int>(to_number_between(object.Get("threads"), 0, 1024, "threads"));
   return options;
 }
@@ -195,17 +198,25 @@ std::vector<std::string> to_strings(const Napi::Value& value, const char* what) 
   return strings;
 }
 
+std::vector<int64_t> to_sides(const Napi::Value& value, const char* what) {
+  if (!value.IsArray()) throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("expected an array for ") + what);
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<int64_t> sides;
+  for (uint32_t k = 0; k < array.Length(); ++k) {
+    sides.push_back(static_cast<int64_t>(to_number_between(array[k], 0, kMaxSafeInteger, what)));
+  }
+  return sides;
+}
+
 std::vector<TensorSource> to_sources(const Napi::Value& value) {
   if (!value.IsArray()) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an array of tensor sources");
   const Napi::Array array = value.As<Napi::Array>();
   std::vector<TensorSource> sources;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Object each = to_object(array[i], "a tensor source");
-    TensorSource source{to_string(each.Get("name"), "name"), to_string(each.Get("dtype"), "dtype"), {}, 0};
-    const Napi::Array shape = to_object(each.Get("shape"), "shape").As<Napi::Array>();
-    for (uint32_t k = 0; k < shape.Length(); ++k) {
-      source.shape.push_back(static_cast<int64_t>(to_number_between(shape[k], 0, kMaxSafeInteger, "shape")));
-    }
+    TensorSource source{to_string(each.Get("name"), "name"), to_string(each.Get("dtype"), "dtype"), {}, 0, {}, each.Get("sumInput").ToBoolean().Value()};
+    source.shape = to_sides(each.Get("shape"), "shape");
+    if (!each.Get("strides").IsUndefined()) source.strides = to_sides(each.Get("strides"), "strides");
     source.offset = static_cast<int64_t>(to_number_between(each.Get("offset"), 0, kMaxSafeInteger, "offset"));
     sources.push_back(std::move(source));
   }

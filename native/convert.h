@@ -13,6 +13,8 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled);
 TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes);
 SgdOptions to_sgd_options(const Napi::Value& value);
 std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images);
+// Whole numbers >= 0: a shape, or strides.
+std::vector<int64_t> to_sides(const Napi::Value& value, const char* what);
 std::vector<TensorSource> to_sources(const Napi::Value& value);
 std::vector<std::string> to_strings(const Napi::Value& value, const char* what);
 std::string to_string(const Napi::Value& value, const char* what);

@@ -48,7 +48,7 @@ bool strip_prefix(const std::string& name, const std::string& prefix, std::strin
 Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
     : stop_(stop), device_(choose_device(options.device)) {
   c10::AutoGradMode no_grad(false);
-  network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout});
+  network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout, options.channels});
   for (NamedTensor& each : network_->tensors()) {
     if (!device_.device.is_cpu()) each.tensor.set_data(each.tensor.to(device_.device));
     if (!each.is_parameter) continue;

@@ -21,6 +21,7 @@ struct LearnerOptions {
   std::string device;
   uint64_t seed;
   double dropout;
+  int64_t channels;  // of the network's input: 3 (RGB) or 1 (grey)
 };
 
 struct TrainStepOptions {

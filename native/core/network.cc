@@ -1,6 +1,9 @@
 #include "network.h"
 
+#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 #include "failure.h"
@@ -16,6 +19,25 @@ at::Tensor after_layer(const std::string& name, at::Tensor x, ForwardPass& pass)
   c10::GradMode::set_enabled(true);
   pass.watched = x.detach().requires_grad_(true);
   return pass.watched;
+}
+
+Norm make_norm(int64_t channels) {
+  return {at::ones({channels}, at::kFloat), at::zeros({channels}, at::kFloat), at::zeros({channels}, at::kFloat),
+          at::ones({channels}, at::kFloat), at::zeros({}, at::kLong)};
+}
+
+at::Tensor batch_norm(const at::Tensor& x, Norm& norm, const ForwardPass& pass) {
+  const bool batch_statistics = pass.training && !norm.frozen;
+  if (batch_statistics) norm.seen.add_(1);
+  return at::batch_norm(x, norm.weight, norm.bias, norm.mean, norm.variance, batch_statistics, 0.1, 1e-5, true);
+}
+
+void append_norm(std::vector<NamedTensor>& tensors, const std::string& name, const Norm& norm) {
+  tensors.push_back({name + ".weight", norm.weight, true});
+  tensors.push_back({name + ".bias", norm.bias, true});
+  tensors.push_back({name + ".running_mean", norm.mean, false});
+  tensors.push_back({name + ".running_var", norm.variance, false});
+  tensors.push_back({name + ".num_batches_tracked", norm.seen, false});
 }
 
 at::Tensor dropout(const at::Tensor& x, double p, ForwardPass& pass) {

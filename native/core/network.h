@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace covidct {
@@ -30,11 +31,38 @@ struct ForwardPass {
   at::Tensor watched;
 };
 
+struct NetworkOptions {
+  int64_t classes;
+  uint64_t seed;
+  double dropout;
+  int64_t channels = 3;  // of the input: 3 (RGB) or 1 (grey)
+};
+
+// A batch norm layer: parameters, running statistics, and whether training leaves those as they are.
+struct Norm {
+  at::Tensor weight, bias, mean, variance, seen;
+  bool frozen = false;  // uses its running statistics in training too, and does not update them
+};
+
+Norm make_norm(int64_t channels);
+// momentum 0.1, epsilon 1e-5, as torchvision's.
+at::Tensor batch_norm(const at::Tensor& x, Norm& norm, const ForwardPass& pass);
+// weight, bias, running_mean, running_var, num_batches_tracked under `name`, in PyTorch's order.
+void append_norm(std::vector<NamedTensor>& tensors, const std::string& name, const Norm& norm);
+
 class Network {
  public:
   virtual ~Network() = default;
-  // x: float32, n x 3 x height x width. Returns logits, n x classes.
-  virtual at::Tensor forward(at::Tensor x, ForwardPass& pass) = 0;
+  // x: float32, n x channels x height x width. Returns logits, n x classes.
+  at::Tensor forward(at::Tensor x, ForwardPass& pass) { return head(features(std::move(x), pass), pass); }
+  // The backbone with its last pooling: n x f, f independent of height and width.
+  virtual at::Tensor features(at::Tensor x, ForwardPass& pass) = 0;
+  // From features to logits: the layers whose names begin with head_prefix().
+  virtual at::Tensor head(at::Tensor features, ForwardPass& pass) = 0;
+  // `classifier.` or `fc.`
+  virtual std::string head_prefix() const = 0;
+  // Batch norm layers by name (`features.1`, `layer1.0.bn1`), in order.
+  virtual std::vector<std::pair<std::string, Norm*>> norms() = 0;
   // Parameters and buffers in the order of torchvision's state_dict.
   virtual std::vector<NamedTensor>& tensors() = 0;
   // Layers that can be watched, in order.

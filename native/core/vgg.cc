@@ -2,13 +2,10 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
-#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
-#include <ATen/ops/ones.h>
-#include <ATen/ops/zeros.h>
 
 #include "initialise.h"
 
@@ -51,7 +48,8 @@ enum class Kind { kConv, kNorm, kRelu, kPool };
 struct Layer {
   Kind kind;
   std::string name;
-  at::Tensor weight, bias, mean, variance, seen;
+  at::Tensor weight, bias;  // of a convolution
+  Norm norm;
 };
 
 struct Dense {
@@ -62,20 +60,33 @@ class Vgg final : public Network {
  public:
   Vgg(const Row& row, const NetworkOptions& options) : pooled_(row.pooled), dropout_(options.dropout) {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
-    make_features(row, generator);
+    make_features(row, options.channels, generator);
     make_classifier(row, options.classes, generator);
     initialise(row, generator);
     name_tensors();
   }
 
-  at::Tensor forward(at::Tensor x, ForwardPass& pass) override {
+  at::Tensor features(at::Tensor x, ForwardPass& pass) override {
     for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
-    x = at::adaptive_avg_pool2d(x, {pooled_, pooled_}).flatten(1);
+    return at::adaptive_avg_pool2d(x, {pooled_, pooled_}).flatten(1);
+  }
+
+  at::Tensor head(at::Tensor x, ForwardPass& pass) override {
     for (size_t i = 0; i < dense_.size(); ++i) {
       x = after_layer("", at::linear(x, dense_[i].weight, dense_[i].bias), pass);
       if (i + 1 < dense_.size()) x = dropout(x.relu_(), dropout_, pass);
     }
     return x;
+  }
+
+  std::string head_prefix() const override { return "classifier."; }
+
+  std::vector<std::pair<std::string, Norm*>> norms() override {
+    std::vector<std::pair<std::string, Norm*>> found;
+    for (Layer& layer : features_) {
+      if (layer.kind == Kind::kNorm) found.emplace_back(layer.name, &layer.norm);
+    }
+    return found;
   }
 
   std::vector<NamedTensor>& tensors() override { return tensors_; }
@@ -100,8 +111,7 @@ class Vgg final : public Network {
       case Kind::kConv:
         return at::conv2d(x, layer.weight, layer.bias, {1, 1}, {1, 1});
       case Kind::kNorm:
-        if (pass.training) layer.seen.add_(1);
-        return at::batch_norm(x, layer.weight, layer.bias, layer.mean, layer.variance, pass.training, 0.1, 1e-5, true);
+        return batch_norm(x, layer.norm, pass);
       case Kind::kRelu:
         // In place it would overwrite the output of a watched layer.
         return pass.watch.empty() ? x.relu_() : x.relu();
@@ -111,8 +121,8 @@ class Vgg final : public Network {
     return x;
   }
 
-  void make_features(const Row& row, at::Generator& generator) {
-    int64_t in = 3;
+  void make_features(const Row& row, int64_t channels, at::Generator& generator) {
+    int64_t in = channels;
     for (const int64_t out : row.channels) {
       if (out == kPool) {
         add(Kind::kPool);
@@ -122,14 +132,7 @@ class Vgg final : public Network {
       conv.weight = at::empty({out, in, 3, 3}, at::kFloat);
       conv.bias = at::empty({out}, at::kFloat);
       default_weight_and_bias(conv.weight, conv.bias, generator);
-      if (row.batch_norm) {
-        Layer& norm = add(Kind::kNorm);
-        norm.weight = at::ones({out}, at::kFloat);
-        norm.bias = at::zeros({out}, at::kFloat);
-        norm.mean = at::zeros({out}, at::kFloat);
-        norm.variance = at::ones({out}, at::kFloat);
-        norm.seen = at::zeros({}, at::kLong);
-      }
+      if (row.batch_norm) add(Kind::kNorm).norm = make_norm(out);
       add(Kind::kRelu);
       in = out;
     }
@@ -137,7 +140,7 @@ class Vgg final : public Network {
   }
 
   Layer& add(Kind kind) {
-    features_.push_back({kind, "features." + std::to_string(features_.size()), {}, {}, {}, {}, {}});
+    features_.push_back({kind, "features." + std::to_string(features_.size()), {}, {}, {}});
     return features_.back();
   }
 
@@ -165,15 +168,10 @@ class Vgg final : public Network {
 
   void name_tensors() {
     for (Layer& layer : features_) {
-      if (layer.kind == Kind::kConv || layer.kind == Kind::kNorm) {
-        tensors_.push_back({layer.name + ".weight", layer.weight, true});
-        tensors_.push_back({layer.name + ".bias", layer.bias, true});
-      }
-      if (layer.kind == Kind::kNorm) {
-        tensors_.push_back({layer.name + ".running_mean", layer.mean, false});
-        tensors_.push_back({layer.name + ".running_var", layer.variance, false});
-        tensors_.push_back({layer.name + ".num_batches_tracked", layer.seen, false});
-      }
+      if (layer.kind == Kind::kNorm) append_norm(tensors_, layer.name, layer.norm);
+      if (layer.kind != Kind::kConv) continue;
+      tensors_.push_back({layer.name + ".weight", layer.weight, true});
+      tensors_.push_back({layer.name + ".bias", layer.bias, true});
     }
     for (size_t i = 0; i < dense_.size(); ++i) {
       const std::string name = "classifier." + std::to_string(3 * i);  // linear, ReLU, dropout

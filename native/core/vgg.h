@@ -10,12 +10,6 @@
 
 namespace covidct {
 
-struct NetworkOptions {
-  int64_t classes;
-  uint64_t seed;
-  double dropout;
-};
-
 std::vector<std::string> vgg_names();
 // nullptr when there is no row of that name.
 std::unique_ptr<Network> build_vgg(const std::string& name, const NetworkOptions& options);

@@ -7,13 +7,14 @@ import { parseTransform } from '../data/transform';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
-import type { NativeBatch, NativeClassifier, NativeGradCam, NativeOutputs, NativeSgdOptions, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import type { NativeClassifier } from '../native/types';
 import { checkOptions } from '../options/check';
 import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, predictOptionsSchema } from '../options/model';
 import type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from '../options/model';
 import { makeCard, readCard, writeCard } from './card';
 import { asList, inChunks } from './chunks';
-import { native, nativeSync } from './failures';
+import { native } from './failures';
+import { NativeNetwork } from './native-network';
 import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
 import { readSafetensorsHeader, writeSafetensors } from './safetensors';
@@ -37,7 +38,7 @@ export interface Preprocessing {
  * {@link Classifier.dispose} when done (or declare it with `using`). All computation runs on its own thread; predictions
  * go ahead of queued training steps.
  */
-export class Classifier implements Network {
+export class Classifier extends NativeNetwork implements Network {
   readonly architecture: string;
   readonly classes: readonly string[];
   /** e.g. `cpu` or `cuda:0`. */
@@ -51,11 +52,9 @@ export class Classifier implements Network {
   readonly layers: { readonly names: readonly string[]; readonly default: string };
   #preprocessing: Preprocessing;
   #origin: string;
-  #owner: string | null = null;
-  readonly #native: NativeClassifier;
 
   private constructor(handle: NativeClassifier, facts: Facts, own: { architecture: string; dropout: number; classes: readonly string[]; preprocessing: Preprocessing; origin: string }) {
-    this.#native = handle;
+    super(handle);
     this.architecture = own.architecture;
     this.dropout = own.dropout;
     this.classes = own.classes;
@@ -216,77 +215,9 @@ export class Classifier implements Network {
     const header = await readSafetensorsHeader(path);
     const { plan, report } = fitWeights(this.tensors(), header.tensors, options.replaceHead ?? false);
     requireFit(path, this.architecture, report);
-    await native(() => this.#native.readTensors(path, plan));
+    await native(() => this.handle.readTensors(path, plan));
     this.#origin = path;
     return report;
-  }
-
-  /** Forward and backward of one micro-batch in training mode; gradients are added to what is there. */
-  async trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
-    return native(() => this.#native.trainStep(batch, options));
-  }
-
-  /** One step of SGD with the gradients gathered so far, which are then forgotten. */
-  async optimizerStep(options: NativeSgdOptions): Promise<void> {
-    return native(() => this.#native.optimizerStep(options));
-  }
-
-  /** Forgets the gathered gradients. */
-  async zeroGrad(): Promise<void> {
-    return native(() => this.#native.zeroGrad());
-  }
-
-  /** Forgets gradients and momentum, as a new optimiser would start. */
-  async resetOptimizer(): Promise<void> {
-    return native(() => this.#native.resetOptimizer());
-  }
-
-  /** Forward of one micro-batch in evaluation mode. */
-  async predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
-    return native(() => this.#native.predict(batch));
-  }
-
-  /** Grad-CAM of one micro-batch; see NativeGradCam for the shapes. */
-  async gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam> {
-    return native(() => this.#native.gradCam(batch, options));
-  }
-
-  /** The network's input for a batch: float32, n × 3 × height × width. */
-  async inputOf(batch: NativeBatch): Promise<Float32Array> {
-    return native(() => this.#native.pixels(batch));
-  }
-
-  /** Names, shapes and dtypes of parameters and buffers, in torchvision's order. */
-  tensors(): NativeTensor[] {
-    return nativeSync(() => this.#native.tensors());
-  }
-
-  /** Raw bytes of named tensors into an existing file; `grad.` and `momentum.` before a parameter's name reach those. */
-  async writeTensors(path: string, offset: number, names: readonly string[]): Promise<void> {
-    return native(() => this.#native.writeTensors(path, offset, names));
-  }
-
-  /** Marks the classifier as being trained until the returned function is called. Throws CovidCtError ERR_BUSY. */
-  lock(owner: string): () => void {
-    if (this.#owner !== null) throw new CovidCtError('ERR_BUSY', `this classifier is being trained by ${this.#owner}; wait for it to end, or abort it first`);
-    this.#owner = owner;
-    return () => {
-      this.#owner = null;
-    };
-  }
-
-  /** Bytes of parameters, buffers, gradients and momentum held now. */
-  get bytes(): number {
-    return this.#native.bytes();
-  }
-
-  /** Frees the network. Open promises are rejected with ERR_DISPOSED. May be called more than once. */
-  dispose(): void {
-    this.#native.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
   }
 
   #classIndex(name: string): number {

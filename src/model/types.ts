@@ -1,6 +1,6 @@
 /** What the model room hands to the others. */
 import type { Transform } from '../data/types';
-import type { NativeBatch, NativeGradCam, NativeOutputs, NativeSgdOptions, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import type { NativeBatch, NativeFineTuning, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
 
 /** What is stored beside the weights as `model.json`. */
 export interface ModelCard {
@@ -25,7 +25,7 @@ export interface ModelCard {
 }
 
 /** The part of a classifier that training, evaluation and explaining drive; the tests have a fake of it. */
-export interface Network {
+export interface Network extends Partial<NativeFineTuning> {
   readonly architecture: string;
   readonly classes: readonly string[];
   /** The device it runs on, e.g. `cpu`. */
@@ -38,8 +38,10 @@ export interface Network {
   readonly versions?: Readonly<Record<string, string>>;
   /** Names of the layers Grad-CAM can look at, and the default. */
   readonly layers: { readonly names: readonly string[]; readonly default: string };
+  /** Names, shapes and dtypes of parameters and buffers, in torchvision's order; a Classifier has it. */
+  tensors?(): NativeTensor[];
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
-  optimizerStep(options: NativeSgdOptions): Promise<void>;
+  optimizerStep(options: NativeOptimizerOptions): Promise<void>;
   /** Forgets gradients and momentum, as a new optimiser would start. */
   resetOptimizer(): Promise<void>;
   predictBatch(batch: NativeBatch): Promise<NativeOutputs>;

@@ -60,6 +60,8 @@ export interface NativeClassifierOptions {
   seed: number;
   /** Probability of VGG's two dropout layers. */
   dropout: number;
+  /** Of the network's input: 3 (RGB, the default) or 1 (grey). */
+  channels?: 1 | 3;
 }
 
 /** A parameter or buffer of the network, under torchvision's name. */
@@ -71,13 +73,17 @@ export interface NativeTensor {
   kind: 'parameter' | 'buffer';
 }
 
-/** A tensor's bytes in a file: little-endian, contiguous. */
+/** A tensor's elements in a file, little-endian. */
 export interface NativeTensorSource {
   name: string;
   dtype: string;
   shape: readonly number[];
-  /** Absolute position in the file, in bytes. */
+  /** Absolute position of its first element in the file, in bytes. */
   offset: number;
+  /** Distance between neighbours of each dimension, in elements; contiguous when left out. */
+  strides?: readonly number[];
+  /** Sum the second dimension into one: RGB filters for grey input. */
+  sumInput?: boolean;
 }
 
 export interface NativeTrainStepOptions {
@@ -87,6 +93,8 @@ export interface NativeTrainStepOptions {
   dropoutSeed: number;
   /** Weight of each class in the loss; empty for none. */
   classWeights: Float32Array;
+  /** Share of the target spread evenly over all classes, in [0, 1), as torch.nn.CrossEntropyLoss has it; 0 when left out. */
+  labelSmoothing?: number;
 }
 
 export interface NativeOutputs {
@@ -103,12 +111,64 @@ export interface NativeTrainOutputs extends NativeOutputs {
   objective: number;
 }
 
-export interface NativeSgdOptions {
+/** Parameters that share a learning rate and a weight decay. */
+export interface NativeOptimizerGroup {
+  /** Names of parameters. */
+  names: readonly string[];
   learningRate: number;
-  momentum: number;
   weightDecay: number;
+}
+
+interface NativeStepOptions {
+  /** Of every parameter that stands in no group. */
+  learningRate: number;
+  /** Of every parameter that stands in no group. */
+  weightDecay: number;
+  /** A parameter stands in one at most. */
+  groups?: readonly NativeOptimizerGroup[];
+  /** Gradients are scaled down together so that their common Euclidean norm is at most this; none when left out. */
+  maxGradientNorm?: number;
+}
+
+/** torch.optim.SGD. */
+export interface NativeSgdOptions extends NativeStepOptions {
+  kind?: 'sgd';
+  momentum: number;
   dampening: number;
   nesterov: boolean;
+}
+
+/** torch.optim.Adam (weight decay added to the gradient) or AdamW (weight decay apart from it). */
+export interface NativeAdamOptions extends NativeStepOptions {
+  kind: 'adam' | 'adamw';
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+}
+
+export type NativeOptimizerOptions = NativeSgdOptions | NativeAdamOptions;
+
+/** Beyond plain training: to be implemented by {@link NativeClassifier}. */
+export interface NativeFineTuning {
+  /**
+   * From now on only these parameters get gradients and steps, and these batch norm layers use their running statistics
+   * in training and leave them as they are. Gradients and optimiser state of what is no longer trained are dropped.
+   */
+  setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void>;
+  /** Names of the batch norm layers, in order, and the prefix of the layers behind the features (`classifier.`, `fc.`). */
+  parts(): { norms: string[]; headPrefix: string };
+  /** What the head takes, in evaluation mode: n × f, row by row. */
+  features(batch: NativeBatch): Promise<Float32Array>;
+  /** trainStep from features on: only the head runs, and only its parameters get gradients. */
+  trainFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  /** predict from features on. */
+  predictFeatures(features: Float32Array, labels?: Int32Array): Promise<NativeOutputs>;
+  /** Exponential moving average of parameters and buffers; the first call copies them, as torch.optim.swa_utils does. */
+  updateAverage(decay: number): Promise<void>;
+  /** Exchanges the weights with their average; twice is none. */
+  swapAverage(): Promise<void>;
+  /** Forgets the average. */
+  dropAverage(): Promise<void>;
 }
 
 export interface NativeGradCam {
@@ -130,8 +190,8 @@ export interface NativeClassifier {
   layers(): { names: string[]; default: string };
   /** Forward in training mode and backward; gradients are added to what is there. */
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
-  /** One SGD step with the gradients gathered so far, then gradients are zeroed. */
-  optimizerStep(options: NativeSgdOptions): Promise<void>;
+  /** One step with the gradients gathered so far, then gradients are zeroed. */
+  optimizerStep(options: NativeOptimizerOptions): Promise<void>;
   /** Forget the gathered gradients. */
   zeroGrad(): Promise<void>;
   /** Forget gradients and momentum, as a new optimiser would start. */

@@ -1,0 +1,84 @@
+/** One network on one native thread: the raw calls of the addon, with its errors made the library's own. */
+import { CovidCtError } from '../errors';
+import type { NativeBatch, NativeClassifier, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import { native, nativeSync } from './failures';
+
+/** What a {@link Classifier} is underneath: micro-batches in, numbers out. */
+export class NativeNetwork {
+  /** @internal the addon's object */
+  protected readonly handle: NativeClassifier;
+  #owner: string | null = null;
+
+  /** @internal */
+  protected constructor(handle: NativeClassifier) {
+    this.handle = handle;
+  }
+
+  /** Forward and backward of one micro-batch in training mode; gradients are added to what is there. */
+  async trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
+    return native(() => this.handle.trainStep(batch, options));
+  }
+
+  /** One step of SGD with the gradients gathered so far, which are then forgotten. */
+  async optimizerStep(options: NativeOptimizerOptions): Promise<void> {
+    return native(() => this.handle.optimizerStep(options));
+  }
+
+  /** Forgets the gathered gradients. */
+  async zeroGrad(): Promise<void> {
+    return native(() => this.handle.zeroGrad());
+  }
+
+  /** Forgets gradients and momentum, as a new optimiser would start. */
+  async resetOptimizer(): Promise<void> {
+    return native(() => this.handle.resetOptimizer());
+  }
+
+  /** Forward of one micro-batch in evaluation mode. */
+  async predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
+    return native(() => this.handle.predict(batch));
+  }
+
+  /** Grad-CAM of one micro-batch; see NativeGradCam for the shapes. */
+  async gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam> {
+    return native(() => this.handle.gradCam(batch, options));
+  }
+
+  /** The network's input for a batch: float32, n × 3 × height × width. */
+  async inputOf(batch: NativeBatch): Promise<Float32Array> {
+    return native(() => this.handle.pixels(batch));
+  }
+
+  /** Names, shapes and dtypes of parameters and buffers, in torchvision's order. */
+  tensors(): NativeTensor[] {
+    return nativeSync(() => this.handle.tensors());
+  }
+
+  /** Raw bytes of named tensors into an existing file; `grad.` and `momentum.` before a parameter's name reach those. */
+  async writeTensors(path: string, offset: number, names: readonly string[]): Promise<void> {
+    return native(() => this.handle.writeTensors(path, offset, names));
+  }
+
+  /** Marks the classifier as being trained until the returned function is called. Throws CovidCtError ERR_BUSY. */
+  lock(owner: string): () => void {
+    if (this.#owner !== null) throw new CovidCtError('ERR_BUSY', `this classifier is being trained by ${this.#owner}; wait for it to end, or abort it first`);
+    this.#owner = owner;
+    return () => {
+      this.#owner = null;
+    };
+  }
+
+  /** Bytes of parameters, buffers, gradients and momentum held now. */
+  get bytes(): number {
+    return this.handle.bytes();
+  }
+
+  /** Frees the network. Open promises are rejected with ERR_DISPOSED. May be called more than once. */
+  dispose(): void {
+    this.handle.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
