@@ -1,13 +1,22 @@
 #include "architectures.h"
 
+#include "densenet.h"
 #include "failure.h"
+#include "resnet.h"
+#include "vgg.h"
 
 namespace covidct {
 
-std::vector<std::string> architecture_names() { return vgg_names(); }
+std::vector<std::string> architecture_names() {
+  std::vector<std::string> names = vgg_names();
+  for (const auto& family : {resnet_names(), densenet_names()}) names.insert(names.end(), family.begin(), family.end());
+  return names;
+}
 
 std::unique_ptr<Network> build_network(const std::string& name, const NetworkOptions& options) {
-  if (auto network = build_vgg(name, options)) return network;
+  for (const auto build : {build_vgg, build_resnet, build_densenet}) {
+    if (auto network = build(name, options)) return network;
+  }
   std::string known;
   for (const std::string& each : architecture_names()) known += (known.empty() ? "" : ", ") + each;
   throw Failure("ERR_INVALID_OPTION", "expected an architecture of " + known + ", got '" + name + "'");

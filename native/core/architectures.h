@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "vgg.h"
+#include "network.h"
 
 namespace covidct {
 

@@ -19,4 +19,9 @@ void kaiming_normal_fan_out(at::Tensor weight, at::Generator& generator) {
   weight.normal_(0.0, std::sqrt(2.0) / std::sqrt(fan_out), generator);
 }
 
+void kaiming_normal_fan_in(at::Tensor weight, at::Generator& generator) {
+  const double fan_in = static_cast<double>(weight.numel() / weight.size(0));
+  weight.normal_(0.0, std::sqrt(2.0) / std::sqrt(fan_in), generator);
+}
+
 }  // namespace covidct

@@ -11,5 +11,7 @@ void default_weight_and_bias(at::Tensor weight, at::Tensor bias, at::Generator& 
 
 // nn.init.kaiming_normal_(mode='fan_out', nonlinearity='relu') of a convolution weight.
 void kaiming_normal_fan_out(at::Tensor weight, at::Generator& generator);
+// nn.init.kaiming_normal_() with its defaults of a convolution weight.
+void kaiming_normal_fan_in(at::Tensor weight, at::Generator& generator);
 
 }  // namespace covidct

@@ -70,17 +70,26 @@ def micro_batch(step, part):
     return list(range(start, start + MICRO_BATCH))
 
 
-def grad_cam(model, x):
-    """Of the predicted class at the ReLU before the last pool."""
+def last_maps(model, x):
+    """The last block's activations in front of the pooling, and the rest of the network behind them."""
+    if hasattr(model, "fc"):  # ResNet
+        for layer in (model.conv1, model.bn1, model.relu, model.maxpool, model.layer1, model.layer2, model.layer3, model.layer4):
+            x = layer(x)
+        return x, lambda a: model.fc(torch.flatten(model.avgpool(a), 1))
+    if hasattr(model.features, "denseblock1"):
+        return F.relu(model.features(x)), lambda a: model.classifier(torch.flatten(F.adaptive_avg_pool2d(a, (1, 1)), 1))
     last = max(i for i, layer in enumerate(model.features) if isinstance(layer, nn.ReLU))
+    for layer in model.features[: last + 1]:
+        x = F.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
+    return x, lambda a: model.classifier(torch.flatten(model.avgpool(model.features[last + 1:](a)), 1))
+
+
+def grad_cam(model, x):
+    """Of the predicted class at the last convolutional block's output (VGG: the ReLU before the last pool)."""
     with torch.no_grad():
-        for layer in model.features[: last + 1]:
-            x = F.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
-    activation = x.detach().requires_grad_(True)
-    rest = activation
-    for layer in model.features[last + 1:]:
-        rest = layer(rest)
-    logits = model.classifier(torch.flatten(model.avgpool(rest), 1))
+        activation, rest = last_maps(model, x)
+    activation = activation.detach().requires_grad_(True)
+    logits = rest(activation)
     score = logits.gather(1, logits.argmax(1, keepdim=True)).sum()
     (gradient,) = torch.autograd.grad(score, activation)
     return (gradient.mean((2, 3), keepdim=True) * activation).sum(1).relu().detach()
