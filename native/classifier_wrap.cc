@@ -16,11 +16,6 @@ int default_threads() {
   return threads;
 }
 
-// For work that ends in nothing.
-Deliver nothing() {
-  return [](Napi::Env env) { return env.Undefined(); };
-}
-
 }  // namespace
 
 Napi::Function ClassifierWrap::define(Napi::Env env) {
@@ -34,6 +29,14 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
                       InstanceMethod<&ClassifierWrap::reset_optimizer>("resetOptimizer"),
                       InstanceMethod<&ClassifierWrap::predict>("predict"),
                       InstanceMethod<&ClassifierWrap::grad_cam>("gradCam"),
+                      InstanceMethod<&ClassifierWrap::set_trainable>("setTrainable"),
+                      InstanceMethod<&ClassifierWrap::parts>("parts"),
+                      InstanceMethod<&ClassifierWrap::features>("features"),
+                      InstanceMethod<&ClassifierWrap::train_features>("trainFeatures"),
+                      InstanceMethod<&ClassifierWrap::predict_features>("predictFeatures"),
+                      InstanceMethod<&ClassifierWrap::update_average>("updateAverage"),
+                      InstanceMethod<&ClassifierWrap::swap_average>("swapAverage"),
+                      InstanceMethod<&ClassifierWrap::drop_average>("dropAverage"),
                       InstanceMethod<&ClassifierWrap::write_tensors>("writeTensors"),
                       InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"),
                       InstanceMethod<&ClassifierWrap::pixels>("pixels"),
@@ -93,9 +96,12 @@ Napi::Value ClassifierWrap::ready(const Napi::CallbackInfo& info) {
     if (!shared->learner) shared->learner = std::make_unique<Learner>(options, executor->stopping());
     const Learner& learner = *shared->learner;
     shared->bytes = learner.bytes();
-    return [this, tensors = learner.tensors(), layers = learner.layers(), default_layer = learner.default_layer(),
+    return [this, norms = learner.norms(), head_prefix = learner.head_prefix(), width = learner.feature_width(), tensors = learner.tensors(), layers = learner.layers(), default_layer = learner.default_layer(),
             device = learner.device(), parameters = learner.parameter_count(), threads = at::get_num_threads()](Napi::Env env) {
       tensors_ = tensors;
+      norms_ = norms;
+      head_prefix_ = head_prefix;
+      feature_width_ = width;
       layers_ = layers;
       default_layer_ = default_layer;
       ready_ = true;
@@ -135,9 +141,14 @@ Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::optimizer_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  return enqueue(info, false, [options = to_sgd_options(info[0])](Learner& learner) {
-    learner.optimizer_step(options);
-    return nothing();
+  return enqueue(info, false, [options = to_optimizer_options(info[0])](Learner& learner) -> Deliver {
+    const double norm = learner.optimizer_step(options);
+    if (options.max_gradient_norm == 0) return nothing();
+    return [norm](Napi::Env env) {
+      Napi::Object facts = Napi::Object::New(env);
+      facts.Set("gradientNorm", norm);
+      return facts;
+    };
   });
 }
 

@@ -30,6 +30,16 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value reset_optimizer(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);
   Napi::Value grad_cam(const Napi::CallbackInfo& info);
+  // classifier_tuning.cc
+  Napi::Value set_trainable(const Napi::CallbackInfo& info);
+  Napi::Value parts(const Napi::CallbackInfo& info);
+  Napi::Value features(const Napi::CallbackInfo& info);
+  Napi::Value train_features(const Napi::CallbackInfo& info);
+  Napi::Value predict_features(const Napi::CallbackInfo& info);
+  Napi::Value update_average(const Napi::CallbackInfo& info);
+  Napi::Value swap_average(const Napi::CallbackInfo& info);
+  Napi::Value drop_average(const Napi::CallbackInfo& info);
+
   Napi::Value write_tensors(const Napi::CallbackInfo& info);
   Napi::Value read_tensors(const Napi::CallbackInfo& info);
   Napi::Value pixels(const Napi::CallbackInfo& info);
@@ -38,6 +48,10 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
 
   // Queues `work`, which gets the learner, and keeps V8's picture of our memory true.
   Napi::Promise enqueue(const Napi::CallbackInfo& info, bool ahead, std::function<Executor::Deliver(Learner&)> work);
+  // For work that ends in nothing.
+  static Executor::Deliver nothing() {
+    return [](Napi::Env env) { return env.Undefined(); };
+  }
   void report_bytes(Napi::Env env);
   void require_ready(Napi::Env env) const;
 
@@ -50,6 +64,9 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   std::vector<TensorInfo> tensors_;
   std::vector<std::string> layers_;
   std::string default_layer_;
+  std::vector<std::string> norms_;
+  std::string head_prefix_;
+  int64_t feature_width_ = 0;
 };
 
 }  // namespace covidct

@@ -4,41 +4,11 @@
 #include <cmath>
 #include <cstring>
 
-#include "errors.h"
+#include "convert_parts.h"
 
 namespace covidct {
 
 namespace {
-
-[[noreturn]] void bad_batch(const Napi::Value& at, const std::string& message) {
-  throw_js(at.Env(), "ERR_BAD_BATCH", message);
-}
-
-Napi::Object to_object(const Napi::Value& value, const char* what) {
-  if (!value.IsObject()) throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("expected an object for ") + what);
-  return value.As<Napi::Object>();
-}
-
-Napi::TypedArray to_typed(const Napi::Value& value, napi_typedarray_type type, const char* what) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
-    bad_batch(value, std::string("expected a typed array of another type for ") + what);
-  }
-  return value.As<Napi::TypedArray>();
-}
-
-template <typename T>
-std::vector<T> to_numbers(const Napi::Value& value, napi_typedarray_type type, const char* what) {
-  const Napi::TypedArray array = to_typed(value, type, what);
-  std::vector<T> numbers(array.ElementLength());
-  if (!numbers.empty()) {
-    // Asked for directly: the view may lie on a SharedArrayBuffer, which has no Napi::ArrayBuffer.
-    void* data = nullptr;
-    napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &data, nullptr, nullptr);
-    if (data == nullptr) bad_batch(value, std::string("the memory of ") + what + " cannot be read");
-    std::memcpy(numbers.data(), data, numbers.size() * sizeof(T));
-  }
-  return numbers;
-}
 
 int64_t to_side(const Napi::Value& value, const char* what) {
   const double side = to_number(value, what);
@@ -83,15 +53,15 @@ void read_programs(const Napi::Object& object, Batch& batch) {
   }
 }
 
-void read_labels(const Napi::Value& value, int64_t classes, Batch& batch) {
+std::vector<int64_t> to_labels(const Napi::Value& value, int64_t classes, size_t images) {
   const auto labels = to_numbers<int32_t>(value, napi_int32_array, "labels");
-  if (labels.size() != batch.images.size()) bad_batch(value, "there must be one label for each image");
+  if (labels.size() != images) bad_batch(value, "there must be one label for each image");
   for (const int32_t label : labels) {
     if (label < 0 || label >= classes) {
       bad_batch(value, "label " + std::to_string(label) + " is not in [0, " + std::to_string(classes) + ")");
     }
   }
-  batch.labels = std::vector<int64_t>(labels.begin(), labels.end());
+  return {labels.begin(), labels.end()};
 }
 
 }  // namespace
@@ -116,21 +86,6 @@ double to_number_between(const Napi::Value& value, double low, double high, cons
   return number;
 }
 
-LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
-  const Napi::Object object = to_object(value, "the classifier's options");
-  LearnerOptions options;
-  options.architecture = to_string(object.Get("architecture"), "architecture");
-  options.classes = static_cast<int64_t>(to_number_between(object.Get("classes"), 1, 65536, "classes"));
-  options.device = to_string(object.Get("device"), "device");
-  options.seed = static_cast<uint64_t>(to_number_between(object.Get("seed"), 0, kMaxSafeInteger, "seed"));
-  options.dropout = to_number_between(object.Get("dropout"), 0, 0.999, "dropout");
-  const Napi::Value channels = object.Get("channels");
-  options.channels = channels.IsUndefined() ? 3 : static_cast<int64_t>(to_number_between(channels, 1, 3, "channels"));
-  if (options.channels == 2) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected 3 (RGB) or 1 (grey) channels");
-  threads = static_cast<int>(to_number_between(object.Get("threads"), 0, 1024, "threads"));
-  return options;
-}
-
 Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
   const Napi::Object object = to_object(value, "the batch");
   const Napi::Value list = object.Get("images");
@@ -150,7 +105,7 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
   for (uint32_t i = 0; i < count; ++i) batch.images.push_back(to_image(images[i], sizes[2 * i], sizes[2 * i + 1]));
   read_programs(object, batch);
   const Napi::Value labels = object.Get("labels");
-  if (labelled || !labels.IsUndefined()) read_labels(labels, classes, batch);
+  if (labelled || !labels.IsUndefined()) batch.labels = to_labels(labels, classes, batch.images.size());
   try {
     check_programs(batch);
   } catch (const Failure& failure) {
@@ -159,24 +114,14 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
   return batch;
 }
 
-TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes) {
-  const Napi::Object object = to_object(value, "the train step's options");
-  TrainStepOptions options;
-  options.divisor = to_number(object.Get("divisor"), "divisor");
-  if (!(options.divisor > 0)) throw_js(value.Env(), "ERR_INVALID_OPTION", "divisor must be greater than 0");
-  options.dropout_seed = static_cast<uint64_t>(to_number_between(object.Get("dropoutSeed"), 0, kMaxSafeInteger, "dropoutSeed"));
-  options.class_weights = to_numbers<float>(object.Get("classWeights"), napi_float32_array, "classWeights");
-  if (!options.class_weights.empty() && static_cast<int64_t>(options.class_weights.size()) != classes) {
-    throw_js(value.Env(), "ERR_INVALID_OPTION", "classWeights must hold one number for each class");
+Features to_features(const Napi::Value& values, const Napi::Value& labels, int64_t width, int64_t classes, bool labelled) {
+  Features features{to_numbers<float>(values, napi_float32_array, "features"), width, {}};
+  const size_t row = static_cast<size_t>(width);
+  if (features.values.empty() || features.values.size() % row != 0) {
+    bad_batch(values, "expected n x " + std::to_string(width) + " features with n >= 1; got " + std::to_string(features.values.size()));
   }
-  return options;
-}
-
-SgdOptions to_sgd_options(const Napi::Value& value) {
-  const Napi::Object object = to_object(value, "the optimiser's options");
-  return {to_number(object.Get("learningRate"), "learningRate"), to_number(object.Get("momentum"), "momentum"),
-          to_number(object.Get("weightDecay"), "weightDecay"), to_number(object.Get("dampening"), "dampening"),
-          object.Get("nesterov").ToBoolean().Value()};
+  if (labelled || !labels.IsUndefined()) features.labels = to_labels(labels, classes, features.values.size() / row);
+  return features;
 }
 
 std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images) {

@@ -11,7 +11,9 @@ LearnerOptions to_learner_options(const Napi::Value& value, int& threads);
 // `labelled` says whether labels must be there.
 Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled);
 TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes);
-SgdOptions to_sgd_options(const Napi::Value& value);
+OptimizerOptions to_optimizer_options(const Napi::Value& value);
+// n x width; one label for each row where there are any.
+Features to_features(const Napi::Value& values, const Napi::Value& labels, int64_t width, int64_t classes, bool labelled);
 std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images);
 // Whole numbers >= 0: a shape, or strides.
 std::vector<int64_t> to_sides(const Napi::Value& value, const char* what);

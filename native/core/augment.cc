@@ -67,19 +67,31 @@ at::Tensor crop(at::Tensor x, int64_t top, int64_t left, int64_t height, int64_t
   return x.narrow(2, top + above, height).narrow(3, left + before, width);
 }
 
-at::Tensor run_program(const Image& image) {
-  at::Tensor x = at::from_blob(const_cast<uint8_t*>(image.rgb.data()), {1, image.height, image.width, 3}, at::kByte)
+// ITU-R 601 luma in 16-bit fixed point, rounded as PIL rounds it.
+std::vector<uint8_t> to_grey(const std::vector<uint8_t>& rgb) {
+  std::vector<uint8_t> grey(rgb.size() / 3);
+  for (size_t i = 0; i < grey.size(); ++i) {
+    const uint32_t red = rgb[3 * i], green = rgb[3 * i + 1], blue = rgb[3 * i + 2];
+    grey[i] = static_cast<uint8_t>((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16);
+  }
+  return grey;
+}
+
+at::Tensor run_program(const Image& image, int64_t channels) {
+  const std::vector<uint8_t> grey = channels == 1 ? to_grey(image.rgb) : std::vector<uint8_t>{};
+  const std::vector<uint8_t>& pixels = channels == 1 ? grey : image.rgb;
+  at::Tensor x = at::from_blob(const_cast<uint8_t*>(pixels.data()), {1, image.height, image.width, channels}, at::kByte)
                      .permute({0, 3, 1, 2});
   for (const auto& row : image.program) {
     if (row[0] == kResize) x = resize(x, row[1], row[2]);
     else if (row[0] == kCrop) x = crop(x, row[1], row[2], row[3], row[4]);
     else x = x.flip({3});
   }
-  return x;
+  return x.clone(at::MemoryFormat::Contiguous);  // the pixels do not outlive this function
 }
 
-at::Tensor per_channel(const std::array<double, 3>& values, c10::Device device) {
-  return at::tensor({values[0], values[1], values[2]}, at::kDouble).to(at::kFloat).view({1, 3, 1, 1}).to(device);
+at::Tensor per_channel(const std::array<double, 3>& values, int64_t channels, c10::Device device) {
+  return at::tensor({values[0], values[1], values[2]}, at::kDouble).to(at::kFloat).narrow(0, 0, channels).view({1, channels, 1, 1}).to(device);
 }
 
 }  // namespace
@@ -96,13 +108,13 @@ void check_programs(const Batch& batch) {
   }
 }
 
-at::Tensor prepare(const Batch& batch, c10::Device device) {
+at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels) {
   // On the CPU, whose kernel for bytes rounds between the two passes as Pillow does; then one copy to the device.
   std::vector<at::Tensor> images;
   images.reserve(batch.images.size());
-  for (const Image& image : batch.images) images.push_back(run_program(image).contiguous());
+  for (const Image& image : batch.images) images.push_back(run_program(image, channels));
   at::Tensor x = at::cat(images).to(device).to(at::kFloat).div_(255);
-  return x.sub_(per_channel(batch.mean, device)).div_(per_channel(batch.std, device));
+  return x.sub_(per_channel(batch.mean, channels, device)).div_(per_channel(batch.std, channels, device));
 }
 
 }  // namespace covidct

@@ -35,8 +35,9 @@ struct Batch {
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
 void check_programs(const Batch& batch);
 
-// float32, n x 3 x height x width, contiguous, on the device. Equal to torchvision on PIL images: each resize
+// float32, n x channels x height x width, contiguous, on the device. One channel: each image is first made grey as PIL's
+// convert('L') does, and normalised with the first mean and std. Equal to torchvision on PIL images: each resize
 // rounds to uint8 as Pillow does, ToTensor divides by 255, Normalize subtracts and divides.
-at::Tensor prepare(const Batch& batch, c10::Device device);
+at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3);
 
 }  // namespace covidct

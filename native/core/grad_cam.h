@@ -14,7 +14,7 @@ struct GradCamResult {
   at::Tensor logits;  // float32, n x classes
 };
 
-// x: float32, n x 3 x height x width; classes[i] is the class to explain for image i, -1 for the predicted one.
+// x: float32, n x channels x height x width; classes[i] is the class to explain for image i, -1 for the predicted one.
 // Throws ERR_LAYER for a layer that does not exist.
 GradCamResult grad_cam(Network& network, const at::Tensor& x, const std::string& layer,
                        const std::vector<int64_t>& classes, const std::atomic<bool>* stop);

@@ -26,8 +26,8 @@ std::vector<float> to_vector(const at::Tensor& tensor) {
   return {data, data + flat.numel()};
 }
 
-at::Tensor labels_of(const Batch& batch, c10::Device device) {
-  return at::tensor(*batch.labels, at::kLong).to(device);
+at::Tensor to_labels(const std::vector<int64_t>& labels, c10::Device device) {
+  return at::tensor(labels, at::kLong).to(device);
 }
 
 at::Generator make_generator(c10::Device device, uint64_t seed) {
@@ -46,7 +46,7 @@ bool strip_prefix(const std::string& name, const std::string& prefix, std::strin
 }  // namespace
 
 Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
-    : stop_(stop), device_(choose_device(options.device)) {
+    : stop_(stop), device_(choose_device(options.device)), channels_(options.channels) {
   c10::AutoGradMode no_grad(false);
   network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout, options.channels});
   for (NamedTensor& each : network_->tensors()) {
@@ -56,29 +56,43 @@ Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
     parameters_.push_back(each.tensor);
     parameter_names_.push_back(each.name);
   }
+  optimizer_ = std::make_unique<Optimizer>(parameter_names_);
 }
 
-Outputs Learner::train_step(const Batch& batch, const TrainStepOptions& options) {
-  const at::Tensor x = prepare(batch, device_.device);
-  const at::Tensor labels = labels_of(batch, device_.device);
+ForwardPass Learner::training_pass(const TrainStepOptions& options) const {
   ForwardPass pass;
   pass.training = true;
   pass.dropout = make_generator(device_.device, options.dropout_seed);
   pass.stop = &stop_;
+  return pass;
+}
+
+Outputs Learner::train_step(const Batch& batch, const TrainStepOptions& options) {
+  const at::Tensor x = prepare(batch, device_.device, channels_);
+  ForwardPass pass = training_pass(options);
   c10::AutoGradMode with_grad(true);
-  const at::Tensor logits = network_->forward(x, pass);
+  return learn(network_->forward(x, pass), *batch.labels, options);
+}
+
+Outputs Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options) {
+  if (!logits.requires_grad()) {
+    throw Failure("ERR_INVALID_OPTION", "no trainable parameter takes part in this step: all that run are frozen");
+  }
   at::Tensor weights;
   if (!options.class_weights.empty()) weights = at::tensor(options.class_weights, at::kFloat).to(device_.device);
-  const at::Tensor objective = at::cross_entropy_loss(logits, labels, weights, at::Reduction::Sum).div(options.divisor);
+  const at::Tensor objective = at::cross_entropy_loss(logits, to_labels(labels, device_.device), weights, at::Reduction::Sum,
+                                                      /*ignore_index=*/-100, options.label_smoothing)
+                                   .div(options.divisor);
   objective.backward();
-  Outputs result = outputs(logits.detach(), batch);
+  Outputs result = outputs(logits.detach(), labels);
   result.objective = objective.item<double>();
   return result;
 }
 
-void Learner::optimizer_step(const SgdOptions& options) {
-  sgd_.step(parameters_, options);
+double Learner::optimizer_step(const OptimizerOptions& options) {
+  const double norm = optimizer_->step(parameters_, options);
   zero_grad();
+  return norm;
 }
 
 void Learner::zero_grad() {
@@ -86,7 +100,7 @@ void Learner::zero_grad() {
 }
 
 void Learner::reset_optimizer() {
-  sgd_.reset();
+  optimizer_->reset();
   zero_grad();
 }
 
@@ -94,27 +108,27 @@ Outputs Learner::predict(const Batch& batch) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
   pass.stop = &stop_;
-  return outputs(network_->forward(prepare(batch, device_.device), pass), batch);
+  return outputs(network_->forward(prepare(batch, device_.device, channels_), pass), batch.labels.value_or(std::vector<int64_t>{}));
 }
 
-Outputs Learner::outputs(const at::Tensor& logits, const Batch& batch) const {
+Outputs Learner::outputs(const at::Tensor& logits, const std::vector<int64_t>& labels) const {
   c10::AutoGradMode no_grad(false);
   Outputs result;
   result.logits = to_vector(logits);
   result.probabilities = to_vector(at::softmax(logits, 1));
-  if (batch.labels) {
-    result.losses = to_vector(at::cross_entropy_loss(logits, labels_of(batch, device_.device), {}, at::Reduction::None));
+  if (!labels.empty()) {
+    result.losses = to_vector(at::cross_entropy_loss(logits, to_labels(labels, device_.device), {}, at::Reduction::None));
   }
   return result;
 }
 
 CamOutputs Learner::grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes) {
-  const GradCamResult cam = covidct::grad_cam(*network_, prepare(batch, device_.device), layer, classes, &stop_);
+  const GradCamResult cam = covidct::grad_cam(*network_, prepare(batch, device_.device, channels_), layer, classes, &stop_);
   return {to_vector(cam.maps), cam.maps.size(1), cam.maps.size(2), to_vector(cam.logits),
           to_vector(at::softmax(cam.logits, 1))};
 }
 
-std::vector<float> Learner::pixels(const Batch& batch) { return to_vector(prepare(batch, device_.device)); }
+std::vector<float> Learner::pixels(const Batch& batch) { return to_vector(prepare(batch, device_.device, channels_)); }
 
 at::Tensor Learner::find(const std::string& name) const {
   std::string rest;
@@ -122,7 +136,7 @@ at::Tensor Learner::find(const std::string& name) const {
   if (gradient || momentum) {
     for (size_t i = 0; i < parameters_.size(); ++i) {
       if (parameter_names_[i] != rest) continue;
-      const at::Tensor found = gradient ? parameters_[i].grad() : sgd_.momentum(i);
+      const at::Tensor found = gradient ? parameters_[i].grad() : optimizer_->momentum(i);
       return found.defined() ? found : at::zeros_like(parameters_[i].detach());
     }
   }
@@ -147,6 +161,8 @@ void Learner::read(const std::string& path, const std::vector<TensorSource>& sou
     }
     tensors.push_back(find(source.name));
   }
+  // An average of other weights would be put back over these.
+  average_.drop();
   read_tensors(path, sources, tensors);
 }
 
@@ -165,7 +181,7 @@ int64_t Learner::parameter_count() const {
 }
 
 int64_t Learner::bytes() const {
-  int64_t total = sgd_.bytes();
+  int64_t total = optimizer_->bytes() + average_.bytes();
   for (const NamedTensor& each : network_->tensors()) {
     total += static_cast<int64_t>(each.tensor.nbytes());
     if (each.is_parameter && each.tensor.grad().defined()) total += static_cast<int64_t>(each.tensor.grad().nbytes());

@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "augment.h"
+#include "average.h"
 #include "device.h"
 #include "network.h"
-#include "sgd.h"
+#include "optimizer.h"
 #include "weights.h"
 
 namespace covidct {
@@ -28,6 +29,7 @@ struct TrainStepOptions {
   double divisor;
   uint64_t dropout_seed;
   std::vector<float> class_weights;  // empty for none
+  double label_smoothing = 0;
 };
 
 struct Outputs {
@@ -50,19 +52,37 @@ struct TensorInfo {
   bool is_parameter;
 };
 
+// What the head takes: n x width, row by row.
+struct Features {
+  std::vector<float> values;
+  int64_t width;
+  std::vector<int64_t> labels;  // n, or empty
+};
+
 class Learner {
  public:
   // `stop` outlives the learner; when it turns true, work ends between two layers with ERR_ABORTED.
   Learner(const LearnerOptions& options, const std::atomic<bool>& stop);
 
   Outputs train_step(const Batch& batch, const TrainStepOptions& options);
-  void optimizer_step(const SgdOptions& options);
+  // Returns the gradients' norm before clipping, 0 where it was not asked for.
+  double optimizer_step(const OptimizerOptions& options);
   void zero_grad();
-  // Forgets gradients and momentum, as a new optimiser would start.
+  // Forgets gradients and the optimiser's state, as a new optimiser would start.
   void reset_optimizer();
   Outputs predict(const Batch& batch);
+  // From now on only these parameters are trained, and these batch norms keep their running statistics.
+  void set_trainable(const std::vector<std::string>& parameters, const std::vector<std::string>& frozen_norms);
+  // The same in two steps: what the head takes, in evaluation mode, and the head alone.
+  std::vector<float> features(const Batch& batch);
+  Outputs train_features(const Features& features, const TrainStepOptions& options);
+  Outputs predict_features(const Features& features);
+  void update_average(double decay) { average_.update(network_->tensors(), decay); }
+  void swap_average() { average_.swap(network_->tensors()); }
+  void drop_average() { average_.drop(); }
+
   CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
-  // The network's input, n x 3 x height x width.
+  // The network's input, n x channels x height x width.
   std::vector<float> pixels(const Batch& batch);
 
   // Names are those of tensors(); `grad.` and `momentum.` before a parameter's name reach those, zeros where absent.
@@ -73,20 +93,29 @@ class Learner {
   std::vector<std::string> layers() const { return network_->layers(); }
   std::string default_layer() const { return network_->default_layer(); }
   const DeviceChoice& device() const { return device_; }
+  std::vector<std::string> norms() const;
+  std::string head_prefix() const { return network_->head_prefix(); }
+  int64_t feature_width() const;
   int64_t parameter_count() const;
-  // Of parameters, buffers, gradients and momentum.
+  // Of parameters, buffers, gradients, the optimiser's state and the average.
   int64_t bytes() const;
 
  private:
   at::Tensor find(const std::string& name) const;
-  Outputs outputs(const at::Tensor& logits, const Batch& batch) const;
+  Outputs outputs(const at::Tensor& logits, const std::vector<int64_t>& labels) const;
+  // Backward from the loss of these logits.
+  Outputs learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options);
+  ForwardPass training_pass(const TrainStepOptions& options) const;
+  at::Tensor to_tensor(const Features& features) const;
 
   const std::atomic<bool>& stop_;
   DeviceChoice device_;
+  int64_t channels_;
   std::unique_ptr<Network> network_;
   std::vector<at::Tensor> parameters_;
   std::vector<std::string> parameter_names_;
-  Sgd sgd_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Average average_;
 };
 
 }  // namespace covidct

@@ -19,8 +19,8 @@ export class NativeNetwork {
     return native(() => this.handle.trainStep(batch, options));
   }
 
-  /** One step of SGD with the gradients gathered so far, which are then forgotten. */
-  async optimizerStep(options: NativeOptimizerOptions): Promise<void> {
+  /** One step with the gradients gathered so far, which are then forgotten; the norm before clipping where that is asked for. */
+  async optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void> {
     return native(() => this.handle.optimizerStep(options));
   }
 
@@ -29,9 +29,49 @@ export class NativeNetwork {
     return native(() => this.handle.zeroGrad());
   }
 
-  /** Forgets gradients and momentum, as a new optimiser would start. */
+  /** Forgets gradients and the optimiser's state, as a new optimiser would start. */
   async resetOptimizer(): Promise<void> {
     return native(() => this.handle.resetOptimizer());
+  }
+
+  /** Trains only these parameters from now on; these batch norms keep their running statistics. */
+  async setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void> {
+    return native(() => this.handle.setTrainable(options));
+  }
+
+  /** Names of the batch norm layers, the prefix of the head's names, and how many features the head takes. */
+  parts(): { norms: string[]; headPrefix: string; featureWidth: number } {
+    return nativeSync(() => this.handle.parts());
+  }
+
+  /** What the head takes: float32, n × featureWidth. */
+  async features(batch: NativeBatch): Promise<Float32Array> {
+    return native(() => this.handle.features(batch));
+  }
+
+  /** trainStep of the head alone, from features on. */
+  async trainFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
+    return native(() => this.handle.trainFeatures(features, labels, options));
+  }
+
+  /** predictBatch from features on. */
+  async predictFeatures(features: Float32Array, labels?: Int32Array): Promise<NativeOutputs> {
+    return native(() => this.handle.predictFeatures(features, labels));
+  }
+
+  /** Takes the present weights into their exponential moving average. */
+  async updateAverage(decay: number): Promise<void> {
+    return native(() => this.handle.updateAverage(decay));
+  }
+
+  /** Exchanges the weights with their average. */
+  async swapAverage(): Promise<void> {
+    return native(() => this.handle.swapAverage());
+  }
+
+  /** Forgets the average. */
+  async dropAverage(): Promise<void> {
+    return native(() => this.handle.dropAverage());
   }
 
   /** Forward of one micro-batch in evaluation mode. */
@@ -68,7 +108,7 @@ export class NativeNetwork {
     };
   }
 
-  /** Bytes of parameters, buffers, gradients and momentum held now. */
+  /** Bytes of parameters, buffers, gradients, optimiser state and average held now. */
   get bytes(): number {
     return this.handle.bytes();
   }

@@ -41,8 +41,8 @@ export interface Network extends Partial<NativeFineTuning> {
   /** Names, shapes and dtypes of parameters and buffers, in torchvision's order; a Classifier has it. */
   tensors?(): NativeTensor[];
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
-  optimizerStep(options: NativeOptimizerOptions): Promise<void>;
-  /** Forgets gradients and momentum, as a new optimiser would start. */
+  optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
+  /** Forgets gradients and the optimiser's state, as a new optimiser would start. */
   resetOptimizer(): Promise<void>;
   predictBatch(batch: NativeBatch): Promise<NativeOutputs>;
   gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;

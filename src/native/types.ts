@@ -148,15 +148,15 @@ export interface NativeAdamOptions extends NativeStepOptions {
 
 export type NativeOptimizerOptions = NativeSgdOptions | NativeAdamOptions;
 
-/** Beyond plain training: to be implemented by {@link NativeClassifier}. */
+/** Training only a part of the network. */
 export interface NativeFineTuning {
   /**
    * From now on only these parameters get gradients and steps, and these batch norm layers use their running statistics
    * in training and leave them as they are. Gradients and optimiser state of what is no longer trained are dropped.
    */
   setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void>;
-  /** Names of the batch norm layers, in order, and the prefix of the layers behind the features (`classifier.`, `fc.`). */
-  parts(): { norms: string[]; headPrefix: string };
+  /** Names of the batch norm layers, in order; the prefix of the layers behind the features (`classifier.`, `fc.`); f. */
+  parts(): { norms: string[]; headPrefix: string; featureWidth: number };
   /** What the head takes, in evaluation mode: n × f, row by row. */
   features(batch: NativeBatch): Promise<Float32Array>;
   /** trainStep from features on: only the head runs, and only its parameters get gradients. */
@@ -181,7 +181,7 @@ export interface NativeGradCam {
 }
 
 /** One network on one thread. Every method but `tensors`, `layers`, `bytes` and `dispose` resolves off the event loop. */
-export interface NativeClassifier {
+export interface NativeClassifier extends NativeFineTuning {
   /** Resolves when the network is built; rejects with ERR_DEVICE, ERR_OUT_OF_MEMORY or ERR_NATIVE. */
   ready(): Promise<{ device: string; deviceReason: string; parameters: number; bytes: number; threads: number }>;
   /** Parameters and buffers in torchvision's order. */
@@ -190,11 +190,14 @@ export interface NativeClassifier {
   layers(): { names: string[]; default: string };
   /** Forward in training mode and backward; gradients are added to what is there. */
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
-  /** One step with the gradients gathered so far, then gradients are zeroed. */
-  optimizerStep(options: NativeOptimizerOptions): Promise<void>;
+  /**
+   * One step with the gradients gathered so far, then gradients are zeroed. Another kind than at the last step starts
+   * with a fresh state. Resolves with the norm before clipping where `maxGradientNorm` is given.
+   */
+  optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
   /** Forget the gathered gradients. */
   zeroGrad(): Promise<void>;
-  /** Forget gradients and momentum, as a new optimiser would start. */
+  /** Forget gradients and the optimiser's state, as a new optimiser would start. */
   resetOptimizer(): Promise<void>;
   /** Forward in evaluation mode; goes ahead of queued training steps. Losses when the batch has labels. */
   predict(batch: NativeBatch): Promise<NativeOutputs>;
@@ -202,13 +205,13 @@ export interface NativeClassifier {
   gradCam(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
   /** Writes raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes reach those. */
   writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
-  /** Overwrites the named tensors with bytes of the file, cast to the network's dtype. All or nothing. */
+  /** Overwrites the named tensors with bytes of the file, cast to the network's dtype. Drops the average. */
   readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
   /** The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures. */
   pixels(batch: NativeBatch): Promise<Float32Array>;
   /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */
   dispose(): void;
-  /** Bytes of parameters, buffers, gradients and momentum held now. */
+  /** Bytes of parameters, buffers, gradients, optimiser state and average held now. */
   bytes(): number;
 }
 

@@ -126,7 +126,7 @@ def run(name):
 def sample(tensor, count=8):
     flat = tensor.double().flatten()
     positions = [] if len(flat) == 0 else [i * (len(flat) - 1) // max(1, count - 1) for i in range(min(count, len(flat)))]
-    return {"norm": flat.norm().item(), "positions": positions, "values": [float(f"{flat[i].item():.9g}") for i in positions]}
+    return {"norm": float(f"{flat.norm().item():.12g}"), "positions": positions, "values": [float(f"{flat[i].item():.9g}") for i in positions]}
 
 
 def main():
@@ -139,7 +139,7 @@ def main():
     result = {"torch": torch.__version__, "torchvision": torchvision.__version__, "architectures": {}}
     for name in names:
         result["architectures"][name] = {
-            section: {k: sample(v, 64 if k in ("logits", "losses", "cam") else 8) for k, v in tensors.items()}
+            section: {k: sample(v, 64 if k in ("logits", "losses", "cam") else 8 if len(tensors) < 100 else 2) for k, v in tensors.items()}
             for section, tensors in run(name).items()}
     with open(target, "w") as file:
         json.dump(result, file, separators=(",", ":"))

@@ -1,0 +1,37 @@
+#include "average.h"
+
+#include <c10/core/GradMode.h>
+
+#include "failure.h"
+
+namespace covidct {
+
+void Average::update(const std::vector<NamedTensor>& tensors, double decay) {
+  c10::AutoGradMode no_grad(false);
+  if (values_.empty()) {
+    for (const NamedTensor& each : tensors) values_.push_back(each.tensor.detach().clone());
+    return;
+  }
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (values_[i].is_floating_point()) values_[i].lerp_(tensors[i].tensor, 1 - decay);
+    else values_[i].copy_(tensors[i].tensor);
+  }
+}
+
+void Average::swap(const std::vector<NamedTensor>& tensors) {
+  if (values_.empty()) throw Failure("ERR_INVALID_OPTION", "there is no average to exchange the weights with; call updateAverage() first");
+  c10::AutoGradMode no_grad(false);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor own = tensors[i].tensor.detach().clone();
+    tensors[i].tensor.copy_(values_[i]);
+    values_[i].copy_(own);
+  }
+}
+
+int64_t Average::bytes() const {
+  int64_t total = 0;
+  for (const at::Tensor& each : values_) total += static_cast<int64_t>(each.nbytes());
+  return total;
+}
+
+}  // namespace covidct

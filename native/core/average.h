@@ -1,0 +1,23 @@
+// An exponential moving average of a network's tensors, as torch.optim.swa_utils.AveragedModel with buffers keeps it.
+#pragma once
+
+#include <vector>
+
+#include "network.h"
+
+namespace covidct {
+
+class Average {
+ public:
+  // The first time a copy, later average = decay * average + (1 - decay) * value; integers are copied.
+  void update(const std::vector<NamedTensor>& tensors, double decay);
+  // Exchanges the network's values with the averaged ones. Throws ERR_INVALID_OPTION before the first update.
+  void swap(const std::vector<NamedTensor>& tensors);
+  void drop() { values_.clear(); }
+  int64_t bytes() const;
+
+ private:
+  std::vector<at::Tensor> values_;
+};
+
+}  // namespace covidct
