@@ -28,10 +28,18 @@ export type { SplitName } from './data/splits';
 export { Classifier } from './model/classifier';
 export type { Preprocessing } from './model/classifier';
 export type { Explanation, Prediction } from './model/answers';
-export type { LoadReport } from './model/weights';
+export type { FitOptions, LoadReport, ShapeDifference } from './model/weights';
+export { openWeightFile } from './model/weight-file';
+export type { WeightFile } from './model/weight-file';
+export { convertWeights } from './model/convert-weights';
+export { guessArchitecture } from './model/guess';
+export { findKnownWeights, knownWeights, recognise as recogniseWeights } from './model/known-weights';
+export type { KnownWeights, Pretraining } from './model/known-weights';
+export { cachedWeights, fetchWeights, locateWeights, weightsFolder } from './model/fetch-weights';
+export type { FetchWeightsOptions } from './model/fetch-weights';
 export type { ModelCard, Network } from './model/types';
 export { libraryVersions } from './model/versions';
-export type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from './options/model';
+export type { ClassifierOptions, ExplainOptions, LoadOptions, LoadWeightsOptions, PredictOptions } from './options/model';
 
 // metrics: counts in, figures out; nothing native
 export { MeanMetric } from './metrics/mean';

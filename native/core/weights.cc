@@ -32,18 +32,59 @@ std::string shape_text(at::IntArrayRef shape) {
   return text + "]";
 }
 
-int64_t bytes_of(const TensorSource& source, const at::Tensor& tensor) {
-  return tensor.numel() * static_cast<int64_t>(c10::elementSize(dtype_of(source)));
+bool fits(const TensorSource& source, const at::Tensor& tensor) {
+  if (!source.sum_input) return tensor.sizes().equals(source.shape);
+  std::vector<int64_t> summed = source.shape;
+  if (summed.size() < 2) return false;
+  summed[1] = 1;
+  return tensor.sizes().equals(summed);
+}
+
+// Elements from the first to the last that the source uses, both counted; -1 when that is beyond all numbers.
+int64_t span_of(const TensorSource& source) {
+  int64_t count = 1, last = 0;
+  for (size_t i = 0; i < source.shape.size(); ++i) {
+    int64_t step = 0;
+    if (__builtin_mul_overflow(count, source.shape[i], &count)) return -1;
+    if (source.strides.empty() || source.shape[i] == 0) continue;
+    if (__builtin_mul_overflow(source.shape[i] - 1, source.strides[i], &step) || __builtin_add_overflow(last, step, &last)) return -1;
+  }
+  if (count == 0) return 0;
+  return source.strides.empty() ? count : last + 1;
 }
 
 void check_source(const TensorSource& source, const at::Tensor& tensor, int64_t file_bytes) {
-  if (!tensor.sizes().equals(source.shape)) {
+  if (!fits(source, tensor)) {
     throw Failure("ERR_WEIGHTS", "tensor '" + source.name + "': expected shape " + shape_text(tensor.sizes()) +
                                      ", the file has " + shape_text(source.shape));
   }
-  if (source.offset < 0 || source.offset > file_bytes || bytes_of(source, tensor) > file_bytes - source.offset) {
+  const auto size = static_cast<int64_t>(c10::elementSize(dtype_of(source)));
+  const int64_t span = !source.strides.empty() && source.strides.size() != source.shape.size() ? -1 : span_of(source);
+  if (span < 0 || source.offset < 0 || source.offset > file_bytes || span > (file_bytes - source.offset) / size) {
     throw Failure("ERR_WEIGHTS", "tensor '" + source.name + "' reaches beyond the end of the file; it is truncated or damaged");
   }
+}
+
+void read_bytes(std::ifstream& file, const std::string& path, const TensorSource& source, at::Tensor& into) {
+  file.seekg(source.offset);
+  file.read(static_cast<char*>(into.mutable_data_ptr()), static_cast<std::streamsize>(into.nbytes()));
+  if (file) return;
+  throw Failure("ERR_WEIGHTS", "reading '" + path + "' failed at tensor '" + source.name +
+                                   "'; the network now holds some of the file's tensors and some of its own: load weights again");
+}
+
+// One tensor at a time is held beside the network, and none where the bytes can be read straight into it.
+void read_tensor(std::ifstream& file, const std::string& path, const TensorSource& source, at::Tensor tensor) {
+  const at::ScalarType dtype = dtype_of(source);
+  if (source.strides.empty() && !source.sum_input && tensor.is_cpu() && tensor.is_contiguous() && tensor.scalar_type() == dtype) {
+    read_bytes(file, path, source, tensor);
+    return;
+  }
+  at::Tensor flat = at::empty({span_of(source)}, dtype);
+  read_bytes(file, path, source, flat);
+  at::Tensor values = source.strides.empty() || flat.numel() == 0 ? flat.view(source.shape) : flat.as_strided(source.shape, source.strides);
+  if (source.sum_input) values = values.to(at::kFloat).sum(1, /*keepdim=*/true);
+  tensor.copy_(values);
 }
 
 }  // namespace
@@ -75,18 +116,7 @@ void read_tensors(const std::string& path, const std::vector<TensorSource>& sour
   for (size_t i = 0; i < sources.size(); ++i) check_source(sources[i], tensors[i], file_bytes);
 
   c10::AutoGradMode no_grad(false);
-  // Read everything first: a disk that fails in the middle must not leave a mixture.
-  std::vector<at::Tensor> staged;
-  for (size_t i = 0; i < sources.size(); ++i) {
-    at::Tensor values = at::empty(tensors[i].sizes(), dtype_of(sources[i]));
-    file.seekg(sources[i].offset);
-    file.read(static_cast<char*>(values.mutable_data_ptr()), static_cast<std::streamsize>(values.nbytes()));
-    if (!file) {
-      throw Failure("ERR_WEIGHTS", "reading '" + path + "' failed at tensor '" + sources[i].name + "'; the network is as it was");
-    }
-    staged.push_back(std::move(values));
-  }
-  for (size_t i = 0; i < sources.size(); ++i) tensors[i].copy_(staged[i]);
+  for (size_t i = 0; i < sources.size(); ++i) read_tensor(file, path, sources[i], tensors[i]);
 }
 
 }  // namespace covidct

@@ -24,7 +24,8 @@ std::string dtype_name(at::ScalarType dtype);
 // Writes the raw bytes of the tensors, contiguous and one after another, at `offset` of a file that exists.
 void write_tensors(const std::string& path, int64_t offset, const std::vector<at::Tensor>& tensors);
 
-// Copies the sources into the tensors of the same position. Everything is checked before anything is overwritten.
+// Copies the sources into the tensors of the same position. Everything is checked before anything is overwritten; only a
+// disk that fails in the middle leaves a mixture, and the error says so.
 void read_tensors(const std::string& path, const std::vector<TensorSource>& sources, const std::vector<at::Tensor>& tensors);
 
 }  // namespace covidct

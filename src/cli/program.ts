@@ -11,7 +11,9 @@ import { addInstallLibTorch } from './install-libtorch';
 import type { Io } from './io';
 import { addPredict } from './predict';
 import { addReport } from './report';
+import { addImport } from './import';
 import { addTrain } from './train';
+import { addWeights } from './weights';
 
 /** Runs the work of a command and keeps its exit code. */
 export type Runner = (work: (io: Io) => Promise<number>) => Promise<void>;
@@ -50,7 +52,7 @@ function build(io: Io, run: Runner): Command {
     .showHelpAfterError('(covidct --help and covidct <command> --help tell what there is)')
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
     .addHelpText('after', `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`);
-  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addReport, addDoctor, addInstallLibTorch, addDemo]) add(program, run);
-  for (const command of program.commands) command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);
+  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addReport, addWeights, addImport, addDoctor, addInstallLibTorch, addDemo]) add(program, run);
+  for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);
   return program;
 }

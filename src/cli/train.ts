@@ -1,7 +1,7 @@
 /** `covidct train`: learns from the training split, chooses on the validation split, writes a run folder. */
 import type { Command } from 'commander';
 import { join } from 'node:path';
-import { addTraining, Classifier, ConsoleLogger, TensorBoardLogger, Trainer } from '../index';
+import { addTraining, Classifier, ConsoleLogger, locateWeights, TensorBoardLogger, Trainer } from '../index';
 import type { DatasetSplits, TrainingHistory } from '../index';
 import type { TrainCommandOptions } from '../options/cli';
 import { resolveTrainOptions } from './config';
@@ -12,6 +12,7 @@ import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { checkOut } from './run-out';
+import { loadText } from './weights-words';
 import { historyText } from './words';
 
 type Flags = OutputFlags & Record<string, unknown> & { config?: string; test?: boolean };
@@ -36,7 +37,8 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--out <dir>', 'run folder to write; must be new or empty')
     .option('--overwrite', 'replace an earlier run in that folder')
     .option('--arch <name>', 'architecture, e.g. vgg19_bn (default), vgg11_bn, tiny')
-    .option('--weights <file>', 'safetensors file to start from; a head of another size is replaced')
+    .option('--weights <what>', 'start from imagenet, a known name (covidct weights list), or a .pth or .safetensors file; a head of another size is replaced')
+    .option('--channels <n>', '3 (default), or 1: images are made grey', number)
     .option('--epochs <n>', 'at most this many epochs (default: 60)', number)
     .option('--batch-size <n>', 'images in a micro-batch (default: 8)', number)
     .option('--accumulate <n>', 'micro-batches in one optimiser step (default: 8)', number)
@@ -100,13 +102,13 @@ export async function trainOn(data: DatasetSplits, options: TrainCommandOptions,
 
 /** Makes the classifier, trains it with every logger of the command line, and frees it. */
 async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
-  const { data: dataDir, classes, architecture, weights, dropout, device, threads, ...recipe } = options;
+  const { data: dataDir, classes, architecture, weights, dropout, channels, device, threads, ...recipe } = options;
   void [dataDir, classes];
-  const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, dropout, seed: recipe.seed, imageSize: recipe.imageSize });
+  const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, dropout, channels, seed: recipe.seed, imageSize: recipe.imageSize });
   try {
     if (weights !== undefined) {
-      const { loaded, replacedHead } = await model.loadWeights(weights, { replaceHead: true });
-      note(io, flags, `${weights}: ${loaded.length} tensors loaded${replacedHead.length === 0 ? '' : `, ${replacedHead.join(' and ')} start at random`}`);
+      const file = locateWeights(weights, architecture);
+      note(io, flags, loadText(file, await model.loadWeights(file, { replaceHead: true, signal: io.signal }), model.pretraining));
     }
     note(io, flags, `${architecture}, ${(model.parameterCount / 1e6).toFixed(2)} million parameters, on ${model.device}: ${model.deviceReason}`);
     const loggers = [new TensorBoardLogger({ dir: join(recipe.out, 'tensorboard') }), consoleLogger(flags, io)];

@@ -10,6 +10,9 @@ export const IMAGENET_MEAN = Object.freeze([0.485, 0.456, 0.406] as const);
 /** Standard deviation that goes with {@link IMAGENET_MEAN}. */
 export const IMAGENET_STD = Object.freeze([0.229, 0.224, 0.225] as const);
 
+/** For networks that see one grey channel: the means of ImageNet's three. */
+export const GREY_NORMALIZATION: { mean: [number, number, number]; std: [number, number, number] } = { mean: [0.449, 0.449, 0.449], std: [0.226, 0.226, 0.226] };
+
 function normalization(choice: Exclude<Normalization, undefined>): TransformStep {
   if (choice === 'imagenet') return normalize({ mean: [...IMAGENET_MEAN], std: [...IMAGENET_STD] });
   if (choice === 'none') return normalize({ mean: [0, 0, 0], std: [1, 1, 1] });

@@ -12,6 +12,9 @@ import type { ModelCard } from './types';
 /** The card's file name. */
 export const CARD_FILE = 'model.json';
 
+const channelValues = z.tuple([z.number(), z.number(), z.number()]);
+const pretrainingSchema = z.object({ name: z.string(), mean: channelValues, std: channelValues, imageSize: z.int().positive().nullable(), assumed: z.boolean() });
+
 const cardSchema = z.object({
   format: z.literal('covidct-torch/model'),
   formatVersion: z.literal(1),
@@ -19,6 +22,8 @@ const cardSchema = z.object({
   classes: classNamesSchema,
   transform: transformSchema,
   dropout: z.number().min(0).lt(1).optional(),
+  channels: z.union([z.literal(1), z.literal(3)]).optional(),
+  pretraining: pretrainingSchema.optional(),
   threshold: z.number().min(0).max(1),
   weights: z.string().refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
   origin: z.string(),
@@ -28,7 +33,7 @@ const cardSchema = z.object({
 });
 
 /** Makes a card from what differs between models. */
-export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
+export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'channels' | 'pretraining' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
   return { format: 'covidct-torch/model', formatVersion: 1, ...facts, created: new Date().toISOString(), intendedUse: INTENDED_USE };
 }
 

@@ -1,27 +1,41 @@
 /** The classifier: one network on one native thread, with everything a prediction needs to be right. */
 import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
-import { tutorialEval } from '../data/presets';
+import { GREY_NORMALIZATION, tutorialEval } from '../data/presets';
 import { inputRegion } from '../data/program';
-import { parseTransform } from '../data/transform';
+import { inputSize, parseTransform } from '../data/transform';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
 import type { NativeClassifier } from '../native/types';
 import { checkOptions } from '../options/check';
-import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, predictOptionsSchema } from '../options/model';
-import type { ClassifierOptions, ExplainOptions, LoadOptions, PredictOptions } from '../options/model';
+import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
+import type { ClassifierOptions, ExplainOptions, LoadOptions, LoadWeightsOptions, PredictOptions } from '../options/model';
 import { makeCard, readCard, writeCard } from './card';
 import { asList, inChunks } from './chunks';
 import { native } from './failures';
 import { NativeNetwork } from './native-network';
 import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
-import { readSafetensorsHeader, writeSafetensors } from './safetensors';
+import { pretrainingOf, recognise } from './known-weights';
+import type { Pretraining } from './known-weights';
+import { writeSafetensors } from './safetensors';
+import { openWeightFile } from './weight-file';
 import type { ModelCard, Network } from './types';
 import { libraryVersions } from './versions';
 import { fitWeights, requireFit } from './weights';
-import type { LoadReport } from './weights';
+import type { FitOptions, LoadReport } from './weights';
+
+interface OwnFacts {
+  readonly architecture: string;
+  readonly dropout: number;
+  readonly channels: 1 | 3;
+  /** As it was given. */
+  readonly imageSize: number | undefined;
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  readonly origin: string;
+}
 
 type Facts = Awaited<ReturnType<NativeClassifier['ready']>>;
 
@@ -50,13 +64,19 @@ export class Classifier extends NativeNetwork implements Network {
   /** Trainable numbers in the network. */
   readonly parameterCount: number;
   readonly layers: { readonly names: readonly string[]; readonly default: string };
+  /** Of the network's input: 3 (RGB) or 1 (grey). */
+  readonly channels: 1 | 3;
   #preprocessing: Preprocessing;
   #origin: string;
+  #pretraining: Pretraining | null = null;
+  readonly #imageSize: number | undefined;
 
-  private constructor(handle: NativeClassifier, facts: Facts, own: { architecture: string; dropout: number; classes: readonly string[]; preprocessing: Preprocessing; origin: string }) {
+  private constructor(handle: NativeClassifier, facts: Facts, own: OwnFacts) {
     super(handle);
     this.architecture = own.architecture;
     this.dropout = own.dropout;
+    this.channels = own.channels;
+    this.#imageSize = own.imageSize;
     this.classes = own.classes;
     this.#preprocessing = own.preprocessing;
     this.#origin = own.origin;
@@ -73,19 +93,19 @@ export class Classifier extends NativeNetwork implements Network {
    *   ERR_OUT_OF_MEMORY
    */
   static async create(options: ClassifierOptions): Promise<Classifier> {
-    const { architecture, classes, device, threads, seed, dropout, imageSize } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
+    const { architecture, classes, device, threads, seed, dropout, imageSize, channels } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
     const addon = loadNative();
     if (!addon.architectures().includes(architecture)) {
       throw new InvalidOptionError(`Classifier.create: expected an architecture of ${addon.architectures().join(', ')}; got '${architecture}'`, [{ path: 'architecture', message: 'unknown architecture' }]);
     }
     return native(async () => {
-      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout });
+      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels });
       const facts = await handle.ready().catch((error: unknown) => {
         handle.dispose();
         throw error;
       });
-      const preprocessing = { transform: tutorialEval({ size: imageSize }), threshold: 0.5 };
-      return new Classifier(handle, facts, { architecture, dropout, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
+      const preprocessing = { transform: tutorialEval({ size: imageSize, normalization: channels === 1 ? GREY_NORMALIZATION : 'imagenet' }), threshold: 0.5 };
+      return new Classifier(handle, facts, { architecture, dropout, channels, imageSize, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
     });
   }
 
@@ -99,10 +119,11 @@ export class Classifier extends NativeNetwork implements Network {
     const { card, dir } = await readCard(path);
     let classifier: Classifier | undefined;
     try {
-      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, device, threads });
+      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads });
       classifier.configure(card);
-      await classifier.loadWeights(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights));
+      await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {});
       classifier.#origin = card.origin;
+      classifier.#pretraining = card.pretraining ?? null;
       return classifier;
     } catch (error) {
       classifier?.dispose();
@@ -119,6 +140,17 @@ export class Classifier extends NativeNetwork implements Network {
   /** Two classes: a probability of class 1 at or above it is called class 1. */
   get threshold(): number {
     return this.#preprocessing.threshold;
+  }
+
+  /** What the weights it began with were trained for; null for random ones. Stored with the model. */
+  get pretraining(): Pretraining | null {
+    return this.#pretraining;
+  }
+
+  /** Mean and standard deviation that belong to the weights; undefined where nothing but ImageNet's default speaks. */
+  get normalization(): { mean: [number, number, number]; std: [number, number, number] } | undefined {
+    if (this.channels === 1) return GREY_NORMALIZATION;
+    return this.#pretraining === null ? undefined : { mean: [...this.#pretraining.mean], std: [...this.#pretraining.std] };
   }
 
   /** Where the weights come from, in words. */
@@ -192,7 +224,7 @@ export class Classifier extends NativeNetwork implements Network {
    */
   async save(dir: string): Promise<ModelCard> {
     const { transform, threshold } = this.#preprocessing;
-    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
+    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, pretraining: this.#pretraining ?? undefined, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
     await this.saveWeights(join(dir, card.weights));
     await writeCard(dir, card);
     return card;
@@ -205,19 +237,37 @@ export class Classifier extends NativeNetwork implements Network {
   }
 
   /**
-   * Reads weights from a safetensors file with torchvision's names.
+   * Reads weights with torchvision's names from a file: safetensors, or what torch.save writes (zip or legacy), without
+   * executing anything in it. Weights that were trained elsewhere bring their normalisation, and their input size where
+   * `imageSize` was not given: those of known checkpoints, or ImageNet's normalisation as an assumption.
    *
    * @param options.replaceHead keep the classification head as it is when the file's has another size (default false)
-   * @throws CovidCtError ERR_WEIGHTS when the file is damaged, or something is missing, unexpected or of another shape;
-   *   the network is then as it was
+   * @param options.allowMissing names or prefixes that the file need not have; true for any (default false)
+   * @param options.allowUnexpected names or prefixes of the file that may go unused; true for any (default false)
+   * @throws CovidCtError ERR_WEIGHTS when the file is damaged or does not fit, with the network as it was; AbortedError
    */
-  async loadWeights(path: string, options: { readonly replaceHead?: boolean } = {}): Promise<LoadReport> {
-    const header = await readSafetensorsHeader(path);
-    const { plan, report } = fitWeights(this.tensors(), header.tensors, options.replaceHead ?? false);
-    requireFit(path, this.architecture, report);
-    await native(() => this.handle.readTensors(path, plan));
+  async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
+    const { signal, ...fit } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
+    const { report, metadata } = await this.#read(path, fit, signal);
     this.#origin = path;
+    if (metadata['architecture'] === undefined || pretrainingOf(metadata) !== null) this.#adopt(recognise(path, metadata));
     return report;
+  }
+
+  async #read(path: string, fit: FitOptions, signal?: AbortSignal): Promise<{ report: LoadReport; metadata: Readonly<Record<string, string>> }> {
+    const { tensors, metadata, notes } = await openWeightFile(path, { signal });
+    const { plan, report } = fitWeights(this.tensors(), tensors, fit);
+    requireFit(path, this.architecture, report, tensors, fit);
+    await native(() => this.handle.readTensors(path, plan));
+    return { report: { ...report, notes: [...notes, ...report.notes] }, metadata };
+  }
+
+  /** The input that these weights were trained for becomes that of predictions. */
+  #adopt(pretraining: Pretraining): void {
+    this.#pretraining = pretraining;
+    const { height } = inputSize(this.transform);
+    const size = this.#imageSize ?? pretraining.imageSize ?? height;
+    this.#preprocessing = { ...this.#preprocessing, transform: tutorialEval({ size, normalization: this.normalization }) };
   }
 
   #classIndex(name: string): number {

@@ -27,6 +27,11 @@ interface RawEntry {
   readonly data_offsets: readonly [number, number];
 }
 
+/** Bytes of one element of a dtype that safetensors knows. */
+export function elementBytes(dtype: string): number {
+  return BYTES[dtype] ?? NaN;
+}
+
 function damaged(path: string, what: string, cause?: unknown): CovidCtError {
   return new CovidCtError('ERR_WEIGHTS', `${path} is not a whole safetensors file: ${what}`, { cause });
 }
@@ -117,9 +122,10 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
 }
 
 /** The header's bytes, padded so that the data starts at a multiple of 8. */
-function encodeHeader(tensors: readonly NativeTensor[], metadata: Readonly<Record<string, string>>): Buffer {
+export function encodeHeader(tensors: readonly Pick<NativeTensor, 'name' | 'dtype' | 'shape'>[], metadata: Readonly<Record<string, string>>): Buffer {
   let at = 0;
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
+  // Without a prototype: a tensor may be named like one of its properties.
+  const header = Object.assign(Object.create(null) as Record<string, unknown>, { __metadata__: { format: 'pt', ...metadata } });
   for (const { name, dtype, shape } of tensors) {
     const end = at + bytesOf(dtype, shape);
     header[name] = { dtype, shape, data_offsets: [at, end] };

@@ -1,6 +1,7 @@
 /** What the model room hands to the others. */
 import type { Transform } from '../data/types';
 import type { NativeBatch, NativeFineTuning, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import type { Pretraining } from './known-weights';
 
 /** What is stored beside the weights as `model.json`. */
 export interface ModelCard {
@@ -12,6 +13,10 @@ export interface ModelCard {
   readonly transform: Transform;
   /** Probability of the dropout layers when it is trained on; 0.5 where a card does not say. */
   readonly dropout?: number;
+  /** Of the network's input; 3 where a card does not say. */
+  readonly channels?: 1 | 3;
+  /** What the weights it began with were trained for; absent where they were random. */
+  readonly pretraining?: Pretraining;
   /** A probability of the last class at or above this is called positive (two classes only). */
   readonly threshold: number;
   /** Weight file beside the card. */
@@ -34,6 +39,12 @@ export interface Network extends Partial<NativeFineTuning> {
   readonly origin?: string;
   /** Probability of its dropout layers in training. */
   readonly dropout?: number;
+  /** Of its input: 3 (RGB) or 1 (grey). */
+  readonly channels?: 1 | 3;
+  /** What the weights it began with were trained for. */
+  readonly pretraining?: Pretraining | null;
+  /** Mean and standard deviation that belong to its weights; ImageNet's where it is left out. */
+  readonly normalization?: { mean: [number, number, number]; std: [number, number, number] } | undefined;
   /** Versions of what computes; those of the addon where it is left out. */
   readonly versions?: Readonly<Record<string, string>>;
   /** Names of the layers Grad-CAM can look at, and the default. */

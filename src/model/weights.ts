@@ -1,23 +1,45 @@
 /** Fits the tensors of a weight file to those of a network, and says what did not fit. */
 import { CovidCtError } from '../errors';
 import type { NativeTensor, NativeTensorSource } from '../native/types';
+import { guessArchitecture } from './guess';
+
+/** A tensor whose shape in the file is not the network's. */
+export interface ShapeDifference {
+  readonly name: string;
+  readonly expected: readonly number[];
+  readonly came: readonly number[];
+}
 
 /** What loading a weight file did. */
 export interface LoadReport {
   /** Names that were overwritten. */
   readonly loaded: readonly string[];
-  /** Names of the network that the file does not have. */
+  /** Names of the network that the file does not have; they stay as they were. */
   readonly missing: readonly string[];
-  /** Names of the file that the network does not have. */
+  /** Names of the file that the network does not have; they were not used. */
   readonly unexpected: readonly string[];
   /** Names whose shapes differ. */
-  readonly misshapen: readonly { readonly name: string; readonly expected: readonly number[]; readonly came: readonly number[] }[];
-  /** Names of the classification head that was left as it was because its size differs. */
-  readonly replacedHead: readonly string[];
+  readonly misshapen: readonly ShapeDifference[];
+  /** The classification head, left as it was because its size differs. */
+  readonly replacedHead: readonly ShapeDifference[];
+  /** First convolutions whose RGB filters were summed for grey input. */
+  readonly summedInput: readonly string[];
+  /** What was done to find and name the tensors, in words. */
+  readonly notes: readonly string[];
+}
+
+/** What may differ between a file and a network. */
+export interface FitOptions {
+  /** Keep the head as it is when the file's has another size. */
+  readonly replaceHead?: boolean;
+  /** Names (or prefixes that end in a dot) that the file need not have; true for any. */
+  readonly allowMissing?: boolean | readonly string[];
+  /** Names (or prefixes that end in a dot) of the file that may go unused; true for any. */
+  readonly allowUnexpected?: boolean | readonly string[];
 }
 
 /** Parameters of the last linear layer. */
-function headOf(tensors: readonly NativeTensor[]): Set<string> {
+export function headOf(tensors: readonly NativeTensor[]): Set<string> {
   const last = tensors.filter((tensor) => tensor.kind === 'parameter').at(-1);
   const prefix = last?.name.slice(0, last.name.lastIndexOf('.') + 1) ?? '';
   return new Set(tensors.map((tensor) => tensor.name).filter((name) => name.startsWith(prefix)));
@@ -27,42 +49,75 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((side, index) => side === b[index]);
 }
 
-/**
- * Plans what to read from a file.
- *
- * @param replaceHead whether a head of another size is left out instead of refused
- */
-export function fitWeights(tensors: readonly NativeTensor[], sources: readonly NativeTensorSource[], replaceHead: boolean): { plan: NativeTensorSource[]; report: LoadReport } {
-  const byName = new Map(sources.map((source) => [source.name, source]));
+/** torchvision's DenseNet checkpoints are older than its names: `norm.1` and `conv.2` are now `norm1` and `conv2`. */
+function renamed(name: string): string {
+  return name.replace(/(\.denselayer\d+\.(?:norm|conv))\.(\d)\./, '$1$2.');
+}
+
+/** Whether a file's RGB filters can be summed to the network's for one grey channel. */
+function sums(shape: readonly number[], came: readonly number[]): boolean {
+  return shape.length === 4 && shape[1] === 1 && came[1] === 3 && sameShape([shape[0], 3, shape[2], shape[3]] as number[], came);
+}
+
+/** Plans what to read from a file. */
+export function fitWeights(tensors: readonly NativeTensor[], sources: readonly NativeTensorSource[], options: FitOptions = {}): { plan: NativeTensorSource[]; report: LoadReport } {
+  const notes: string[] = [];
+  const old = sources.filter(({ name }) => renamed(name) !== name).length;
+  if (old > 0) notes.push(`${old} names of older DenseNet checkpoints were brought up to date`);
+  const byName = new Map(sources.map((source) => [renamed(source.name), { ...source, name: renamed(source.name) }]));
   const head = headOf(tensors);
+  const first = tensors.find(({ shape }) => shape.length === 4)?.name;
   const plan: NativeTensorSource[] = [];
-  const report = { loaded: [] as string[], missing: [] as string[], misshapen: [] as LoadReport['misshapen'][number][], replacedHead: [] as string[] };
+  const missing: string[] = [], summedInput: string[] = [];
+  const misshapen: ShapeDifference[] = [], replacedHead: ShapeDifference[] = [];
   for (const { name, shape } of tensors) {
     const source = byName.get(name);
-    if (source === undefined) report.missing.push(name);
+    const difference = { name, expected: shape, came: source?.shape ?? [] };
+    if (source === undefined) missing.push(name);
     else if (sameShape(shape, source.shape)) plan.push(source);
-    else if (replaceHead && head.has(name)) report.replacedHead.push(name);
-    else report.misshapen.push({ name, expected: shape, came: source.shape });
+    else if (name === first && sums(shape, source.shape)) {
+      plan.push({ ...source, sumInput: true });
+      summedInput.push(name);
+    } else if (options.replaceHead === true && head.has(name)) replacedHead.push(difference);
+    else misshapen.push(difference);
   }
-  report.loaded.push(...plan.map((source) => source.name));
+  // A head is one thing: where its weight is of another size, a bias that happens to fit is not its own.
+  const whole = replacedHead.length > 0 ? plan.filter((source) => !head.has(source.name)) : plan;
+  for (const source of plan) if (!whole.includes(source)) replacedHead.push({ name: source.name, expected: source.shape, came: source.shape });
   const own = new Set(tensors.map((tensor) => tensor.name));
-  return { plan, report: { ...report, unexpected: [...byName.keys()].filter((name) => !own.has(name)) } };
+  const unexpected = [...byName.keys()].filter((name) => !own.has(name));
+  return { plan: whole, report: { loaded: whole.map(({ name }) => name), missing, unexpected, misshapen, replacedHead, summedInput, notes } };
 }
 
 function some(names: readonly string[]): string {
-  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
+  return names.length <= 6 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }
 
-/** Throws CovidCtError ERR_WEIGHTS when anything but a count of batches is missing, unexpected or of another shape. */
-export function requireFit(path: string, architecture: string, report: LoadReport): void {
+function unexplained(names: readonly string[], allowed: FitOptions['allowMissing']): string[] {
+  if (allowed === true) return [];
+  const list = Array.isArray(allowed) ? (allowed as readonly string[]) : [];
+  return names.filter((name) => !list.some((each) => each === name || (each.endsWith('.') && name.startsWith(each))));
+}
+
+/**
+ * Throws CovidCtError ERR_WEIGHTS when anything but a count of batches is missing, unexpected or of another shape, and is
+ * not allowed to be.
+ *
+ * @param sources the file's tensors, to guess which architecture they are of
+ */
+export function requireFit(path: string, architecture: string, report: LoadReport, sources: readonly NativeTensorSource[], options: FitOptions = {}): void {
   const faults: string[] = [];
   // Checkpoints older than PyTorch 0.4.1, torchvision's VGGs among them, do not count batches; the count is of no effect.
-  const missing = report.missing.filter((name) => !name.endsWith('.num_batches_tracked'));
+  const missing = unexplained(report.missing.filter((name) => !name.endsWith('.num_batches_tracked')), options.allowMissing);
+  const unexpected = unexplained(report.unexpected, options.allowUnexpected);
   if (missing.length > 0) faults.push(`it lacks ${some(missing)}`);
-  if (report.unexpected.length > 0) faults.push(`it has ${some(report.unexpected)}, which the network has not`);
+  if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network has not`);
   if (report.misshapen.length > 0) {
     faults.push(`other shapes: ${some(report.misshapen.map(({ name, expected, came }) => `${name} (expected [${expected.join(', ')}], got [${came.join(', ')}])`))}`);
   }
+  if (report.loaded.length === 0 && faults.length === 0) faults.push('none of its tensors is one of the network');
   if (faults.length === 0) return;
-  throw new CovidCtError('ERR_WEIGHTS', `${path} does not fit ${architecture}: ${faults.join('; ')}. Check the architecture and the number of classes`);
+  const guess = guessArchitecture(sources);
+  const advice = guess !== null && guess !== architecture ? `These look like weights of ${guess}` : 'Check the architecture and the number of classes';
+  throw new CovidCtError('ERR_WEIGHTS', `${path} does not fit ${architecture}: ${faults.join('; ')}. ${advice}; the network is as it was`);
 }

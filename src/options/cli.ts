@@ -12,8 +12,9 @@ export const trainCommandSchema = z.strictObject({
   /** Run folder. */
   out: z.string('expected the folder of the new run: give --out DIR').min(1),
   architecture: z.string().min(1).default('vgg19_bn'),
-  /** A safetensors file with torchvision's names to start from; its head may have another size. */
+  /** `imagenet`, a known name, or a weight file with torchvision's names to start from; its head may have another size. */
   weights: z.string().min(1).optional(),
+  channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (grey)').default(3),
   dropout: z.number().min(0).lt(1).default(0.5),
   device: z.string().default('auto'),
   threads: z.int().min(0).max(1024).default(0),

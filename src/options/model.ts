@@ -10,7 +10,7 @@ export const classNamesSchema = z.array(z.string().min(1)).min(2, 'expected at l
   .refine((names) => new Set(names).size === names.length, 'class names must differ').readonly();
 
 export const classifierOptionsSchema = z.strictObject({
-  /** `vgg11` to `vgg19`, each with or without `_bn`; `tiny` for tests and demonstrations. */
+  /** `vgg11` to `vgg19`, each with or without `_bn`; `resnet18` to `152`; `densenet121` to `201`; `tiny` for tests and demonstrations. */
   architecture: z.string().min(1).default('vgg19_bn'),
   classes: classNamesSchema,
   /** `auto` takes the first CUDA GPU where there is one and says what it chose in `deviceReason`. */
@@ -19,10 +19,12 @@ export const classifierOptionsSchema = z.strictObject({
   threads,
   /** Seed of the initial weights; the same seed gives the weights torchvision makes after `torch.manual_seed(seed)`. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-  /** Probability of VGG's two dropout layers. */
+  /** Probability of VGG's two dropout layers; the other families have none. */
   dropout: z.number().min(0).lt(1).default(0.5),
-  /** Side of the square the network sees at prediction, until a training or a loaded model sets the transform. */
-  imageSize: z.int().min(32).max(2048).default(224),
+  /** Side of the square the network sees at prediction, until a training or a loaded model sets the transform; 224, or the weights' own. */
+  imageSize: z.int().min(32).max(2048).optional(),
+  /** Of the network's input: 3 (RGB), or 1: images are made grey before anything else. */
+  channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (grey)').default(3),
 });
 export type ClassifierOptions = z.input<typeof classifierOptionsSchema>;
 
@@ -33,6 +35,11 @@ export const loadOptionsSchema = z.strictObject({
   which: z.enum(['best', 'last']).default('best'),
 });
 export type LoadOptions = z.input<typeof loadOptionsSchema>;
+
+const allowed = z.union([z.boolean(), z.array(z.string().min(1))]).default(false);
+
+export const loadWeightsOptionsSchema = z.strictObject({ replaceHead: z.boolean().default(false), allowMissing: allowed, allowUnexpected: allowed, signal: signalSchema });
+export type LoadWeightsOptions = z.input<typeof loadWeightsOptionsSchema>;
 
 const batchSize = z.int().min(1).max(4096).default(8);
 

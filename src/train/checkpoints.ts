@@ -125,7 +125,7 @@ export class Checkpoints {
     const { network, folder, transform, origin } = this.#options;
     if (folder === null) return;
     const { architecture, classes } = network;
-    await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, transform, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
+    await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, channels: network.channels, pretraining: network.pretraining ?? undefined, transform, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
   }
 
   async #temporaryFolder(): Promise<string> {

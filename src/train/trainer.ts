@@ -47,7 +47,7 @@ export class Trainer {
       throw new InvalidOptionError('Trainer: model: expected a Classifier, e.g. from await Classifier.create(...)', [{ path: 'model', message: 'expected a Classifier' }]);
     }
     this.options = checkOptions(trainOptionsSchema, options, 'Trainer');
-    const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : 'imagenet' } as const;
+    const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : (model.normalization ?? 'imagenet') } as const;
     this.#model = model;
     this.#loggers = loggers;
     this.#trainTransform = trainTransform === undefined ? tutorialTrain(preset) : parseTransform(trainTransform);

@@ -7,7 +7,6 @@ import { tutorialEval } from '../../../src/data/presets';
 import { Classifier } from '../../../src/model/classifier';
 import type { NativeBatch } from '../../../src/native/types';
 
-const SIDE = 32;
 const MICRO_BATCH = 4;
 const WINDOW = 2;
 const STEPS = 5;
@@ -15,14 +14,19 @@ const STEPS = 5;
 /** Every value of a section by tensor name. */
 export type Section = Record<string, Float32Array | Float64Array>;
 
-function image(index: number): Uint8Array {
-  return Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, k) => (k * (7 + 2 * (index % 5)) + index * 31 + Math.floor((k * k) / 128) * (1 + (index % 2))) % 256);
+/** Of 32 pixels ResNet and DenseNet leave one, and batch statistics of four numbers. */
+function sideFor(architecture: string): number {
+  return /^(resnet|densenet)/.test(architecture) ? 64 : 32;
+}
+
+function image(index: number, side: number): Uint8Array {
+  return Uint8Array.from({ length: side * side * 3 }, (_, k) => (k * (7 + 2 * (index % 5)) + index * 31 + Math.floor((k * k) / 128) * (1 + (index % 2))) % 256);
 }
 
 /** The made-up images of these numbers as a batch; label = number mod 2. */
-export function batchOf(indices: readonly number[]): NativeBatch {
-  const pixels = indices.map((index) => ({ data: image(index), width: SIDE, height: SIDE }));
-  return makeBatch(pixels, indices.map((index) => index % 2), tutorialEval({ size: SIDE }));
+export function batchOf(indices: readonly number[], side = 32): NativeBatch {
+  const pixels = indices.map((index) => ({ data: image(index, side), width: side, height: side }));
+  return makeBatch(pixels, indices.map((index) => index % 2), tutorialEval({ size: side }));
 }
 
 /** Reads tensors out of the addon; `prefix` is '' or 'grad.'. */
@@ -54,13 +58,14 @@ export async function runRecipe(architecture: string, take: (section: string, va
   const classifier = await Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', seed: 0 });
   try {
     take('init', await readOut(classifier, ''));
-    const probe = batchOf([0, 1, 2, 3]);
+    const side = sideFor(architecture);
+    const probe = batchOf([0, 1, 2, 3], side);
     take('logits', { logits: Float64Array.from((await classifier.predictBatch(probe)).logits) });
     const losses: number[] = [];
     for (let step = 0; step < STEPS; step += 1) {
       for (let part = 0; part < WINDOW; part += 1) {
         const start = (step * WINDOW + part) * MICRO_BATCH;
-        const batch = batchOf([0, 1, 2, 3].map((i) => start + i));
+        const batch = batchOf([0, 1, 2, 3].map((i) => start + i), side);
         const { objective } = await classifier.trainStep(batch, { divisor: WINDOW * MICRO_BATCH, dropoutSeed: 1000 + step * WINDOW + part, classWeights: new Float32Array(0) });
         losses.push(objective);
       }

@@ -4,7 +4,7 @@
     python reference.py dump DIR ARCH                everything, as safetensors, for the live comparison
 
 Needs torch, torchvision and safetensors. The recipe: torch.manual_seed(0), a network for two classes, made-up images of
-32 x 32 pixels; logits in evaluation mode; gradients after one window of two micro-batches of four; losses, weights and
+32 x 32 pixels (64 x 64 for ResNet and DenseNet); logits in evaluation mode; gradients after one window of two micro-batches of four; losses, weights and
 running statistics after five windows with SGD; Grad-CAM of the trained network.
 """
 import json
@@ -20,7 +20,7 @@ library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 import torchvision  # noqa: E402
 from torchvision.models import vgg  # noqa: E402
 
-SIDE, MICRO_BATCH, WINDOW, STEPS = 32, 4, 2, 5
+MICRO_BATCH, WINDOW, STEPS = 4, 2, 5
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 SGD = dict(lr=0.01, momentum=0.9, weight_decay=1e-4)
@@ -50,14 +50,19 @@ def build(name):
     return Tiny() if name == "tiny" else getattr(torchvision.models, name)(num_classes=2)
 
 
-def image(index):
-    k = torch.arange(SIDE * SIDE * 3, dtype=torch.int64)
+def side_for(name):
+    """Of 32 pixels ResNet and DenseNet leave one, and batch statistics of four numbers."""
+    return 64 if name.startswith(("resnet", "densenet")) else 32
+
+
+def image(index, side):
+    k = torch.arange(side * side * 3, dtype=torch.int64)
     values = (k * (7 + 2 * (index % 5)) + index * 31 + (k * k) // 128 * (1 + index % 2)) % 256
-    return values.view(SIDE, SIDE, 3).permute(2, 0, 1)
+    return values.view(side, side, 3).permute(2, 0, 1)
 
 
-def images(indices):
-    x = torch.stack([image(i) for i in indices]).to(torch.uint8).float().div(255)
+def images(indices, side):
+    x = torch.stack([image(i, side) for i in indices]).to(torch.uint8).float().div(255)
     return (x - MEAN) / STD
 
 
@@ -97,11 +102,11 @@ def grad_cam(model, x):
 
 def run(name):
     """All tensors of the recipe, by section."""
-    model = build(name)
+    model, side = build(name), side_for(name)
     sections = {"init": {k: v.clone() for k, v in model.state_dict().items()}}
     model.eval()
     with torch.no_grad():
-        sections["logits"] = {"logits": model(images(range(4)))}
+        sections["logits"] = {"logits": model(images(range(4), side))}
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), **SGD)
     losses = []
@@ -110,7 +115,7 @@ def run(name):
         for part in range(WINDOW):
             chosen = micro_batch(step, part)
             torch.manual_seed(1000 + step * WINDOW + part)
-            loss = F.cross_entropy(model(images(chosen)), labels(chosen), reduction="sum") / (WINDOW * MICRO_BATCH)
+            loss = F.cross_entropy(model(images(chosen, side)), labels(chosen), reduction="sum") / (WINDOW * MICRO_BATCH)
             losses.append(loss.item())
             loss.backward()
         if step == 0:
@@ -119,7 +124,7 @@ def run(name):
     sections["trained"] = {k: v.clone() for k, v in model.state_dict().items()}
     sections["losses"] = {"losses": torch.tensor(losses)}
     model.eval()
-    sections["cam"] = {"cam": grad_cam(model, images(range(4)))}
+    sections["cam"] = {"cam": grad_cam(model, images(range(4), side))}
     return sections
 
 

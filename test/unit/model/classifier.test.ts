@@ -161,7 +161,7 @@ describe('save and load', () => {
     const file = join(dir, 'three.safetensors');
     using two = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], threads: 1, seed: 9 });
     const report = await two.loadWeights(file, { replaceHead: true });
-    expect(report).toMatchObject({ missing: [], unexpected: [], misshapen: [], replacedHead: ['classifier.6.weight', 'classifier.6.bias'] });
+    expect(report).toMatchObject({ missing: [], unexpected: [], misshapen: [], replacedHead: [{ name: 'classifier.6.weight', expected: [2, 64], came: [3, 64] }, { name: 'classifier.6.bias', expected: [2], came: [3] }] });
     expect(report.loaded).toHaveLength(two.tensors().length - 2);
   });
 

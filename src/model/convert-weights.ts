@@ -1,0 +1,93 @@
+/** Turns any weight file that can be read into safetensors, without LibTorch: bytes are moved, numbers are not touched. */
+import { open, rename, rm, mkdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { CovidCtError, throwIfAborted } from '../errors';
+import { fileError, unfinished } from '../files';
+import type { NativeTensorSource } from '../native/types';
+import { PRETRAINING_KEY, recognise } from './known-weights';
+import { elementBytes, encodeHeader } from './safetensors';
+import { openWeightFile } from './weight-file';
+
+const CHUNK_BYTES = 8 * 1024 ** 2;
+/** A strided tensor is gathered in memory; more than this is no tensor of a network. */
+const MAX_STRIDED_BYTES = 4 * 1024 ** 3;
+
+async function readExactly(file: FileHandle, path: string, offset: number, buffer: Buffer): Promise<void> {
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+  if (bytesRead < buffer.length) throw new CovidCtError('ERR_WEIGHTS', `${path} ends at byte ${offset + bytesRead} while it is being read; it has changed or is truncated`);
+}
+
+/** The elements of a strided tensor, one after another in the order of its shape. */
+async function gather(file: FileHandle, path: string, { name, dtype, shape, offset, strides = [] }: NativeTensorSource): Promise<Buffer> {
+  const size = elementBytes(dtype);
+  const count = shape.reduce((product, side) => product * side, 1);
+  const span = shape.reduce((sum, side, i) => sum + (side - 1) * (strides[i] as number), 1);
+  if (count * size > MAX_STRIDED_BYTES || span * size > MAX_STRIDED_BYTES) throw new CovidCtError('ERR_WEIGHTS', `${path}: tensor '${name}' of ${count} elements over ${span} is too large to be rearranged`);
+  const raw = Buffer.alloc(span * size);
+  await readExactly(file, path, offset, raw);
+  const gathered = Buffer.alloc(count * size);
+  const index = new Array<number>(shape.length).fill(0);
+  for (let i = 0, at = 0; i < count; i += 1) {
+    raw.copy(gathered, i * size, at * size, (at + 1) * size);
+    for (let d = shape.length - 1; d >= 0; d -= 1) {
+      index[d] = (index[d] as number) + 1;
+      at += strides[d] as number;
+      if ((index[d] as number) < (shape[d] as number)) break;
+      at -= (strides[d] as number) * (shape[d] as number);
+      index[d] = 0;
+    }
+  }
+  return gathered;
+}
+
+async function copyTensor(from: FileHandle, path: string, to: FileHandle, source: NativeTensorSource, signal: AbortSignal | undefined): Promise<number> {
+  const bytes = source.shape.reduce((product, side) => product * side, elementBytes(source.dtype));
+  if (source.strides !== undefined) {
+    if (bytes > 0) await to.writeFile(await gather(from, path, source));
+    return bytes;
+  }
+  for (let done = 0; done < bytes; done += CHUNK_BYTES) {
+    throwIfAborted(signal);
+    const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes - done));
+    await readExactly(from, path, source.offset + done, chunk);
+    await to.writeFile(chunk);
+  }
+  return bytes;
+}
+
+/**
+ * Writes the tensors of a weight file as safetensors, whole or not at all: names and dtypes stay, strided and shared
+ * tensors are written out each by itself. What the weights were trained for is written into the metadata where it is known.
+ *
+ * @param from safetensors, or what torch.save writes
+ * @param to the new file; an earlier one of that name is replaced
+ * @throws CovidCtError ERR_WEIGHTS for a file that cannot be read, ERR_RUN_FOLDER for one that cannot be written; AbortedError
+ */
+export async function convertWeights(from: string, to: string, options: { readonly metadata?: Readonly<Record<string, string>>; readonly signal?: AbortSignal } = {}): Promise<{ tensors: number; bytes: number; notes: readonly string[] }> {
+  const { signal } = options;
+  const { tensors, metadata, notes } = await openWeightFile(from, { signal });
+  const pretraining = recognise(from, metadata);
+  const known: Record<string, string> = pretraining.assumed ? {} : { [PRETRAINING_KEY]: JSON.stringify(pretraining) };
+  const temporary = unfinished(to);
+  const source = await open(from, 'r').catch((error: unknown) => { throw fileError('open it', from, error); });
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    const target = await open(temporary, 'w');
+    let bytes = 0;
+    try {
+      await target.writeFile(encodeHeader(tensors, { ...metadata, ...known, ...options.metadata }));
+      for (const tensor of tensors) bytes += await copyTensor(source, from, target, tensor, signal);
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+    await rename(temporary, to);
+    return { tensors: tensors.length, bytes, notes };
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
+    throw fileError('write the weights', to, error);
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,19 @@
+/** Guesses which architecture weights are of, by the names and the number of their convolutions. */
+import type { NativeTensorSource } from '../native/types';
+
+/** Convolutions of each depth. */
+const VGG: Readonly<Record<number, string>> = { 8: 'vgg11', 10: 'vgg13', 13: 'vgg16', 16: 'vgg19' };
+const RESNET: Readonly<Record<number, string>> = { 20: 'resnet18', 36: 'resnet34', 53: 'resnet50', 104: 'resnet101', 155: 'resnet152' };
+const DENSENET: Readonly<Record<number, string>> = { 120: 'densenet121', 160: 'densenet161', 168: 'densenet169', 200: 'densenet201' };
+
+/** The architecture's name, or null where none of the known ones is recognised. */
+export function guessArchitecture(tensors: readonly Pick<NativeTensorSource, 'name' | 'shape'>[]): string | null {
+  const names = new Set(tensors.map(({ name }) => name));
+  const convolutions = tensors.filter(({ shape }) => shape.length === 4).length;
+  if (names.has('layer1.0.conv1.weight')) return RESNET[convolutions] ?? null;
+  if (names.has('features.conv0.weight')) return DENSENET[convolutions] ?? null;
+  if (!names.has('features.0.weight') || !names.has('classifier.6.weight')) return null;
+  if (convolutions === 3) return 'tiny';
+  const depth = VGG[convolutions];
+  return depth === undefined ? null : `${depth}${names.has('features.1.running_mean') ? '_bn' : ''}`;
+}
