@@ -65,6 +65,7 @@ export { RunFolder } from './train/run-folder';
 export type { RunConfig } from './train/run-folder';
 export type { StoredHistory, TrainingHistory } from './train/history';
 export type { TrainOptions } from './options/train';
+export type { FreezeInput, ScheduleInput } from './options/fine-tuning';
 
 // log
 export { combine } from './log/combine';

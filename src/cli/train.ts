@@ -8,6 +8,7 @@ import { resolveTrainOptions } from './config';
 import { evaluateRun, splitOf } from './evaluate';
 import { EXIT } from './exit-codes';
 import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withClasses, withData, withDevice, withOutput } from './flags';
+import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
 import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
@@ -23,6 +24,7 @@ Examples:
   $ covidct train --data COVID-CT --out runs/small --arch vgg11_bn --image-size 128 --epochs 10
   $ covidct train --data COVID-CT --out runs/as-written --preset tutorial
   $ covidct train --data slices --classes healthy,ill --out runs/own     a folder of classes; the last one is positive
+  $ covidct train --data COVID-CT --out runs/tuned --optimizer adamw --freeze backbone --unfreeze 5:all --schedule cosine
   $ covidct train --config recipe.json --lr 0.001     flags win over the file
 
 A configuration file is a JSON object whose keys are the options, e.g.
@@ -33,7 +35,7 @@ Ctrl-C ends the training after the present step and leaves a usable run folder; 
 /** Adds the command. */
 export function addTrain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('train').summary('train a classifier and write a run folder').description('Trains a classifier. The test split is not looked at unless --test is given.');
-  withOutput(withBadFile(withDevice(withClasses(withData(command)))), 'write every event, and the result last, as lines of JSON to standard output')
+  withFineTuning(withOutput(withBadFile(withDevice(withClasses(withData(command)))), 'write every event, and the result last, as lines of JSON to standard output'))
     .option('--out <dir>', 'run folder to write; must be new or empty')
     .option('--overwrite', 'replace an earlier run in that folder')
     .option('--arch <name>', 'architecture, e.g. vgg19_bn (default), vgg11_bn, tiny')
@@ -42,10 +44,10 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--epochs <n>', 'at most this many epochs (default: 60)', number)
     .option('--batch-size <n>', 'images in a micro-batch (default: 8)', number)
     .option('--accumulate <n>', 'micro-batches in one optimiser step (default: 8)', number)
-    .option('--lr <rate>', 'learning rate (default: 0.01)', number)
+    .option('--lr <rate>', 'learning rate (default: 0.01; adam and adamw: 0.0001)', number)
     .option('--lr-factor <factor>', 'what the rate is multiplied by when only the loss stops improving (default: 0.1)', number)
     .option('--momentum <m>', 'momentum of SGD (default: 0.9)', number)
-    .option('--weight-decay <l2>', 'L2 penalty (default: 0)', number)
+    .option('--weight-decay <l2>', 'L2 penalty (default: 0; adamw: 0.01)', number)
     .option('--dampening <d>', 'dampening of the momentum (default: 0)', number)
     .option('--nesterov', 'Nesterov momentum')
     .option('--dropout <p>', 'dropout of the classifier head (default: 0.5)', number)
@@ -67,7 +69,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
 /** The flags under the options' names. */
 function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, ...rest }: Flags): Record<string, unknown> {
   void [config, json, quiet, test];
-  return { ...rest, architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes };
+  return { ...fineTuningOptions(rest), architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes };
 }
 
 async function train(flags: Flags, io: Io): Promise<number> {

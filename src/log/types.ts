@@ -4,6 +4,7 @@
 export interface EpochRecord {
   /** Counts from 1. */
   readonly epoch: number;
+  /** Of the epoch's last optimiser step. */
   readonly learningRate: number;
   readonly trainLoss: number;
   readonly trainAccuracy: number;
@@ -27,6 +28,7 @@ export type TrainEvent =
   | { readonly type: 'step'; readonly epoch: number; /** micro-batch of this epoch, from 1 */ readonly step: number; readonly steps: number; /** mean cross entropy of this micro-batch */ readonly loss: number; readonly accuracy: number; readonly samples: number; readonly updated: boolean }
   | ({ readonly type: 'epoch' } & EpochRecord)
   | { readonly type: 'learningRate'; readonly epoch: number; readonly from: number; readonly to: number; readonly reason: string }
+  | { readonly type: 'trainable'; /** from whose beginning on */ readonly epoch: number; /** numbers that are trained */ readonly parameters: number; /** tensors that are trained */ readonly tensors: number; /** batch norm layers on their running statistics */ readonly frozenNorms: number }
   | { readonly type: 'checkpoint'; readonly epoch: number; readonly kind: 'best' | 'last'; readonly path: string; readonly metric: string; readonly value: number | null }
   | { readonly type: 'skipped'; readonly split: string; readonly id: string; readonly reason: string }
   | { readonly type: 'stop'; readonly reason: StopReason; readonly message: string; readonly epochs: number; readonly bestEpoch: number | null; readonly bestValue: number | null };

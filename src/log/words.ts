@@ -37,6 +37,8 @@ export function inWords(event: TrainEvent, epochs: number): string | null {
       return epochLine(event, epochs);
     case 'learningRate':
       return `learning rate ${event.from} -> ${event.to}: ${event.reason}`;
+    case 'trainable':
+      return `from epoch ${event.epoch} on ${event.parameters} numbers in ${event.tensors} tensors are trained${event.frozenNorms === 0 ? '' : `; ${event.frozenNorms} batch norm layers keep their running statistics`}`;
     case 'skipped':
       return `left out (${event.split}): ${event.id}: ${event.reason}`;
     case 'stop':

@@ -1,5 +1,7 @@
 /** Options of the Trainer: the defaults are the tutorial's recipe. */
 import { z } from 'zod';
+import { InvalidOptionError } from '../errors';
+import { fineTuningShape } from './fine-tuning';
 
 /** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalisation. */
 export const PRESETS = ['default', 'tutorial'] as const;
@@ -8,12 +10,13 @@ export const PRESETS = ['default', 'tutorial'] as const;
 export const BEST_BY = ['accuracy', 'auc', 'loss'] as const;
 
 export const trainOptionsSchema = z.strictObject({
-  /** Learning rate of SGD, > 0. */
-  learningRate: z.number().positive().finite().default(0.01),
+  ...fineTuningShape,
+  /** Learning rate, > 0; 0.01 for SGD and 1e-4 for Adam and AdamW where left out. */
+  learningRate: z.number().positive().finite().optional(),
   /** Momentum of SGD, in [0, 1). */
   momentum: z.number().min(0).lt(1).default(0.9),
-  /** L2 penalty added to the gradient, >= 0. */
-  weightDecay: z.number().min(0).finite().default(0),
+  /** L2 penalty added to the gradient (AdamW: apart from it), >= 0; 0, for AdamW 0.01, where left out. */
+  weightDecay: z.number().min(0).finite().optional(),
   /** Dampening of the momentum, in [0, 1]. */
   dampening: z.number().min(0).max(1).default(0),
   /** Nesterov momentum; needs momentum > 0 and dampening 0. */
@@ -62,4 +65,26 @@ export const trainOptionsSchema = z.strictObject({
 /** What a caller may give. */
 export type TrainOptions = z.input<typeof trainOptionsSchema>;
 /** The same with every default filled in. */
-export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
+export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema> & { readonly learningRate: number; readonly weightDecay: number };
+
+/**
+ * Fills in what depends on the optimiser: the learning rate and the weight decay.
+ *
+ * @throws InvalidOptionError for a schedule or an unfreezing that does not fit the rate or the epochs
+ */
+export function resolveTrainOptions(options: z.output<typeof trainOptionsSchema>): ResolvedTrainOptions {
+  const { optimizer, schedule, epochs } = options;
+  const learningRate = options.learningRate ?? (optimizer === 'sgd' ? 0.01 : 1e-4);
+  if (schedule.type === 'cosine') {
+    if (schedule.minLearningRate > learningRate) throw refused('schedule.minLearningRate', `expected at most the learning rate ${learningRate}; got ${schedule.minLearningRate}`);
+    if (schedule.warmupEpochs >= epochs) throw refused('schedule.warmupEpochs', `expected fewer than the ${epochs} epochs; got ${schedule.warmupEpochs}`);
+  }
+  for (const [index, step] of (options.freeze?.unfreeze ?? []).entries()) {
+    if (step.epoch > epochs) throw refused(`freeze.unfreeze[${index}].epoch`, `expected at most the ${epochs} epochs; got ${step.epoch}`);
+  }
+  return { ...options, learningRate, weightDecay: options.weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0) };
+}
+
+function refused(path: string, message: string): InvalidOptionError {
+  return new InvalidOptionError(`Trainer: ${path}: ${message}`, [{ path, message }]);
+}

@@ -12,6 +12,7 @@ import type { Network } from '../model/types';
 import { libraryVersions } from '../model/versions';
 import type { ResolvedTrainOptions } from '../options/train';
 import { fileError, linkWhole } from '../files';
+import type { Averaging } from './averaging';
 import type { BestEpoch } from './history';
 import type { RunFolder } from './run-folder';
 import { chooseThreshold } from './threshold';
@@ -29,6 +30,8 @@ type CheckpointEvent = Extract<TrainEvent, { type: 'checkpoint' }>;
 /** What the keeper works with. */
 export interface CheckpointsOptions {
   readonly network: Network;
+  /** Where weights are averaged, the averaged ones are written, best and last alike. */
+  readonly averaging: Averaging;
   /** Null: the best weights go to a temporary file that {@link Checkpoints.close} removes, the last are not kept. */
   readonly folder: RunFolder | null;
   /** How an image becomes the network's input at prediction; stored in the card. */
@@ -70,9 +73,9 @@ export class Checkpoints {
    * @throws CovidCtError when the files cannot be written; the earlier best is then whole
    */
   async keepBest(epoch: BestEpoch, evaluation: Evaluation | null): Promise<CheckpointEvent> {
-    const { network, folder } = this.#options;
+    const { network, folder, averaging } = this.#options;
     const path = folder?.bestWeights ?? join(await this.#temporaryFolder(), 'best.safetensors');
-    await network.saveWeights(path, { epoch: String(epoch.epoch) });
+    await averaging.during(() => network.saveWeights(path, { epoch: String(epoch.epoch) }));
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
     const threshold = this.#chooseThreshold(evaluation);
@@ -90,17 +93,19 @@ export class Checkpoints {
    * @throws CovidCtError when the file cannot be written
    */
   async keepLast(epoch: number): Promise<CheckpointEvent | null> {
-    const { network, folder } = this.#options;
+    const { network, folder, averaging } = this.#options;
     if (folder === null) return null;
     if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
-    else await network.saveWeights(folder.lastWeights, { epoch: String(epoch) });
+    else await averaging.during(() => network.saveWeights(folder.lastWeights, { epoch: String(epoch) }));
     if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);
     return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
   }
 
   /** Puts the best weights back into the network, with their transform and threshold; says which weights it holds now. */
   async restoreBest(): Promise<'best' | 'last'> {
-    const { network, transform, origin } = this.#options;
+    const { network, transform, averaging } = this.#options;
+    const origin = this.#origin();
+    await averaging.adopt();
     if (this.#best !== null && !this.#bestIsCurrent) await network.loadWeights(this.#best.path);
     network.configure({ transform, threshold: this.#threshold, origin: this.#best === null ? origin : `${origin}, epoch ${this.#best.epoch.epoch}` });
     if (this.#best === null) return 'last';
@@ -122,10 +127,16 @@ export class Checkpoints {
   }
 
   async #writeCard(weights: string, threshold: number, epoch: number): Promise<void> {
-    const { network, folder, transform, origin } = this.#options;
+    const { network, folder, transform } = this.#options;
+    const origin = this.#origin();
     if (folder === null) return;
     const { architecture, classes } = network;
     await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, channels: network.channels, pretraining: network.pretraining ?? undefined, transform, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
+  }
+
+  #origin(): string {
+    const { origin, averaging } = this.#options;
+    return averaging.decay === null ? origin : `${origin}, weights averaged (decay ${averaging.decay})`;
   }
 
   async #temporaryFolder(): Promise<string> {

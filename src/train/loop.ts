@@ -7,14 +7,17 @@ import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
 import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
 import type { Evaluation } from '../metrics/types';
 import type { Network } from '../model/types';
+import type { NativeOptimizerOptions } from '../native/types';
 import type { ResolvedTrainOptions } from '../options/train';
 import { BestTracker } from './best';
+import type { Averaging } from './averaging';
 import type { Checkpoints } from './checkpoints';
 import { EarlyStopping } from './early-stopping';
 import { evaluate } from './evaluate';
 import { Meter } from './meter';
 import { LearningRateSchedule } from './schedule';
-import { planEpoch } from './windows';
+import type { Trainable } from './trainable';
+import { planEpoch, updatesPerEpoch } from './windows';
 
 /** Everything the loop works with, checked and made ready. */
 export interface TrainingPlan {
@@ -27,6 +30,10 @@ export interface TrainingPlan {
   readonly classWeights: Float32Array;
   readonly store: PixelStore;
   readonly checkpoints: Checkpoints;
+  readonly trainable: Trainable;
+  readonly averaging: Averaging;
+  /** Options of an optimiser step at a learning rate. */
+  readonly optimizer: (learningRate: number) => NativeOptimizerOptions;
   readonly signal: AbortSignal;
   readonly onSkip: (split: string, file: SkippedFile) => void;
 }
@@ -47,31 +54,39 @@ const DROPOUT_STREAM = 16;
  * @throws AbortedError between two steps once the signal has fired; CovidCtError ERR_DIVERGED
  */
 export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEvent, LoopEnd, undefined> {
-  const { network, options, classWeights, checkpoints } = plan;
-  const { momentum, weightDecay, dampening, nesterov, accumulate, preset, seed } = options;
-  const schedule = new LearningRateSchedule({ learningRate: options.learningRate, factor: options.learningRateFactor });
+  const { network, options, classWeights, checkpoints, averaging } = plan;
+  const { accumulate, preset, seed, labelSmoothing, epochs } = options;
+  const schedule = new LearningRateSchedule({ learningRate: options.learningRate, factor: options.learningRateFactor, schedule: options.schedule, epochs, stepsPerEpoch: updatesPerEpoch(stepsPerEpoch(plan), accumulate) });
   const stopper = new EarlyStopping({ patience: options.patience });
   const tracker = new BestTracker(options.bestBy);
   const meter = new Meter();
   for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
     const began = performance.now();
-    const { learningRate } = schedule;
     meter.reset();
+    schedule.beginEpoch(epoch);
+    let { learningRate } = schedule;
+    const change = await plan.trainable.begin(epoch);
+    if (change !== null) yield change;
     for await (const { batch, step, divisor, updates } of planEpoch(trainBatches(plan, epoch), { accumulate, preset, classWeights })) {
       throwIfAborted(plan.signal);
       const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
       checkpoints.weightsChanged();
-      const outputs = await network.trainStep(batch.input, { divisor, dropoutSeed, classWeights });
+      const outputs = await network.trainStep(batch.input, { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) });
       const figures = meter.update(outputs, batch.labels);
       // Before the optimiser can put NaN into the weights.
       if (!Number.isFinite(figures.loss)) throw diverged(figures.loss, epoch, step, learningRate);
-      if (updates) await network.optimizerStep({ learningRate, momentum, weightDecay, dampening, nesterov });
+      if (updates) {
+        learningRate = schedule.learningRate;
+        await network.optimizerStep(plan.optimizer(learningRate));
+        await averaging.stepped();
+        schedule.stepped();
+      }
       yield { type: 'step', epoch, step, steps: stepsPerEpoch(plan), ...figures, updated: updates };
     }
     const training = meter.compute();
     if (training.samples === 0) throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
 
-    const evaluation = await validate(plan);
+    const evaluation = await averaging.during(() => validate(plan));
     if (evaluation !== null) stopper.addData(evaluation.loss as number, evaluation.accuracy as number);
     const { runningLoss, runningAccuracy } = stopper;
     const figures = { epoch, learningRate, trainLoss: training.loss, trainAccuracy: training.accuracy, ...validationFigures(evaluation), runningLoss, runningAccuracy };
@@ -79,7 +94,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     yield { type: 'epoch', ...figures, best, seconds: (performance.now() - began) / 1000 };
     if (best && tracker.best !== null) yield await checkpoints.keepBest(tracker.best, evaluation);
 
-    const decision = schedule.decide(stopper);
+    const decision = schedule.decide(stopper, epoch);
     if (decision.action === 'stop') return { reason: 'early-stopping', message: `${decision.reason}.` };
     if (decision.action === 'reduce') yield { type: 'learningRate', epoch, from: decision.from, to: decision.to, reason: decision.reason };
   }

@@ -1,5 +1,7 @@
-/** The learning-rate rule: what to do with the rate, or with the training, after each epoch. */
+/** The learning-rate rule: the rate of each optimiser step, and what follows from the figures of an epoch. */
+import type { ScheduleOptions } from '../options/fine-tuning';
 import type { EarlyStopping } from './early-stopping';
+import { plannedRate } from './schedules';
 
 /** What follows from an epoch's figures, with the reason in words. */
 export type ScheduleDecision =
@@ -7,40 +9,74 @@ export type ScheduleDecision =
   | { readonly action: 'reduce'; readonly from: number; readonly to: number; readonly reason: string }
   | { readonly action: 'stop'; readonly reason: string };
 
+/** How {@link LearningRateSchedule} is made. */
+export interface LearningRateScheduleOptions {
+  readonly learningRate: number;
+  /** What the rate is multiplied by on a plateau. */
+  readonly factor: number;
+  /** `plateau` by default. */
+  readonly schedule?: ScheduleOptions;
+  /** Optimiser steps in an epoch; needed by every schedule but `plateau` and `constant`. */
+  readonly stepsPerEpoch?: number;
+  /** Epochs of the whole training; needed likewise. */
+  readonly epochs?: number;
+}
+
 /**
- * Lowers the learning rate when only the loss has stopped improving, and stops when the accuracy has too.
+ * The rate of the next optimiser step.
  *
- * A decision is taken once an epoch: code 3 of the stopper multiplies the rate by `factor` once and resets the
- * stopper; code 1 stops; codes 0 and 2 go on.
+ * A decision is taken once an epoch: code 1 of the stopper stops. With `plateau`, code 3 multiplies the rate by
+ * `factor` once and resets the stopper; with every other schedule it does nothing. Codes 0 and 2 go on.
  */
 export class LearningRateSchedule {
-  readonly #factor: number;
-  #learningRate: number;
+  readonly #options: Required<LearningRateScheduleOptions>;
+  #plateauRate: number;
+  #step = 0;
 
-  constructor(options: { readonly learningRate: number; readonly factor: number }) {
-    this.#learningRate = options.learningRate;
-    this.#factor = options.factor;
+  constructor(options: LearningRateScheduleOptions) {
+    this.#options = { schedule: { type: 'plateau' }, stepsPerEpoch: 1, epochs: 1, ...options };
+    this.#plateauRate = options.learningRate;
   }
 
   /** The rate for the next optimiser step. */
   get learningRate(): number {
-    return this.#learningRate;
+    return this.#rateAt(this.#step);
   }
 
-  /** Asks the stopper and acts on its code. The stopper is reset when the rate is lowered. */
-  decide(stopper: EarlyStopping): ScheduleDecision {
+  /** To be told of every epoch's beginning, counted from 1: one with fewer steps than planned does not delay the rest. */
+  beginEpoch(epoch: number): void {
+    this.#step = (epoch - 1) * this.#options.stepsPerEpoch;
+  }
+
+  /** To be told of every optimiser step. */
+  stepped(): void {
+    this.#step += 1;
+  }
+
+  /** Asks the stopper and acts on its code, at the end of epoch `epoch`. The stopper is reset on a plateau. */
+  decide(stopper: EarlyStopping, epoch = 1): ScheduleDecision {
+    const { schedule, factor, stepsPerEpoch } = this.#options;
     const code = stopper.stop();
     const reason = stopper.reason();
     if (code === 1) return { action: 'stop', reason };
-    if (code !== 3) return { action: 'continue', reason };
-    const from = this.#learningRate;
-    this.#learningRate = from * this.#factor;
+    if (schedule.type === 'step') {
+      const [from, to] = [this.#rateAt((epoch - 1) * stepsPerEpoch), this.#rateAt(epoch * stepsPerEpoch)];
+      if (from !== to) return { action: 'reduce', from, to, reason: `the schedule multiplies it by ${schedule.factor} every ${schedule.every} epochs` };
+    }
+    if (code !== 3 || schedule.type !== 'plateau') return { action: 'continue', reason };
+    const from = this.#plateauRate;
+    this.#plateauRate = from * (schedule.factor ?? factor);
     stopper.reset();
-    return { action: 'reduce', from, to: this.#learningRate, reason };
+    return { action: 'reduce', from, to: this.#plateauRate, reason };
   }
 
-  /** Plain JSON; give `learningRate` back to the constructor to continue. */
-  state(): { readonly learningRate: number; readonly factor: number } {
-    return { learningRate: this.#learningRate, factor: this.#factor };
+  /** Plain JSON; give `learningRate` back to the constructor of a plateau, or the step's epoch to beginEpoch, to continue. */
+  state(): { readonly learningRate: number; readonly factor: number; readonly step: number } {
+    return { learningRate: this.learningRate, factor: this.#options.factor, step: this.#step };
+  }
+
+  #rateAt(step: number): number {
+    const { schedule, ...span } = this.#options;
+    return schedule.type === 'plateau' ? this.#plateauRate : plannedRate(schedule, step, span);
   }
 }

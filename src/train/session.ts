@@ -7,15 +7,18 @@ import { DatasetError } from '../errors';
 import type { StopReason, TrainEvent, TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
 import type { ResolvedTrainOptions } from '../options/train';
+import { Averaging } from './averaging';
 import { Checkpoints, versionsOf } from './checkpoints';
 import { resolveClassWeights } from './class-weights';
 import { checkDataset } from './evaluate';
 import type { TrainingHistory } from './history';
 import { stepsPerEpoch, trainingLoop } from './loop';
 import type { TrainingPlan } from './loop';
+import { makeOptimizer } from './optimizer';
 import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-folder';
+import { Trainable } from './trainable';
 import type { RunControl } from './training-run';
 
 /** What `Trainer.fit` was asked for, options checked. */
@@ -83,6 +86,7 @@ function check({ model, train, validation, options }: TrainingRequest): Float32A
 
 async function open(request: TrainingRequest, classWeights: Float32Array, control: RunControl): Promise<Session> {
   const { model: network, train, validation, options, trainTransform, evalTransform } = request;
+  const [trainable, averaging, optimizer] = [new Trainable(network, options.freeze), new Averaging(network, options.ema), makeOptimizer(network, options)];
   const folder = options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
   await folder?.writeConfig({
     options: { ...options, trainTransform, evalTransform },
@@ -93,8 +97,8 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
   const recorder = new Recorder(request.loggers, folder);
   const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
   const plan: TrainingPlan = {
-    network, train, validation, options, trainTransform, evalTransform, classWeights,
-    checkpoints: new Checkpoints({ network, folder, transform: evalTransform, threshold, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
+    network, train, validation, options, trainTransform, evalTransform, classWeights, trainable, averaging, optimizer,
+    checkpoints: new Checkpoints({ network, averaging, folder, transform: evalTransform, threshold, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
     store: new PixelStore({ maxCacheBytes: options.maxCacheBytes, onBadFile: options.onBadFile }),
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),
@@ -121,6 +125,7 @@ async function* recordedLoop({ plan, recorder }: Session, control: RunControl): 
 
 async function finish({ plan, folder, recorder }: Session, { reason, message }: Ending): Promise<TrainingHistory> {
   await plan.network.resetOptimizer();
+  await plan.trainable.restore();
   const restored = await plan.checkpoints.restoreBest();
   return { epochs: recorder.epochs, best: plan.checkpoints.best, stop: { reason, message }, restored, skipped: recorder.skipped, out: folder?.dir ?? null };
 }
@@ -131,6 +136,8 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
   const attempts = [
     async () => void (mayBeNaN ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
     async () => void (await plan.checkpoints.restoreBest()),
+    () => plan.averaging.close(),
+    () => plan.trainable.restore(),
     () => plan.network.resetOptimizer(),
     () => recorder.close(),
   ];

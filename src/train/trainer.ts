@@ -7,7 +7,7 @@ import { InvalidOptionError } from '../errors';
 import type { TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
 import { checkOptions, signalSchema } from '../options/check';
-import { trainOptionsSchema } from '../options/train';
+import { resolveTrainOptions, trainOptionsSchema } from '../options/train';
 import type { ResolvedTrainOptions, TrainOptions } from '../options/train';
 import { runTraining } from './session';
 import { TrainingRun } from './training-run';
@@ -46,7 +46,7 @@ export class Trainer {
     if (typeof (model as Network | undefined)?.trainStep !== 'function') {
       throw new InvalidOptionError('Trainer: model: expected a Classifier, e.g. from await Classifier.create(...)', [{ path: 'model', message: 'expected a Classifier' }]);
     }
-    this.options = checkOptions(trainOptionsSchema, options, 'Trainer');
+    this.options = resolveTrainOptions(checkOptions(trainOptionsSchema, options, 'Trainer'));
     const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : (model.normalization ?? 'imagenet') } as const;
     this.#model = model;
     this.#loggers = loggers;

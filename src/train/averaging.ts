@@ -1,0 +1,54 @@
+/** The exponential moving average of the weights: kept up after every step, put in place to be judged or written. */
+import type { Network } from '../model/types';
+import { refused } from './parameter-selection';
+
+/** One training's average; without a decay everything does nothing. */
+export class Averaging {
+  readonly #network: Network;
+  /** Null: there is no average. */
+  readonly decay: number | null;
+  #begun = false;
+
+  /** @throws InvalidOptionError for a network that has no average */
+  constructor(network: Network, ema: { readonly decay: number } | undefined) {
+    this.#network = network;
+    this.decay = ema?.decay ?? null;
+    if (ema !== undefined && network.updateAverage === undefined) throw refused('ema', 'this network keeps no average of its weights; use a Classifier');
+  }
+
+  /** Whether the weights that count are not those that are trained. */
+  get active(): boolean {
+    return this.#begun;
+  }
+
+  /** To be awaited after every optimiser step. */
+  async stepped(): Promise<void> {
+    if (this.decay === null) return;
+    await this.#network.updateAverage?.(this.decay);
+    this.#begun = true;
+  }
+
+  /** Does `work` with the averaged weights in place; the trained ones are back however it ends. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#begun) return await work();
+    await this.#network.swapAverage?.();
+    try {
+      return await work();
+    } finally {
+      await this.#network.swapAverage?.();
+    }
+  }
+
+  /** Leaves the averaged weights in the network for good. */
+  async adopt(): Promise<void> {
+    if (this.#begun) await this.#network.swapAverage?.();
+    await this.close();
+  }
+
+  /** Forgets the average. */
+  async close(): Promise<void> {
+    if (!this.#begun) return;
+    this.#begun = false;
+    await this.#network.dropAverage?.();
+  }
+}

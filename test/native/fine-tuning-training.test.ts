@@ -1,0 +1,147 @@
+/** Trainings that freeze, group, clip and average, on the tiny network: what changes, what stays, what is left behind. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Classifier, makePhantoms, openDataset, Trainer, tutorialEval } from '../../src/index';
+import type { Dataset, TrainEvent, TrainerOptions } from '../../src/index';
+
+const SIZE = 64;
+let dir: string;
+let train: Dataset;
+const models: Classifier[] = [];
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'covidct-tuning-'));
+  await makePhantoms(join(dir, 'phantoms'), { count: 30, size: 96 });
+  const splits = await openDataset(join(dir, 'phantoms'));
+  const ofClass = (label: number) => splits.train.samples.filter((sample) => sample.label === label).slice(0, 8);
+  train = { ...splits.train, samples: [...ofClass(0), ...ofClass(1)] };
+}, 60_000);
+
+afterEach(() => { for (const model of models.splice(0)) model.dispose(); });
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+async function setUp(options: Partial<TrainerOptions> = {}) {
+  const model = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1, seed: 1, dropout: 0, imageSize: SIZE });
+  models.push(model);
+  const trainer = new Trainer({ model, accumulate: 1, epochs: 2, imageSize: SIZE, trainTransform: tutorialEval({ size: SIZE }), ...options });
+  return { model, trainer };
+}
+
+let files = 0;
+/** Bytes of every tensor by name. */
+async function tensorsOf(model: Classifier): Promise<Map<string, string>> {
+  const path = join(dir, `weights-${files++}.safetensors`);
+  await model.saveWeights(path);
+  const file = await readFile(path);
+  const length = Number(file.readBigUInt64LE(0));
+  const header = JSON.parse(file.subarray(8, 8 + length).toString()) as Record<string, { data_offsets: [number, number] }>;
+  return new Map(Object.entries(header).filter(([name]) => name !== '__metadata__').map(([name, { data_offsets: [from, to] }]) => [name, file.subarray(8 + length + from, 8 + length + to).toString('hex')]));
+}
+
+async function collect(run: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
+  const events: TrainEvent[] = [];
+  for await (const event of run) events.push(event);
+  return events;
+}
+
+const changed = (before: Map<string, string>, after: Map<string, string>): string[] => [...before.keys()].filter((name) => before.get(name) !== after.get(name));
+
+test('a frozen backbone stays bit for bit, running statistics included; the head learns; all is trainable again', async () => {
+  const { model, trainer } = await setUp({ freeze: 'backbone', epochs: 3 });
+  const before = await tensorsOf(model);
+  const events = await collect(trainer.fit(train, null));
+  const names = changed(before, await tensorsOf(model));
+  expect(names.length).toBeGreaterThan(0);
+  expect(names.every((name) => name.startsWith('classifier.'))).toBe(true);
+  expect(events.filter(({ type }) => type === 'trainable')).toEqual([{ type: 'trainable', epoch: 1, tensors: expect.any(Number), parameters: expect.any(Number), frozenNorms: 3 }]);
+  const again = await tensorsOf(model);
+  await new Trainer({ model, accumulate: 1, epochs: 1, imageSize: SIZE, trainTransform: tutorialEval({ size: SIZE }) }).fit(train, null);
+  expect(changed(again, await tensorsOf(model))).toEqual(expect.arrayContaining(['features.0.weight', 'features.1.running_mean']));
+}, 60_000);
+
+test("batchNorm 'batch' lets the statistics of frozen norms move, and nothing else of the backbone", async () => {
+  const { model, trainer } = await setUp({ freeze: { parameters: ['backbone'], batchNorm: 'batch' } });
+  const before = await tensorsOf(model);
+  await trainer.fit(train, null);
+  const names = changed(before, await tensorsOf(model)).filter((name) => name.startsWith('features.'));
+  expect(names).toContain('features.1.running_mean');
+  expect(names.every((name) => /running_|num_batches/.test(name))).toBe(true);
+}, 60_000);
+
+test('depth freezes the first stages; unfreezing says so, and acts from the beginning of its epoch', async () => {
+  const { model, trainer } = await setUp({ freeze: { depth: 2, unfreeze: [{ epoch: 2, depth: 1 }, { epoch: 3, parameters: 'all' }] }, epochs: 3 });
+  const before = await tensorsOf(model);
+  const seen: Record<number, string[]> = {};
+  const counts: number[] = [];
+  for await (const event of trainer.fit(train, null)) {
+    if (event.type === 'trainable') counts.push(event.frozenNorms);
+    if (event.type === 'epoch') seen[event.epoch] = changed(before, await tensorsOf(model));
+  }
+  expect(counts).toEqual([2, 1, 0]);
+  expect([1, 2, 3].map((epoch) => ['features.0.weight', 'features.4.weight', 'features.8.weight', 'classifier.0.weight'].filter((name) => seen[epoch]?.includes(name)))).toEqual([
+    ['features.8.weight', 'classifier.0.weight'],
+    ['features.4.weight', 'features.8.weight', 'classifier.0.weight'],
+    ['features.0.weight', 'features.4.weight', 'features.8.weight', 'classifier.0.weight'],
+  ]);
+}, 60_000);
+
+test('wrong names, depths and unfreezings are refused with what would be right', async () => {
+  const refused = async (options: Partial<TrainerOptions>, message: RegExp) => {
+    await expect(Promise.resolve((await setUp(options)).trainer.fit(train, null))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(message) });
+  };
+  await refused({ freeze: ['featurs.0'] }, /nothing is called 'featurs.0'; near are 'features.0'/);
+  await refused({ freeze: { depth: 9 } }, /at most the 3 stages/);
+  await refused({ freeze: ['backbone', 'head'] }, /everything is frozen/);
+  await refused({ freeze: { parameters: ['features.0'], unfreeze: [{ epoch: 2, parameters: ['head'] }] } }, /nothing of it is frozen/);
+  await refused({ groups: [{ match: 'features.00', learningRate: 1 }] }, /groups\[0\]\.match/);
+  await expect(setUp({ freeze: { depth: 1, unfreeze: [{ epoch: 3, parameters: 'all' }] } })).rejects.toThrow(/at most the 2 epochs/);
+});
+
+test('a group with a rate of its own: a rate of nearly nothing leaves its parameters all but where they were', async () => {
+  const { model, trainer } = await setUp({ groups: [{ match: 'backbone', learningRate: 1e-30 }] });
+  const before = await tensorsOf(model);
+  await trainer.fit(train, null);
+  const names = changed(before, await tensorsOf(model)).filter((name) => /weight$/.test(name));
+  expect(names.every((name) => name.startsWith('classifier.'))).toBe(true);
+  expect(names).toContain('classifier.0.weight');
+}, 60_000);
+
+test.each([['adam'], ['adamw']] as const)('%s with a cosine, smoothing, clipping and an average learns', async (optimizer) => {
+  const { trainer } = await setUp({ optimizer, learningRate: 1e-3, schedule: { type: 'cosine', warmupEpochs: 2 }, labelSmoothing: 0.05, maxGradientNorm: 5, ema: { decay: 0.8 }, epochs: 30 });
+  const history = await trainer.fit(train, train);
+  expect(history.epochs.at(-1)?.trainLoss).toBeLessThan(0.5 * (history.epochs[0]?.trainLoss as number));
+  expect(history.epochs.at(-1)?.validationAccuracy).toBeGreaterThan(0.8);
+  expect(history.epochs[29]?.learningRate).toBeLessThan(1e-4);
+}, 120_000);
+
+test('the average is what is validated and left; without it the raw weights are', async () => {
+  const last = async (options: Partial<TrainerOptions>) => {
+    const { model, trainer } = await setUp({ ...options, epochs: 2, seed: 5 });
+    const history = await trainer.fit(train, null);
+    return { loss: history.epochs[1]?.trainLoss, weights: await tensorsOf(model), origin: model.origin };
+  };
+  const [raw, averaged] = [await last({}), await last({ ema: { decay: 0.99 } })];
+  expect(averaged.loss).toBe(raw.loss); // training goes on with the raw weights
+  expect(changed(raw.weights, averaged.weights)).toContain('classifier.0.weight');
+  expect(averaged.origin).toContain('weights averaged (decay 0.99)');
+}, 60_000);
+
+test('an abort with an average, in the middle of a step or of a validation, leaves nothing swapped', async () => {
+  for (const where of ['step', 'validation'] as const) {
+    const { model, trainer } = await setUp({ ema: { decay: 0.9 }, epochs: 3, batchSize: 4 });
+    const stop = new AbortController();
+    const swaps = jest.spyOn(model, 'swapAverage');
+    const predict = jest.spyOn(model, 'predictBatch').mockImplementation(async (batch) => {
+      if (where === 'validation') stop.abort();
+      return Classifier.prototype.predictBatch.call(model, batch);
+    });
+    const run = trainer.fit(train, train, { signal: stop.signal });
+    for await (const event of run) if (where === 'step' && event.type === 'step' && event.step === 2) stop.abort();
+    predict.mockRestore();
+    expect((await run).stop.reason).toBe('aborted');
+    // In and out for a validation that was left; once more to adopt the average.
+    expect(swaps).toHaveBeenCalledTimes(where === 'step' ? 1 : 3);
+    await expect(model.swapAverage()).rejects.toMatchObject({ message: expect.stringContaining('no average') });
+  }
+}, 60_000);
