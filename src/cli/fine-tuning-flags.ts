@@ -43,6 +43,7 @@ export function withFineTuning(command: Command): Command {
     .option('--group <match:settings>', "a rate or decay of its own, e.g. 'head:lr=0.001,wd=0'; may be repeated", group)
     .option('--label-smoothing <share>', 'share of the target spread over all classes (default: 0)', number)
     .option('--max-gradient-norm <norm>', 'gradients are scaled down to this norm', number)
+    .option('--cache-features [k]', 'frozen backbone: compute its features once, without augmentation or with k fixed ones an image', (text: string) => ({ augmentations: number(text) }))
     .option('--ema <decay>', 'validate and keep an exponential moving average of the weights', number);
 }
 

@@ -79,6 +79,12 @@ export const fineTuningShape = {
   maxGradientNorm: z.number().positive().finite().optional(),
   /** Exponential moving average of the weights, which is what is validated, kept and left in the model. */
   ema: z.strictObject({ decay: z.number().gt(0).lt(1) }).optional(),
+  /**
+   * With a backbone that is frozen whole: what it says of each image is computed once and kept within `maxCacheBytes`.
+   * `true`: without augmentation (a random trainTransform gives way to the evalTransform); with `augmentations`, that
+   * many fixed ones of each image, in turn. Ends when the backbone is unfrozen.
+   */
+  cacheFeatures: z.union([z.boolean(), z.strictObject({ augmentations: z.int().min(1) })]).default(false),
 };
 
 /** A group of parameters as the options have it. */

@@ -4,7 +4,7 @@ import { loadBatches } from '../data/loader';
 import { tutorialEval } from '../data/presets';
 import { PixelStore } from '../data/store';
 import { parseTransform } from '../data/transform';
-import type { Batch, Dataset, SkippedFile, Transform } from '../data/types';
+import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { CovidCtError, DatasetError } from '../errors';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation, ScoredSample } from '../metrics/types';
@@ -65,14 +65,30 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
   checkDataset(network, dataset);
   const store = options.store ?? new PixelStore({ onBadFile, maxCacheBytes: 0 });
   const transform = options.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(options.transform);
+  const answers = async function* (): AsyncGenerator<Answer> {
+    let done = 0;
+    for await (const { indices, input } of loadBatches({ dataset, transform, store, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
+      yield { indices, outputs: await network.predictBatch(input) };
+      done += indices.length;
+      options.onProgress?.(done, dataset.samples.length);
+    }
+  };
+  return await evaluateAnswers({ network, dataset, store, split: options.split ?? dataset.name, threshold: thresholdFor(network, given.threshold), answers: answers() });
+}
+
+/** What the network said of some samples of a data set. */
+export interface Answer {
+  readonly indices: readonly number[];
+  readonly outputs: NativeOutputs;
+}
+
+/** The figures of answers that are already there; {@link evaluate} says the rest. */
+export async function evaluateAnswers({ network, dataset, store, split, threshold, answers }: { readonly network: Network; readonly dataset: Dataset; readonly store: PixelStore; readonly split: string; readonly threshold: number | undefined; readonly answers: AsyncIterable<Answer> }): Promise<Evaluation> {
   const samples: Omit<ScoredSample, 'predicted'>[] = [];
-  for await (const batch of loadBatches({ dataset, transform, store, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
-    samples.push(...scoreBatch(dataset, batch, await network.predictBatch(batch.input)));
-    options.onProgress?.(samples.length, dataset.samples.length);
-  }
+  for await (const { indices, outputs } of answers) samples.push(...scoreBatch(dataset, indices, outputs));
   const skipped = leftOut(dataset, new Set(samples.map(({ id }) => id)), store);
   if (samples.length === 0) throw new DatasetError(`${dataset.name}: none of its ${skipped.length} files could be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`);
-  return summarize({ split: options.split ?? dataset.name, classes: network.classes, samples, threshold: thresholdFor(network, given.threshold), skipped });
+  return summarize({ split, classes: network.classes, samples, threshold, skipped });
 }
 
 function thresholdFor({ classes, threshold }: Network, given: number | undefined): number | undefined {
@@ -102,9 +118,9 @@ function leftOut(dataset: Dataset, scored: ReadonlySet<string>, store: PixelStor
   return dataset.samples.filter(({ id }) => !scored.has(id)).map(({ id }) => ({ id, reason: reasons.get(id) ?? 'it could not be decoded' }));
 }
 
-function scoreBatch(dataset: Dataset, batch: Batch, outputs: NativeOutputs): Omit<ScoredSample, 'predicted'>[] {
+function scoreBatch(dataset: Dataset, indices: readonly number[], outputs: NativeOutputs): Omit<ScoredSample, 'predicted'>[] {
   const classes = dataset.classes.length;
-  return batch.indices.map((index, row) => {
+  return indices.map((index, row) => {
     const sample = dataset.samples[index] as Dataset['samples'][number];
     const loss = outputs.losses[row] as number;
     if (!Number.isFinite(loss)) {

@@ -1,5 +1,4 @@
 /** The training loop. */
-import { loadBatches } from '../data/loader';
 import { makeDraw } from '../data/random';
 import type { PixelStore } from '../data/store';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
@@ -13,7 +12,7 @@ import { BestTracker } from './best';
 import type { Averaging } from './averaging';
 import type { Checkpoints } from './checkpoints';
 import { EarlyStopping } from './early-stopping';
-import { evaluate } from './evaluate';
+import { EpochData } from './epoch-data';
 import { Meter } from './meter';
 import { LearningRateSchedule } from './schedule';
 import type { Trainable } from './trainable';
@@ -60,6 +59,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
   const stopper = new EarlyStopping({ patience: options.patience });
   const tracker = new BestTracker(options.bestBy);
   const meter = new Meter();
+  const data = new EpochData(plan);
   for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
     const began = performance.now();
     meter.reset();
@@ -67,11 +67,11 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     let { learningRate } = schedule;
     const change = await plan.trainable.begin(epoch);
     if (change !== null) yield change;
-    for await (const { batch, step, divisor, updates } of planEpoch(trainBatches(plan, epoch), { accumulate, preset, classWeights })) {
+    for await (const { batch, step, divisor, updates } of planEpoch(data.batches(epoch), { accumulate, preset, classWeights })) {
       throwIfAborted(plan.signal);
       const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
       checkpoints.weightsChanged();
-      const outputs = await network.trainStep(batch.input, { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) });
+      const outputs = await batch.train({ divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) });
       const figures = meter.update(outputs, batch.labels);
       // Before the optimiser can put NaN into the weights.
       if (!Number.isFinite(figures.loss)) throw diverged(figures.loss, epoch, step, learningRate);
@@ -86,7 +86,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     const training = meter.compute();
     if (training.samples === 0) throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
 
-    const evaluation = await averaging.during(() => validate(plan));
+    const evaluation = await averaging.during(() => data.validate());
     if (evaluation !== null) stopper.addData(evaluation.loss as number, evaluation.accuracy as number);
     const { runningLoss, runningAccuracy } = stopper;
     const figures = { epoch, learningRate, trainLoss: training.loss, trainAccuracy: training.accuracy, ...validationFigures(evaluation), runningLoss, runningAccuracy };
@@ -104,21 +104,6 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
 /** Micro-batches in an epoch; fewer where files are left out. */
 export function stepsPerEpoch({ train, options }: Pick<TrainingPlan, 'train' | 'options'>): number {
   return Math.ceil(train.samples.length / options.batchSize);
-}
-
-function trainBatches(plan: TrainingPlan, epoch: number): ReturnType<typeof loadBatches> {
-  const { train: dataset, trainTransform: transform, store, signal, onSkip } = plan;
-  const { batchSize, seed, prefetch } = plan.options;
-  return loadBatches({ dataset, transform, store, signal, batchSize, seed, epoch, prefetch, shuffle: true, onSkip: (file) => onSkip('train', file) });
-}
-
-async function validate(plan: TrainingPlan): Promise<Evaluation | null> {
-  if (plan.validation === null) return null;
-  const { network, evalTransform: transform, store, signal, onSkip } = plan;
-  // The more probable of two classes: the model's operating point is not known before the end.
-  const threshold = network.classes.length === 2 ? 0.5 : undefined;
-  const { batchSize, prefetch } = plan.options;
-  return await evaluate(network, plan.validation, { split: 'validation', threshold, transform, store, signal, batchSize, prefetch, onSkip: (file) => onSkip('validation', file) });
 }
 
 type ValidationFigures = Pick<EpochRecord, 'validationLoss' | 'validationAccuracy' | 'validationAuc' | 'validationSensitivity' | 'validationSpecificity'>;

@@ -75,6 +75,14 @@ export class Trainable {
     return { type: 'trainable', epoch, parameters: numbers, tensors: parameters.length, frozenNorms: frozenNorms.length };
   }
 
+  /** Whether in this epoch nothing of the backbone changes, running statistics included. */
+  backboneFrozen(epoch: number): boolean {
+    const phase = this.#phases.findLast((each) => each.epoch <= epoch);
+    if (phase === undefined || this.#inventory === null) return false;
+    const { norms, headPrefix } = this.#inventory;
+    return phase.parameters.every((name) => name.startsWith(headPrefix)) && phase.frozenNorms.length === norms.length;
+  }
+
   /** Everything is trainable again, as the model was found. */
   async restore(): Promise<void> {
     if (!this.#changed || this.#inventory === null) return;

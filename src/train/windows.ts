@@ -1,9 +1,13 @@
 /** Gathers micro-batches into accumulation windows: what each loss is divided by, and when the optimiser steps. */
-import type { Batch } from '../data/types';
+
+/** What of a micro-batch is looked at here. */
+interface Labelled {
+  readonly labels: Int32Array;
+}
 
 /** One micro-batch with its place in the accumulation. */
-export interface PlannedBatch {
-  readonly batch: Batch;
+export interface PlannedBatch<B> {
+  readonly batch: B;
   /** Counts from 1 within the epoch. */
   readonly step: number;
   /** What the micro-batch's summed (class-weighted) loss is divided by. */
@@ -36,7 +40,7 @@ export interface AccumulationOptions {
  * @param batches the micro-batches of one epoch, in order; files left out of them are simply not counted
  * @throws whatever `batches` throws; it is closed when the caller stops early
  */
-export async function* planEpoch(batches: AsyncIterable<Batch>, options: AccumulationOptions): AsyncGenerator<PlannedBatch, void, undefined> {
+export async function* planEpoch<B extends Labelled>(batches: AsyncIterable<B>, options: AccumulationOptions): AsyncGenerator<PlannedBatch<B>, void, undefined> {
   let step = 0;
   if (options.preset === 'tutorial') {
     for await (const batch of batches) {
@@ -61,14 +65,14 @@ export function updatesPerEpoch(batches: number, accumulate: number): number {
 }
 
 /** The number of samples, or the sum of their class weights: what PyTorch's weighted mean divides by. */
-function sampleWeight(batch: Batch, classWeights: Float32Array): number {
+function sampleWeight(batch: Labelled, classWeights: Float32Array): number {
   if (classWeights.length === 0) return batch.labels.length;
   let sum = 0;
   for (const label of batch.labels) sum += classWeights[label] ?? NaN;
   return sum;
 }
 
-async function* gatherAhead(batches: AsyncIterable<Batch>, size: number): AsyncGenerator<Batch[], void, undefined> {
+async function* gatherAhead<B>(batches: AsyncIterable<B>, size: number): AsyncGenerator<B[], void, undefined> {
   const iterator = batches[Symbol.asyncIterator]();
   let next = gather(iterator, size);
   try {
@@ -86,8 +90,8 @@ async function* gatherAhead(batches: AsyncIterable<Batch>, size: number): AsyncG
   }
 }
 
-async function gather(iterator: AsyncIterator<Batch>, size: number): Promise<Batch[]> {
-  const window: Batch[] = [];
+async function gather<B>(iterator: AsyncIterator<B>, size: number): Promise<B[]> {
+  const window: B[] = [];
   while (window.length < size) {
     const result = await iterator.next();
     if (result.done === true) break;

@@ -145,3 +145,22 @@ test('an abort with an average, in the middle of a step or of a validation, leav
     await expect(model.swapAverage()).rejects.toMatchObject({ message: expect.stringContaining('no average') });
   }
 }, 60_000);
+
+test('cached features: bit for bit the losses of the training without them, augmented too, up to and beyond an unfreezing', async () => {
+  const losses = async (options: Partial<TrainerOptions>) => {
+    const { model, trainer } = await setUp({ epochs: 3, batchSize: 4, accumulate: 2, ema: { decay: 0.5 }, ...options });
+    const features = jest.spyOn(model, 'trainFeatures');
+    const history = await trainer.fit(train, train);
+    return { losses: history.epochs.map(({ trainLoss, validationLoss }) => [trainLoss, validationLoss]), cached: features.mock.calls.length };
+  };
+  const freeze = { parameters: ['backbone'], unfreeze: [{ epoch: 3, parameters: 'all' as const }] };
+  for (const options of [{ freeze }, { freeze, trainTransform: undefined }] as Partial<TrainerOptions>[]) {
+    const plain = await losses(options);
+    const cached = await losses({ ...options, cacheFeatures: { augmentations: 3 } });
+    expect(cached.losses).toEqual(plain.losses);
+    expect([plain.cached, cached.cached]).toEqual([0, 8]);
+  }
+  expect((await losses({ freeze, cacheFeatures: true })).losses).toEqual((await losses({ freeze })).losses);
+  await expect(losses({ cacheFeatures: true })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining("freeze: 'backbone'") });
+  await expect(losses({ freeze, cacheFeatures: true, maxCacheBytes: 1000 })).rejects.toThrow(/room for \d+ bytes/);
+}, 120_000);

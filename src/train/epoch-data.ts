@@ -1,0 +1,67 @@
+/** Where the micro-batches of an epoch come from: images, or the features of a frozen backbone. */
+import { loadBatches } from '../data/loader';
+import { isRandom } from '../data/transform';
+import type { NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import type { Evaluation } from '../metrics/types';
+import { evaluate, evaluateAnswers } from './evaluate';
+import { FeatureCache, featureBytes, requireRoom } from './feature-cache';
+import type { TrainingPlan } from './loop';
+import { refused } from './parameter-selection';
+
+/** A micro-batch that the network can be trained on. */
+export interface TrainingBatch {
+  readonly labels: Int32Array;
+  train(options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+}
+
+/** The data of one training, epoch by epoch. */
+export class EpochData {
+  readonly #plan: TrainingPlan;
+  #train: FeatureCache | null = null;
+  #validation: FeatureCache | null = null;
+
+  /** @throws InvalidOptionError when features are to be cached and the backbone is not frozen, or they are too many */
+  constructor(plan: TrainingPlan) {
+    this.#plan = plan;
+    const { network, train, validation, options: { cacheFeatures, maxCacheBytes, batchSize, prefetch, seed }, trainTransform, evalTransform, store, signal, onSkip } = plan;
+    if (cacheFeatures === false) return;
+    if (!plan.trainable.backboneFrozen(1)) throw refused('cacheFeatures', "expected a backbone that is frozen whole, its batch norms on running statistics; give freeze: 'backbone'");
+    const variants = cacheFeatures === true ? 1 : cacheFeatures.augmentations;
+    const transform = cacheFeatures === true && isRandom(trainTransform) ? evalTransform : trainTransform;
+    requireRoom(featureBytes(network, train.samples.length, isRandom(transform) ? variants : 1) + featureBytes(network, validation?.samples.length ?? 0, 1), maxCacheBytes);
+    const common = { network, store, batchSize, prefetch, seed, signal };
+    this.#train = new FeatureCache({ ...common, dataset: train, transform, onSkip: (file) => onSkip('train', file) }, variants);
+    if (validation !== null) this.#validation = new FeatureCache({ ...common, dataset: validation, transform: evalTransform, onSkip: (file) => onSkip('validation', file) }, 1);
+  }
+
+  /** The micro-batches of an epoch. Features are let go for good in the epoch in which the backbone is trained again. */
+  async *batches(epoch: number): AsyncGenerator<TrainingBatch, void, undefined> {
+    const { network, train: dataset, trainTransform: transform, store, signal, onSkip, options: { batchSize, seed, prefetch } } = this.#plan;
+    if (!this.#plan.trainable.backboneFrozen(epoch)) this.#train = this.#validation = null;
+    if (this.#train !== null) {
+      for await (const { labels, features } of this.#train.batches(epoch)) {
+        yield { labels, train: async (options) => (await network.trainFeatures?.(features, labels, options)) as NativeTrainOutputs };
+      }
+      return;
+    }
+    for await (const { labels, input } of loadBatches({ dataset, transform, store, signal, batchSize, seed, epoch, prefetch, shuffle: true, onSkip: (file) => onSkip('train', file) })) {
+      yield { labels, train: (options) => network.trainStep(input, options) };
+    }
+  }
+
+  /** The validation split's figures; null without one. */
+  async validate(): Promise<Evaluation | null> {
+    const { network, validation, evalTransform: transform, store, signal, onSkip, options: { batchSize, prefetch } } = this.#plan;
+    if (validation === null) return null;
+    // The more probable of two classes: the model's operating point is not known before the end.
+    const threshold = network.classes.length === 2 ? 0.5 : undefined;
+    if (this.#validation !== null) return await evaluateAnswers({ network, dataset: validation, store, split: 'validation', threshold, answers: this.#answers(this.#validation) });
+    return await evaluate(network, validation, { split: 'validation', threshold, transform, store, signal, batchSize, prefetch, onSkip: (file) => onSkip('validation', file) });
+  }
+
+  async *#answers(cache: FeatureCache) {
+    for await (const { indices, labels, features } of cache.batches(1, { ordered: true })) {
+      yield { indices, outputs: await (this.#plan.network.predictFeatures?.(features, labels) ?? Promise.reject(new Error('no predictFeatures'))) };
+    }
+  }
+}

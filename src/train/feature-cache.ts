@@ -1,0 +1,83 @@
+/** What a frozen backbone says of every image, computed once, so that an epoch runs the head alone. */
+import { loadBatches } from '../data/loader';
+import { shuffle } from '../data/random';
+import type { PixelStore } from '../data/store';
+import { isRandom } from '../data/transform';
+import type { Dataset, SkippedFile, Transform } from '../data/types';
+import { throwIfAborted } from '../errors';
+import type { Network } from '../model/types';
+import { refused } from './parameter-selection';
+
+/** What features are computed from. */
+export interface FeatureSource {
+  readonly network: Network;
+  readonly dataset: Dataset;
+  readonly transform: Transform;
+  readonly store: PixelStore;
+  readonly batchSize: number;
+  readonly prefetch: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly onSkip: (file: SkippedFile) => void;
+}
+
+/** A micro-batch of features. */
+export interface FeatureBatch {
+  readonly indices: readonly number[];
+  readonly labels: Int32Array;
+  /** n × width, row by row. */
+  readonly features: Float32Array;
+}
+
+/** Bytes that `variants` features of every sample take. */
+export function featureBytes(network: Network, samples: number, variants: number): number {
+  return samples * variants * (network.parts?.().featureWidth ?? 0) * Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** Throws InvalidOptionError naming the bytes needed when they are more than `maxCacheBytes`. */
+export function requireRoom(bytes: number, maxCacheBytes: number): void {
+  if (bytes > maxCacheBytes) throw refused('cacheFeatures', `expected room for ${bytes} bytes of features; maxCacheBytes is ${maxCacheBytes}; raise it or ask for fewer augmentations`);
+}
+
+/** Features of one data set: `variants` rounds of augmentation, each computed when an epoch first asks for it. */
+export class FeatureCache {
+  readonly #source: FeatureSource;
+  readonly #variants: number;
+  readonly #rows = new Map<number, ReadonlyMap<number, Float32Array>>();
+
+  constructor(source: FeatureSource, variants: number) {
+    this.#source = source;
+    this.#variants = isRandom(source.transform) ? variants : 1;
+  }
+
+  /** Micro-batches of the epoch, in its order, or in the data set's where `ordered`; files left out are not there. */
+  async *batches(epoch: number, options: { readonly ordered?: boolean } = {}): AsyncGenerator<FeatureBatch, void, undefined> {
+    const { dataset, batchSize, seed, signal } = this.#source;
+    const rows = await this.#variant(((epoch - 1) % this.#variants) + 1);
+    const order = options.ordered === true ? dataset.samples.map((_, index) => index) : shuffle(dataset.samples.length, seed, epoch);
+    for (let from = 0; from < order.length; from += batchSize) {
+      throwIfAborted(signal);
+      const indices = order.slice(from, from + batchSize).filter((index) => rows.has(index));
+      if (indices.length === 0) continue;
+      const width = (rows.get(indices[0] as number) as Float32Array).length;
+      const features = new Float32Array(indices.length * width);
+      indices.forEach((index, row) => features.set(rows.get(index) as Float32Array, row * width));
+      yield { indices, labels: Int32Array.from(indices, (index) => dataset.samples[index]?.label as number), features };
+    }
+  }
+
+  /** Round v is drawn as epoch v draws, so that as many rounds as epochs are the training without a cache. */
+  async #variant(variant: number): Promise<ReadonlyMap<number, Float32Array>> {
+    const known = this.#rows.get(variant);
+    if (known !== undefined) return known;
+    const { network, ...loading } = this.#source;
+    const rows = new Map<number, Float32Array>();
+    for await (const { indices, input } of loadBatches({ ...loading, epoch: variant })) {
+      const features = (await network.features?.(input)) as Float32Array;
+      const width = features.length / indices.length;
+      indices.forEach((index, row) => rows.set(index, features.slice(row * width, (row + 1) * width)));
+    }
+    this.#rows.set(variant, rows);
+    return rows;
+  }
+}
