@@ -55,7 +55,7 @@ export async function readOut(classifier: Classifier, prefix: '' | 'grad.'): Pro
 
 /** Runs the recipe and hands each section to `take` as soon as it is there. */
 export async function runRecipe(architecture: string, take: (section: string, values: Section) => void): Promise<void> {
-  const classifier = await Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', seed: 0 });
+  const classifier = await Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 2, seed: 0 });
   try {
     take('init', await readOut(classifier, ''));
     const side = sideFor(architecture);
