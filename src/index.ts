@@ -38,8 +38,11 @@ export type { KnownWeights, Pretraining } from './model/known-weights';
 export { cachedWeights, fetchWeights, locateWeights, weightsFolder } from './model/fetch-weights';
 export type { FetchWeightsOptions } from './model/fetch-weights';
 export type { ModelCard, Network } from './model/types';
+export { architectures, measureSizes } from './model/sizes';
+export type { ArchitectureSizes, MemoryUse } from './model/sizes';
 export { libraryVersions } from './model/versions';
 export type { ClassifierOptions, ExplainOptions, LoadOptions, LoadWeightsOptions, PredictOptions } from './options/model';
+export type { SizesOptions } from './options/sizes';
 
 // metrics: counts in, figures out; nothing native
 export { MeanMetric } from './metrics/mean';

@@ -1,0 +1,51 @@
+/** Run as a process of its own by sizes.ts: trains or predicts once and tells how much memory that took. */
+import { readFileSync } from 'node:fs';
+import { makeBatch } from '../data/batch';
+import { tutorialEval } from '../data/presets';
+import type { Pixels } from '../data/types';
+import { messageOf } from '../errors';
+import { loadNative } from '../native/load';
+import type { NativeBatch } from '../native/types';
+import { Classifier } from './classifier';
+import type { SizeAnswer, SizeTask } from './sizes';
+
+/** Most memory this process ever held, in bytes. (On Linux getrusage also counts the parent's, from before exec.) */
+function peakMemory(): number {
+  if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+}
+
+function madeUpBatch({ batchSize, imageSize }: SizeTask): NativeBatch {
+  const pixels: Pixels[] = Array.from({ length: batchSize }, (_, image) => ({
+    data: Uint8Array.from({ length: imageSize * imageSize * 3 }, (_unused, index) => (index * 7 + image * 37) % 256),
+    width: imageSize, height: imageSize,
+  }));
+  return makeBatch(pixels, pixels.map((_, index) => index % 2), tutorialEval({ size: imageSize }));
+}
+
+async function measure(task: SizeTask): Promise<SizeAnswer> {
+  loadNative().info();
+  const batch = madeUpBatch(task);
+  const baseline = peakMemory();
+  const model = await Classifier.create({ architecture: task.architecture, classes: ['negative', 'positive'], device: 'cpu', threads: task.threads });
+  const weights = model.bytes;
+  for (let step = 0; step < 2; step += 1) {
+    if (task.mode === 'prediction') {
+      await model.predictBatch(batch);
+    } else {
+      await model.trainStep(batch, { divisor: task.batchSize, dropoutSeed: step, classWeights: new Float32Array(0) });
+      await model.optimizerStep({ learningRate: 1e-4, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
+    }
+  }
+  const answer = { peak: peakMemory(), baseline, parameters: model.parameterCount, weights };
+  model.dispose();
+  return answer;
+}
+
+measure(JSON.parse(process.argv[2] as string) as SizeTask).then(
+  (answer) => { process.stdout.write(`${JSON.stringify(answer)}\n`); },
+  (error: unknown) => {
+    process.stderr.write(`${messageOf(error).split('\n')[0]}\n`);
+    process.exitCode = 1;
+  },
+);

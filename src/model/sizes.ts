@@ -1,0 +1,105 @@
+/** How much memory an architecture takes in training and in prediction: measured, each in a process of its own. */
+import { join } from 'node:path';
+import { AbortedError, CovidCtError, InvalidOptionError, messageOf } from '../errors';
+import { PACKAGE_ROOT } from '../native/addon-folder';
+import { loadNative } from '../native/load';
+import { runLogged } from '../native/run-logged';
+import { checkOptions } from '../options/check';
+import { sizesOptionsSchema } from '../options/sizes';
+import type { SizesOptions } from '../options/sizes';
+
+/** What a process of its own took; all null where it failed, for the reason given. */
+export interface MemoryUse {
+  /** Most memory the whole process held at a time, in bytes. */
+  readonly peakBytes: number | null;
+  /** What of it the libraries took before there was a network, in bytes. */
+  readonly baselineBytes: number | null;
+  /** Why it could not be measured; null where it was. */
+  readonly problem: string | null;
+}
+
+/** Memory of one architecture; on the CPU, in float32. */
+export interface ArchitectureSizes {
+  readonly architecture: string;
+  /** Trainable numbers; null when nothing could be measured. */
+  readonly parameters: number | null;
+  /** Bytes of parameters and buffers. */
+  readonly weightBytes: number | null;
+  /** Two steps of forward, backward and SGD with momentum. */
+  readonly training: MemoryUse;
+  /** Two predictions. */
+  readonly prediction: MemoryUse;
+  /** The same of torchvision's network in PyTorch; null when no Python was given. */
+  readonly pytorch: { readonly training: MemoryUse; readonly prediction: MemoryUse } | null;
+}
+
+/** What is asked of a measuring process, as JSON in its first argument. */
+export interface SizeTask {
+  readonly architecture: string;
+  readonly mode: 'training' | 'prediction';
+  readonly imageSize: number;
+  readonly batchSize: number;
+  readonly threads: number;
+}
+
+/** What it answers, as JSON in its last line. */
+export interface SizeAnswer {
+  readonly peak: number;
+  readonly baseline: number;
+  readonly parameters?: number;
+  readonly weights?: number;
+}
+
+/** Names of the architectures, `vgg11` to `tiny`. Loads the addon. */
+export function architectures(): string[] {
+  return loadNative().architectures();
+}
+
+/**
+ * Measures the peak memory of a training and of a prediction, one process after another, on the CPU.
+ *
+ * @param names architectures of {@link architectures}
+ * @returns one answer for each name, as soon as it is measured; what could not be measured says why
+ * @throws InvalidOptionError; AbortedError, with no process left behind; LibTorchNotFoundError and ERR_ADDON_*
+ */
+export async function* measureSizes(names: readonly string[], options: SizesOptions = {}): AsyncGenerator<ArchitectureSizes, void, undefined> {
+  const { signal, python, imageSize, batchSize, predictBatchSize, threads } = checkOptions(sizesOptionsSchema, options, 'measureSizes');
+  const known = architectures();
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new InvalidOptionError(`measureSizes: expected an architecture of ${known.join(', ')}; got '${unknown}'`, [{ path: 'architectures', message: 'unknown architecture' }]);
+  for (const architecture of names) {
+    const ask = (mode: SizeTask['mode'], peer: boolean): Promise<MemoryUse & { answer?: SizeAnswer }> => {
+      const task: SizeTask = { architecture, mode, imageSize, threads, batchSize: mode === 'training' ? batchSize : predictBatchSize };
+      return measured(peer ? [python as string, join(PACKAGE_ROOT, 'scripts/measure_pytorch.py')] : [process.execPath, join(PACKAGE_ROOT, 'dist/model/measure-process.js')], task, signal);
+    };
+    const training = await ask('training', false);
+    const prediction = await ask('prediction', false);
+    const pytorch = python === undefined ? null : { training: withoutAnswer(await ask('training', true)), prediction: withoutAnswer(await ask('prediction', true)) };
+    const facts = training.answer ?? prediction.answer;
+    yield { architecture, parameters: facts?.parameters ?? null, weightBytes: facts?.weights ?? null, training: withoutAnswer(training), prediction: withoutAnswer(prediction), pytorch };
+  }
+}
+
+function withoutAnswer({ peakBytes, baselineBytes, problem }: MemoryUse): MemoryUse {
+  return { peakBytes, baselineBytes, problem };
+}
+
+async function measured([command, script]: string[], task: SizeTask, signal: AbortSignal | undefined): Promise<MemoryUse & { answer?: SizeAnswer }> {
+  try {
+    const { status, tail } = await runLogged(command as string, [script as string, JSON.stringify(task)], { signal });
+    const last = tail.split('\n').findLast((line) => line.trim() !== '') ?? '';
+    if (status === 0) {
+      const answer = JSON.parse(last) as SizeAnswer;
+      return { peakBytes: answer.peak, baselineBytes: answer.baseline, problem: null, answer };
+    }
+    return failed(status === null ? 'the process was killed, most likely for want of memory' : last);
+  } catch (error) {
+    if (signal?.aborted === true) throw new AbortedError();
+    if (error instanceof CovidCtError) throw error;
+    return failed(messageOf(error));
+  }
+}
+
+function failed(problem: string): MemoryUse {
+  return { peakBytes: null, baselineBytes: null, problem };
+}
