@@ -56,7 +56,8 @@ def main(task):
     print(json.dumps({"peak": peak_memory(), "baseline": baseline}))
 
 
-try:
-    main(json.loads(sys.argv[1]))
-except ImportError as error:
-    raise SystemExit(f"{sys.executable}: {error}; expected a Python with torch and torchvision")
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+    except ImportError as error:
+        raise SystemExit(f"{sys.executable}: {error}; expected a Python with torch and torchvision")
