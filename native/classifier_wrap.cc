@@ -96,7 +96,8 @@ Napi::Value ClassifierWrap::ready(const Napi::CallbackInfo& info) {
     if (!shared->learner) shared->learner = std::make_unique<Learner>(options, executor->stopping());
     const Learner& learner = *shared->learner;
     shared->bytes = learner.bytes();
-    return [this, norms = learner.norms(), head_prefix = learner.head_prefix(), width = learner.feature_width(), tensors = learner.tensors(), layers = learner.layers(), default_layer = learner.default_layer(),
+    return [this, norms = learner.norms(), head_prefix = learner.head_prefix(), width = learner.feature_width(),
+            tensors = learner.tensors(), layers = learner.layers(), default_layer = learner.default_layer(),
             device = learner.device(), parameters = learner.parameter_count(), threads = at::get_num_threads()](Napi::Env env) {
       tensors_ = tensors;
       norms_ = norms;

@@ -77,6 +77,8 @@ OptimizerOptions to_optimizer_options(const Napi::Value& value) {
   } else {
     options.beta1 = to_number_between(object.Get("beta1"), 0, 1, "beta1");
     options.beta2 = to_number_between(object.Get("beta2"), 0, 1, "beta2");
+    // 1 - beta is divided by.
+    if (options.beta1 == 1 || options.beta2 == 1) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected beta1 and beta2 below 1");
     options.epsilon = to_number_between(object.Get("epsilon"), 0, 1, "epsilon");
   }
   return options;

@@ -7,6 +7,7 @@
 namespace covidct {
 
 void Average::update(const std::vector<NamedTensor>& tensors, double decay) {
+  if (swapped_) throw Failure("ERR_INVALID_OPTION", "the averaged weights are in place; call swapAverage() before updateAverage()");
   c10::AutoGradMode no_grad(false);
   if (values_.empty()) {
     for (const NamedTensor& each : tensors) values_.push_back(each.tensor.detach().clone());
@@ -26,6 +27,12 @@ void Average::swap(const std::vector<NamedTensor>& tensors) {
     tensors[i].tensor.copy_(values_[i]);
     values_[i].copy_(own);
   }
+  swapped_ = !swapped_;
+}
+
+void Average::drop() {
+  values_.clear();
+  swapped_ = false;
 }
 
 int64_t Average::bytes() const {

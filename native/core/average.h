@@ -10,14 +10,17 @@ namespace covidct {
 class Average {
  public:
   // The first time a copy, later average = decay * average + (1 - decay) * value; integers are copied.
+  // Throws ERR_INVALID_OPTION while the averaged values stand in the network: they are not what was trained.
   void update(const std::vector<NamedTensor>& tensors, double decay);
   // Exchanges the network's values with the averaged ones. Throws ERR_INVALID_OPTION before the first update.
   void swap(const std::vector<NamedTensor>& tensors);
-  void drop() { values_.clear(); }
+  // Forgets what swap() has put aside; what stands in the network stays.
+  void drop();
   int64_t bytes() const;
 
  private:
   std::vector<at::Tensor> values_;
+  bool swapped_ = false;
 };
 
 }  // namespace covidct

@@ -1,8 +1,14 @@
 #include "weights.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <c10/core/GradMode.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -65,23 +71,67 @@ void check_source(const TensorSource& source, const at::Tensor& tensor, int64_t 
   }
 }
 
-void read_bytes(std::ifstream& file, const std::string& path, const TensorSource& source, at::Tensor& into) {
-  file.seekg(source.offset);
-  file.read(static_cast<char*>(into.mutable_data_ptr()), static_cast<std::streamsize>(into.nbytes()));
-  if (file) return;
-  throw Failure("ERR_WEIGHTS", "reading '" + path + "' failed at tensor '" + source.name +
+// A file that is read at any place, from several threads.
+class ReadFile {
+ public:
+  explicit ReadFile(const std::string& path) : path_(path), handle_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    struct stat facts {};
+    if (handle_ < 0 || fstat(handle_, &facts) != 0) {
+      const std::string reason = std::strerror(errno);
+      if (handle_ >= 0) close(handle_);
+      throw Failure("ERR_WEIGHTS", "cannot open '" + path + "': " + reason);
+    }
+    bytes_ = static_cast<int64_t>(facts.st_size);
+  }
+  ~ReadFile() { close(handle_); }
+  ReadFile(const ReadFile&) = delete;
+  ReadFile& operator=(const ReadFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  int64_t bytes() const { return bytes_; }
+
+  // Whether `count` bytes from `offset` on could be read into `data`, the threads sharing the work.
+  bool read(char* data, int64_t count, int64_t offset) const {
+    constexpr int64_t kPiece = 4 << 20;
+    std::atomic<bool> whole{true};
+    at::parallel_for(0, (count + kPiece - 1) / kPiece, 1, [&](int64_t begin, int64_t end) {
+      const int64_t stop = std::min(count, end * kPiece);
+      if (!read_range(data, begin * kPiece, stop, offset)) whole = false;
+    });
+    return whole;
+  }
+
+ private:
+  bool read_range(char* data, int64_t at, int64_t stop, int64_t offset) const {
+    while (at < stop) {
+      const ssize_t got = pread(handle_, data + at, static_cast<size_t>(stop - at), static_cast<off_t>(offset + at));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return false;
+      at += got;
+    }
+    return true;
+  }
+
+  std::string path_;
+  int handle_;
+  int64_t bytes_ = 0;
+};
+
+void read_bytes(const ReadFile& file, const TensorSource& source, at::Tensor& into) {
+  if (file.read(static_cast<char*>(into.mutable_data_ptr()), static_cast<int64_t>(into.nbytes()), source.offset)) return;
+  throw Failure("ERR_WEIGHTS", "reading '" + file.path() + "' failed at tensor '" + source.name +
                                    "'; the network now holds some of the file's tensors and some of its own: load weights again");
 }
 
 // One tensor at a time is held beside the network, and none where the bytes can be read straight into it.
-void read_tensor(std::ifstream& file, const std::string& path, const TensorSource& source, at::Tensor tensor) {
+void read_tensor(const ReadFile& file, const TensorSource& source, at::Tensor tensor) {
   const at::ScalarType dtype = dtype_of(source);
   if (source.strides.empty() && !source.sum_input && tensor.is_cpu() && tensor.is_contiguous() && tensor.scalar_type() == dtype) {
-    read_bytes(file, path, source, tensor);
+    read_bytes(file, source, tensor);
     return;
   }
   at::Tensor flat = at::empty({span_of(source)}, dtype);
-  read_bytes(file, path, source, flat);
+  read_bytes(file, source, flat);
   at::Tensor values = source.strides.empty() || flat.numel() == 0 ? flat.view(source.shape) : flat.as_strided(source.shape, source.strides);
   if (source.sum_input) values = values.to(at::kFloat).sum(1, /*keepdim=*/true);
   tensor.copy_(values);
@@ -110,13 +160,11 @@ void write_tensors(const std::string& path, int64_t offset, const std::vector<at
 }
 
 void read_tensors(const std::string& path, const std::vector<TensorSource>& sources, const std::vector<at::Tensor>& tensors) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) throw Failure("ERR_WEIGHTS", "cannot open '" + path + "': " + std::strerror(errno));
-  const auto file_bytes = static_cast<int64_t>(file.tellg());
-  for (size_t i = 0; i < sources.size(); ++i) check_source(sources[i], tensors[i], file_bytes);
+  const ReadFile file(path);
+  for (size_t i = 0; i < sources.size(); ++i) check_source(sources[i], tensors[i], file.bytes());
 
   c10::AutoGradMode no_grad(false);
-  for (size_t i = 0; i < sources.size(); ++i) read_tensor(file, path, sources[i], tensors[i]);
+  for (size_t i = 0; i < sources.size(); ++i) read_tensor(file, sources[i], tensors[i]);
 }
 
 }  // namespace covidct

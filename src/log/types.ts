@@ -29,6 +29,7 @@ export type TrainEvent =
   | ({ readonly type: 'epoch' } & EpochRecord)
   | { readonly type: 'learningRate'; readonly epoch: number; readonly from: number; readonly to: number; readonly reason: string }
   | { readonly type: 'trainable'; /** from whose beginning on */ readonly epoch: number; /** numbers that are trained */ readonly parameters: number; /** tensors that are trained */ readonly tensors: number; /** batch norm layers on their running statistics */ readonly frozenNorms: number }
+  | { readonly type: 'features'; /** images whose features are kept, of both splits */ readonly samples: number; /** kept of each training image */ readonly augmentations: number; /** numbers a feature has */ readonly width: number; /** of memory that they take in the end */ readonly bytes: number; /** whether the random trainTransform gave way to the evalTransform */ readonly withoutAugmentation: boolean }
   | { readonly type: 'checkpoint'; readonly epoch: number; readonly kind: 'best' | 'last'; readonly path: string; readonly metric: string; readonly value: number | null }
   | { readonly type: 'skipped'; readonly split: string; readonly id: string; readonly reason: string }
   | { readonly type: 'stop'; readonly reason: StopReason; readonly message: string; readonly epochs: number; readonly bestEpoch: number | null; readonly bestValue: number | null };

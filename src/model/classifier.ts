@@ -17,7 +17,7 @@ import { native } from './failures';
 import { NativeNetwork } from './native-network';
 import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
-import { pretrainingOf, recognise } from './known-weights';
+import { PRETRAINING_KEY, pretrainingOf, recognise, trainedFor } from './known-weights';
 import type { Pretraining } from './known-weights';
 import { writeSafetensors } from './safetensors';
 import { openWeightFile } from './weight-file';
@@ -230,10 +230,10 @@ export class Classifier extends NativeNetwork implements Network {
     return card;
   }
 
-  /** Writes parameters and buffers under torchvision's names as safetensors, whole or not at all. */
+  /** Writes parameters and buffers under torchvision's names as safetensors, whole or not at all, with normalisation and input size in the metadata. */
   async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     const tensors = this.tensors();
-    await writeSafetensors(path, tensors, { architecture: this.architecture, ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
+    await writeSafetensors(path, tensors, { architecture: this.architecture, [PRETRAINING_KEY]: JSON.stringify(trainedFor(this.#origin, this.transform)), ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
   }
 
   /**
@@ -244,11 +244,13 @@ export class Classifier extends NativeNetwork implements Network {
    * @param options.replaceHead keep the classification head as it is when the file's has another size (default false)
    * @param options.allowMissing names or prefixes that the file need not have; true for any (default false)
    * @param options.allowUnexpected names or prefixes of the file that may go unused; true for any (default false)
+   * @param options.weightsOnly leave transform, origin and pretraining as they are (default false)
    * @throws CovidCtError ERR_WEIGHTS when the file is damaged or does not fit, with the network as it was; AbortedError
    */
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
-    const { signal, ...fit } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
+    const { signal, weightsOnly, ...fit } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
     const { report, metadata } = await this.#read(path, fit, signal);
+    if (weightsOnly) return report;
     this.#origin = path;
     if (metadata['architecture'] === undefined || pretrainingOf(metadata) !== null) this.#adopt(recognise(path, metadata));
     return report;

@@ -2,6 +2,8 @@
  * The weights whose names this library knows: torchvision's ImageNet checkpoints, with the input they were trained for.
  * Figures: torchvision 0.28, `torchvision.models.get_model_weights(name)`.
  */
+import { inputSize, normalizationOf } from '../data/transform';
+import type { Transform } from '../data/types';
 import { CovidCtError } from '../errors';
 
 /** How the input of a network was prepared when its weights were trained. */
@@ -104,6 +106,18 @@ export function requireKnownWeights(name: string, architecture?: string): KnownW
 
 /** The metadata key under which a converted safetensors file keeps its pretraining. */
 export const PRETRAINING_KEY = 'covidct.pretraining';
+
+/**
+ * What a network was trained for, to be written under {@link PRETRAINING_KEY}.
+ *
+ * @param name where its weights come from, in words
+ * @param transform how its images were prepared
+ */
+export function trainedFor(name: string, transform: Transform): Pretraining {
+  const { mean, std } = normalizationOf(transform);
+  const { height, width } = inputSize(transform);
+  return { name, mean: [...mean], std: [...std], imageSize: height === width ? height : null, assumed: false };
+}
 
 /** Reads {@link PRETRAINING_KEY}; null where it is absent or not to be understood. */
 export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretraining | null {

@@ -59,8 +59,8 @@ export interface Network extends Partial<NativeFineTuning> {
   gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
   /** Writes the weights as safetensors, whole or not at all. */
   saveWeights(path: string, metadata?: Readonly<Record<string, string>>): Promise<void>;
-  /** Reads weights written by saveWeights; every tensor must be there and fit. */
-  loadWeights(path: string): Promise<unknown>;
+  /** Reads weights written by saveWeights; every tensor must be there and fit. With `weightsOnly` nothing else changes. */
+  loadWeights(path: string, options?: { readonly weightsOnly?: boolean }): Promise<unknown>;
   /** How an image becomes the network's input at prediction and evaluation; a Classifier has it. */
   readonly transform?: Transform;
   /** Operating point of two classes: a probability of class 1 at or above it is called class 1; a Classifier has it. */

@@ -38,7 +38,7 @@ export type LoadOptions = z.input<typeof loadOptionsSchema>;
 
 const allowed = z.union([z.boolean(), z.array(z.string().min(1))]).default(false);
 
-export const loadWeightsOptionsSchema = z.strictObject({ replaceHead: z.boolean().default(false), allowMissing: allowed, allowUnexpected: allowed, signal: signalSchema });
+export const loadWeightsOptionsSchema = z.strictObject({ replaceHead: z.boolean().default(false), allowMissing: allowed, allowUnexpected: allowed, weightsOnly: z.boolean().default(false), signal: signalSchema });
 export type LoadWeightsOptions = z.input<typeof loadWeightsOptionsSchema>;
 
 const batchSize = z.int().min(1).max(4096).default(8);

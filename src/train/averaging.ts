@@ -32,11 +32,15 @@ export class Averaging {
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (!this.#begun) return await work();
     await this.#network.swapAverage?.();
+    let result: T;
     try {
-      return await work();
-    } finally {
-      await this.#network.swapAverage?.();
+      result = await work();
+    } catch (error) {
+      await this.#network.swapAverage?.()?.catch(() => undefined); // must not hide the first failure
+      throw error;
     }
+    await this.#network.swapAverage?.();
+    return result;
   }
 
   /** Leaves the averaged weights in the network for good. */

@@ -8,6 +8,7 @@ import type { TrainEvent } from '../log/types';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation } from '../metrics/types';
 import { makeCard, writeCard } from '../model/card';
+import { PRETRAINING_KEY, trainedFor } from '../model/known-weights';
 import type { Network } from '../model/types';
 import { libraryVersions } from '../model/versions';
 import type { ResolvedTrainOptions } from '../options/train';
@@ -75,7 +76,7 @@ export class Checkpoints {
   async keepBest(epoch: BestEpoch, evaluation: Evaluation | null): Promise<CheckpointEvent> {
     const { network, folder, averaging } = this.#options;
     const path = folder?.bestWeights ?? join(await this.#temporaryFolder(), 'best.safetensors');
-    await averaging.during(() => network.saveWeights(path, { epoch: String(epoch.epoch) }));
+    await averaging.during(() => network.saveWeights(path, this.#metadata(epoch.epoch)));
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
     const threshold = this.#chooseThreshold(evaluation);
@@ -96,7 +97,7 @@ export class Checkpoints {
     const { network, folder, averaging } = this.#options;
     if (folder === null) return null;
     if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
-    else await averaging.during(() => network.saveWeights(folder.lastWeights, { epoch: String(epoch) }));
+    else await averaging.during(() => network.saveWeights(folder.lastWeights, this.#metadata(epoch)));
     if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);
     return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
   }
@@ -106,7 +107,7 @@ export class Checkpoints {
     const { network, transform, averaging } = this.#options;
     const origin = this.#origin();
     await averaging.adopt();
-    if (this.#best !== null && !this.#bestIsCurrent) await network.loadWeights(this.#best.path);
+    if (this.#best !== null && !this.#bestIsCurrent) await network.loadWeights(this.#best.path, { weightsOnly: true });
     network.configure({ transform, threshold: this.#threshold, origin: this.#best === null ? origin : `${origin}, epoch ${this.#best.epoch.epoch}` });
     if (this.#best === null) return 'last';
     this.#bestIsCurrent = true;
@@ -119,6 +120,11 @@ export class Checkpoints {
     await rm(this.#temporary, { recursive: true, force: true });
     leftovers.delete(this.#temporary);
     this.#temporary = null;
+  }
+
+  /** With the input that the weights are trained for: who starts from the file alone gets it back. */
+  #metadata(epoch: number): Record<string, string> {
+    return { epoch: String(epoch), [PRETRAINING_KEY]: JSON.stringify(trainedFor(`${this.#origin()}, epoch ${epoch}`, this.#options.transform)) };
   }
 
   #chooseThreshold(evaluation: Evaluation | null): number {

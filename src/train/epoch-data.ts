@@ -1,12 +1,10 @@
 /** Where the micro-batches of an epoch come from: images, or the features of a frozen backbone. */
 import { loadBatches } from '../data/loader';
-import { isRandom } from '../data/transform';
 import type { NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
 import type { Evaluation } from '../metrics/types';
 import { evaluate, evaluateAnswers } from './evaluate';
-import { FeatureCache, featureBytes, requireRoom } from './feature-cache';
+import { FeatureCache } from './feature-cache';
 import type { TrainingPlan } from './loop';
-import { refused } from './parameter-selection';
 
 /** A micro-batch that the network can be trained on. */
 export interface TrainingBatch {
@@ -20,17 +18,12 @@ export class EpochData {
   #train: FeatureCache | null = null;
   #validation: FeatureCache | null = null;
 
-  /** @throws InvalidOptionError when features are to be cached and the backbone is not frozen, or they are too many */
   constructor(plan: TrainingPlan) {
     this.#plan = plan;
-    const { network, train, validation, options: { cacheFeatures, maxCacheBytes, batchSize, prefetch, seed }, trainTransform, evalTransform, store, signal, onSkip } = plan;
-    if (cacheFeatures === false) return;
-    if (!plan.trainable.backboneFrozen(1)) throw refused('cacheFeatures', "expected a backbone that is frozen whole, its batch norms on running statistics; give freeze: 'backbone'");
-    const variants = cacheFeatures === true ? 1 : cacheFeatures.augmentations;
-    const transform = cacheFeatures === true && isRandom(trainTransform) ? evalTransform : trainTransform;
-    requireRoom(featureBytes(network, train.samples.length, isRandom(transform) ? variants : 1) + featureBytes(network, validation?.samples.length ?? 0, 1), maxCacheBytes);
+    const { features, network, train, validation, options: { batchSize, prefetch, seed }, evalTransform, store, signal, onSkip } = plan;
+    if (features === null) return;
     const common = { network, store, batchSize, prefetch, seed, signal };
-    this.#train = new FeatureCache({ ...common, dataset: train, transform, onSkip: (file) => onSkip('train', file) }, variants);
+    this.#train = new FeatureCache({ ...common, dataset: train, transform: features.transform, onSkip: (file) => onSkip('train', file) }, features.variants);
     if (validation !== null) this.#validation = new FeatureCache({ ...common, dataset: validation, transform: evalTransform, onSkip: (file) => onSkip('validation', file) }, 1);
   }
 

@@ -6,6 +6,7 @@ import { isRandom } from '../data/transform';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { throwIfAborted } from '../errors';
 import type { Network } from '../model/types';
+import type { ResolvedTrainOptions } from '../options/train';
 import { refused } from './parameter-selection';
 
 /** What features are computed from. */
@@ -29,14 +30,47 @@ export interface FeatureBatch {
   readonly features: Float32Array;
 }
 
-/** Bytes that `variants` features of every sample take. */
-export function featureBytes(network: Network, samples: number, variants: number): number {
-  return samples * variants * (network.parts?.().featureWidth ?? 0) * Float32Array.BYTES_PER_ELEMENT;
+/** What is going to be kept. */
+export interface FeaturePlan {
+  /** Of the training images. */
+  readonly transform: Transform;
+  /** Rounds of augmentation kept; 1 where the transform is not random. */
+  readonly variants: number;
+  /** Numbers a feature has. */
+  readonly width: number;
+  /** Of memory that all features take in the end. */
+  readonly bytes: number;
+  /** Whether the random trainTransform gave way to the evalTransform. */
+  readonly withoutAugmentation: boolean;
 }
 
-/** Throws InvalidOptionError naming the bytes needed when they are more than `maxCacheBytes`. */
-export function requireRoom(bytes: number, maxCacheBytes: number): void {
+/** What a training with `cacheFeatures` is planned from. */
+export interface FeatureRequest {
+  readonly network: Network;
+  readonly train: Dataset;
+  readonly validation: Dataset | null;
+  readonly trainTransform: Transform;
+  readonly evalTransform: Transform;
+  readonly options: Pick<ResolvedTrainOptions, 'cacheFeatures' | 'maxCacheBytes'>;
+}
+
+/**
+ * Decides what is kept; null where nothing is to be.
+ *
+ * @param frozen whether the backbone is frozen whole in the first epoch
+ * @throws InvalidOptionError when it is not, when the network gives no features, or when they are more than `maxCacheBytes`
+ */
+export function planFeatures({ network, train, validation, trainTransform, evalTransform, options: { cacheFeatures, maxCacheBytes } }: FeatureRequest, frozen: boolean): FeaturePlan | null {
+  if (cacheFeatures === false) return null;
+  if (network.parts === undefined || network.features === undefined || network.trainFeatures === undefined || network.predictFeatures === undefined) throw refused('cacheFeatures', 'this network gives no features of its backbone; use a Classifier');
+  if (!frozen) throw refused('cacheFeatures', "expected a backbone that is frozen whole, its batch norms on running statistics; give freeze: 'backbone'");
+  const withoutAugmentation = cacheFeatures === true && isRandom(trainTransform);
+  const transform = withoutAugmentation ? evalTransform : trainTransform;
+  const variants = cacheFeatures === true || !isRandom(transform) ? 1 : cacheFeatures.augmentations;
+  const width = network.parts().featureWidth;
+  const bytes = (train.samples.length * variants + (validation?.samples.length ?? 0)) * width * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > maxCacheBytes) throw refused('cacheFeatures', `expected room for ${bytes} bytes of features; maxCacheBytes is ${maxCacheBytes}; raise it or ask for fewer augmentations`);
+  return { transform, variants, width, bytes, withoutAugmentation };
 }
 
 /** Features of one data set: `variants` rounds of augmentation, each computed when an epoch first asks for it. */
@@ -47,7 +81,7 @@ export class FeatureCache {
 
   constructor(source: FeatureSource, variants: number) {
     this.#source = source;
-    this.#variants = isRandom(source.transform) ? variants : 1;
+    this.#variants = variants;
   }
 
   /** Micro-batches of the epoch, in its order, or in the data set's where `ordered`; files left out are not there. */

@@ -14,6 +14,7 @@ import type { Checkpoints } from './checkpoints';
 import { EarlyStopping } from './early-stopping';
 import { EpochData } from './epoch-data';
 import { Meter } from './meter';
+import type { FeaturePlan } from './feature-cache';
 import { LearningRateSchedule } from './schedule';
 import type { Trainable } from './trainable';
 import { planEpoch, updatesPerEpoch } from './windows';
@@ -31,6 +32,8 @@ export interface TrainingPlan {
   readonly checkpoints: Checkpoints;
   readonly trainable: Trainable;
   readonly averaging: Averaging;
+  /** What is kept of a frozen backbone; null: nothing. */
+  readonly features: FeaturePlan | null;
   /** Options of an optimiser step at a learning rate. */
   readonly optimizer: (learningRate: number) => NativeOptimizerOptions;
   readonly signal: AbortSignal;
@@ -67,6 +70,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     let { learningRate } = schedule;
     const change = await plan.trainable.begin(epoch);
     if (change !== null) yield change;
+    if (epoch === 1 && plan.features !== null) yield featuresEvent(plan, plan.features);
     for await (const { batch, step, divisor, updates } of planEpoch(data.batches(epoch), { accumulate, preset, classWeights })) {
       throwIfAborted(plan.signal);
       const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
@@ -104,6 +108,10 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
 /** Micro-batches in an epoch; fewer where files are left out. */
 export function stepsPerEpoch({ train, options }: Pick<TrainingPlan, 'train' | 'options'>): number {
   return Math.ceil(train.samples.length / options.batchSize);
+}
+
+function featuresEvent({ train, validation }: TrainingPlan, { variants, width, bytes, withoutAugmentation }: FeaturePlan): TrainEvent {
+  return { type: 'features', samples: train.samples.length + (validation?.samples.length ?? 0), augmentations: variants, width, bytes, withoutAugmentation };
 }
 
 type ValidationFigures = Pick<EpochRecord, 'validationLoss' | 'validationAccuracy' | 'validationAuc' | 'validationSensitivity' | 'validationSpecificity'>;

@@ -11,6 +11,7 @@ import { Averaging } from './averaging';
 import { Checkpoints, versionsOf } from './checkpoints';
 import { resolveClassWeights } from './class-weights';
 import { checkDataset } from './evaluate';
+import { planFeatures } from './feature-cache';
 import type { TrainingHistory } from './history';
 import { stepsPerEpoch, trainingLoop } from './loop';
 import type { TrainingPlan } from './loop';
@@ -87,6 +88,7 @@ function check({ model, train, validation, options }: TrainingRequest): Float32A
 async function open(request: TrainingRequest, classWeights: Float32Array, control: RunControl): Promise<Session> {
   const { model: network, train, validation, options, trainTransform, evalTransform } = request;
   const [trainable, averaging, optimizer] = [new Trainable(network, options.freeze), new Averaging(network, options.ema), makeOptimizer(network, options)];
+  const features = planFeatures({ ...request, network }, trainable.backboneFrozen(1));
   const folder = options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
   await folder?.writeConfig({
     options: { ...options, trainTransform, evalTransform },
@@ -97,9 +99,9 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
   const recorder = new Recorder(request.loggers, folder);
   const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
   const plan: TrainingPlan = {
-    network, train, validation, options, trainTransform, evalTransform, classWeights, trainable, averaging, optimizer,
+    network, train, validation, options, trainTransform, evalTransform, classWeights, trainable, averaging, optimizer, features,
     checkpoints: new Checkpoints({ network, averaging, folder, transform: evalTransform, threshold, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
-    store: new PixelStore({ maxCacheBytes: options.maxCacheBytes, onBadFile: options.onBadFile }),
+    store: new PixelStore({ maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0), onBadFile: options.onBadFile }),
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),
   };
