@@ -6,8 +6,9 @@ import { globalOf, call, keyValues, refuse, storageOf, Tuple } from './pickle-va
 import type { StorageRef } from './pickle-values';
 
 const MARK = Symbol('mark');
-/** More than any checkpoint needs; a pickle that claims more is a trap. */
-const MAX_VALUES = 20_000_000;
+/** More than any checkpoint needs (a DenseNet201 has 40 000 values); a pickle that makes more is a trap for the memory. */
+const MAX_VALUES = 4_000_000;
+const MAX_OBJECTS = 1_000_000;
 
 /** Little-endian two's complement of any length; beyond what a number can hold exactly it is refused. */
 function longOf(bytes: Buffer): number {
@@ -37,6 +38,7 @@ class Machine {
   readonly #storages = new Map<string, StorageRef>();
   #at: number;
   #values = 0;
+  #objects = 0;
 
   constructor(private readonly bytes: Buffer, start: number) {
     this.#at = start;
@@ -66,7 +68,8 @@ class Machine {
 
   #push(value: unknown): void {
     this.#values += 1;
-    if (this.#values > MAX_VALUES) throw refuse(`the pickle makes more than ${MAX_VALUES} values; it is no state dict`);
+    if (typeof value === 'object') this.#objects += 1;
+    if (this.#values > MAX_VALUES || this.#objects > MAX_OBJECTS) throw refuse(`the pickle makes more than ${MAX_VALUES} values or ${MAX_OBJECTS} objects; it is no state dict`);
     this.#stack.push(value);
   }
 
@@ -97,7 +100,6 @@ class Machine {
     if (!this.#memo.has(index)) throw refuse(`the pickle recalls entry ${index}, which it has not remembered`);
     this.#push(this.#memo.get(index));
   }
-
 
   #storage(id: unknown): void {
     const storage = storageOf(id);

@@ -12,7 +12,7 @@ import type { StoragePlace } from './state-dict';
 
 /** A state dict's pickle has some 100 KB; a larger one is a bomb. */
 const MAX_PICKLE_BYTES = 64 * 1024 ** 2;
-const MAX_ENTRIES = 1_000_000;
+const MAX_ENTRIES = 100_000;
 
 function damaged(path: string, what: string, cause?: unknown): CovidCtError {
   return new CovidCtError('ERR_WEIGHTS', `${path} is not a whole .pth file: ${what}`, { cause });

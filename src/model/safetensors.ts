@@ -12,8 +12,8 @@ import type { NativeTensor, NativeTensorSource } from '../native/types';
 /** Bytes of one element. */
 const BYTES: Readonly<Record<string, number>> = { BOOL: 1, U8: 1, I8: 1, I16: 2, U16: 2, F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, I64: 8, U64: 8, F64: 8 };
 
-/** Longest header that is read; that of a DenseNet has 100 KB. */
-const MAX_HEADER_BYTES = 100 * 1024 ** 2;
+/** Longest header that is read; that of a DenseNet has 100 KB. A longer one could fill the memory when it is parsed. */
+const MAX_HEADER_BYTES = 16 * 1024 ** 2;
 
 /** What a file says of itself. */
 export interface SafetensorsHeader {
@@ -73,6 +73,24 @@ function checkRanges(path: string, entries: readonly (readonly [string, RawEntry
   if (at !== dataBytes) throw damaged(path, `its tensors take ${at} bytes, ${dataBytes} are there${at > dataBytes ? '; it is truncated' : ''}`);
 }
 
+/** A key that stands twice in one object, which JSON.parse passes over; `text` must be JSON. */
+function doubleKey(text: string): string | null {
+  const open: Set<string>[] = [];
+  let last = '';
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}:]/g)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '}') open.pop();
+    else if (token !== ':') last = token;
+    else {
+      const key = JSON.parse(last) as string;
+      const keys = open.at(-1);
+      if (keys?.has(key) === true) return key;
+      keys?.add(key);
+    }
+  }
+  return null;
+}
+
 function parseHeader(path: string, text: string): Record<string, unknown> {
   try {
     const header: unknown = JSON.parse(text);
@@ -112,6 +130,8 @@ async function readHeaderText(path: string): Promise<{ text: string; dataStart: 
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
   const { text, dataStart, fileBytes } = await readHeaderText(path);
   const { __metadata__: metadata = {}, ...rest } = parseHeader(path, text);
+  const twice = doubleKey(text);
+  if (twice !== null) throw damaged(path, `its header has the key '${twice}' twice`);
   const entries = Object.entries(rest).map(([name, value]) => [name, checkEntry(path, name, value)] as const);
   checkRanges(path, entries, fileBytes - dataStart);
   if (!isTextRecord(metadata)) throw damaged(path, 'its __metadata__ is not an object of strings');

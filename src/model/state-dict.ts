@@ -46,6 +46,11 @@ function wordFor(value: unknown): string {
   return { number: 'a number', string: 'a text', boolean: 'true or false' }[typeof value as 'number'] ?? 'something else';
 }
 
+/** A key for people. Never String() of it: a list that holds itself many times over has no end as a text. */
+function keyText(key: unknown): string {
+  return typeof key === 'string' || typeof key === 'number' ? `'${key}'` : wordFor(key);
+}
+
 /** The dictionary that holds the tensors: the whole, or what stands under one of the usual keys. */
 function tensorsIn(path: string, value: unknown, notes: string[]): Map<unknown, unknown> {
   if (hasTensors(value)) return value;
@@ -53,12 +58,12 @@ function tensorsIn(path: string, value: unknown, notes: string[]): Map<unknown, 
   if (found.length > 1) throw new CovidCtError('ERR_WEIGHTS', `${path}: expected one set of weights; there are several, under ${found.map((key) => `'${key}'`).join(' and ')}; save the one you mean by itself`);
   const [key] = found;
   if (key === undefined) {
-    const what = value instanceof Map ? `a dictionary with ${[...value.keys()].slice(0, 5).map((each) => `'${String(each)}'`).join(', ') || 'nothing in it'}` : wordFor(value);
+    const what = value instanceof Map ? `a dictionary with ${[...value.keys()].slice(0, 5).map(keyText).join(', ') || 'nothing in it'}` : wordFor(value);
     throw new CovidCtError('ERR_WEIGHTS', `${path}: expected a state dict, names to tensors, by itself or under ${NESTED.slice(0, 3).join(', ')}; it holds ${what}`);
   }
   const outer = value as Map<unknown, unknown>;
   notes.push(`the weights stand under '${key}'`);
-  for (const [other, left] of outer) if (other !== key) notes.push(`left out: '${String(other)}' (${wordFor(left)})`);
+  for (const [other, left] of outer) if (other !== key) notes.push(`left out: ${keyText(other)} (${wordFor(left)})`);
   return outer.get(key) as Map<unknown, unknown>;
 }
 
