@@ -1,4 +1,5 @@
 /** Trainings that freeze, group, clip and average, on the tiny network: what changes, what stays, what is left behind. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -164,3 +165,54 @@ test('cached features: bit for bit the losses of the training without them, augm
   await expect(losses({ cacheFeatures: true })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining("freeze: 'backbone'") });
   await expect(losses({ freeze, cacheFeatures: true, maxCacheBytes: 1000 })).rejects.toThrow(/room for \d+ bytes/);
 }, 120_000);
+
+test('cached features are announced: how many, how large, and when augmentation is left out', async () => {
+  const announced = async (options: Partial<TrainerOptions>) => {
+    const { model, trainer } = await setUp({ freeze: 'backbone', epochs: 2, ...options });
+    const events = await collect(trainer.fit(train, train));
+    return { width: model.parts().featureWidth, features: events.filter(({ type }) => type === 'features'), at: events.findIndex(({ type }) => type === 'features'), step: events.findIndex(({ type }) => type === 'step') };
+  };
+  const without = await announced({ cacheFeatures: true, trainTransform: undefined });
+  expect(without.features).toEqual([{ type: 'features', samples: 32, augmentations: 1, width: without.width, bytes: 32 * without.width * 4, withoutAugmentation: true }]);
+  expect(without.at).toBeLessThan(without.step);
+  expect((await announced({ cacheFeatures: true })).features).toMatchObject([{ augmentations: 1, withoutAugmentation: false }]);
+  const fixed = await announced({ cacheFeatures: { augmentations: 3 }, trainTransform: undefined });
+  expect(fixed.features).toMatchObject([{ augmentations: 3, bytes: (3 * 16 + 16) * fixed.width * 4, withoutAugmentation: false }]);
+  expect((await announced({})).features).toEqual([]);
+}, 120_000);
+
+test('what cacheFeatures cannot do is refused before a run folder is made', async () => {
+  const out = join(dir, 'never');
+  await expect(Promise.resolve((await setUp({ cacheFeatures: true, out })).trainer.fit(train, null))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  expect(existsSync(out)).toBe(false);
+});
+
+test('an abort while the backbone is frozen leaves everything trainable', async () => {
+  const { model, trainer } = await setUp({ freeze: 'backbone', cacheFeatures: true, epochs: 5 });
+  const run = trainer.fit(train, null);
+  for await (const event of run) if (event.type === 'step') break;
+  expect((await run).stop.reason).toBe('aborted');
+  const before = await tensorsOf(model);
+  await new Trainer({ model, accumulate: 1, epochs: 1, imageSize: SIZE, trainTransform: tutorialEval({ size: SIZE }) }).fit(train, null);
+  expect(changed(before, await tensorsOf(model))).toEqual(expect.arrayContaining(['features.0.weight', 'features.1.running_mean']));
+}, 60_000);
+
+test("a training's weights bring normalisation and size to who starts from the file alone, and leave the model's history as it was", async () => {
+  const normalization = { mean: [0.6, 0.6, 0.6] as [number, number, number], std: [0.3, 0.3, 0.3] as [number, number, number] };
+  const out = join(dir, 'own-input');
+  const { model, trainer } = await setUp({ out, epochs: 1, evalTransform: tutorialEval({ size: SIZE, normalization }), trainTransform: tutorialEval({ size: SIZE, normalization }) });
+  await trainer.fit(train, train);
+  expect(model.pretraining).toBeNull();
+  const next = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });
+  models.push(next);
+  await next.loadWeights(join(out, 'weights/best.safetensors'));
+  expect(next.normalization).toEqual(normalization);
+  expect(next.transform).toEqual(tutorialEval({ size: SIZE, normalization }));
+  expect(next.pretraining).toMatchObject({ name: expect.stringMatching(/trained on .* epoch 1/), imageSize: SIZE, assumed: false });
+  expect(new Trainer({ model: next }).options.imageSize).toBe(224); // the Trainer's own option stays what it is
+  const other = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });
+  models.push(other);
+  const transform = other.transform;
+  await other.loadWeights(join(out, 'weights/best.safetensors'), { weightsOnly: true });
+  expect([other.transform, other.pretraining, other.origin]).toEqual([transform, null, 'random (seed 0)']);
+}, 60_000);

@@ -1,4 +1,7 @@
 /** The native methods of fine-tuning: features, what trains, the average of the weights, grey input. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { makeBatch } from '../../src/data/batch';
 import { Classifier } from '../../src/model/classifier';
 import { compose, normalize, resize, toTensor } from '../../src/data/transform';
@@ -85,4 +88,39 @@ test("one channel: grey as PIL's convert('L') rounds it", async () => {
   const input = await model.inputOf(makeBatch([{ data, width: 32, height: 32 }], null, transform));
   expect(input).toHaveLength(32 * 32);
   colours.forEach((colour, i) => expect(Math.round((input[i] as number) * 255)).toBe(colour[3]));
+});
+
+test('while the averaged weights are in place the average cannot go on; weights from a file end it', async () => {
+  using model = await tiny();
+  await model.updateAverage(0.9);
+  await model.swapAverage();
+  await expect(model.updateAverage(0.9)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('swapAverage') });
+  await model.swapAverage();
+  await model.updateAverage(0.9);
+  await model.swapAverage();
+  await model.dropAverage();
+  await model.updateAverage(0.9);
+});
+
+test.each([['beta1'], ['beta2']])('Adam with a %s of 1 would divide by nothing', async (beta) => {
+  using model = await tiny();
+  const options = { kind: 'adam' as const, learningRate: 0.01, weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+  await expect((async () => model.optimizerStep({ ...options, [beta]: 1 }))()).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('below 1') });
+});
+
+test('RGB filters summed for grey: what the network says of a grey image is what the RGB one says, each with its own normalisation', async () => {
+  using rgb = await Classifier.create({ architecture: 'resnet18', classes: ['a', 'b'], device: 'cpu', threads: 1, seed: 3 });
+  using grey = await Classifier.create({ architecture: 'resnet18', classes: ['a', 'b'], channels: 1, device: 'cpu', threads: 1, seed: 4 });
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-grey-'));
+  try {
+    await rgb.saveWeights(join(dir, 'rgb.safetensors'));
+    expect((await grey.loadWeights(join(dir, 'rgb.safetensors'))).summedInput).toEqual(['conv1.weight']);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+  const data = Uint8Array.from({ length: 48 * 48 * 3 }, (_, i) => (Math.floor(i / 3) * 31) % 256);
+  const plain = compose([resize([48, 48]), toTensor(), normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] })]);
+  const batch = makeBatch([{ data, width: 48, height: 48 }], null, plain);
+  const [a, b] = [(await rgb.predictBatch(batch)).logits, (await grey.predictBatch(batch)).logits];
+  a.forEach((value, i) => expect(Math.abs(value - (b[i] as number))).toBeLessThan(1e-5));
 });
