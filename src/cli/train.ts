@@ -51,7 +51,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--dampening <d>', 'dampening of the momentum (default: 0)', number)
     .option('--nesterov', 'Nesterov momentum')
     .option('--dropout <p>', 'dropout of the classifier head (default: 0.5)', number)
-    .option('--image-size <px>', 'side of the square the network sees (default: 224)', number)
+    .option('--image-size <px>', 'side of the square the network sees (default: that of the weights, or 224)', number)
     .option('--patience <n>', 'epochs without improvement that are forgiven (default: 5)', number)
     .option('--class-weights <w>', 'balanced, or one number a class, separated by commas', classWeights)
     .option('--best-by <metric>', 'accuracy (default), auc or loss of the validation split')

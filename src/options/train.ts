@@ -48,8 +48,8 @@ export const trainOptionsSchema = z.strictObject({
    * `validation` chooses it there by the Youden index (0.5 without a validation split, and with the tutorial's preset).
    */
   threshold: z.union([z.literal('validation'), z.number().min(0).max(1)]).default('validation'),
-  /** Side of the square the network sees, in pixels. */
-  imageSize: z.int().min(32).max(2048).default(224),
+  /** Side of the square the network sees, in pixels; that of the weights it begins with, or 224. */
+  imageSize: z.int().min(32).max(2048).optional(),
   /** Bytes of decoded pixels kept in memory; beyond it images are decoded again each epoch. */
   maxCacheBytes: z.int().min(0).default(2 * 1024 ** 3),
   /** What happens to a file that cannot be decoded. */
@@ -65,14 +65,15 @@ export const trainOptionsSchema = z.strictObject({
 /** What a caller may give. */
 export type TrainOptions = z.input<typeof trainOptionsSchema>;
 /** The same with every default filled in. */
-export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema> & { readonly learningRate: number; readonly weightDecay: number };
+export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema> & { readonly learningRate: number; readonly weightDecay: number; readonly imageSize: number };
 
 /**
- * Fills in what depends on the optimiser: the learning rate and the weight decay.
+ * Fills in what depends on the optimiser, the learning rate and the weight decay, and on the weights, the image size.
  *
+ * @param ownImageSize what the weights that the network begins with were trained at; null where it is not known
  * @throws InvalidOptionError for a schedule or an unfreezing that does not fit the rate or the epochs
  */
-export function resolveTrainOptions(options: z.output<typeof trainOptionsSchema>): ResolvedTrainOptions {
+export function resolveTrainOptions(options: z.output<typeof trainOptionsSchema>, ownImageSize: number | null = null): ResolvedTrainOptions {
   const { optimizer, schedule, epochs } = options;
   const learningRate = options.learningRate ?? (optimizer === 'sgd' ? 0.01 : 1e-4);
   if (schedule.type === 'cosine') {
@@ -82,7 +83,7 @@ export function resolveTrainOptions(options: z.output<typeof trainOptionsSchema>
   for (const [index, step] of (options.freeze?.unfreeze ?? []).entries()) {
     if (step.epoch > epochs) throw refused(`freeze.unfreeze[${index}].epoch`, `expected at most the ${epochs} epochs; got ${step.epoch}`);
   }
-  return { ...options, learningRate, weightDecay: options.weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0) };
+  return { ...options, learningRate, imageSize: options.imageSize ?? ownImageSize ?? 224, weightDecay: options.weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0) };
 }
 
 function refused(path: string, message: string): InvalidOptionError {

@@ -20,10 +20,13 @@ import { chooseThreshold } from './threshold';
 
 /** Temporary folders of trainings that nobody saw through to the end. */
 const leftovers = new Set<string>();
+let watching = false;
 
 function removeAtExit(folder: string): void {
-  if (leftovers.size === 0) process.once('exit', () => { for (const each of leftovers) rmSync(each, { recursive: true, force: true }); });
   leftovers.add(folder);
+  if (watching) return;
+  watching = true;
+  process.once('exit', () => { for (const each of leftovers) rmSync(each, { recursive: true, force: true }); });
 }
 
 type CheckpointEvent = Extract<TrainEvent, { type: 'checkpoint' }>;

@@ -46,7 +46,7 @@ export class Trainer {
     if (typeof (model as Network | undefined)?.trainStep !== 'function') {
       throw new InvalidOptionError('Trainer: model: expected a Classifier, e.g. from await Classifier.create(...)', [{ path: 'model', message: 'expected a Classifier' }]);
     }
-    this.options = resolveTrainOptions(checkOptions(trainOptionsSchema, options, 'Trainer'));
+    this.options = resolveTrainOptions(checkOptions(trainOptionsSchema, options, 'Trainer'), model.pretraining?.imageSize);
     const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : (model.normalization ?? 'imagenet') } as const;
     this.#model = model;
     this.#loggers = loggers;

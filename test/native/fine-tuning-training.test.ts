@@ -209,7 +209,7 @@ test("a training's weights bring normalisation and size to who starts from the f
   expect(next.normalization).toEqual(normalization);
   expect(next.transform).toEqual(tutorialEval({ size: SIZE, normalization }));
   expect(next.pretraining).toMatchObject({ name: expect.stringMatching(/trained on .* epoch 1/), imageSize: SIZE, assumed: false });
-  expect(new Trainer({ model: next }).options.imageSize).toBe(224); // the Trainer's own option stays what it is
+  expect([new Trainer({ model: next }).options.imageSize, new Trainer({ model: next, imageSize: 96 }).options.imageSize, new Trainer({ model }).options.imageSize]).toEqual([SIZE, 96, 224]);
   const other = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });
   models.push(other);
   const transform = other.transform;

@@ -232,3 +232,14 @@ test('a later epoch decodes nothing', async () => {
   expect(decoded).toHaveBeenCalledTimes(train.samples.length + validation.samples.length);
   decoded.mockRestore();
 });
+
+test('training after training in one process leaves no more listeners behind than the first', async () => {
+  const counts: number[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    const { trainer, train, validation } = await setUp({ epochs: 1 });
+    await trainer.fit(train, validation);
+    counts.push(process.listenerCount('exit'));
+  }
+  expect(new Set(counts.slice(1)).size).toBe(1);
+  expect(counts[2]).toBe(counts[0]);
+});
