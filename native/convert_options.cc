@@ -14,6 +14,8 @@ LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
   const Napi::Value channels = object.Get("channels");
   options.channels = channels.IsUndefined() ? 3 : static_cast<int64_t>(to_number_between(channels, 1, 3, "channels"));
   if (options.channels == 2) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected 3 (RGB) or 1 (grey) channels");
+  const Napi::Value convolution = object.Get("convolution");
+  if (!convolution.IsUndefined()) options.convolution = to_string(convolution, "convolution");
   threads = static_cast<int>(to_number_between(object.Get("threads"), 0, 1024, "threads"));
   return options;
 }

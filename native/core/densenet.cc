@@ -4,7 +4,6 @@
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
@@ -50,7 +49,7 @@ struct Block {
 
 class DenseNet final : public Network {
  public:
-  DenseNet(const Row& row, const NetworkOptions& options) {
+  DenseNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution) {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
     stem_ = {"features.norm0", "features.conv0", make_norm(row.initial), make_weight(row.initial, options.channels, 7, generator)};
     int64_t channels = row.initial;
@@ -64,7 +63,7 @@ class DenseNet final : public Network {
   }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
-    x = after_layer("", at::conv2d(x, stem_.weight, {}, {2, 2}, {3, 3}), pass);
+    x = after_layer("", convolve(to_layout(x, convolution_), stem_.weight, {}, {2, 3}, convolution_), pass);
     x = after_layer("features.relu0", batch_norm(x, stem_.norm, pass).relu_(), pass);
     x = after_layer("features.pool0", at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}), pass);
     for (Block& block : blocks_) {
@@ -108,7 +107,7 @@ class DenseNet final : public Network {
  private:
   at::Tensor run(Unit& unit, const at::Tensor& x, int64_t padding, ForwardPass& pass) {
     const at::Tensor y = batch_norm(x, unit.norm, pass).relu_();
-    return after_layer("", at::conv2d(y, unit.weight, {}, {1, 1}, {padding, padding}), pass);
+    return after_layer("", convolve(y, unit.weight, {}, {1, padding}, convolution_), pass);
   }
 
   at::Tensor run(Block& block, const at::Tensor& x, ForwardPass& pass) {
@@ -179,6 +178,7 @@ class DenseNet final : public Network {
   std::vector<Block> blocks_;
   Norm last_norm_;
   at::Tensor weight_, bias_;
+  ConvolutionKind convolution_;
   std::vector<NamedTensor> tensors_;
 };
 

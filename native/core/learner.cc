@@ -15,6 +15,7 @@
 #include "architectures.h"
 #include "failure.h"
 #include "grad_cam.h"
+#include "scratch.h"
 
 namespace covidct {
 
@@ -48,7 +49,8 @@ bool strip_prefix(const std::string& name, const std::string& prefix, std::strin
 Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
     : stop_(stop), device_(choose_device(options.device)), channels_(options.channels) {
   c10::AutoGradMode no_grad(false);
-  network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout, options.channels});
+  network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout, options.channels,
+                                                  to_convolution_kind(options.convolution)});
   for (NamedTensor& each : network_->tensors()) {
     if (!device_.device.is_cpu()) each.tensor.set_data(each.tensor.to(device_.device));
     if (!each.is_parameter) continue;
@@ -181,7 +183,7 @@ int64_t Learner::parameter_count() const {
 }
 
 int64_t Learner::bytes() const {
-  int64_t total = optimizer_->bytes() + average_.bytes();
+  int64_t total = optimizer_->bytes() + average_.bytes() + scratch_bytes();
   for (const NamedTensor& each : network_->tensors()) {
     total += static_cast<int64_t>(each.tensor.nbytes());
     if (each.is_parameter && each.tensor.grad().defined()) total += static_cast<int64_t>(each.tensor.grad().nbytes());

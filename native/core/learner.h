@@ -23,6 +23,7 @@ struct LearnerOptions {
   uint64_t seed;
   double dropout;
   int64_t channels;  // of the network's input: 3 (RGB) or 1 (grey)
+  std::string convolution = "libtorch";
 };
 
 struct TrainStepOptions {
@@ -97,7 +98,7 @@ class Learner {
   std::string head_prefix() const { return network_->head_prefix(); }
   int64_t feature_width() const;
   int64_t parameter_count() const;
-  // Of parameters, buffers, gradients, the optimiser's state and the average.
+  // Of parameters, buffers, gradients, the optimiser's state, the average and the scratch of the calling thread.
   int64_t bytes() const;
 
  private:

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "convolution.h"
+
 namespace covidct {
 
 struct NamedTensor {
@@ -36,6 +38,7 @@ struct NetworkOptions {
   uint64_t seed;
   double dropout;
   int64_t channels = 3;  // of the input: 3 (RGB) or 1 (grey)
+  ConvolutionKind convolution = ConvolutionKind::kLibTorch;
 };
 
 // A batch norm layer: parameters, running statistics, and whether training leaves those as they are.

@@ -2,7 +2,6 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
@@ -43,7 +42,7 @@ struct Block {
 
 class ResNet final : public Network {
  public:
-  ResNet(const Row& row, const NetworkOptions& options) {
+  ResNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution) {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
     stem_ = make_unit("conv1", "bn1", options.channels, 64, 7, 2, generator);
     int64_t in = 64;
@@ -63,7 +62,7 @@ class ResNet final : public Network {
   }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
-    x = after_layer("relu", run(stem_, x, pass).relu_(), pass);
+    x = after_layer("relu", run(stem_, to_layout(x, convolution_), pass).relu_(), pass);
     x = after_layer("maxpool", at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}), pass);
     for (Block& block : blocks_) x = after_layer(block.name, run(block, x, pass), pass);
     return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);
@@ -92,7 +91,7 @@ class ResNet final : public Network {
 
  private:
   at::Tensor run(Unit& unit, const at::Tensor& x, ForwardPass& pass) {
-    const at::Tensor y = at::conv2d(x, unit.weight, {}, {unit.stride, unit.stride}, {unit.padding, unit.padding});
+    const at::Tensor y = convolve(x, unit.weight, {}, {unit.stride, unit.padding}, convolution_);
     return after_layer("", batch_norm(y, unit.norm, pass), pass);
   }
 
@@ -156,6 +155,7 @@ class ResNet final : public Network {
   Unit stem_;
   std::vector<Block> blocks_;
   at::Tensor weight_, bias_;
+  ConvolutionKind convolution_;
   std::vector<NamedTensor> tensors_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
@@ -58,7 +57,7 @@ struct Dense {
 
 class Vgg final : public Network {
  public:
-  Vgg(const Row& row, const NetworkOptions& options) : pooled_(row.pooled), dropout_(options.dropout) {
+  Vgg(const Row& row, const NetworkOptions& options) : pooled_(row.pooled), dropout_(options.dropout), convolution_(options.convolution) {
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
     make_features(row, options.channels, generator);
     make_classifier(row, options.classes, generator);
@@ -67,6 +66,7 @@ class Vgg final : public Network {
   }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
+    x = to_layout(x, convolution_);
     for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
     return at::adaptive_avg_pool2d(x, {pooled_, pooled_}).flatten(1);
   }
@@ -109,7 +109,7 @@ class Vgg final : public Network {
   at::Tensor run(Layer& layer, const at::Tensor& x, ForwardPass& pass) {
     switch (layer.kind) {
       case Kind::kConv:
-        return at::conv2d(x, layer.weight, layer.bias, {1, 1}, {1, 1});
+        return convolve(x, layer.weight, layer.bias, {1, 1}, convolution_);
       case Kind::kNorm:
         return batch_norm(x, layer.norm, pass);
       case Kind::kRelu:
@@ -186,6 +186,7 @@ class Vgg final : public Network {
   int64_t last_channels_ = 0;
   int64_t pooled_;
   double dropout_;
+  ConvolutionKind convolution_;
 };
 
 }  // namespace

@@ -93,13 +93,13 @@ export class Classifier extends NativeNetwork implements Network {
    *   ERR_OUT_OF_MEMORY
    */
   static async create(options: ClassifierOptions): Promise<Classifier> {
-    const { architecture, classes, device, threads, seed, dropout, imageSize, channels } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
+    const { architecture, classes, device, threads, seed, dropout, imageSize, channels, convolution } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
     const addon = loadNative();
     if (!addon.architectures().includes(architecture)) {
       throw new InvalidOptionError(`Classifier.create: expected an architecture of ${addon.architectures().join(', ')}; got '${architecture}'`, [{ path: 'architecture', message: 'unknown architecture' }]);
     }
     return native(async () => {
-      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels });
+      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels, convolution });
       const facts = await handle.ready().catch((error: unknown) => {
         handle.dispose();
         throw error;
@@ -115,11 +115,11 @@ export class Classifier extends NativeNetwork implements Network {
    * @throws CovidCtError ERR_MODEL for a folder that is not a model, ERR_WEIGHTS for weights that do not fit it
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Classifier> {
-    const { device, threads, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
+    const { device, threads, convolution, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
     const { card, dir } = await readCard(path);
     let classifier: Classifier | undefined;
     try {
-      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads });
+      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution });
       classifier.configure(card);
       await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {});
       classifier.#origin = card.origin;

@@ -62,6 +62,8 @@ export interface NativeClassifierOptions {
   dropout: number;
   /** Of the network's input: 3 (RGB, the default) or 1 (grey). */
   channels?: 1 | 3;
+  /** Which convolutions; `libtorch` where left out. */
+  convolution?: 'auto' | 'libtorch' | 'winograd';
 }
 
 /** A parameter or buffer of the network, under torchvision's name. */

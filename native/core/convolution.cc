@@ -1,0 +1,75 @@
+#include "convolution.h"
+
+#include <ATen/ops/conv2d.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "failure.h"
+#include "winograd.h"
+
+namespace covidct {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
+
+// Fewer tiles leave the products too short; fewer channels leave too little to save.
+constexpr int64_t kLeastTiles = 32, kLeastChannels = 64;
+
+bool is_3x3(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
+  return weight.size(2) == 3 && weight.size(3) == 3 && stride.stride == 1 && stride.padding == 1 && x.is_cpu() &&
+         x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat;
+}
+
+bool wins(const at::Tensor& x, const at::Tensor& weight) {
+  const int64_t tiles = x.size(0) * ((x.size(2) + 3) / 4) * ((x.size(3) + 3) / 4);
+  return tiles >= kLeastTiles && weight.size(0) >= kLeastChannels && weight.size(1) >= kLeastChannels;
+}
+
+class Winograd : public torch::autograd::Function<Winograd> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+    const at::Tensor input = channels_last(x);
+    context->save_for_backward({input, weight});
+    context->saved_data["biased"] = bias.has_value();
+    const at::Tensor filters = winograd_filters(weight.contiguous(), /*turned=*/false);
+    return winograd_convolve(input, filters, /*transposed=*/false, bias.value_or(at::Tensor()), /*relu=*/false, winograd_work(weight.size(1), weight.size(0)));
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1], gradient = channels_last(gradients[0]);
+    Variable of_x, of_weight, of_bias;
+    if (context->needs_input_grad(0)) {
+      const at::Tensor filters = winograd_filters(weight.contiguous(), /*turned=*/true);
+      of_x = winograd_convolve(gradient, filters, /*transposed=*/true, {}, /*relu=*/false, winograd_work(weight.size(0), weight.size(1)));
+    }
+    if (context->needs_input_grad(1)) of_weight = winograd_filter_gradient(x, gradient);
+    if (context->saved_data["biased"].toBool() && context->needs_input_grad(2)) of_bias = gradient.sum({0, 2, 3});
+    return {of_x, of_weight, of_bias};
+  }
+};
+
+}  // namespace
+
+ConvolutionKind to_convolution_kind(const std::string& name) {
+  if (name == "auto") return ConvolutionKind::kAuto;
+  if (name == "libtorch") return ConvolutionKind::kLibTorch;
+  if (name == "winograd") return ConvolutionKind::kWinograd;
+  throw Failure("ERR_INVALID_OPTION", "expected a convolution of auto, libtorch, winograd; got '" + name + "'");
+}
+
+at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind) {
+  return kind == ConvolutionKind::kLibTorch || !x.is_cpu() ? x : channels_last(x);
+}
+
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind) {
+  const bool own = kind != ConvolutionKind::kLibTorch && is_3x3(x, weight, stride) && (kind == ConvolutionKind::kWinograd || wins(x, weight));
+  if (own) return Winograd::apply(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+  return at::conv2d(x, weight, bias, {stride.stride, stride.stride}, {stride.padding, stride.padding});
+}
+
+}  // namespace covidct

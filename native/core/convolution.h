@@ -1,0 +1,29 @@
+// Every convolution of the networks: LibTorch's, or our own where it is faster.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+namespace covidct {
+
+enum class ConvolutionKind {
+  kAuto,      // our own where it is known to win
+  kLibTorch,  // always LibTorch's: PyTorch's numbers bit for bit
+  kWinograd,  // our own for every 3 x 3 of stride 1 and padding 1 in float32 on the CPU
+};
+
+// `auto`, `libtorch` or `winograd`. Throws ERR_INVALID_OPTION.
+ConvolutionKind to_convolution_kind(const std::string& name);
+
+// The memory format that makes the convolutions of this kind fast on the device of x.
+at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind);
+
+struct Stride {
+  int64_t stride = 1, padding = 0;
+};
+
+// weight: out x in x k x k; bias may be undefined. Differentiable once.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind);
+
+}  // namespace covidct

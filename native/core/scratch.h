@@ -1,0 +1,18 @@
+// Memory for intermediate numbers: kept by each thread from call to call, so that no page is touched for the first time in
+// every step, and given back when the thread ends.
+#pragma once
+
+#include <cstdint>
+
+namespace covidct {
+
+enum class Scratch { kTiles, kFilters };
+
+// At least so many floats, at a multiple of 64 bytes, of undefined content; good until the thread asks for the same again.
+// Throws std::bad_alloc.
+float* scratch(Scratch which, int64_t floats);
+
+// What this thread keeps.
+int64_t scratch_bytes();
+
+}  // namespace covidct

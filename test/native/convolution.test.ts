@@ -1,0 +1,90 @@
+/** Our own 3 × 3 convolution against LibTorch's, inside real networks: answers, gradients, odd sizes, any channel count, frozen parts. */
+import { Classifier } from '../../src/model/classifier';
+import { batchOf, readOut } from '../parity/network/recipe';
+import type { Section } from '../parity/network/recipe';
+import { stepOptions } from './tiny';
+
+type Kind = 'libtorch' | 'auto' | 'winograd';
+
+const create = (architecture: string, convolution: Kind, options: { threads?: number; channels?: 1 | 3 } = {}): Promise<Classifier> =>
+  Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 2, dropout: 0, convolution, ...options });
+
+function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
+  let [apart, size] = [0, 0];
+  for (let i = 0; i < theirs.length; i += 1) {
+    apart += ((ours[i] as number) - (theirs[i] as number)) ** 2;
+    size += (theirs[i] as number) ** 2;
+  }
+  return Math.sqrt(apart / Math.max(size, 1e-30));
+}
+
+/** The largest distance; a bias in front of a batch norm has a gradient of mere rounding, so the weight's beside it counts. */
+function worst(ours: Section, theirs: Section): number {
+  const rms = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, x) => sum + x * x, 0) / values.length);
+  return Math.max(...Object.keys(theirs).map((name) => {
+    const [a, b] = [ours[name] as Float32Array, theirs[name] as Float32Array];
+    const scale = rms(theirs[name.replace(/\.bias$/, '.weight')] ?? b);
+    return distance(a, b) * (rms(b) / Math.max(rms(b), scale, 1e-30));
+  }));
+}
+
+test.each([
+  ['vgg11', 32], ['vgg11_bn', 32], ['vgg11', 33], ['vgg11', 47], ['vgg11', 98], ['tiny', 35], ['resnet18', 64], ['resnet18', 75], ['resnet50', 64], ['densenet121', 64], ['densenet121', 70],
+] as const)('%s at %i pixels answers the same to rounding', async (architecture, side) => {
+  const batch = batchOf([0, 1, 2], side);
+  using theirs = await create(architecture, 'libtorch');
+  const expected = (await theirs.predictBatch(batch)).logits;
+  for (const kind of ['auto', 'winograd'] as const) {
+    using ours = await create(architecture, kind);
+    const found = (await ours.predictBatch(batch)).logits;
+    expect(distance(found, expected)).toBeLessThan(1e-5);
+  }
+}, 60_000);
+
+test.each([['vgg11', 32, 2], ['vgg11_bn', 32, 2], ['vgg11', 45, 1], ['tiny', 64, 2]] as const)('%s at %i pixels, %i threads: gradients of every tensor', async (architecture, side, threads) => {
+  const gradients = async (kind: Kind): Promise<Section> => {
+    using model = await create(architecture, kind, { threads });
+    await model.trainStep(batchOf([0, 1, 2, 3], side), stepOptions(4));
+    return await readOut(model, 'grad.');
+  };
+  expect(worst(await gradients('winograd'), await gradients('libtorch'))).toBeLessThan(1e-4);
+}, 60_000);
+
+test('libtorch is the default; auto and winograd truly are something else', async () => {
+  const logits = async (options: object): Promise<Float32Array> => {
+    using model = await Classifier.create({ architecture: 'vgg11', classes: ['a', 'b'], device: 'cpu', threads: 2, ...options });
+    return (await model.predictBatch(batchOf([0, 1, 2, 3], 64))).logits;
+  };
+  const standard = await logits({});
+  expect(await logits({ convolution: 'libtorch' })).toEqual(standard);
+  expect(await logits({ convolution: 'winograd' })).not.toEqual(standard);
+  expect(await logits({ convolution: 'auto' })).not.toEqual(standard);
+  await expect(logits({ convolution: 'direct' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+}, 60_000);
+
+test('the same twice, and after another size in between: scratch memory leaves nothing behind', async () => {
+  using model = await create('vgg11', 'winograd');
+  const [small, large] = [batchOf([0], 40), batchOf([1, 2, 3, 4, 5], 96)];
+  const first = (await model.predictBatch(small)).logits;
+  const big = (await model.predictBatch(large)).logits;
+  expect((await model.predictBatch(small)).logits).toEqual(first);
+  expect((await model.predictBatch(large)).logits).toEqual(big);
+}, 60_000);
+
+test('grey input, frozen convolutions and Grad-CAM', async () => {
+  using ours = await create('vgg11_bn', 'winograd', { channels: 1 });
+  using theirs = await create('vgg11_bn', 'libtorch', { channels: 1 });
+  const batch = batchOf([0, 1, 2, 3], 32);
+  const trained = theirs.tensors().filter(({ name, kind }) => kind === 'parameter' && /^(features\.(8|11)|classifier)/.test(name)).map(({ name }) => name);
+  const sections: Section[] = [];
+  for (const model of [ours, theirs]) {
+    await model.setTrainable({ parameters: trained, frozenNorms: model.parts().norms });
+    await model.trainStep(batch, stepOptions(4));
+    sections.push(await readOut(model, 'grad.'));
+  }
+  expect(worst(sections[0] as Section, sections[1] as Section)).toBeLessThan(1e-4);
+  expect(sections[0]?.['features.0.weight']?.every((value) => value === 0)).toBe(true);
+  expect(sections[0]?.['features.8.weight']?.some((value) => value !== 0)).toBe(true);
+  const [a, b] = await Promise.all([ours, theirs].map((model) => model.gradCamBatch(batch, { layer: model.layers.default, classIndices: Int32Array.of(0, 1, 0, 1) })));
+  expect(distance(a?.maps ?? [], b?.maps ?? [])).toBeLessThan(1e-4);
+}, 60_000);
