@@ -18,10 +18,14 @@ function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   return Math.sqrt(apart / Math.max(size, 1e-30));
 }
 
-/** The largest distance; a bias in front of a batch norm has a gradient of mere rounding, so the weight's beside it counts. */
+/** The largest distance of the backbone's tensors; a bias in front of a batch norm has a gradient of mere rounding, so the weight's beside it counts. */
 function worst(ours: Section, theirs: Section): number {
-  const rms = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, x) => sum + x * x, 0) / values.length);
-  return Math.max(...Object.keys(theirs).map((name) => {
+  const rms = (values: Float32Array | Float64Array): number => {
+    let sum = 0;
+    for (let i = 0; i < values.length; i += 1) sum += (values[i] as number) ** 2;
+    return Math.sqrt(sum / values.length);
+  };
+  return Math.max(...Object.keys(theirs).filter((name) => name.startsWith('features.')).map((name) => {
     const [a, b] = [ours[name] as Float32Array, theirs[name] as Float32Array];
     const scale = rms(theirs[name.replace(/\.bias$/, '.weight')] ?? b);
     return distance(a, b) * (rms(b) / Math.max(rms(b), scale, 1e-30));
