@@ -157,7 +157,7 @@ COVIDCT_INLINE void output_tile(const float* in, int64_t stride, const Window& w
     for (int j = 0; j < 4; ++j) {
       if (window.pixels[i * 4 + j] == nullptr) continue;
       Lanes y = line[j] + shift;
-      if (relu) y = y < 0 ? Lanes{} : y;  // NaN stays NaN
+      if (relu) y = y < 0.0f ? Lanes{} : y;  // NaN stays NaN
       store<kWhole>(const_cast<float*>(window.pixels[i * 4 + j]) + channel, y, count);
     }
   }
