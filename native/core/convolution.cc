@@ -36,7 +36,7 @@ class Winograd : public torch::autograd::Function<Winograd> {
     context->save_for_backward({input, weight});
     context->saved_data["biased"] = bias.has_value();
     const at::Tensor filters = winograd_filters(weight.contiguous(), /*turned=*/false);
-    return winograd_convolve(input, filters, /*transposed=*/false, bias.value_or(at::Tensor()), /*relu=*/false, winograd_work(weight.size(1), weight.size(0)));
+    return winograd_convolve(input, filters, /*transposed=*/false, bias.value_or(at::Tensor()), winograd_work(weight.size(1), weight.size(0)));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -45,7 +45,7 @@ class Winograd : public torch::autograd::Function<Winograd> {
     Variable of_x, of_weight, of_bias;
     if (context->needs_input_grad(0)) {
       const at::Tensor filters = winograd_filters(weight.contiguous(), /*turned=*/true);
-      of_x = winograd_convolve(gradient, filters, /*transposed=*/true, {}, /*relu=*/false, winograd_work(weight.size(0), weight.size(1)));
+      of_x = winograd_convolve(gradient, filters, /*transposed=*/true, {}, winograd_work(weight.size(0), weight.size(1)));
     }
     if (context->needs_input_grad(1)) of_weight = winograd_filter_gradient(x, gradient);
     if (context->saved_data["biased"].toBool() && context->needs_input_grad(2)) of_bias = gradient.sum({0, 2, 3});

@@ -77,7 +77,7 @@ at::Tensor winograd_filters(const at::Tensor& weight, bool turned) {
   return as_tensor(out);
 }
 
-at::Tensor winograd_convolve(const at::Tensor& x, const at::Tensor& filters, bool transposed, const at::Tensor& bias, bool relu, WinogradWork work) {
+at::Tensor winograd_convolve(const at::Tensor& x, const at::Tensor& filters, bool transposed, const at::Tensor& bias, WinogradWork work) {
   at::AutoDispatchBelowADInplaceOrView below;
   const TileGrid grid{x.size(0), x.size(2), x.size(3)};
   const int64_t in = x.size(1), out = transposed ? filters.size(2) : filters.size(1);
@@ -98,7 +98,7 @@ at::Tensor winograd_convolve(const at::Tensor& x, const at::Tensor& filters, boo
       parallel_tiles(before, [&](int64_t begin, const Tiles& part) { tiles_of_input(from, grid, first + begin, part); });
       at::Tensor products = as_tensor(after);
       at::bmm_out(products, as_tensor(before), factors);
-      parallel_tiles(after, [&](int64_t begin, const Tiles& part) { tiles_to_output(part, grid, first + begin, shift, relu, to); });
+      parallel_tiles(after, [&](int64_t begin, const Tiles& part) { tiles_to_output(part, grid, first + begin, shift, to); });
     }
     return y;
   }
@@ -112,7 +112,7 @@ at::Tensor winograd_convolve(const at::Tensor& x, const at::Tensor& filters, boo
       tiles_of_input(from, grid, first, before);
       at::Tensor products = as_tensor(after);
       at::bmm_out(products, as_tensor(before), factors);
-      tiles_to_output(after, grid, first, shift, relu, to);
+      tiles_to_output(after, grid, first, shift, to);
     }
   });
   return y;

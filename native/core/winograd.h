@@ -20,7 +20,7 @@ at::Tensor winograd_filters(const at::Tensor& weight, bool turned);
 
 // x: n x in x h x w, channels last. With `transposed` the filters take out to in, as the gradient of the input does.
 // bias may be undefined. Returns n x out x h x w, channels last.
-at::Tensor winograd_convolve(const at::Tensor& x, const at::Tensor& filters, bool transposed, const at::Tensor& bias, bool relu, WinogradWork work);
+at::Tensor winograd_convolve(const at::Tensor& x, const at::Tensor& filters, bool transposed, const at::Tensor& bias, WinogradWork work);
 
 // The gradient of the filters, out x in x 3 x 3: x as above, gradient n x out x h x w, both channels last.
 at::Tensor winograd_filter_gradient(const at::Tensor& x, const at::Tensor& gradient);

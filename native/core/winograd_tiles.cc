@@ -115,88 +115,70 @@ struct Window {
   }
 };
 
-template <bool kWhole>
-COVIDCT_INLINE void input_tile(const Window& window, float* out, int64_t stride, int64_t channel, int64_t count) {
-  Lanes d[36], t[36], line[6];
-  for (int i = 0; i < 36; ++i) d[i] = window.pixels[i] == nullptr ? Lanes{} : load<kWhole>(window.pixels[i] + channel, count);
-  for (int j = 0; j < 6; ++j) {
-    input_line(d + j, 6, line);
-    for (int i = 0; i < 6; ++i) t[i * 6 + j] = line[i];
+// A line transform over the columns of a kIn x kIn matrix, then over the rows of what that gives: kOut x kOut.
+template <int kIn, int kOut, auto kLine>
+COVIDCT_INLINE void both_ways(const Lanes* in, Lanes* out) {
+  Lanes t[kOut * kIn], line[kOut];
+  for (int j = 0; j < kIn; ++j) {
+    kLine(in + j, kIn, line);
+    for (int i = 0; i < kOut; ++i) t[i * kIn + j] = line[i];
   }
-  for (int i = 0; i < 6; ++i) {
-    input_line(t + i * 6, 1, line);
-    for (int j = 0; j < 6; ++j) store<kWhole>(out + (i * 6 + j) * stride + channel, line[j], count);
+  for (int i = 0; i < kOut; ++i) kLine(t + i * kIn, 1, out + i * kOut);
+}
+
+// Sixteen channels of one window of kSide x kSide pixels, as 36 numbers each.
+template <int kSide, auto kLine, bool kWhole>
+COVIDCT_INLINE void window_to_tile(const Window& window, float* out, int64_t stride, int64_t channel, int64_t count) {
+  Lanes pixels[kSide * kSide], tile[36];
+  for (int i = 0; i < kSide * kSide; ++i) pixels[i] = window.pixels[i] == nullptr ? Lanes{} : load<kWhole>(window.pixels[i] + channel, count);
+  both_ways<kSide, 6, kLine>(pixels, tile);
+  for (int i = 0; i < 36; ++i) store<kWhole>(out + i * stride + channel, tile[i], count);
+}
+
+template <int kSide, auto kLine>
+COVIDCT_INLINE void windows_to_tiles(const float* x, const TileGrid& grid, int64_t first, const Tiles& out) {
+  for (int64_t tile = 0; tile < out.count; ++tile) {
+    const Window window(x, grid, out.channels, first + tile, kSide, (kSide - 4) / 2);
+    float* const to = out.data + tile * out.channels;
+    int64_t channel = 0;
+    for (; channel + kLanes <= out.channels; channel += kLanes) window_to_tile<kSide, kLine, true>(window, to, out.stride, channel, kLanes);
+    if (channel < out.channels) window_to_tile<kSide, kLine, false>(window, to, out.stride, channel, out.channels - channel);
   }
 }
 
 template <bool kWhole>
-COVIDCT_INLINE void gradient_tile(const Window& window, float* out, int64_t stride, int64_t channel, int64_t count) {
-  Lanes g[16], t[24], line[6];
-  for (int i = 0; i < 16; ++i) g[i] = window.pixels[i] == nullptr ? Lanes{} : load<kWhole>(window.pixels[i] + channel, count);
-  for (int j = 0; j < 4; ++j) {
-    gradient_line(g + j, 4, line);
-    for (int i = 0; i < 6; ++i) t[i * 4 + j] = line[i];
-  }
-  for (int i = 0; i < 6; ++i) {
-    gradient_line(t + i * 4, 1, line);
-    for (int j = 0; j < 6; ++j) store<kWhole>(out + (i * 6 + j) * stride + channel, line[j], count);
-  }
-}
-
-template <bool kWhole>
-COVIDCT_INLINE void output_tile(const float* in, int64_t stride, const Window& window, const float* bias, bool relu, int64_t channel, int64_t count) {
-  Lanes m[36], t[24], line[6];
-  for (int i = 0; i < 36; ++i) m[i] = load<kWhole>(in + i * stride + channel, count);
-  for (int j = 0; j < 6; ++j) {
-    output_line(m + j, 6, line);
-    for (int i = 0; i < 4; ++i) t[i * 6 + j] = line[i];
-  }
+COVIDCT_INLINE void tile_to_window(const float* in, int64_t stride, const Window& window, const float* bias, int64_t channel, int64_t count) {
+  Lanes tile[36], pixels[16];
+  for (int i = 0; i < 36; ++i) tile[i] = load<kWhole>(in + i * stride + channel, count);
+  both_ways<6, 4, output_line>(tile, pixels);
   const Lanes shift = bias == nullptr ? Lanes{} : load<kWhole>(bias + channel, count);
-  for (int i = 0; i < 4; ++i) {
-    output_line(t + i * 6, 1, line);
-    for (int j = 0; j < 4; ++j) {
-      if (window.pixels[i * 4 + j] == nullptr) continue;
-      Lanes y = line[j] + shift;
-      if (relu) y = y < 0.0f ? Lanes{} : y;  // NaN stays NaN
-      store<kWhole>(const_cast<float*>(window.pixels[i * 4 + j]) + channel, y, count);
-    }
+  for (int i = 0; i < 16; ++i) {
+    if (window.pixels[i] != nullptr) store<kWhole>(const_cast<float*>(window.pixels[i]) + channel, pixels[i] + shift, count);
   }
 }
 
 }  // namespace
 
 COVIDCT_CLONES void tiles_of_input(const float* x, const TileGrid& grid, int64_t first, const Tiles& out) {
-  for (int64_t tile = 0; tile < out.count; ++tile) {
-    const Window window(x, grid, out.channels, first + tile, 6, 1);
-    float* const to = out.data + tile * out.channels;
-    int64_t channel = 0;
-    for (; channel + kLanes <= out.channels; channel += kLanes) input_tile<true>(window, to, out.stride, channel, kLanes);
-    if (channel < out.channels) input_tile<false>(window, to, out.stride, channel, out.channels - channel);
-  }
+  windows_to_tiles<6, input_line>(x, grid, first, out);
 }
 
 COVIDCT_CLONES void tiles_of_gradient(const float* g, const TileGrid& grid, int64_t first, const Tiles& out) {
-  for (int64_t tile = 0; tile < out.count; ++tile) {
-    const Window window(g, grid, out.channels, first + tile, 4, 0);
-    float* const to = out.data + tile * out.channels;
-    int64_t channel = 0;
-    for (; channel + kLanes <= out.channels; channel += kLanes) gradient_tile<true>(window, to, out.stride, channel, kLanes);
-    if (channel < out.channels) gradient_tile<false>(window, to, out.stride, channel, out.channels - channel);
-  }
+  windows_to_tiles<4, gradient_line>(g, grid, first, out);
 }
 
-COVIDCT_CLONES void tiles_to_output(const Tiles& in, const TileGrid& grid, int64_t first, const float* bias, bool relu, float* y) {
+COVIDCT_CLONES void tiles_to_output(const Tiles& in, const TileGrid& grid, int64_t first, const float* bias, float* y) {
   for (int64_t tile = 0; tile < in.count; ++tile) {
     const Window window(y, grid, in.channels, first + tile, 4, 0);
     const float* const from = in.data + tile * in.channels;
     int64_t channel = 0;
-    for (; channel + kLanes <= in.channels; channel += kLanes) output_tile<true>(from, in.stride, window, bias, relu, channel, kLanes);
-    if (channel < in.channels) output_tile<false>(from, in.stride, window, bias, relu, channel, in.channels - channel);
+    for (; channel + kLanes <= in.channels; channel += kLanes) tile_to_window<true>(from, in.stride, window, bias, channel, kLanes);
+    if (channel < in.channels) tile_to_window<false>(from, in.stride, window, bias, channel, in.channels - channel);
   }
 }
 
 COVIDCT_CLONES void tiles_of_filters(const float* w, int64_t begin, int64_t end, bool turned, const Tiles& out) {
-  Lanes g[9], t[18], line[6];
+  Lanes g[9], tile[36];
   for (int64_t row = begin; row < end; ++row) {
     for (int64_t channel = 0; channel < out.channels; channel += kLanes) {
       const int64_t count = std::min(kLanes, out.channels - channel);
@@ -206,24 +188,18 @@ COVIDCT_CLONES void tiles_of_filters(const float* w, int64_t begin, int64_t end,
         for (int tap = 0; tap < 9; ++tap) taps[turned ? 8 - tap : tap][lane] = from[lane * 9 + tap];
       }
       for (int tap = 0; tap < 9; ++tap) g[tap] = load<true>(taps[tap], kLanes);
-      for (int j = 0; j < 3; ++j) {
-        filter_line(g + j, 3, line);
-        for (int i = 0; i < 6; ++i) t[i * 3 + j] = line[i];
-      }
-      for (int i = 0; i < 6; ++i) {
-        filter_line(t + i * 3, 1, line);
-        for (int j = 0; j < 6; ++j) {
-          float* const to = out.data + (i * 6 + j) * out.stride + row * out.channels + channel;
-          if (count == kLanes) store<true>(to, line[j], kLanes);
-          else store<false>(to, line[j], count);
-        }
+      both_ways<3, 6, filter_line>(g, tile);
+      for (int i = 0; i < 36; ++i) {
+        float* const to = out.data + i * out.stride + row * out.channels + channel;
+        if (count == kLanes) store<true>(to, tile[i], kLanes);
+        else store<false>(to, tile[i], count);
       }
     }
   }
 }
 
 COVIDCT_CLONES void tiles_to_filters(const Tiles& in, int64_t begin, int64_t end, float* w) {
-  Lanes m[36], t[18], line[3];
+  Lanes m[36], g[9];
   for (int64_t row = begin; row < end; ++row) {
     for (int64_t channel = 0; channel < in.channels; channel += kLanes) {
       const int64_t count = std::min(kLanes, in.channels - channel);
@@ -231,15 +207,9 @@ COVIDCT_CLONES void tiles_to_filters(const Tiles& in, int64_t begin, int64_t end
         const float* const from = in.data + i * in.stride + row * in.channels + channel;
         m[i] = count == kLanes ? load<true>(from, kLanes) : load<false>(from, count);
       }
-      for (int j = 0; j < 6; ++j) {
-        filter_gradient_line(m + j, 6, line);
-        for (int i = 0; i < 3; ++i) t[i * 6 + j] = line[i];
-      }
+      both_ways<6, 3, filter_gradient_line>(m, g);
       float taps[9][kLanes];
-      for (int i = 0; i < 3; ++i) {
-        filter_gradient_line(t + i * 6, 1, line);
-        for (int j = 0; j < 3; ++j) store<true>(taps[i * 3 + j], line[j], kLanes);
-      }
+      for (int tap = 0; tap < 9; ++tap) store<true>(taps[tap], g[tap], kLanes);
       float* const to = w + (row * in.channels + channel) * 9;
       for (int64_t lane = 0; lane < count; ++lane) {
         for (int tap = 0; tap < 9; ++tap) to[lane * 9 + tap] = taps[tap][lane];

@@ -29,8 +29,8 @@ inline int64_t tile_stride(int64_t count, int64_t channels) { return (count * ch
 // B' d B of the tiles first, first + 1, ... of x, which overlap by two pixels and reach one beyond the image (zeros).
 void tiles_of_input(const float* x, const TileGrid& grid, int64_t first, const Tiles& out);
 
-// A' m A: writes the pixels of the tiles into y; adds bias where it is not null; sets what is below 0 to 0 where `relu`.
-void tiles_to_output(const Tiles& in, const TileGrid& grid, int64_t first, const float* bias, bool relu, float* y);
+// A' m A: writes the pixels of the tiles into y; adds bias where it is not null.
+void tiles_to_output(const Tiles& in, const TileGrid& grid, int64_t first, const float* bias, float* y);
 
 // A g A': the adjoint of tiles_to_output; what lies outside the image counts as zero.
 void tiles_of_gradient(const float* g, const TileGrid& grid, int64_t first, const Tiles& out);

@@ -1,8 +1,6 @@
 /** One load of VGG19-BN with ours: node load-own.cjs FILE. Prints seconds and peak memory as JSON, as load_peer.py does. */
-const { readFileSync } = require('node:fs');
 const { Classifier } = require('../../dist/index.js');
-
-const peak = () => (process.platform === 'linux' ? Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) : process.resourceUsage().maxRSS) * 1024;
+const { peak } = require('./turns.cjs');
 
 async function main() {
   const classes = Array.from({ length: 1000 }, (_, index) => `class ${index}`);

@@ -10,13 +10,11 @@ const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
+const { lastLine, median, sorted } = require('./turns.cjs');
 
 const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' }, rounds: { type: 'string', default: '5' }, files: { type: 'string' } } });
 const rounds = Number(values.rounds);
 const here = (name) => join(__dirname, name);
-const lastLine = (command, args) => JSON.parse(execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim().split('\n').at(-1));
-const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
-const median = (numbers) => sorted(numbers)[Math.floor(numbers.length / 2)];
 
 function measure(file, kind) {
   const [ours, theirs] = [[], []];

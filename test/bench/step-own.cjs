@@ -1,10 +1,9 @@
 /** Ours, timed: node step-own.cjs TASK CONVOLUTION. Prints best milliseconds and peak memory as JSON, as step_peer.py does. */
-const { readFileSync } = require('node:fs');
 const { Classifier, tutorialEval } = require('../../dist/index.js');
+const { peak } = require('./turns.cjs');
 const { makeBatch } = require('../../dist/data/batch.js');
 
 const { architecture, batch, side, threads } = JSON.parse(process.argv[2]);
-const peak = () => (process.platform === 'linux' ? Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) : process.resourceUsage().maxRSS) * 1024;
 
 async function best(times, work) {
   let least = Infinity;

@@ -4,18 +4,15 @@
  *   npm run bench:step -- --python PYTHON [--arch vgg19_bn] [--batch 8] [--rounds 3] [--image-size 224] [--threads 2]
  * Prints the median of the rounds' best times, the ratio to PyTorch with its spread, and the peak memory of the process.
  */
-const { execFileSync } = require('node:child_process');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
+const { lastLine, median, sorted } = require('./turns.cjs');
 
 const text = (value) => ({ type: 'string', default: value });
 const { values } = parseArgs({ options: { python: text('python3'), arch: text('vgg19_bn'), batch: text('8'), rounds: text('3'), 'image-size': text('224'), threads: text('2') } });
 const task = JSON.stringify({ architecture: values.arch, batch: Number(values.batch), side: Number(values['image-size']), threads: Number(values.threads) });
-const lastLine = (command, args) => JSON.parse(execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim().split('\n').at(-1));
 const own = (convolution) => () => lastLine(process.execPath, [join(__dirname, 'step-own.cjs'), task, convolution]);
 const RUNNERS = { libtorch: own('libtorch'), auto: own('auto'), pytorch: () => lastLine(values.python, [join(__dirname, 'step_peer.py'), task]) };
-const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
-const median = (numbers) => sorted(numbers)[Math.floor(numbers.length / 2)];
 
 const results = { libtorch: [], auto: [], pytorch: [] };
 for (let round = 0; round < Number(values.rounds); round += 1) {
