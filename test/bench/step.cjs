@@ -2,7 +2,7 @@
  * Prediction and training step of an architecture: ours with LibTorch's convolutions, ours with our own, and PyTorch
  * eager, in turn, each in a process of its own with the same threads:
  *   npm run bench:step -- --python PYTHON [--arch vgg19_bn] [--batch 8] [--rounds 3] [--image-size 224] [--threads 2]
- * Prints the median of the rounds' best times, the ratio to PyTorch with its spread, and the peak memory of the process.
+ * ARCH is one that torchvision has. Prints the median of the rounds' best times, the ratio to PyTorch with its spread, and the peak memory of the process.
  */
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
