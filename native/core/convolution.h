@@ -23,7 +23,12 @@ struct Stride {
   int64_t stride = 1, padding = 0;
 };
 
+// Whether a convolution of these is our own.
+bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, Stride stride, ConvolutionKind kind);
+
 // weight: out x in x k x k; bias may be undefined. Differentiable once.
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind);
+// And a ReLU.
+at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind);
 
 }  // namespace covidct

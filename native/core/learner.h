@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "arena.h"
 #include "augment.h"
 #include "average.h"
 #include "device.h"
@@ -109,6 +110,7 @@ class Learner {
   ForwardPass training_pass(const TrainStepOptions& options) const;
   at::Tensor to_tensor(const Features& features) const;
 
+  Arena arena_;  // before every tensor
   const std::atomic<bool>& stop_;
   DeviceChoice device_;
   int64_t channels_;

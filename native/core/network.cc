@@ -29,7 +29,7 @@ Norm make_norm(int64_t channels) {
 at::Tensor batch_norm(const at::Tensor& x, Norm& norm, const ForwardPass& pass) {
   const bool batch_statistics = pass.training && !norm.frozen;
   if (batch_statistics) norm.seen.add_(1);
-  return at::batch_norm(x, norm.weight, norm.bias, norm.mean, norm.variance, batch_statistics, 0.1, 1e-5, true);
+  return at::batch_norm(x, norm.weight, norm.bias, norm.mean, norm.variance, batch_statistics, kNormMomentum, kNormEpsilon, true);
 }
 
 void append_norm(std::vector<NamedTensor>& tensors, const std::string& name, const Norm& norm) {

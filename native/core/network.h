@@ -47,8 +47,10 @@ struct Norm {
   bool frozen = false;  // uses its running statistics in training too, and does not update them
 };
 
+// torchvision's.
+constexpr double kNormMomentum = 0.1, kNormEpsilon = 1e-5;
+
 Norm make_norm(int64_t channels);
-// momentum 0.1, epsilon 1e-5, as torchvision's.
 at::Tensor batch_norm(const at::Tensor& x, Norm& norm, const ForwardPass& pass);
 // weight, bias, running_mean, running_var, num_batches_tracked under `name`, in PyTorch's order.
 void append_norm(std::vector<NamedTensor>& tensors, const std::string& name, const Norm& norm);

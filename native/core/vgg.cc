@@ -6,6 +6,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include "fused.h"
 #include "initialise.h"
 
 namespace covidct {
@@ -67,7 +68,9 @@ class Vgg final : public Network {
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
     x = to_layout(x, convolution_);
-    for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
+    // Every layer by itself where one is to be looked at.
+    if (pass.watch.empty() && takes_fused(x, convolution_)) x = run_fused(x, pass);
+    else for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
     return at::adaptive_avg_pool2d(x, {pooled_, pooled_}).flatten(1);
   }
 
@@ -106,6 +109,28 @@ class Vgg final : public Network {
   }
 
  private:
+  // Batch norm and ReLU wait for the convolution or the pool behind them.
+  at::Tensor run_fused(at::Tensor x, ForwardPass& pass) {
+    Norm* waiting = nullptr;
+    for (size_t i = 0; i < features_.size(); ++i) {
+      Layer& layer = features_[i];
+      if (layer.kind == Kind::kConv && waiting != nullptr) {
+        x = norm_relu_convolve(x, *waiting, layer.weight, layer.bias, {1, 1}, pass, convolution_);
+        waiting = nullptr;
+      } else if (layer.kind == Kind::kConv) {
+        const bool relu = features_[i + 1].kind == Kind::kRelu;
+        x = relu ? convolve_relu(x, layer.weight, layer.bias, {1, 1}, convolution_) : convolve(x, layer.weight, layer.bias, {1, 1}, convolution_);
+      } else if (layer.kind == Kind::kNorm) {
+        waiting = &layer.norm;
+      } else if (layer.kind == Kind::kPool) {
+        x = waiting != nullptr ? norm_relu_pool(x, *waiting, pass, convolution_) : at::max_pool2d(x, {2, 2}, {2, 2});
+        waiting = nullptr;
+      }
+      x = after_layer("", x, pass);
+    }
+    return x;
+  }
+
   at::Tensor run(Layer& layer, const at::Tensor& x, ForwardPass& pass) {
     switch (layer.kind) {
       case Kind::kConv:
