@@ -20,7 +20,7 @@ at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFo
 TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
 
 // Fewer tiles leave the products too short; fewer channels leave too little to save.
-constexpr int64_t kLeastTiles = 32, kLeastChannels = 64;
+constexpr int64_t kLeastTiles = 32, kLeastChannels = 32;
 
 bool is_3x3(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
   return weight.size(2) == 3 && weight.size(3) == 3 && stride.stride == 1 && stride.padding == 1 && x.is_cpu() &&

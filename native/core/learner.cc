@@ -50,7 +50,7 @@ Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
     : stop_(stop), device_(choose_device(options.device)), channels_(options.channels) {
   c10::AutoGradMode no_grad(false);
   network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout, options.channels,
-                                                  to_convolution_kind(options.convolution)});
+                                                  to_convolution_kind(options.convolution), options.random});
   for (NamedTensor& each : network_->tensors()) {
     if (!device_.device.is_cpu()) each.tensor.set_data(each.tensor.to(device_.device));
     if (!each.is_parameter) continue;
@@ -70,6 +70,7 @@ ForwardPass Learner::training_pass(const TrainStepOptions& options) const {
 }
 
 Outputs Learner::train_step(const Batch& batch, const TrainStepOptions& options) {
+  network_->weights_changed();  // batch norm's running statistics
   const at::Tensor x = prepare(batch, device_.device, channels_);
   ForwardPass pass = training_pass(options);
   c10::AutoGradMode with_grad(true);
@@ -92,6 +93,7 @@ Outputs Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& lab
 }
 
 double Learner::optimizer_step(const OptimizerOptions& options) {
+  network_->weights_changed();
   const double norm = optimizer_->step(parameters_, options);
   zero_grad();
   return norm;
@@ -104,13 +106,14 @@ void Learner::zero_grad() {
 void Learner::reset_optimizer() {
   optimizer_->reset();
   zero_grad();
+  arena_.trim();
 }
 
 Outputs Learner::predict(const Batch& batch) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
   pass.stop = &stop_;
-  return outputs(network_->forward(prepare(batch, device_.device, channels_), pass), batch.labels.value_or(std::vector<int64_t>{}));
+  return outputs(network_->predict(prepare(batch, device_.device, channels_), pass), batch.labels.value_or(std::vector<int64_t>{}));
 }
 
 Outputs Learner::outputs(const at::Tensor& logits, const std::vector<int64_t>& labels) const {
@@ -165,6 +168,7 @@ void Learner::read(const std::string& path, const std::vector<TensorSource>& sou
   }
   // An average of other weights would be put back over these.
   average_.drop();
+  network_->weights_changed();
   read_tensors(path, sources, tensors);
 }
 
@@ -183,7 +187,7 @@ int64_t Learner::parameter_count() const {
 }
 
 int64_t Learner::bytes() const {
-  int64_t total = optimizer_->bytes() + average_.bytes() + scratch_bytes();
+  int64_t total = optimizer_->bytes() + average_.bytes() + network_->prepared_bytes() + scratch_bytes() + arena_.idle_bytes();
   for (const NamedTensor& each : network_->tensors()) {
     total += static_cast<int64_t>(each.tensor.nbytes());
     if (each.is_parameter && each.tensor.grad().defined()) total += static_cast<int64_t>(each.tensor.grad().nbytes());

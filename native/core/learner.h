@@ -25,6 +25,7 @@ struct LearnerOptions {
   double dropout;
   int64_t channels;  // of the network's input: 3 (RGB) or 1 (grey)
   std::string convolution = "libtorch";
+  bool random = true;  // initial weights; otherwise undefined until read() has all of them
 };
 
 struct TrainStepOptions {
@@ -80,7 +81,10 @@ class Learner {
   Outputs train_features(const Features& features, const TrainStepOptions& options);
   Outputs predict_features(const Features& features);
   void update_average(double decay) { average_.update(network_->tensors(), decay); }
-  void swap_average() { average_.swap(network_->tensors()); }
+  void swap_average() {
+    network_->weights_changed();
+    average_.swap(network_->tensors());
+  }
   void drop_average() { average_.drop(); }
 
   CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
@@ -99,7 +103,7 @@ class Learner {
   std::string head_prefix() const { return network_->head_prefix(); }
   int64_t feature_width() const;
   int64_t parameter_count() const;
-  // Of parameters, buffers, gradients, the optimiser's state, the average and the scratch of the calling thread.
+  // Of parameters, buffers, gradients, the optimiser's state, the average, what predictions keep, and memory held for reuse.
   int64_t bytes() const;
 
  private:

@@ -119,7 +119,7 @@ COVIDCT_INLINE void norm_gradient_elsewhere_in(const float* x, const NormChannel
 template <typename V, bool kWhole>
 struct Pooled {
   const float* at[4];
-  V best, which;  // which: number of the first of the largest
+  V y[4], best;
 
   COVIDCT_INLINE Pooled(const float* x, int64_t width, const NormChannels& norm, int64_t channels, int64_t column, int64_t channel, int64_t count) {
     const float* const left = x + 2 * column * channels;
@@ -127,18 +127,18 @@ struct Pooled {
     at[1] = left + channels;
     at[2] = left + width * channels;
     at[3] = left + (width + 1) * channels;
-    best = relu(normed<V, kWhole>(at[0], norm, channel, count));
-    which = V{};
-    for (int i = 1; i < 4; ++i) {
-      const V y = relu(normed<V, kWhole>(at[i], norm, channel, count));
-      const auto larger_or_nan = (y > best) | (y != y);
-      best = larger_or_nan ? y : best;
-      which = larger_or_nan ? V{} + static_cast<float>(i) : which;
-    }
+    for (int i = 0; i < 4; ++i) y[i] = relu(normed<V, kWhole>(at[i], norm, channel, count));
+    best = largest(y[0], y[1], y[2], y[3]);
   }
 
-  // What reaches pixel i of a gradient g.
-  COVIDCT_INLINE V part(int i, const V& g) const { return (which == V{} + static_cast<float>(i)) & (best > V{}) ? g : V{}; }
+  // What reaches the four pixels of a gradient g: the first of the largest gets it, where the ReLU lets it pass.
+  COVIDCT_INLINE void share(const V& g, V* parts) const {
+    V left = best > V{} ? g : V{};
+    for (int i = 0; i < 4; ++i) {
+      parts[i] = y[i] == best ? left : V{};
+      left -= parts[i];
+    }
+  }
 };
 
 template <typename V>
@@ -157,11 +157,12 @@ COVIDCT_INLINE void sum_pool_gradients_row_in(const float* g, const float* x, in
   sum_runs<V, 2>(columns, channels, sums, [&](auto whole, int64_t channel, int64_t count, int64_t at, V* totals) COVIDCT_LAMBDA {
     constexpr bool kWhole = decltype(whole)::value;
     const Pooled<V, kWhole> pooled(x, width, norm, channels, at / channels, channel, count);
-    const V value = load<V, kWhole>(g + at, count), mean = load<V, kWhole>(norm.mean + channel, count);
+    const V mean = load<V, kWhole>(norm.mean + channel, count);
+    V parts[4];
+    pooled.share(load<V, kWhole>(g + at, count), parts);
     for (int i = 0; i < 4; ++i) {
-      const V part = pooled.part(i, value);
-      totals[0] += part;
-      totals[1] += part * (load<V, kWhole>(pooled.at[i] + channel, count) - mean);
+      totals[0] += parts[i];
+      totals[1] += parts[i] * (load<V, kWhole>(pooled.at[i] + channel, count) - mean);
     }
   });
 }
@@ -173,10 +174,11 @@ COVIDCT_INLINE void norm_relu_pool_gradient_row_in(const float* g, const float* 
     each_channel_run<V>(channels, [&](auto whole, int64_t channel, int64_t count) COVIDCT_LAMBDA {
       constexpr bool kWhole = decltype(whole)::value;
       const Pooled<V, kWhole> pooled(x, width, norm, channels, column, channel, count);
-      const V value = load<V, kWhole>(g + channel, count);
+      V parts[4];
+      pooled.share(load<V, kWhole>(g + channel, count), parts);
       for (int i = 0; i < 4; ++i) {
         float* const to = dx + (pooled.at[i] - x) + channel;
-        store<V, kWhole>(to, gradient<V, kWhole>(pooled.part(i, value), pooled.at[i], norm, factors, channel, count), count);
+        store<V, kWhole>(to, gradient<V, kWhole>(parts[i], pooled.at[i], norm, factors, channel, count), count);
       }
     });
   }

@@ -198,9 +198,11 @@ void transform_filters(const at::Tensor& weight, const at::Tensor& scale, bool t
                    [&](int64_t begin, int64_t end) { tiles_of_filters(from, factors, turned, begin, end, filters); });
 }
 
+float* filter_scratch(const Filters& filters) { return scratch(Scratch::kFilters, filters.floats()); }
+
 Filters winograd_filters(const at::Tensor& weight, bool turned) {
   Filters filters = filters_of(weight, turned, nullptr);
-  filters.data = scratch(Scratch::kFilters, filters.floats());
+  filters.data = filter_scratch(filters);
   transform_filters(weight, {}, turned, filters);
   return filters;
 }

@@ -36,7 +36,8 @@ WinogradPlan winograd_gradient_plan(const TileGrid& grid, int64_t in, int64_t ou
 // filters_of(). `turned`: for the gradient of the input. scale: undefined, or a factor for each output channel.
 Filters filters_of(const at::Tensor& weight, bool turned, float* data);
 void transform_filters(const at::Tensor& weight, const at::Tensor& scale, bool turned, const Filters& filters);
-// The same in this thread's scratch: good until the next call.
+// Room for them in this thread's scratch, good until the next call; and transformed ones there.
+float* filter_scratch(const Filters& filters);
 Filters winograd_filters(const at::Tensor& weight, bool turned);
 
 // Returns n x out x h x w, or half as high and wide with `pool`, channels last.

@@ -178,7 +178,7 @@ COVIDCT_INLINE void write_pooled(const V* pixels, const TileGrid& grid, const Wi
     for (int64_t j = 0; j < 2; ++j) {
       const V* const p = pixels + i * 8 + j * 2;
       if (window.at[i * 8 + j * 2 + 5] < 0) continue;
-      const V most = larger(larger(p[0], p[1]), larger(p[4], p[5]));
+      const V most = largest(p[0], p[1], p[4], p[5]);
       store<V, kWhole>(y + ((image * height + row * 2 + i) * width + column * 2 + j) * channels + channel, most, count);
     }
   }

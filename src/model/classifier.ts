@@ -93,13 +93,18 @@ export class Classifier extends NativeNetwork implements Network {
    *   ERR_OUT_OF_MEMORY
    */
   static async create(options: ClassifierOptions): Promise<Classifier> {
+    return Classifier.#make(options, true);
+  }
+
+  /** @param random false: no initial weights are drawn, for whoever reads all of them from a file */
+  static async #make(options: ClassifierOptions, random: boolean): Promise<Classifier> {
     const { architecture, classes, device, threads, seed, dropout, imageSize, channels, convolution } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
     const addon = loadNative();
     if (!addon.architectures().includes(architecture)) {
       throw new InvalidOptionError(`Classifier.create: expected an architecture of ${addon.architectures().join(', ')}; got '${architecture}'`, [{ path: 'architecture', message: 'unknown architecture' }]);
     }
     return native(async () => {
-      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels, convolution });
+      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels, convolution, random });
       const facts = await handle.ready().catch((error: unknown) => {
         handle.dispose();
         throw error;
@@ -119,7 +124,7 @@ export class Classifier extends NativeNetwork implements Network {
     const { card, dir } = await readCard(path);
     let classifier: Classifier | undefined;
     try {
-      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution });
+      classifier = await Classifier.#make({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution }, false);
       classifier.configure(card);
       await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {});
       classifier.#origin = card.origin;

@@ -62,6 +62,8 @@ export interface NativeClassifierOptions {
   dropout: number;
   /** Of the network's input: 3 (RGB, the default) or 1 (grey). */
   channels?: 1 | 3;
+  /** Draw initial weights; false where all of them will be read from a file, until when they are undefined. Default true. */
+  random?: boolean;
   /** Which convolutions; `libtorch` where left out. */
   convolution?: 'auto' | 'libtorch' | 'winograd';
 }
