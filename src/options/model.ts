@@ -12,6 +12,14 @@ const device = z.string().regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, "expected 'auto'
  */
 const convolution = z.enum(['libtorch', 'auto', 'winograd']).default('libtorch');
 
+/**
+ * In which numbers the network computes; weights, gradients, optimiser state, losses and files are float32 in all of them.
+ * `float32`: throughout, on CUDA without TF32. `tf32`, CUDA alone: convolutions and linear layers multiply numbers rounded
+ * to 10 bits of mantissa. `bf16`: they compute in bfloat16 (autocast), 8 bits, on CUDA and on the CPU.
+ */
+export const precisionSchema = z.enum(['float32', 'tf32', 'bf16']).default('float32');
+export type Precision = z.output<typeof precisionSchema>;
+
 /** Class names in the order of their indices. */
 export const classNamesSchema = z.array(z.string().min(1)).min(2, 'expected at least two class names')
   .refine((names) => new Set(names).size === names.length, 'class names must differ').readonly();
@@ -33,6 +41,7 @@ export const classifierOptionsSchema = z.strictObject({
   /** Of the network's input: 3 (RGB), or 1: images are made grey before anything else. */
   channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (grey)').default(3),
   convolution,
+  precision: precisionSchema,
 });
 export type ClassifierOptions = z.input<typeof classifierOptionsSchema>;
 
@@ -40,6 +49,7 @@ export const loadOptionsSchema = z.strictObject({
   device,
   threads,
   convolution,
+  precision: precisionSchema,
   /** Which weights of a run folder: those the model card names (the best), or the last. */
   which: z.enum(['best', 'last']).default('best'),
 });
