@@ -214,7 +214,7 @@ export class Classifier extends NativeNetwork implements Network {
       const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
       if (wanted === null) {
         // The class that is called, which the operating point decides: it need not be the most probable one.
-        const outputs = await this.predictBatch(batch);
+        const outputs = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () => this.predictBatch(batch));
         chunk.forEach((source, row) => { classIndices[row] = predictionOf(source, outputs, row, this.classes, threshold).labelIndex; });
       }
       const cam = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () => this.gradCamBatch(batch, { layer, classIndices }));
