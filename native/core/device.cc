@@ -68,7 +68,7 @@ void set_up(c10::Device device) {
 void release_cached_memory(c10::Device device) noexcept {
   if (device.is_cpu()) return;
   try {
-    c10::getDeviceAllocator(device.type())->emptyCache();
+    at::getDeviceAllocator(device.type())->emptyCache();
   } catch (...) {
     // A device that has failed cannot be freed of anything; what failed first is what is told.
   }
