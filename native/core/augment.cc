@@ -77,6 +77,8 @@ std::vector<uint8_t> to_grey(const std::vector<uint8_t>& rgb) {
   return grey;
 }
 
+}  // namespace
+
 at::Tensor run_program(const Image& image, int64_t channels) {
   const std::vector<uint8_t> grey = channels == 1 ? to_grey(image.rgb) : std::vector<uint8_t>{};
   const std::vector<uint8_t>& pixels = channels == 1 ? grey : image.rgb;
@@ -89,6 +91,8 @@ at::Tensor run_program(const Image& image, int64_t channels) {
   }
   return x.clone(at::MemoryFormat::Contiguous);  // the pixels do not outlive this function
 }
+
+namespace {
 
 at::Tensor per_channel(const std::array<double, 3>& values, int64_t channels, c10::Device device) {
   return at::tensor({values[0], values[1], values[2]}, at::kDouble).to(at::kFloat).narrow(0, 0, channels).view({1, channels, 1, 1}).to(device);
@@ -109,7 +113,7 @@ void check_programs(const Batch& batch) {
 }
 
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels) {
-  // On the CPU, whose kernel for bytes rounds between the two passes as Pillow does; then one copy to the device.
+  if (!device.is_cpu()) return prepare_on_device(batch, device, channels);
   std::vector<at::Tensor> images;
   images.reserve(batch.images.size());
   for (const Image& image : batch.images) images.push_back(run_program(image, channels));

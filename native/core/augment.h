@@ -35,9 +35,14 @@ struct Batch {
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
 void check_programs(const Batch& batch);
 
-// float32, n x channels x height x width, contiguous, on the device. One channel: each image is first made grey as PIL's
+// One image's operations: uint8, 1 x channels x height x width. One channel: made grey first, as PIL's convert('L') does.
+at::Tensor run_program(const Image& image, int64_t channels);
+
+// float32, n x channels x height x width, on the device; contiguous on the CPU, channels_last elsewhere. One channel: each image is first made grey as PIL's
 // convert('L') does, and normalised with the first mean and std. Equal to torchvision on PIL images: each resize
 // rounds to uint8 as Pillow does, ToTensor divides by 255, Normalize subtracts and divides.
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3);
+// The same numbers for a GPU, without a wait for it: bytes in one copy from pinned memory, the rest there. (augment_device.cc)
+at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t channels);
 
 }  // namespace covidct

@@ -64,15 +64,19 @@ at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
 
 }  // namespace
 
-ConvolutionKind to_convolution_kind(const std::string& name) {
-  if (name == "auto") return ConvolutionKind::kAuto;
+ConvolutionKind to_convolution_kind(const std::string& name, Precision precision) {
+  const bool bf16 = precision == Precision::kBf16;
+  if (name == "auto") return bf16 ? ConvolutionKind::kLibTorch : ConvolutionKind::kAuto;
   if (name == "libtorch") return ConvolutionKind::kLibTorch;
+  if (name == "winograd" && bf16) {
+    throw Failure("ERR_INVALID_OPTION", "convolution 'winograd' computes in float32; with precision 'bf16' use 'auto' or 'libtorch'");
+  }
   if (name == "winograd") return ConvolutionKind::kWinograd;
   throw Failure("ERR_INVALID_OPTION", "expected a convolution of auto, libtorch, winograd; got '" + name + "'");
 }
 
 at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind) {
-  return kind == ConvolutionKind::kLibTorch || !x.is_cpu() ? x : channels_last(x);
+  return kind == ConvolutionKind::kLibTorch && x.is_cpu() ? x : channels_last(x);
 }
 
 bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, Stride stride, ConvolutionKind kind) {

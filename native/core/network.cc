@@ -45,7 +45,8 @@ at::Tensor dropout(const at::Tensor& x, double p, ForwardPass& pass) {
   at::Tensor mask;
   {
     c10::AutoGradMode no_grad(false);
-    mask = at::empty_like(x).bernoulli_(1.0 - p, pass.dropout).div_(1.0 - p);
+    // In float32 whatever x is: in bfloat16 1 / (1 - p) would be off by up to a part in 500.
+    mask = at::empty_like(x, at::kFloat).bernoulli_(1.0 - p, pass.dropout).div_(1.0 - p);
   }
   return x.mul(mask);
 }
