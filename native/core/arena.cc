@@ -53,7 +53,11 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     const std::lock_guard<std::mutex> guard(mutex);
     auto found = free_blocks.lower_bound({bytes, nullptr});
     if (found == free_blocks.end()) {
-      if (!add_segment(round_up(bytes < kSharedSegment / 2 ? kSharedSegment : bytes, kHugePage))) return nullptr;
+      const size_t segment = round_up(bytes < kSharedSegment / 2 ? kSharedSegment : bytes, kHugePage);
+      if (!add_segment(segment)) {
+        release_idle();
+        if (!add_segment(segment)) return nullptr;
+      }
       found = free_blocks.lower_bound({bytes, nullptr});
     }
     char* const start = found->second;

@@ -1,4 +1,7 @@
 /** Our own 3 × 3 convolution against LibTorch's, inside real networks: answers, gradients, odd sizes, any channel count, frozen parts. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Classifier } from '../../src/model/classifier';
 import { batchOf, readOut } from '../parity/network/recipe';
 import type { Section } from '../parity/network/recipe';
@@ -55,7 +58,7 @@ test.each([
   }
 }, 60_000);
 
-test.each([['vgg11', 32, 2], ['vgg11_bn', 32, 2], ['vgg11', 45, 1], ['tiny', 64, 2]] as const)('%s at %i pixels, %i threads: gradients of every tensor', async (architecture, side, threads) => {
+test.each([['vgg11', 32, 2], ['vgg11_bn', 32, 2], ['vgg11_bn', 45, 2], ['vgg11', 45, 1], ['tiny', 64, 2]] as const)('%s at %i pixels, %i threads: gradients of every tensor', async (architecture, side, threads) => {
   const gradients = async (kind: Kind, seed: number): Promise<Section> => {
     using model = await create(architecture, kind, { threads, seed });
     await model.trainStep(batchOf([0, 1, 2, 3], side), stepOptions(4));
@@ -83,6 +86,53 @@ test('the same twice, and after another size in between: scratch memory leaves n
   const big = (await model.predictBatch(large)).logits;
   expect((await model.predictBatch(small)).logits).toEqual(first);
   expect((await model.predictBatch(large)).logits).toEqual(big);
+}, 60_000);
+
+test('predictions with kept filters are those of the present weights, whatever changes them', async () => {
+  using model = await create('vgg11_bn', 'auto');
+  const batch = batchOf([0, 1, 2, 3], 64);
+  const answer = async (): Promise<Float32Array> => (await model.predictBatch(batch)).logits;
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-kept-'));
+  try {
+    /** Of a classifier that has these weights and has kept nothing. */
+    const anew = async (): Promise<Float32Array> => {
+      await model.saveWeights(join(dir, 'weights.safetensors'));
+      using other = await create('vgg11_bn', 'auto', { seed: 9 });
+      await other.loadWeights(join(dir, 'weights.safetensors'), { weightsOnly: true });
+      return (await other.predictBatch(batch)).logits;
+    };
+    const first = await answer();
+    const bare = model.bytes;
+    expect([await answer(), await answer()]).toEqual([first, first]); // the second call keeps its filters, the third uses them
+    expect(model.bytes).toBeGreaterThan(bare);
+    await model.saveWeights(join(dir, 'first.safetensors'));
+    await model.updateAverage(0.5);
+    const changes = [
+      () => model.trainStep(batch, stepOptions(4)), // running statistics
+      () => model.optimizerStep({ learningRate: 0.01, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false }),
+      () => model.swapAverage(),
+      () => model.swapAverage(),
+      () => model.loadWeights(join(dir, 'first.safetensors'), { weightsOnly: true }),
+    ];
+    for (const change of changes) {
+      await change();
+      const [once, twice] = [await answer(), await answer()];
+      expect(twice).toEqual(once);
+      expect(await anew()).toEqual(once);
+    }
+    expect(await answer()).toEqual(first);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}, 60_000);
+
+test.each(['vgg11', 'vgg11_bn', 'resnet18', 'densenet121'])('%s: what is not a number is not hidden by a ReLU or a pool', async (architecture) => {
+  using model = await create(architecture, 'auto');
+  const batch = batchOf([0, 1, 2, 3], 64);
+  await model.trainStep(batch, stepOptions(4));
+  await model.optimizerStep({ learningRate: 1e38, momentum: 0, weightDecay: 0, dampening: 0, nesterov: false });
+  expect((await model.predictBatch(batch)).logits.every(Number.isNaN)).toBe(true);
+  expect((await model.trainStep(batch, stepOptions(4))).objective).toBeNaN();
 }, 60_000);
 
 test('grey input, frozen convolutions and Grad-CAM', async () => {

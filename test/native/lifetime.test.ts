@@ -45,6 +45,14 @@ test('dispose in the middle of a job rejects what is open', async () => {
   expect(JSON.parse(ended.out)).toEqual({ codes: ['ERR_OUT_OF_MEMORY: true', 'ERR_OUT_OF_MEMORY: true'], kept: true, dropped: true, same: true, again: true });
 });
 
+(process.platform === 'linux' ? test : test.skip)('dispose gives the memory back to the system: that of the weights, and that kept between steps', async () => {
+  const ended = await run('returned');
+  expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
+  const { before, trained, after } = JSON.parse(ended.out) as Record<'before' | 'trained' | 'after', number>;
+  expect(trained - before).toBeGreaterThan(800); // MiB of resident memory: VGG11's weights, gradients and momentum are 1,500
+  expect(after - before).toBeLessThan(0.15 * (trained - before));
+});
+
 test('four workers and the main thread compute at once', async () => {
   expect(await run('workers')).toEqual({ code: 0, signal: null, out: 'ok ok ok ok', err: '' });
 });

@@ -43,6 +43,25 @@ function allow(more) {
 }
 
 const scenarios = {
+  /** Resident memory before a classifier, after steps and predictions, and after its end, in MiB. */
+  async returned() {
+    const resident = () => Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024);
+    const small = await make();
+    await step(small);
+    small.dispose();
+    const before = resident();
+    const classifier = await make('vgg11');
+    for (let i = 0; i < 2; i += 1) {
+      await step(classifier, 4);
+      await classifier.optimizerStep({ learningRate: 0.01, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
+      await classifier.predictBatch(batch(4));
+    }
+    const trained = resident();
+    classifier.dispose();
+    await new Promise((done) => { setTimeout(done, 500); }); // its thread ends by itself
+    say(JSON.stringify({ before, trained, after: resident() }));
+  },
+
   /** Real want of memory in a step and in a prediction; then the same classifier goes on. */
   async memory() {
     const classifier = await make();

@@ -1,0 +1,36 @@
+/** Our kernels as compiled for each instruction set, against LibTorch's layers: answers and gradients, odd sizes, channels that fill no vector. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+interface Row {
+  readonly logits: readonly number[];
+  readonly gradients: Readonly<Record<string, readonly number[]>>;
+}
+
+type Rows = Readonly<Record<string, Row>>;
+
+const runWith = (simd: string): Rows => JSON.parse(execFileSync(process.execPath, [join(__dirname, 'child', 'simd.cjs')], { env: { ...process.env, COVIDCT_SIMD: simd }, encoding: 'utf8', maxBuffer: 2 ** 28 })) as Rows;
+
+function distance(ours: readonly number[], theirs: readonly number[]): number {
+  const size = Math.sqrt(theirs.reduce((sum, value) => sum + value ** 2, 0));
+  return Math.sqrt(theirs.reduce((sum, value, i) => sum + (value - (ours[i] as number)) ** 2, 0)) / size;
+}
+
+const found: Record<string, Rows> = {};
+
+// An instruction set that the processor has not falls back to the next lesser one.
+test.each(['base', 'avx2', 'avx512'])('%s', (simd) => {
+  const rows = runWith(simd);
+  found[simd] = rows;
+  for (const architecture of ['tiny', 'resnet18']) {
+    const [ours, theirs] = [rows[`${architecture} winograd`] as Row, rows[`${architecture} libtorch`] as Row];
+    expect(distance(ours.logits, theirs.logits)).toBeLessThan(1e-5);
+    for (const [name, values] of Object.entries(theirs.gradients)) expect([name, distance(ours.gradients[name] as number[], values) < 1e-4]).toEqual([name, true]);
+  }
+  expect(Object.keys((rows['tiny winograd'] as Row).gradients)).toHaveLength(6);
+}, 120_000);
+
+(process.arch === 'x64' && process.platform === 'linux' ? test : test.skip)('the variable truly chooses: the base set, without fused multiply-add, rounds otherwise', () => {
+  expect(found['base']?.['tiny winograd']?.logits).not.toEqual(found['avx2']?.['tiny winograd']?.logits);
+  expect(found['base']?.['tiny libtorch']?.logits).toEqual(found['avx2']?.['tiny libtorch']?.logits);
+});
