@@ -29,12 +29,17 @@ function lastLine(text: string): string {
   return text.split('\n').findLast((line) => line.trim() !== '')?.trim() ?? '';
 }
 
+/** What went wrong, in one line: the exception where a traceback has one (its message may have many lines), else the last. */
+export function failureIn(stderr: string): string {
+  return stderr.split('\n').findLast((line) => /^[\w.]*(Error|Exception): /.test(line))?.trim() ?? lastLine(stderr);
+}
+
 interface Seen { stdout: string; stderr: string; firstLineMs: number; timedOut: boolean }
 
 function outcomeOf<T>({ stdout, stderr, firstLineMs, timedOut }: Seen, status: number | null, timeoutMs: number): Outcome<T> {
   if (timedOut) return { problem: `it took longer than ${timeoutMs / 1000} s and was ended` };
   if (status === null) return { problem: 'the process was killed, most likely for want of memory' };
-  if (status !== 0) return { problem: lastLine(stderr) || `the process ended with ${status} without a word` };
+  if (status !== 0) return { problem: failureIn(stderr) || `the process ended with ${status} without a word` };
   try {
     return { answer: JSON.parse(lastLine(stdout)) as T, firstLineMs };
   } catch {
@@ -56,7 +61,7 @@ export async function runTask<T>(command: string, args: readonly string[], task:
     seen.stdout += text;
     if (Number.isNaN(seen.firstLineMs) && seen.stdout.includes('\n')) seen.firstLineMs = performance.now() - began;
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { seen.stderr = (seen.stderr + text).slice(-4000); });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { seen.stderr = (seen.stderr + text).slice(-20_000); });
   const stop = (): void => end(child);
   const timer = setTimeout(() => {
     seen.timedOut = true;

@@ -54,11 +54,11 @@ export async function* runBenchmark(options: BenchOptions = {}): AsyncGenerator<
 }
 
 function settingOf({ imageSize, rounds }: CheckedBenchOptions, threads: number, peers: Peers): SettingRow {
-  const { cpuCapability = 'unknown', ...versions } = libraryVersions();
+  const { cpuCapability = 'unknown', node, libtorch, 'covidct-torch': own } = libraryVersions() as Record<string, string>;
   return {
     type: 'setting', threads, imageSize, rounds,
     machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(), instructionSet: cpuCapability, memoryBytes: totalmem(), platform: `${process.platform}-${process.arch}` },
-    versions: { ...versions, ...peers.versions },
+    versions: { 'covidct-torch': own as string, node: node as string, libtorch: libtorch as string, ...peers.versions },
   };
 }
 
