@@ -86,7 +86,8 @@ export class ArchitectureBench {
       return;
     }
     const { milliseconds, peakBytes, numbers } = outcome.answer;
-    measured.milliseconds.push(milliseconds ?? outcome.firstLineMs);
+    // Asked for its memory alone it repeats once, which is no time to tell.
+    if (this.#of.options.what.some((each) => each === mode)) measured.milliseconds.push(milliseconds ?? outcome.firstLineMs);
     if (peakBytes !== undefined) measured.peakBytes.push(peakBytes);
     measured.numbers ??= numbers;
   }
@@ -101,7 +102,7 @@ export class ArchitectureBench {
 
   #task(contender: Contender['name'], part: Pick<Task, 'mode' | 'batchSize'>): Task {
     const { architecture, options: { imageSize, what }, threads, peers } = this.#of;
-    const timed = what.includes('train') || what.includes('predict');
+    const timed = what.some((each) => each === part.mode);
     return { ...this.#files, ...part, contender, architecture, imageSize, threads, learningRate: LEARNING_RATE, onnxruntime: peers.onnxruntime, minRepeats: timed ? 3 : 1, maxRepeats: 20, minSeconds: timed ? 2 : 0 };
   }
 

@@ -47,7 +47,7 @@ export async function* runBenchmark(options: BenchOptions = {}): AsyncGenerator<
         if (row.type === 'result') results.push(row);
       }
     }
-    yield* judgeTargets(results, { time: checked.what.some((each) => each === 'train' || each === 'predict'), memory: checked.what.includes('memory') });
+    yield* judgeTargets(results, checked.what);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -51,13 +51,13 @@ function judge(row: ResultRow, target: Target): TargetRow {
 /**
  * Judges the measurements of one architecture.
  *
- * @param figures whether times were asked for, and peak memory
+ * @param what what was asked for: nothing else is judged
  */
-export function judgeTargets(rows: readonly ResultRow[], figures: { readonly time: boolean; readonly memory: boolean }): TargetRow[] {
+export function judgeTargets(rows: readonly ResultRow[], what: readonly ('memory' | Mode)[]): TargetRow[] {
   return rows.flatMap((row) => {
     const stands = row.architecture === 'vgg19_bn' && row.imageSize === 224;
     const targets = stands ? VGG19_BN_TARGETS.filter(({ mode, batchSize }) => mode === row.mode && batchSize === row.batchSize)
       : (['time', 'memory'] as const).map((figure): Target => ({ figure, mode: row.mode, batchSize: row.batchSize, against: 'pytorch', limit: NO_SLOWER })).filter(({ figure, mode }) => figure === 'time' || mode === 'train');
-    return targets.filter(({ figure, mode }) => (figure === 'memory' ? figures.memory : figures.time || mode === 'cold')).map((target) => judge(row, target));
+    return targets.filter(({ figure, mode }) => what.includes(figure === 'memory' ? 'memory' : mode)).map((target) => judge(row, target));
   });
 }

@@ -65,6 +65,14 @@ test('a peer that computes something else is named, and is no peer', async () =>
   expect(rowsOf(stdout, 'target')).toMatchObject([{ met: null }]);
 }, 60_000);
 
+test('asked for memory alone: peaks, and no times from too few repeats', async () => {
+  const { stdout } = await covidct([...TINY, ...NOBODY, '--what', 'memory', '--json']);
+  const results = rowsOf(stdout, 'result');
+  expect(results.map(({ mode }) => mode)).toEqual(['train', 'predict']);
+  expect(results[0]?.contenders[0]).toMatchObject({ time: null, milliseconds: [], peakBytes: { median: expect.any(Number) } });
+  expect(rowsOf(stdout, 'target').map(({ text }) => text)).toEqual(['peak memory, training step, batch 1']);
+}, 60_000);
+
 test('as text: ceilings, tables and the targets at the end', async () => {
   const { stdout } = await covidct([...TINY, '--what', 'predict', '--peers', 'pytorch', '--python', standIn('[0, 0]')]);
   expect(stdout).toContain('matrix product 50 GFLOP/s (1024), 100 GFLOP/s (2048); copy 20.0 GB/s');

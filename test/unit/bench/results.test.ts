@@ -48,12 +48,12 @@ describe('a measurement', () => {
 });
 
 describe('targets', () => {
-  const both = { time: true, memory: true };
+  const all = ['train', 'predict', 'cold', 'memory'] as const;
   const list = (ours: number): Measured[] => [measured('ours', [ours], { peakBytes: [850] }), measured('pytorch', [100]), measured('onnxruntime', [50])];
 
   test('of VGG19-BN, each by the ratio it speaks of', () => {
     const rows = [row([measured('ours', [50], { peakBytes: [950] }), measured('pytorch', [100])], { mode: 'train' }), row(list(32), { batchSize: 1 }), row(list(20)), row(list(30), { batchSize: 32 }), row(list(24), { mode: 'cold', batchSize: 1 })];
-    expect(judgeTargets(rows, both).map(({ text, against, limit, ratio, met }) => [text, against, limit, ratio?.median, met])).toEqual([
+    expect(judgeTargets(rows, all).map(({ text, against, limit, ratio, met }) => [text, against, limit, ratio?.median, met])).toEqual([
       ['training step, batch 8', 'PyTorch eager', 0.5, 0.5, true],
       ['peak memory, training step, batch 8', 'PyTorch eager', 0.9, 0.95, false],
       ['prediction, batch 1', 'the best peer (ONNX Runtime (Node))', 0.6, 0.64, false],
@@ -65,22 +65,22 @@ describe('targets', () => {
 
   test('of others: no slower and no larger than PyTorch', () => {
     const rows = [row(list(104), { architecture: 'resnet18', mode: 'train' }), row(list(106), { architecture: 'resnet18' })];
-    expect(judgeTargets(rows, both).map(({ text, limit, met }) => [text, limit, met])).toEqual([
+    expect(judgeTargets(rows, all).map(({ text, limit, met }) => [text, limit, met])).toEqual([
       ['training step, batch 8', 1.05, true], ['peak memory, training step, batch 8', 1.05, true], ['prediction, batch 8', 1.05, false],
     ]);
   });
 
   test('VGG19-BN at another size is one of the others', () => {
-    expect(judgeTargets([row(list(40), { imageSize: 64 })], both).map(({ limit }) => limit)).toEqual([1.05]);
+    expect(judgeTargets([row(list(40), { imageSize: 64 })], all).map(({ limit }) => limit)).toEqual([1.05]);
   });
 
   test('a peer that is missing leaves it open; what was not asked for is not judged', () => {
     const alone = [row([measured('ours', [50])], { mode: 'train' })];
-    expect(judgeTargets(alone, { time: true, memory: false })).toMatchObject([{ text: 'training step, batch 8', against: null, ratio: null, met: null }]);
-    expect(judgeTargets(alone, { time: false, memory: true })).toMatchObject([{ text: 'peak memory, training step, batch 8', met: null }]);
+    expect(judgeTargets(alone, ['train'])).toMatchObject([{ text: 'training step, batch 8', against: null, ratio: null, met: null }]);
+    expect(judgeTargets(alone, ['memory', 'predict'])).toMatchObject([{ text: 'peak memory, training step, batch 8', met: null }]);
   });
 
   test('ours that computes something else meets nothing', () => {
-    expect(judgeTargets([row([measured('ours', [1], { numbers: [5, 5] }), measured('pytorch', [100])])], both)).toMatchObject([{ met: null }]);
+    expect(judgeTargets([row([measured('ours', [1], { numbers: [5, 5] }), measured('pytorch', [100])])], all)).toMatchObject([{ met: null }]);
   });
 });
