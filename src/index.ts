@@ -91,6 +91,11 @@ export { renderReport } from './report/html';
 export type { GradCamGroup, GradCamKind, ReportData, ReportMontage, ReportSplit } from './report/types';
 export type { CaptionedMontageOptions, EvaluationPictures, GradCamSelection, HeatOptions } from './options/report';
 
+// bench
+export { runBenchmark } from './bench/run';
+export type { BenchRow, CeilingsRow, ContenderName, ContenderResult, PeerName, PeerRow, ProgressRow, ResultRow, SettingRow, Spread as BenchSpread, TargetRow } from './bench/types';
+export type { BenchOptions } from './options/bench';
+
 // set-up
 export { diagnose } from './native/doctor';
 export { packageVersion } from './native/load';

@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   train: ['errors', 'files', 'options', 'native', 'data', 'model', 'metrics', 'log'],
   log: ['errors', 'options'],
   report: ['errors', 'files', 'intended-use', 'options', 'data', 'model', 'metrics', 'log', 'train'],
-  index: ['errors', 'intended-use', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report'],
+  bench: ['errors', 'options', 'native', 'data', 'model'],
+  index: ['errors', 'intended-use', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report', 'bench'],
   cli: ['index', 'errors', 'files', 'options'],
 };
 

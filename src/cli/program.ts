@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../errors';
 import { INTENDED_USE, packageVersion } from '../index';
+import { addBench } from './bench';
 import { addDemo } from './demo';
 import { addDoctor } from './doctor';
 import { addEvaluate } from './evaluate';
@@ -52,7 +53,7 @@ function build(io: Io, run: Runner): Command {
     .showHelpAfterError('(covidct --help and covidct <command> --help tell what there is)')
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
     .addHelpText('after', `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`);
-  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addReport, addWeights, addImport, addDoctor, addInstallLibTorch, addDemo]) add(program, run);
+  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addReport, addWeights, addImport, addDoctor, addBench, addInstallLibTorch, addDemo]) add(program, run);
   for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);
   return program;
 }

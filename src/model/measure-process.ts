@@ -1,5 +1,4 @@
 /** Run as a process of its own by sizes.ts: trains or predicts once and tells how much memory that took. */
-import { readFileSync } from 'node:fs';
 import { makeBatch } from '../data/batch';
 import { tutorialEval } from '../data/presets';
 import type { Pixels } from '../data/types';
@@ -7,13 +6,8 @@ import { messageOf } from '../errors';
 import { loadNative } from '../native/load';
 import type { NativeBatch } from '../native/types';
 import { Classifier } from './classifier';
+import { peakMemory } from './peak-memory';
 import type { SizeAnswer, SizeTask } from './sizes';
-
-/** Most memory this process ever held, in bytes. (On Linux getrusage also counts the parent's, from before exec.) */
-function peakMemory(): number {
-  if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
-}
 
 function madeUpBatch({ batchSize, imageSize }: SizeTask): NativeBatch {
   const pixels: Pixels[] = Array.from({ length: batchSize }, (_, image) => ({

@@ -45,13 +45,13 @@ describe('what is packed', () => {
     const sources = readdirSync(join(ROOT, 'native'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(cc|h)$/.test(name));
     expect(sources.length).toBeGreaterThan(10);
     for (const name of [
-      'package.json', 'README.md', 'LICENSE', 'CMakeLists.txt', 'binding.gyp', 'scripts/install.cjs', 'scripts/build.cjs', 'scripts/set-up.cjs', 'scripts/typescript.cjs', 'scripts/measure_pytorch.py',
+      'package.json', 'README.md', 'LICENSE', 'CMakeLists.txt', 'binding.gyp', 'scripts/install.cjs', 'scripts/build.cjs', 'scripts/set-up.cjs', 'scripts/typescript.cjs', 'scripts/measure_pytorch.py', 'scripts/bench_pytorch.py', 'dist/bench/own-process.js', 'dist/bench/onnxruntime-process.js',
       'dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', manifest.bin.covidct.slice(2), ...sources.map((name) => `native/${name}`),
     ]) expect(packed).toContain(name);
   });
 
   test('nothing else: no sources, tests, maps, builds or data', () => {
-    const allowed = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|CMakeLists\.txt|binding\.gyp|scripts\/(build|install|set-up|typescript)\.cjs|scripts\/measure_pytorch\.py|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|native\/[\w/]+\.(cc|h))$/;
+    const allowed = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|CMakeLists\.txt|binding\.gyp|scripts\/(build|install|set-up|typescript)\.cjs|scripts\/(bench|measure)_pytorch\.py|bench\/README\.md|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|native\/[\w/]+\.(cc|h))$/;
     expect(packed.filter((name) => !allowed.test(name))).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 /** The public types, checked by `npm run typecheck`; nothing here runs. */
 import { expectTypeOf } from 'expect-type';
-import { Classifier, EarlyStopping, evaluate, Trainer } from '../../src';
-import type { CovidCtDataset, Dataset, EpochRecord, Evaluation, Explanation, Network, Precision, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
+import { Classifier, EarlyStopping, evaluate, runBenchmark, Trainer } from '../../src';
+import type { BenchRow, BenchSpread, CovidCtDataset, Dataset, EpochRecord, Evaluation, Explanation, Network, Precision, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
   expectTypeOf(model).toExtend<Network>();
@@ -23,6 +23,16 @@ export async function fitted(model: Classifier, data: CovidCtDataset): Promise<v
   expectTypeOf(new EarlyStopping().stop()).toEqualTypeOf<0 | 1 | 2 | 3>();
   using scoped = await Classifier.load('runs/first');
   expectTypeOf(scoped).toEqualTypeOf<Classifier>();
+}
+
+export async function measured(): Promise<void> {
+  for await (const row of runBenchmark({ batchSizes: [8], peers: ['pytorch', 'onnxruntime'] })) {
+    expectTypeOf(row).toEqualTypeOf<BenchRow>();
+    if (row.type === 'target') expectTypeOf(row.ratio).toEqualTypeOf<BenchSpread | null>();
+    if (row.type === 'result') expectTypeOf(row.mode).toEqualTypeOf<'train' | 'predict' | 'cold'>();
+  }
+  // @ts-expect-error not a peer
+  runBenchmark({ peers: ['tensorflow'] });
 }
 
 export async function refused(model: Classifier): Promise<void> {
