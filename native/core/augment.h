@@ -2,11 +2,14 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/MemoryFormat.h>
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include "pixel_buffer.h"
 
 namespace covidct {
 
@@ -17,13 +20,14 @@ constexpr int64_t kPixelOpStride = 5;
 constexpr int64_t kMaxPixels = int64_t{1} << 28;
 
 struct Image {
-  std::vector<uint8_t> rgb;  // height x width x 3
+  const uint8_t* rgb;  // height x width x 3, in the batch's pixels
   int64_t height;
   int64_t width;
   std::vector<std::array<int32_t, kPixelOpStride>> program;
 };
 
 struct Batch {
+  PixelBuffer pixels;
   std::vector<Image> images;
   int64_t height;
   int64_t width;
@@ -35,9 +39,11 @@ struct Batch {
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
 void check_programs(const Batch& batch);
 
-// float32, n x channels x height x width, contiguous, on the device. One channel: each image is first made grey as PIL's
-// convert('L') does, and normalised with the first mean and std. Equal to torchvision on PIL images: each resize
-// rounds to uint8 as Pillow does, ToTensor divides by 255, Normalize subtracts and divides.
-at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3);
+// float32, n x channels x height x width in the memory format (contiguous or channels last; the values are the same), on
+// the device. One channel: each image is first made grey as PIL's convert('L') does, and normalised with the first mean
+// and std. Equal to torchvision on PIL images: each resize rounds to uint8 as Pillow does, ToTensor divides by 255,
+// Normalize subtracts and divides. The images are shared among LibTorch's threads.
+at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,
+                   at::MemoryFormat format = at::MemoryFormat::Contiguous);
 
 }  // namespace covidct

@@ -132,6 +132,10 @@ CamOutputs Learner::grad_cam(const Batch& batch, const std::string& layer, const
 
 std::vector<float> Learner::pixels(const Batch& batch) { return to_vector(prepare(batch, device_.device, channels_)); }
 
+int64_t Learner::prepare_input(const Batch& batch) {
+  return static_cast<int64_t>(prepare(batch, device_.device, channels_).nbytes());
+}
+
 at::Tensor Learner::find(const std::string& name) const {
   std::string rest;
   const bool gradient = strip_prefix(name, "grad.", rest), momentum = !gradient && strip_prefix(name, "momentum.", rest);

@@ -85,6 +85,8 @@ class Learner {
   CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
   // The network's input, n x channels x height x width.
   std::vector<float> pixels(const Batch& batch);
+  // The same, made and let go: what the input costs. The bytes of it.
+  int64_t prepare_input(const Batch& batch);
 
   // Names are those of tensors(); `grad.` and `momentum.` before a parameter's name reach those, zeros where absent.
   void write(const std::string& path, int64_t offset, const std::vector<std::string>& names);

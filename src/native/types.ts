@@ -211,6 +211,8 @@ export interface NativeClassifier extends NativeFineTuning {
   readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
   /** The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures. */
   pixels(batch: NativeBatch): Promise<Float32Array>;
+  /** Makes the same input and lets it go; resolves with its bytes. For benchmarks: what the first part of a step costs. */
+  prepareInput(batch: NativeBatch): Promise<number>;
   /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */
   dispose(): void;
   /** Bytes of parameters, buffers, gradients, optimiser state and average held now. */
