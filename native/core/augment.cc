@@ -172,6 +172,12 @@ void check_programs(const Batch& batch) {
   }
 }
 
+void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to, int64_t to_height, int64_t to_width) {
+  at::AutoDispatchBelowADInplaceOrView below;
+  const at::Tensor x = at::from_blob(const_cast<uint8_t*>(rgb), {1, height, width, 3}, at::kByte).permute({0, 3, 1, 2});
+  write(resize(x, to_height, to_width), false, unchanged(), to, Strides{1, to_width * 3, 3});
+}
+
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at::MemoryFormat format) {
   // Resized on the CPU, whose kernel for bytes rounds between the two passes as Pillow does.
   if (device.is_cpu()) return write_batch(batch, channels, normalised(batch), at::kFloat, format);

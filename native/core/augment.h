@@ -46,4 +46,7 @@ void check_programs(const Batch& batch);
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,
                    at::MemoryFormat format = at::MemoryFormat::Contiguous);
 
+// One image, resized as a program resizes it. Both are height x width x 3.
+void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to, int64_t to_height, int64_t to_width);
+
 }  // namespace covidct

@@ -219,6 +219,14 @@ export interface NativeClassifier extends NativeFineTuning {
   bytes(): number;
 }
 
+/** One thread that resizes images, below the priority of those that compute. */
+export interface NativeResizer {
+  /** RGB, uint8, height × width × 3 in and toHeight × toWidth × 3 out, as {@link PIXEL_OP.RESIZE}. The image is copied at the call. */
+  resize(image: Uint8Array, height: number, width: number, toHeight: number, toWidth: number): Promise<Uint8Array>;
+  /** Rejects what is open with ERR_DISPOSED and ends the thread; does not wait for it. Idempotent. */
+  dispose(): void;
+}
+
 export interface NativeModule {
   info(): NativeInfo;
   /** Ends and joins all classifiers' threads; for the end of the process, where LibTorch goes before its users. */
@@ -226,4 +234,5 @@ export interface NativeModule {
   /** Names of the architectures, e.g. `vgg19_bn`. */
   architectures(): string[];
   Classifier: new (options: NativeClassifierOptions) => NativeClassifier;
+  Resizer: new () => NativeResizer;
 }

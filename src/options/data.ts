@@ -140,6 +140,31 @@ export const storeOptionsSchema = z.strictObject({
 });
 export type StoreOptions = z.input<typeof storeOptionsSchema>;
 
+export const prepareOptionsSchema = z.strictObject({
+  /** Pixels of the shorter side to which every image is resized, up or down; without it they are kept as decoded. */
+  resize: side.optional(),
+  /** `error` (default), or `skip`: leave files out that cannot be decoded, and list them in the file. */
+  onBadFile: z.enum(['error', 'skip']).default('error'),
+  /** Replace a packed data set of that name. */
+  overwrite: z.boolean().default(false),
+  /** Images decoded at the same time, and held until their turn to be written. */
+  concurrency: z.int().min(1).max(64).default(4),
+  maxPixels: z.int().min(1).max(268_402_689).default(DEFAULT_MAX_PIXELS),
+  /** Called after every image. */
+  onProgress: callback<(progress: PrepareProgress) => void>(),
+  signal: abortSignal,
+});
+export type PrepareOptions = z.input<typeof prepareOptionsSchema>;
+export type ResolvedPrepareOptions = z.output<typeof prepareOptionsSchema>;
+
+/** How far the packing is. */
+export interface PrepareProgress {
+  readonly images: number;
+  readonly totalImages: number;
+  /** Written so far. */
+  readonly bytes: number;
+}
+
 const given = (what: string) => z.custom<object>((value) => typeof value === 'object' && value !== null, `expected ${what}`);
 
 /** Of the objects only their presence is checked here; their own makers have checked the rest. */
