@@ -14,7 +14,7 @@ import type { PackedIndex } from './packed-format';
 import { resizedSize } from './program';
 import { SPLIT_NAMES } from './splits';
 import type { SplitName } from './splits';
-import type { DatasetSplits, Pixels, Sample } from './types';
+import type { DatasetSplits, Pixels, ResizePixels, Sample } from './types';
 
 /** What was written. */
 export interface PackedSummary {
@@ -34,7 +34,7 @@ export interface PackedSummary {
 /** What the writer is given by those who may load the addon. */
 export interface PackedTools {
   /** As a transform's resize does it. */
-  readonly resize: (pixels: Pixels, size: { readonly height: number; readonly width: number }) => Promise<Pixels>;
+  readonly resize: ResizePixels;
   readonly writtenBy: string;
 }
 

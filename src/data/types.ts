@@ -18,6 +18,9 @@ export interface PixelSource {
   readPixels(signal?: AbortSignal): Promise<Pixels>;
 }
 
+/** Resizes as a transform's resize does; size in pixels. */
+export type ResizePixels = (pixels: Pixels, size: { readonly height: number; readonly width: number }) => Promise<Pixels>;
+
 /** A path, the bytes of an encoded image file (PNG, JPEG, ...), or decoded pixels. */
 export type ImageSource = string | Uint8Array | PixelSource;
 

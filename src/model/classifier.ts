@@ -64,18 +64,15 @@ export class Classifier extends NativeNetwork implements Network {
   /** Trainable numbers in the network. */
   readonly parameterCount: number;
   readonly layers: { readonly names: readonly string[]; readonly default: string };
-  /** Of the network's input: 3 (RGB) or 1 (grey). */
-  readonly channels: 1 | 3;
   #preprocessing: Preprocessing;
   #origin: string;
   #pretraining: Pretraining | null = null;
   readonly #imageSize: number | undefined;
 
   private constructor(handle: NativeClassifier, facts: Facts, own: OwnFacts) {
-    super(handle);
+    super(handle, own.channels);
     this.architecture = own.architecture;
     this.dropout = own.dropout;
-    this.channels = own.channels;
     this.#imageSize = own.imageSize;
     this.classes = own.classes;
     this.#preprocessing = own.preprocessing;

@@ -172,6 +172,7 @@ export const loaderOptionsSchema = z.strictObject({
   dataset: given('a data set').refine((value) => 'samples' in value && 'classes' in value, 'expected a data set with classes and samples'),
   transform: given('a transform'),
   store: given('a PixelStore'),
+  resize: callback<(...args: never[]) => Promise<unknown>>(),
   batchSize: z.int().min(1).max(65_536),
   seed: seedSchema.default(0),
   epoch: uint32.default(0),
