@@ -210,8 +210,9 @@ Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
-  return enqueue(info, true, [batch](Learner& learner) -> Deliver {
-    return [values = learner.pixels(*batch)](Napi::Env env) { return from_floats(env, values); };
+  const auto format = info[1].ToBoolean().Value() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  return enqueue(info, true, [batch, format](Learner& learner) -> Deliver {
+    return [values = learner.pixels(*batch, format)](Napi::Env env) { return from_floats(env, values); };
   });
 }
 

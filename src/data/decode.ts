@@ -27,7 +27,7 @@ export function nameOfSource(source: ImageSource): string {
 
 /** Whether a source is pixels already. */
 export function isPixelSource(source: ImageSource): source is PixelSource {
-  return typeof source === 'object' && !ArrayBuffer.isView(source);
+  return typeof (source as PixelSource | null | undefined)?.readPixels === 'function';
 }
 
 /** An error for which there is a plain reason; `decodeImage` puts file and data set line around it. */

@@ -14,7 +14,7 @@ export function storedResize(datasets: readonly Dataset[]): number | null {
   for (const { name, samples } of datasets) {
     for (const { source, id } of samples) {
       const resized = isPixelSource(source) ? source.resize : null;
-      found ??= resized;
+      if (found === undefined) found = resized;
       if (found !== resized) throw new DatasetError(`${name}: expected images that were all packed in one way; ${id} is ${inWords(resized)}, the ones before it are ${inWords(found)}; train on and validate with data of one kind`);
     }
   }

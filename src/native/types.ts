@@ -209,8 +209,11 @@ export interface NativeClassifier extends NativeFineTuning {
   writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
   /** Overwrites the named tensors with bytes of the file, cast to the network's dtype. Drops the average. */
   readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
-  /** The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures. */
-  pixels(batch: NativeBatch): Promise<Float32Array>;
+  /**
+   * The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures.
+   * `channelsLast`: it is made in that memory format first; the answer is the same.
+   */
+  pixels(batch: NativeBatch, channelsLast?: boolean): Promise<Float32Array>;
   /** Makes the same input and lets it go; resolves with its bytes. For benchmarks: what the first part of a step costs. */
   prepareInput(batch: NativeBatch): Promise<number>;
   /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */

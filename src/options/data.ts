@@ -1,5 +1,6 @@
 /** Options of the data room: data sets, decoding, the pixel store, transforms and the batch loader. */
 import { z } from 'zod';
+import type { PixelSource } from '../data/types';
 
 const abortSignal = z
   .custom<AbortSignal>((value) => typeof value === 'object' && value !== null && typeof (value as AbortSignal).aborted === 'boolean' && typeof (value as AbortSignal).addEventListener === 'function', 'expected an AbortSignal')
@@ -99,7 +100,7 @@ export const samplesOptionsSchema = z.strictObject({
   name: z.string().min(1).default('samples'),
   classes: classList,
   samples: z.array(z.strictObject({
-    source: z.union([z.string().min(1), z.custom<Uint8Array>((value) => ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1, 'expected a path or a Buffer')]),
+    source: z.union([z.string().min(1), z.custom<Uint8Array | PixelSource>((value) => (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1) || typeof (value as PixelSource | null | undefined)?.readPixels === 'function', 'expected a path, a Buffer or an image of a packed data set')]),
     label: z.union([z.int().min(0), z.string().min(1)]),
     id: z.string().min(1).optional(),
   })),

@@ -35,17 +35,19 @@ async function walk() {
   const transform = tutorialTrain({ size: Math.round(size * 224 / 256) });
   const perWindow = Math.ceil(slices / batch / windows);
   const parts = [];
-  let steps = [], began = performance.now(), done = 0;
+  let steps = [], waits = [], began = performance.now(), ended = began, cpu = process.cpuUsage(), done = 0;
   for await (const { indices, input } of loadBatches({ dataset: data.train, transform, store, resize: model.resizePixels, batchSize: batch, seed: 0, epoch: 1, shuffle: true })) {
     const called = performance.now();
+    waits.push(called - ended);
     await model.trainStep(input, { divisor: indices.length, dropoutSeed: 1, classWeights: new Float32Array(0) });
     await model.optimizerStep({ learningRate: 0.001, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
-    steps.push(performance.now() - called);
+    ended = performance.now();
+    steps.push(ended - called);
     done += indices.length;
     if (steps.length < perWindow && done < slices) continue;
-    parts.push({ rate: steps.length * batch / (performance.now() - began) * 1000, step: median(steps), rss: process.memoryUsage().rss });
-    steps = [];
-    began = performance.now();
+    const used = process.cpuUsage(cpu);
+    parts.push({ rate: steps.length * batch / (ended - began) * 1000, step: median(steps), wait: median(waits), cpu: (used.user + used.system) / 1000 / steps.length, rss: process.memoryUsage().rss });
+    [steps, waits, began, cpu] = [[], [], ended, process.cpuUsage()];
   }
   console.log(JSON.stringify({ parts, read: store.stats.decodes, kept: store.stats.bytes, done }));
   model.dispose();
