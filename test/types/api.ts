@@ -1,7 +1,7 @@
 /** The public types, checked by `npm run typecheck`; nothing here runs. */
 import { expectTypeOf } from 'expect-type';
-import { Classifier, EarlyStopping, evaluate, Trainer } from '../../src';
-import type { CovidCtDataset, Dataset, EpochRecord, Evaluation, Explanation, Network, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
+import { Classifier, EarlyStopping, evaluate, PackedDataset, preparePacked, Trainer } from '../../src';
+import type { CovidCtDataset, Dataset, DatasetSplits, EpochRecord, Evaluation, Explanation, Network, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
   expectTypeOf(model).toExtend<Network>();
@@ -22,6 +22,15 @@ export async function fitted(model: Classifier, data: CovidCtDataset): Promise<v
   expectTypeOf(new EarlyStopping().stop()).toEqualTypeOf<0 | 1 | 2 | 3>();
   using scoped = await Classifier.load('runs/first');
   expectTypeOf(scoped).toEqualTypeOf<Classifier>();
+}
+
+export async function packed(data: CovidCtDataset): Promise<void> {
+  expectTypeOf((await preparePacked(data, 'all.pack', { resize: 256 })).fingerprint).toEqualTypeOf<string>();
+  const opened = await PackedDataset.open('all.pack');
+  expectTypeOf(opened).toExtend<DatasetSplits>();
+  expectTypeOf(opened.resize).toEqualTypeOf<number | null>();
+  // @ts-expect-error not an option
+  await preparePacked(data, 'all.pack', { size: 256 });
 }
 
 export async function refused(model: Classifier): Promise<void> {

@@ -1,5 +1,6 @@
 /** A disk that fills up in the middle of packing. */
 import { readdirSync } from 'node:fs';
+import type * as promises from 'node:fs/promises';
 import path from 'node:path';
 import { fromSamples } from '../../../src/data/samples';
 import { preparePacked } from '../../../src/model/prepare-packed';
@@ -7,7 +8,7 @@ import { greyPng, newFolder, removeFolders } from './helpers';
 
 const full = { after: Infinity };
 jest.mock('node:fs/promises', () => {
-  const real = jest.requireActual<typeof import('node:fs/promises')>('node:fs/promises');
+  const real = jest.requireActual<typeof promises>('node:fs/promises');
   return {
     ...real,
     open: async (...args: Parameters<typeof real.open>) => {

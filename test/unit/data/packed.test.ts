@@ -1,6 +1,7 @@
 /** Packed data sets: what goes in comes out, what is damaged is said, and nothing half-written is left. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { CovidCtDataset } from '../../../src/data/covid-ct';
 import { decodeImage } from '../../../src/data/decode';
 import { datasetFingerprint } from '../../../src/data/fingerprint';
 import { loadBatches } from '../../../src/data/loader';
@@ -153,6 +154,11 @@ describe('files that are not what they should be', () => {
     expect(error.code).toBe('ERR_PACKED_DATA');
     expect(error.message).toMatch(expected);
     expect(error.message).toContain('bad.pack');
+  });
+
+  test('CovidCtDataset.open says which door is the right one', async () => {
+    const { file } = await packed();
+    expect(await failure(CovidCtDataset.open(file))).toMatchObject({ code: 'ERR_DATASET', message: expect.stringContaining('openDataset()') });
   });
 
   test('a folder, and nothing at all', async () => {
