@@ -21,10 +21,10 @@ namespace {
 // Where the cores are busy with a step, this thread gets a tenth of what one of its threads gets.
 constexpr int kNicer = 10;
 
-void begin() {
+void give_way() {
 #ifdef __linux__
   // Of this thread alone, relative to the process. A failure changes nothing but the order of work.
-  if (nice(kNicer) == -1) return;
+  [[maybe_unused]] const int niceness = nice(kNicer);
 #endif
 }
 
@@ -51,7 +51,7 @@ ResizerWrap::ResizerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Resi
   executor_ = Executor::start(
       info.Env(),
       [] {
-        begin();
+        give_way();
         stay_alone();
       },
       [] {});

@@ -156,18 +156,17 @@ export class PixelStore {
       this.hits += 1;
       return there;
     }
-    const work: UnderWay = { waiting: 0, pixels: this.slots.run(() => this.decode(sample, shelf, ahead, () => work.waiting > 0)) };
+    const work: UnderWay = { waiting: 0, pixels: this.produce(sample, shelf, ahead, () => work.waiting > 0) };
     shelf.underWay.set(sample.source, work);
     return work;
   }
 
-  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, ahead: ResizeAhead | undefined, wanted: () => boolean): Promise<Pixels> {
+  private async produce(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, ahead: ResizeAhead | undefined, wanted: () => boolean): Promise<Pixels> {
     const generation = this.generation;
+    const { source } = sample;
     await Promise.resolve(); // until whoever asked has been counted as waiting
     try {
-      if (!wanted()) throw new AbortedError(); // all have left before its turn came
-      this.decodes += 1;
-      const decoded = this.shelves.get('')?.kept.get(source) ?? (await decodeImage(source, { origin, maxPixels: this.options.maxPixels }));
+      const decoded = this.shelves.get('')?.kept.get(source) ?? (await this.slots.run(() => this.decode(sample, wanted)));
       const pixels = await resized(decoded, ahead);
       if (generation === this.generation) this.keep(shelf, source, pixels);
       return pixels;
@@ -179,6 +178,12 @@ export class PixelStore {
     } finally {
       if (generation === this.generation) shelf.underWay.delete(source);
     }
+  }
+
+  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, wanted: () => boolean): Promise<Pixels> {
+    if (!wanted()) throw new AbortedError(); // all have left before its turn came
+    this.decodes += 1;
+    return decodeImage(source, { origin, maxPixels: this.options.maxPixels });
   }
 
   private keep(shelf: Shelf, source: ImageSource, pixels: Pixels): void {

@@ -83,6 +83,14 @@ test('a box that is cut first is the box of the whole image', async () => {
   }
 });
 
+test('sizes that the bytes do not bear out are refused before memory is asked for', async () => {
+  const handle = await raw();
+  const batch: NativeBatch = { images: [new Uint8Array(12), new Uint8Array(12)], sizes: Int32Array.of(2, 2, 16384, 16384), programs: Int32Array.of(PIXEL_OP.RESIZE, 2, 2, 0, 0), programOffsets: Int32Array.of(0, 0, 1), height: 2, width: 2, mean: new Float64Array(3), std: new Float64Array(3).fill(1) };
+  const refused = (each: NativeBatch) => expect((async () => handle.pixels(each))()).rejects;
+  await refused(batch).toMatchObject({ code: 'ERR_BAD_BATCH', message: expect.stringContaining('has 12 bytes, expected height x width x 3 = 16384 x 16384 x 3') });
+  await refused({ ...batch, sizes: Int32Array.of(2, 2, -1, 2) }).toMatchObject({ code: 'ERR_BAD_BATCH', message: expect.stringContaining('-1 x 2 pixels') });
+});
+
 test('the arrays may be written to as soon as a call has returned, and memory is used again', async () => {
   const handle = await raw();
   const batch = makeBatch(images, null, TRANSFORMS['train']!, draws());
