@@ -56,7 +56,9 @@ ClassifierWrap::ClassifierWrap(const Napi::CallbackInfo& info) : Napi::ObjectWra
         at::set_num_threads(threads);
       },
       [shared = shared_] {
+        const std::optional<c10::Device> device = shared->learner ? std::optional(shared->learner->device().device) : std::nullopt;
         shared->learner.reset();
+        if (device) release_cached_memory(*device);
         shared->bytes = 0;
       });
 }
@@ -67,9 +69,20 @@ ClassifierWrap::~ClassifierWrap() {
   Napi::MemoryManagement::AdjustExternalMemory(Env(), -reported_);
 }
 
+Executor::Deliver ClassifierWrap::Shared::run(const std::function<Executor::Deliver(Learner&)>& work) {
+  try {
+    return work(*learner);
+  } catch (...) {
+    const Failure failure = current_failure();
+    // What LibTorch keeps for later is in pieces of the wrong size now.
+    if (failure.code() == "ERR_OUT_OF_MEMORY") release_cached_memory(learner->device().device);
+    throw failure;
+  }
+}
+
 Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead, std::function<Deliver(Learner&)> work) {
   return executor_->submit(info.Env(), info.This().As<Napi::Object>(), ahead, [this, shared = shared_, work = std::move(work)]() -> Deliver {
-    const Deliver deliver = work(*shared->learner);
+    const Deliver deliver = shared->run(work);
     shared->bytes = shared->learner->bytes();
     // The promise's owner is this wrap, kept alive until it is settled.
     return [this, deliver](Napi::Env env) {

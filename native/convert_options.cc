@@ -16,6 +16,10 @@ LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
   if (options.channels == 2) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected 3 (RGB) or 1 (grey) channels");
   const Napi::Value convolution = object.Get("convolution");
   if (!convolution.IsUndefined()) options.convolution = to_string(convolution, "convolution");
+  const Napi::Value random = object.Get("random");
+  options.random = random.IsUndefined() || random.ToBoolean();
+  const Napi::Value precision = object.Get("precision");
+  if (!precision.IsUndefined()) options.precision = to_string(precision, "precision");
   threads = static_cast<int>(to_number_between(object.Get("threads"), 0, 1024, "threads"));
   return options;
 }

@@ -11,12 +11,17 @@ namespace {
 // The first lines of a c10 message say what happened; what follows is LibTorch's own source position.
 std::string clean(const c10::Error& error) { return error.what_without_backtrace(); }
 
+bool has(const std::string& message, const char* part) { return message.find(part) != std::string::npos; }
+
+Failure out_of_memory(const char* who, const std::string& message) {
+  return {"ERR_OUT_OF_MEMORY", std::string(who) + " ran out of memory: " + message};
+}
+
 Failure from_c10(const c10::Error& error) {
   const std::string message = clean(error);
-  // The CPU allocator has no exception class of its own.
-  if (message.find("DefaultCPUAllocator") != std::string::npos) {
-    return {"ERR_OUT_OF_MEMORY", "the machine ran out of memory: " + message + "; try a smaller batch or image"};
-  }
+  // The CPU allocator has no exception class of its own, nor have the libraries beneath LibTorch.
+  if (has(message, "DefaultCPUAllocator")) return out_of_memory("the machine", message);
+  if (has(message, "STATUS_ALLOC_FAILED")) return out_of_memory("the device", message);
   return {"ERR_NATIVE", message};
 }
 
@@ -28,9 +33,9 @@ Failure current_failure() {
   } catch (const Failure& failure) {
     return failure;
   } catch (const c10::OutOfMemoryError& error) {
-    return {"ERR_OUT_OF_MEMORY", "the device ran out of memory: " + clean(error) +
-                                     "; halve batchSize and double accumulate for the same result"};
+    return out_of_memory("the device", clean(error));
   } catch (const c10::AcceleratorError& error) {
+    if (has(clean(error), "out of memory")) return out_of_memory("the device", clean(error));
     return {"ERR_NATIVE", clean(error) + " (the device cannot be used again in this process; restart it)"};
   } catch (const c10::Error& error) {
     return from_c10(error);

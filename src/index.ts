@@ -45,7 +45,7 @@ export type { ModelCard, Network } from './model/types';
 export { architectures, measureSizes } from './model/sizes';
 export type { ArchitectureSizes, MemoryUse } from './model/sizes';
 export { libraryVersions } from './model/versions';
-export type { ClassifierOptions, ExplainOptions, LoadOptions, LoadWeightsOptions, PredictOptions } from './options/model';
+export type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from './options/model';
 export type { SizesOptions } from './options/sizes';
 
 // metrics: counts in, figures out; nothing native

@@ -6,7 +6,6 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <memory>
@@ -139,23 +138,17 @@ void write_image(const Image& image, int64_t channels, const Tables<T>& tables, 
   write(x, mirrored, tables, to, strides);
 }
 
+// to: n x channels x height x width, contiguous or channels_last.
 template <typename T>
-at::Tensor write_batch(const Batch& batch, int64_t channels, const Tables<T>& tables, at::ScalarType type, at::MemoryFormat format) {
-  const int64_t count = static_cast<int64_t>(batch.images.size()), plane = batch.height * batch.width;
-  at::Tensor x = at::empty({count, channels, batch.height, batch.width}, type, std::nullopt, std::nullopt, std::nullopt, format);
-  const Strides strides = format == at::MemoryFormat::ChannelsLast ? Strides{1, batch.width * channels, channels}
-                                                                  : Strides{plane, batch.width, 1};
-  T* const to = x.mutable_data_ptr<T>();
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+void write_batch(const Batch& batch, const Tables<T>& tables, at::Tensor& to) {
+  const int64_t channels = to.size(1), image = to.stride(0);
+  const Strides strides{to.stride(1), to.stride(2), to.stride(3)};
+  T* const first = to.mutable_data_ptr<T>();
+  at::parallel_for(0, to.size(0), 1, [&](int64_t begin, int64_t end) {
     // A thread of LibTorch's pool does not know that nothing is recorded here.
     at::AutoDispatchBelowADInplaceOrView below;
-    for (int64_t i = begin; i < end; ++i) write_image(batch.images[i], channels, tables, to + i * channels * plane, strides);
+    for (int64_t i = begin; i < end; ++i) write_image(batch.images[i], channels, tables, first + i * image, strides);
   });
-  return x;
-}
-
-at::Tensor per_channel(const std::array<double, 3>& values, int64_t channels, c10::Device device) {
-  return at::tensor({values[0], values[1], values[2]}, at::kDouble).to(at::kFloat).narrow(0, 0, channels).view({1, channels, 1, 1}).to(device);
 }
 
 }  // namespace
@@ -178,12 +171,14 @@ void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to
   write(resize(x, to_height, to_width), false, unchanged(), to, Strides{1, to_width * 3, 3});
 }
 
+void write_pixels(const Batch& batch, at::Tensor& to) { write_batch(batch, unchanged(), to); }
+
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at::MemoryFormat format) {
-  // Resized on the CPU, whose kernel for bytes rounds between the two passes as Pillow does.
-  if (device.is_cpu()) return write_batch(batch, channels, normalised(batch), at::kFloat, format);
-  // A quarter of the bytes goes to the device, and the rest is its work.
-  const at::Tensor x = write_batch(batch, channels, unchanged(), at::kByte, format).to(device).to(at::kFloat).div_(255);
-  return x.sub_(per_channel(batch.mean, channels, device)).div_(per_channel(batch.std, channels, device));
+  if (!device.is_cpu()) return prepare_on_device(batch, device, channels);
+  const auto count = static_cast<int64_t>(batch.images.size());
+  at::Tensor x = at::empty({count, channels, batch.height, batch.width}, at::TensorOptions(at::kFloat), format);
+  write_batch(batch, normalised(batch), x);
+  return x;
 }
 
 }  // namespace covidct

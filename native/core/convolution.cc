@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "failure.h"
+#include "norm_relu.h"
 #include "winograd.h"
 
 namespace covidct {
@@ -16,8 +17,10 @@ using torch::autograd::variable_list;
 
 at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
+TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
+
 // Fewer tiles leave the products too short; fewer channels leave too little to save.
-constexpr int64_t kLeastTiles = 32, kLeastChannels = 64;
+constexpr int64_t kLeastTiles = 32, kLeastChannels = 32;
 
 bool is_3x3(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
   return weight.size(2) == 3 && weight.size(3) == 3 && stride.stride == 1 && stride.padding == 1 && x.is_cpu() &&
@@ -31,45 +34,63 @@ bool wins(const at::Tensor& x, const at::Tensor& weight) {
 
 class Winograd : public torch::autograd::Function<Winograd> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool relu) {
     const at::Tensor input = channels_last(x);
-    context->save_for_backward({input, weight});
+    const WinogradPlan plan = winograd_plan(grid_of(input), weight.size(1), weight.size(0));
+    at::Tensor y = winograd_convolve({input, {}, {}, {}}, winograd_filters(weight, /*turned=*/false), {bias.value_or(at::Tensor()), relu}, plan);
+    variable_list kept = {input, weight};
+    if (relu) kept.push_back(y);
+    context->save_for_backward(std::move(kept));
     context->saved_data["biased"] = bias.has_value();
-    const at::Tensor filters = winograd_filters(weight.contiguous(), /*turned=*/false);
-    return winograd_convolve(input, filters, /*transposed=*/false, bias.value_or(at::Tensor()), winograd_work(weight.size(1), weight.size(0)));
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], gradient = channels_last(gradients[0]);
+    const at::Tensor &x = saved[0], &weight = saved[1];
+    const WinogradInput g{channels_last(gradients[0]), {}, {}, saved.size() > 2 ? saved[2] : at::Tensor()};
+    const int64_t in = weight.size(1), out = weight.size(0);
     Variable of_x, of_weight, of_bias;
-    if (context->needs_input_grad(0)) {
-      const at::Tensor filters = winograd_filters(weight.contiguous(), /*turned=*/true);
-      of_x = winograd_convolve(gradient, filters, /*transposed=*/true, {}, winograd_work(weight.size(0), weight.size(1)));
-    }
-    if (context->needs_input_grad(1)) of_weight = winograd_filter_gradient(x, gradient);
-    if (context->saved_data["biased"].toBool() && context->needs_input_grad(2)) of_bias = gradient.sum({0, 2, 3});
-    return {of_x, of_weight, of_bias};
+    if (context->needs_input_grad(0)) of_x = winograd_convolve(g, winograd_filters(weight, /*turned=*/true), {}, winograd_plan(grid_of(x), out, in));
+    if (context->needs_input_grad(1)) of_weight = winograd_filter_gradient({x, {}, {}, {}}, g, winograd_gradient_plan(grid_of(x), in, out));
+    if (context->saved_data["biased"].toBool() && context->needs_input_grad(2)) of_bias = channel_sums(g.x, g.active);
+    return {of_x, of_weight, of_bias, Variable()};
   }
 };
 
+at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool relu) {
+  return Winograd::apply(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, relu);
+}
+
 }  // namespace
 
-ConvolutionKind to_convolution_kind(const std::string& name) {
-  if (name == "auto") return ConvolutionKind::kAuto;
+ConvolutionKind to_convolution_kind(const std::string& name, Precision precision) {
+  const bool bf16 = precision == Precision::kBf16;
+  if (name == "auto") return bf16 ? ConvolutionKind::kLibTorch : ConvolutionKind::kAuto;
   if (name == "libtorch") return ConvolutionKind::kLibTorch;
+  if (name == "winograd" && bf16) {
+    throw Failure("ERR_INVALID_OPTION", "convolution 'winograd' computes in float32; with precision 'bf16' use 'auto' or 'libtorch'");
+  }
   if (name == "winograd") return ConvolutionKind::kWinograd;
   throw Failure("ERR_INVALID_OPTION", "expected a convolution of auto, libtorch, winograd; got '" + name + "'");
 }
 
 at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind) {
-  return kind == ConvolutionKind::kLibTorch || !x.is_cpu() ? x : channels_last(x);
+  return kind == ConvolutionKind::kLibTorch && x.is_cpu() ? x : channels_last(x);
+}
+
+bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, Stride stride, ConvolutionKind kind) {
+  return kind != ConvolutionKind::kLibTorch && is_3x3(x, weight, stride) && (kind == ConvolutionKind::kWinograd || wins(x, weight));
 }
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind) {
-  const bool own = kind != ConvolutionKind::kLibTorch && is_3x3(x, weight, stride) && (kind == ConvolutionKind::kWinograd || wins(x, weight));
-  if (own) return Winograd::apply(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+  if (is_own_convolution(x, weight, stride, kind)) return own(x, weight, bias, /*relu=*/false);
   return at::conv2d(x, weight, bias, {stride.stride, stride.stride}, {stride.padding, stride.padding});
+}
+
+at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind) {
+  if (is_own_convolution(x, weight, stride, kind)) return own(x, weight, bias, /*relu=*/true);
+  return convolve(x, weight, bias, stride, kind).relu_();
 }
 
 }  // namespace covidct

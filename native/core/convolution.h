@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "precision.h"
+
 namespace covidct {
 
 enum class ConvolutionKind {
@@ -13,8 +15,9 @@ enum class ConvolutionKind {
   kWinograd,  // our own for every 3 x 3 of stride 1 and padding 1 in float32 on the CPU
 };
 
-// `auto`, `libtorch` or `winograd`. Throws ERR_INVALID_OPTION.
-ConvolutionKind to_convolution_kind(const std::string& name);
+// `auto`, `libtorch` or `winograd`. Our own computes in float32 alone: with bf16 `auto` is LibTorch's and `winograd` is
+// refused. Throws ERR_INVALID_OPTION.
+ConvolutionKind to_convolution_kind(const std::string& name, Precision precision);
 
 // The memory format that makes the convolutions of this kind fast on the device of x.
 at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind);
@@ -23,7 +26,12 @@ struct Stride {
   int64_t stride = 1, padding = 0;
 };
 
+// Whether a convolution of these is our own.
+bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, Stride stride, ConvolutionKind kind);
+
 // weight: out x in x k x k; bias may be undefined. Differentiable once.
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind);
+// And a ReLU.
+at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride, ConvolutionKind kind);
 
 }  // namespace covidct

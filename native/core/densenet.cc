@@ -1,6 +1,5 @@
 #include "densenet.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
@@ -8,6 +7,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include "fused.h"
 #include "initialise.h"
 
 namespace covidct {
@@ -50,21 +50,21 @@ struct Block {
 class DenseNet final : public Network {
  public:
   DenseNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution) {
-    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
-    stem_ = {"features.norm0", "features.conv0", make_norm(row.initial), make_weight(row.initial, options.channels, 7, generator)};
+    Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
+    stem_ = {"features.norm0", "features.conv0", make_norm(row.initial), make_weight(row.initial, options.channels, 7, draw)};
     int64_t channels = row.initial;
-    for (size_t i = 0; i < row.layers.size(); ++i) channels = add_block(row, i, channels, generator);
+    for (size_t i = 0; i < row.layers.size(); ++i) channels = add_block(row, i, channels, draw);
     last_norm_ = make_norm(channels);
     weight_ = at::empty({options.classes, channels}, at::kFloat);
     bias_ = at::empty({options.classes}, at::kFloat);
-    default_weight_and_bias(weight_, bias_, generator);
-    initialise(generator);
+    draw.weight_and_bias(weight_, bias_);
+    initialise(draw);
     name_tensors();
   }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
     x = after_layer("", convolve(to_layout(x, convolution_), stem_.weight, {}, {2, 3}, convolution_), pass);
-    x = after_layer("features.relu0", batch_norm(x, stem_.norm, pass).relu_(), pass);
+    x = after_layer("features.relu0", norm_relu(x, stem_.norm, pass, convolution_), pass);
     x = after_layer("features.pool0", at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}), pass);
     for (Block& block : blocks_) {
       x = after_layer(block.name, run(block, x, pass), pass);
@@ -106,8 +106,7 @@ class DenseNet final : public Network {
 
  private:
   at::Tensor run(Unit& unit, const at::Tensor& x, int64_t padding, ForwardPass& pass) {
-    const at::Tensor y = batch_norm(x, unit.norm, pass).relu_();
-    return after_layer("", convolve(y, unit.weight, {}, {1, padding}, convolution_), pass);
+    return after_layer("", norm_relu_convolve(x, unit.norm, unit.weight, {}, {1, padding}, pass, convolution_), pass);
   }
 
   at::Tensor run(Block& block, const at::Tensor& x, ForwardPass& pass) {
@@ -119,27 +118,27 @@ class DenseNet final : public Network {
     return at::cat(outputs, 1);
   }
 
-  static at::Tensor make_weight(int64_t out, int64_t in, int64_t side, at::Generator& generator) {
+  static at::Tensor make_weight(int64_t out, int64_t in, int64_t side, Initialiser& draw) {
     at::Tensor weight = at::empty({out, in, side, side}, at::kFloat);
-    default_weight_and_bias(weight, {}, generator);
+    draw.weight_and_bias(weight, {});
     return weight;
   }
 
   // Gives the number of channels that come out.
-  int64_t add_block(const Row& row, size_t index, int64_t channels, at::Generator& generator) {
+  int64_t add_block(const Row& row, size_t index, int64_t channels, Initialiser& draw) {
     const std::string number = std::to_string(index + 1);
     Block block{"features.denseblock" + number, {}, "features.transition" + number, {}};
     for (int64_t i = 0; i < row.layers[index]; ++i) {
       const std::string name = block.name + ".denselayer" + std::to_string(i + 1);
       const int64_t middle = kBottleneck * row.growth;
-      Unit narrow{name + ".norm1", name + ".conv1", make_norm(channels), make_weight(middle, channels, 1, generator)};
-      Unit wide{name + ".norm2", name + ".conv2", make_norm(middle), make_weight(row.growth, middle, 3, generator)};
+      Unit narrow{name + ".norm1", name + ".conv1", make_norm(channels), make_weight(middle, channels, 1, draw)};
+      Unit wide{name + ".norm2", name + ".conv2", make_norm(middle), make_weight(row.growth, middle, 3, draw)};
       block.layers.emplace_back(std::move(narrow), std::move(wide));
       channels += row.growth;
     }
     if (index + 1 < row.layers.size()) {
       const std::string& name = block.transition_name;
-      block.transition.push_back({name + ".norm", name + ".conv", make_norm(channels), make_weight(channels / 2, channels, 1, generator)});
+      block.transition.push_back({name + ".norm", name + ".conv", make_norm(channels), make_weight(channels / 2, channels, 1, draw)});
       channels /= 2;
     }
     blocks_.push_back(std::move(block));
@@ -147,8 +146,8 @@ class DenseNet final : public Network {
   }
 
   // torchvision initialises once more, after everything has been made with PyTorch's defaults.
-  void initialise(at::Generator& generator) {
-    for (Unit* unit : units()) kaiming_normal_fan_in(unit->weight, generator);
+  void initialise(Initialiser& draw) {
+    for (Unit* unit : units()) draw.kaiming_normal_fan_in(unit->weight);
     bias_.zero_();
   }
 

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/headeronly/version.h>
 
 #include <cctype>
@@ -58,6 +59,19 @@ DeviceChoice choose_device(const std::string& wish) {
                                     " CUDA GPUs, cuda:0 to cuda:" + std::to_string(gpus - 1));
   }
   return {c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index)), "'" + wish + "' was asked for"};
+}
+
+void set_up(c10::Device device) {
+  if (device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
+}
+
+void release_cached_memory(c10::Device device) noexcept {
+  if (device.is_cpu()) return;
+  try {
+    at::getDeviceAllocator(device.type())->emptyCache();
+  } catch (...) {
+    // A device that has failed cannot be freed of anything; what failed first is what is told.
+  }
 }
 
 LibtorchInfo libtorch_info() {

@@ -7,6 +7,7 @@
 
 #include "failure.h"
 #include "learner.h"
+#include "transfer.h"
 
 namespace covidct {
 
@@ -55,27 +56,35 @@ std::vector<float> Learner::features(const Batch& batch) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
   pass.stop = &stop_;
-  const at::Tensor found = network_->features(prepare(batch, device_.device, channels_), pass).to(at::kCPU).contiguous();
-  const float* data = found.const_data_ptr<float>();
-  return {data, data + found.numel()};
+  const at::Tensor x = prepare(batch, device_.device, channels_);
+  const Autocast autocast(precision_, device_.device.type());
+  return to_vector(network_->features(x, pass));
 }
 
 at::Tensor Learner::to_tensor(const Features& features) const {
   const auto rows = static_cast<int64_t>(features.values.size()) / features.width;
-  return at::from_blob(const_cast<float*>(features.values.data()), {rows, features.width}, at::kFloat).to(device_.device);
+  return to_device(at::from_blob(const_cast<float*>(features.values.data()), {rows, features.width}, at::kFloat), device_.device);
+}
+
+at::Tensor Learner::head(const Features& features, ForwardPass& pass) const {
+  const at::Tensor x = to_tensor(features);
+  const Autocast autocast(precision_, device_.device.type());
+  return network_->head(x, pass).to(at::kFloat);
 }
 
 Outputs Learner::train_features(const Features& features, const TrainStepOptions& options) {
-  ForwardPass pass = training_pass(options);
-  c10::AutoGradMode with_grad(true);
-  return learn(network_->head(to_tensor(features), pass), features.labels, options);
+  return whole_or_nothing([&] {
+    ForwardPass pass = training_pass(options);
+    c10::AutoGradMode with_grad(true);
+    return learn(head(features, pass), features.labels, options);
+  });
 }
 
 Outputs Learner::predict_features(const Features& features) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
   pass.stop = &stop_;
-  return outputs(network_->head(to_tensor(features), pass), features.labels);
+  return to_outputs(figures(head(features, pass), to_labels(features.labels)), !features.labels.empty());
 }
 
 }  // namespace covidct

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "network.h"
+#include "precision.h"
 
 namespace covidct {
 
@@ -17,6 +18,6 @@ struct GradCamResult {
 // x: float32, n x channels x height x width; classes[i] is the class to explain for image i, -1 for the predicted one.
 // Throws ERR_LAYER for a layer that does not exist.
 GradCamResult grad_cam(Network& network, const at::Tensor& x, const std::string& layer,
-                       const std::vector<int64_t>& classes, const std::atomic<bool>* stop);
+                       const std::vector<int64_t>& classes, Precision precision, const std::atomic<bool>* stop);
 
 }  // namespace covidct

@@ -16,20 +16,11 @@
 #include "failure.h"
 #include "grad_cam.h"
 #include "scratch.h"
+#include "transfer.h"
 
 namespace covidct {
 
 namespace {
-
-std::vector<float> to_vector(const at::Tensor& tensor) {
-  const at::Tensor flat = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
-  const float* data = flat.const_data_ptr<float>();
-  return {data, data + flat.numel()};
-}
-
-at::Tensor to_labels(const std::vector<int64_t>& labels, c10::Device device) {
-  return at::tensor(labels, at::kLong).to(device);
-}
 
 at::Generator make_generator(c10::Device device, uint64_t seed) {
   if (device.is_cpu()) return at::make_generator<at::CPUGeneratorImpl>(seed);
@@ -47,12 +38,15 @@ bool strip_prefix(const std::string& name, const std::string& prefix, std::strin
 }  // namespace
 
 Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
-    : stop_(stop), device_(choose_device(options.device)), channels_(options.channels) {
+    : stop_(stop), device_(choose_device(options.device)), channels_(options.channels), precision_(to_precision(options.precision)) {
+  require_precision(precision_, device_);
+  const ConvolutionKind convolution = to_convolution_kind(options.convolution, precision_);
+  tf32_ = std::make_unique<Tf32Hold>(precision_, device_.device);
+  set_up(device_.device);
   c10::AutoGradMode no_grad(false);
-  network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout, options.channels,
-                                                  to_convolution_kind(options.convolution)});
+  network_ = build_network(options.architecture, {options.classes, options.seed, options.dropout, options.channels, convolution, options.random});
   for (NamedTensor& each : network_->tensors()) {
-    if (!device_.device.is_cpu()) each.tensor.set_data(each.tensor.to(device_.device));
+    if (!device_.device.is_cpu()) each.tensor.set_data(place(each.tensor, device_.device));
     if (!each.is_parameter) continue;
     each.tensor.requires_grad_(true);
     parameters_.push_back(each.tensor);
@@ -70,10 +64,18 @@ ForwardPass Learner::training_pass(const TrainStepOptions& options) const {
 }
 
 Outputs Learner::train_step(const Batch& batch, const TrainStepOptions& options) {
-  const at::Tensor x = prepare(batch, device_.device, channels_);
-  ForwardPass pass = training_pass(options);
-  c10::AutoGradMode with_grad(true);
-  return learn(network_->forward(x, pass), *batch.labels, options);
+  network_->weights_changed();  // batch norm's running statistics
+  return whole_or_nothing([&] {
+    const at::Tensor x = prepare(batch, device_.device, channels_);
+    ForwardPass pass = training_pass(options);
+    c10::AutoGradMode with_grad(true);
+    return learn(forward(x, pass), *batch.labels, options);
+  });
+}
+
+at::Tensor Learner::forward(const at::Tensor& x, ForwardPass& pass) const {
+  const Autocast autocast(precision_, device_.device.type());
+  return network_->forward(x, pass).to(at::kFloat);
 }
 
 Outputs Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options) {
@@ -81,17 +83,21 @@ Outputs Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& lab
     throw Failure("ERR_INVALID_OPTION", "no trainable parameter takes part in this step: all that run are frozen");
   }
   at::Tensor weights;
-  if (!options.class_weights.empty()) weights = at::tensor(options.class_weights, at::kFloat).to(device_.device);
-  const at::Tensor objective = at::cross_entropy_loss(logits, to_labels(labels, device_.device), weights, at::Reduction::Sum,
+  if (!options.class_weights.empty()) weights = to_device(at::tensor(options.class_weights, at::kFloat), device_.device);
+  const at::Tensor targets = to_labels(labels);
+  const at::Tensor objective = at::cross_entropy_loss(logits, targets, weights, at::Reduction::Sum,
                                                       /*ignore_index=*/-100, options.label_smoothing)
                                    .div(options.divisor);
+  // The one wait of a step on a GPU, and it is for the forward pass: the loop has to see the loss before the optimiser may
+  // step. The GPU goes on with the backward pass while the host prepares the next micro-batch. (Clipping waits once more,
+  // for the gradients' norm.)
+  Readback coming = figures(logits.detach(), targets, objective.detach());
   objective.backward();
-  Outputs result = outputs(logits.detach(), labels);
-  result.objective = objective.item<double>();
-  return result;
+  return to_outputs(std::move(coming), true);
 }
 
 double Learner::optimizer_step(const OptimizerOptions& options) {
+  network_->weights_changed();
   const double norm = optimizer_->step(parameters_, options);
   zero_grad();
   return norm;
@@ -104,28 +110,44 @@ void Learner::zero_grad() {
 void Learner::reset_optimizer() {
   optimizer_->reset();
   zero_grad();
+  arena_.trim();
 }
 
 Outputs Learner::predict(const Batch& batch) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
   pass.stop = &stop_;
-  return outputs(network_->forward(prepare(batch, device_.device, channels_), pass), batch.labels.value_or(std::vector<int64_t>{}));
+  const std::vector<int64_t> labels = batch.labels.value_or(std::vector<int64_t>{});
+  const at::Tensor x = prepare(batch, device_.device, channels_);
+  const at::Tensor logits = [&] {
+    const Autocast autocast(precision_, device_.device.type());
+    return network_->predict(x, pass).to(at::kFloat);
+  }();
+  return to_outputs(figures(logits, to_labels(labels)), !labels.empty());
 }
 
-Outputs Learner::outputs(const at::Tensor& logits, const std::vector<int64_t>& labels) const {
+at::Tensor Learner::to_labels(const std::vector<int64_t>& labels) const {
+  return labels.empty() ? at::Tensor() : to_device(at::tensor(labels, at::kLong), device_.device);
+}
+
+Readback Learner::figures(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective) const {
   c10::AutoGradMode no_grad(false);
-  Outputs result;
-  result.logits = to_vector(logits);
-  result.probabilities = to_vector(at::softmax(logits, 1));
-  if (!labels.empty()) {
-    result.losses = to_vector(at::cross_entropy_loss(logits, to_labels(labels, device_.device), {}, at::Reduction::None));
-  }
+  std::vector<at::Tensor> parts = {logits, at::softmax(logits, 1)};
+  if (labels.defined()) parts.push_back(at::cross_entropy_loss(logits, labels, {}, at::Reduction::None));
+  if (objective.defined()) parts.push_back(objective);
+  return Readback(std::move(parts));
+}
+
+Outputs Learner::to_outputs(Readback figures, bool labelled) {
+  std::vector<std::vector<float>> parts = figures.wait();
+  Outputs result{std::move(parts[0]), std::move(parts[1]), {}};
+  if (labelled) result.losses = std::move(parts[2]);
+  if (parts.size() == 4) result.objective = parts[3].front();
   return result;
 }
 
 CamOutputs Learner::grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes) {
-  const GradCamResult cam = covidct::grad_cam(*network_, prepare(batch, device_.device, channels_), layer, classes, &stop_);
+  const GradCamResult cam = covidct::grad_cam(*network_, prepare(batch, device_.device, channels_), layer, classes, precision_, &stop_);
   return {to_vector(cam.maps), cam.maps.size(1), cam.maps.size(2), to_vector(cam.logits),
           to_vector(at::softmax(cam.logits, 1))};
 }
@@ -171,6 +193,7 @@ void Learner::read(const std::string& path, const std::vector<TensorSource>& sou
   }
   // An average of other weights would be put back over these.
   average_.drop();
+  network_->weights_changed();
   read_tensors(path, sources, tensors);
 }
 
@@ -189,7 +212,7 @@ int64_t Learner::parameter_count() const {
 }
 
 int64_t Learner::bytes() const {
-  int64_t total = optimizer_->bytes() + average_.bytes() + scratch_bytes();
+  int64_t total = optimizer_->bytes() + average_.bytes() + network_->prepared_bytes() + scratch_bytes() + arena_.idle_bytes();
   for (const NamedTensor& each : network_->tensors()) {
     total += static_cast<int64_t>(each.tensor.nbytes());
     if (each.is_parameter && each.tensor.grad().defined()) total += static_cast<int64_t>(each.tensor.grad().nbytes());

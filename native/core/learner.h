@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "arena.h"
 #include "augment.h"
 #include "average.h"
 #include "device.h"
 #include "network.h"
 #include "optimizer.h"
+#include "precision.h"
+#include "transfer.h"
 #include "weights.h"
 
 namespace covidct {
@@ -24,6 +27,8 @@ struct LearnerOptions {
   double dropout;
   int64_t channels;  // of the network's input: 3 (RGB) or 1 (grey)
   std::string convolution = "libtorch";
+  bool random = true;  // initial weights; otherwise undefined until read() has all of them
+  std::string precision = "float32";
 };
 
 struct TrainStepOptions {
@@ -65,6 +70,7 @@ class Learner {
   // `stop` outlives the learner; when it turns true, work ends between two layers with ERR_ABORTED.
   Learner(const LearnerOptions& options, const std::atomic<bool>& stop);
 
+  // A step that fails drops all gathered gradients, for its window is no longer whole.
   Outputs train_step(const Batch& batch, const TrainStepOptions& options);
   // Returns the gradients' norm before clipping, 0 where it was not asked for.
   double optimizer_step(const OptimizerOptions& options);
@@ -79,7 +85,10 @@ class Learner {
   Outputs train_features(const Features& features, const TrainStepOptions& options);
   Outputs predict_features(const Features& features);
   void update_average(double decay) { average_.update(network_->tensors(), decay); }
-  void swap_average() { average_.swap(network_->tensors()); }
+  void swap_average() {
+    network_->weights_changed();
+    average_.swap(network_->tensors());
+  }
   void drop_average() { average_.drop(); }
 
   CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
@@ -100,20 +109,39 @@ class Learner {
   std::string head_prefix() const { return network_->head_prefix(); }
   int64_t feature_width() const;
   int64_t parameter_count() const;
-  // Of parameters, buffers, gradients, the optimiser's state, the average and the scratch of the calling thread.
+  // Of parameters, buffers, gradients, the optimiser's state, the average, what predictions keep, and memory held for reuse.
   int64_t bytes() const;
 
  private:
   at::Tensor find(const std::string& name) const;
-  Outputs outputs(const at::Tensor& logits, const std::vector<int64_t>& labels) const;
+  // Logits in float32, whatever the precision.
+  at::Tensor forward(const at::Tensor& x, ForwardPass& pass) const;
+  at::Tensor head(const Features& features, ForwardPass& pass) const;
+  // int64 on the device; undefined for none.
+  at::Tensor to_labels(const std::vector<int64_t>& labels) const;
+  // Logits, probabilities, and losses and objective where there are labels and an objective.
+  Readback figures(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective = {}) const;
+  static Outputs to_outputs(Readback figures, bool labelled);
+  template <class Step>
+  Outputs whole_or_nothing(Step step) {
+    try {
+      return step();
+    } catch (...) {
+      zero_grad();
+      throw;
+    }
+  }
   // Backward from the loss of these logits.
   Outputs learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options);
   ForwardPass training_pass(const TrainStepOptions& options) const;
   at::Tensor to_tensor(const Features& features) const;
 
+  Arena arena_;  // before every tensor
   const std::atomic<bool>& stop_;
   DeviceChoice device_;
   int64_t channels_;
+  Precision precision_;
+  std::unique_ptr<Tf32Hold> tf32_;  // before the network, which computes as long as it lives
   std::unique_ptr<Network> network_;
   std::vector<at::Tensor> parameters_;
   std::vector<std::string> parameter_names_;

@@ -29,7 +29,7 @@ Norm make_norm(int64_t channels) {
 at::Tensor batch_norm(const at::Tensor& x, Norm& norm, const ForwardPass& pass) {
   const bool batch_statistics = pass.training && !norm.frozen;
   if (batch_statistics) norm.seen.add_(1);
-  return at::batch_norm(x, norm.weight, norm.bias, norm.mean, norm.variance, batch_statistics, 0.1, 1e-5, true);
+  return at::batch_norm(x, norm.weight, norm.bias, norm.mean, norm.variance, batch_statistics, kNormMomentum, kNormEpsilon, true);
 }
 
 void append_norm(std::vector<NamedTensor>& tensors, const std::string& name, const Norm& norm) {
@@ -45,7 +45,8 @@ at::Tensor dropout(const at::Tensor& x, double p, ForwardPass& pass) {
   at::Tensor mask;
   {
     c10::AutoGradMode no_grad(false);
-    mask = at::empty_like(x).bernoulli_(1.0 - p, pass.dropout).div_(1.0 - p);
+    // In float32 whatever x is: in bfloat16 1 / (1 - p) would be off by up to a part in 500.
+    mask = at::empty_like(x, at::kFloat).bernoulli_(1.0 - p, pass.dropout).div_(1.0 - p);
   }
   return x.mul(mask);
 }

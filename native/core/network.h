@@ -39,6 +39,7 @@ struct NetworkOptions {
   double dropout;
   int64_t channels = 3;  // of the input: 3 (RGB) or 1 (grey)
   ConvolutionKind convolution = ConvolutionKind::kLibTorch;
+  bool random = true;  // false: parameters are undefined until they are read from a file
 };
 
 // A batch norm layer: parameters, running statistics, and whether training leaves those as they are.
@@ -47,8 +48,10 @@ struct Norm {
   bool frozen = false;  // uses its running statistics in training too, and does not update them
 };
 
+// torchvision's.
+constexpr double kNormMomentum = 0.1, kNormEpsilon = 1e-5;
+
 Norm make_norm(int64_t channels);
-// momentum 0.1, epsilon 1e-5, as torchvision's.
 at::Tensor batch_norm(const at::Tensor& x, Norm& norm, const ForwardPass& pass);
 // weight, bias, running_mean, running_var, num_batches_tracked under `name`, in PyTorch's order.
 void append_norm(std::vector<NamedTensor>& tensors, const std::string& name, const Norm& norm);
@@ -58,6 +61,12 @@ class Network {
   virtual ~Network() = default;
   // x: float32, n x channels x height x width. Returns logits, n x classes.
   at::Tensor forward(at::Tensor x, ForwardPass& pass) { return head(features(std::move(x), pass), pass); }
+  // The same in evaluation mode without a graph, by the shortest way; may keep what it has prepared from the weights.
+  virtual at::Tensor predict(at::Tensor x, ForwardPass& pass) { return forward(std::move(x), pass); }
+  // To be called after every change of a parameter or buffer: what was prepared from them is forgotten.
+  virtual void weights_changed() {}
+  // Of what is kept for predictions.
+  virtual int64_t prepared_bytes() const { return 0; }
   // The backbone with its last pooling: n x f, f independent of height and width.
   virtual at::Tensor features(at::Tensor x, ForwardPass& pass) = 0;
   // From features to logits: the layers whose names begin with head_prefix().

@@ -1,11 +1,11 @@
 #include "resnet.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include "fused.h"
 #include "initialise.h"
 
 namespace covidct {
@@ -43,26 +43,27 @@ struct Block {
 class ResNet final : public Network {
  public:
   ResNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution) {
-    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
-    stem_ = make_unit("conv1", "bn1", options.channels, 64, 7, 2, generator);
+    Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
+    stem_ = make_unit("conv1", "bn1", options.channels, 64, 7, 2, draw);
     int64_t in = 64;
     for (size_t layer = 0; layer < row.blocks.size(); ++layer) {
       const int64_t width = int64_t{64} << layer;
       for (int64_t i = 0; i < row.blocks[layer]; ++i) {
         const std::string name = "layer" + std::to_string(layer + 1) + "." + std::to_string(i);
-        in = add_block(name, row.bottleneck, in, width, layer > 0 && i == 0 ? 2 : 1, generator);
+        in = add_block(name, row.bottleneck, in, width, layer > 0 && i == 0 ? 2 : 1, draw);
       }
     }
     weight_ = at::empty({options.classes, in}, at::kFloat);
     bias_ = at::empty({options.classes}, at::kFloat);
-    default_weight_and_bias(weight_, bias_, generator);
+    draw.weight_and_bias(weight_, bias_);
     // torchvision initialises the convolutions once more, after everything has been made with PyTorch's defaults.
-    for (Unit* unit : units()) kaiming_normal_fan_out(unit->weight, generator);
+    for (Unit* unit : units()) draw.kaiming_normal_fan_out(unit->weight);
     name_tensors();
   }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
-    x = after_layer("relu", run(stem_, to_layout(x, convolution_), pass).relu_(), pass);
+    x = convolve(to_layout(x, convolution_), stem_.weight, {}, {stem_.stride, stem_.padding}, convolution_);
+    x = after_layer("relu", norm_relu(after_layer("", x, pass), stem_.norm, pass, convolution_), pass);
     x = after_layer("maxpool", at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}), pass);
     for (Block& block : blocks_) x = after_layer(block.name, run(block, x, pass), pass);
     return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);
@@ -95,31 +96,38 @@ class ResNet final : public Network {
     return after_layer("", batch_norm(y, unit.norm, pass), pass);
   }
 
+  // Batch norm and ReLU wait for the convolution behind them; behind the last one the shortcut is added first.
   at::Tensor run(Block& block, const at::Tensor& x, ForwardPass& pass) {
     at::Tensor y = x;
-    for (size_t i = 0; i + 1 < block.units.size(); ++i) y = run(block.units[i], y, pass).relu_();
-    y = run(block.units.back(), y, pass);
+    Norm* waiting = nullptr;
+    for (Unit& unit : block.units) {
+      const Stride stride{unit.stride, unit.padding};
+      y = waiting == nullptr ? convolve(y, unit.weight, {}, stride, convolution_) : norm_relu_convolve(y, *waiting, unit.weight, {}, stride, pass, convolution_);
+      y = after_layer("", y, pass);
+      waiting = &unit.norm;
+    }
+    y = after_layer("", batch_norm(y, *waiting, pass), pass);
     return y.add_(block.shortcut.empty() ? x : run(block.shortcut.front(), x, pass)).relu_();
   }
 
   static Unit make_unit(std::string conv, std::string norm, int64_t in, int64_t out, int64_t side, int64_t stride,
-                        at::Generator& generator) {
+                        Initialiser& draw) {
     Unit unit{std::move(conv), std::move(norm), at::empty({out, in, side, side}, at::kFloat), stride, side / 2, make_norm(out)};
-    default_weight_and_bias(unit.weight, {}, generator);
+    draw.weight_and_bias(unit.weight, {});
     return unit;
   }
 
   // Gives the number of channels that come out.
-  int64_t add_block(const std::string& name, bool bottleneck, int64_t in, int64_t width, int64_t stride, at::Generator& generator) {
+  int64_t add_block(const std::string& name, bool bottleneck, int64_t in, int64_t width, int64_t stride, Initialiser& draw) {
     const int64_t out = bottleneck ? 4 * width : width;
     Block block{name, {}, {}};
     // Made, and so drawn, before the block's own convolutions; named after them.
     if (stride != 1 || in != out) {
-      block.shortcut.push_back(make_unit(name + ".downsample.0", name + ".downsample.1", in, out, 1, stride, generator));
+      block.shortcut.push_back(make_unit(name + ".downsample.0", name + ".downsample.1", in, out, 1, stride, draw));
     }
     const auto add = [&](int64_t from, int64_t to, int64_t side, int64_t step) {
       const std::string number = std::to_string(block.units.size() + 1);
-      block.units.push_back(make_unit(name + ".conv" + number, name + ".bn" + number, from, to, side, step, generator));
+      block.units.push_back(make_unit(name + ".conv" + number, name + ".bn" + number, from, to, side, step, draw));
     };
     if (bottleneck) {
       add(in, width, 1, 1);

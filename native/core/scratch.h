@@ -6,7 +6,7 @@
 
 namespace covidct {
 
-enum class Scratch { kTiles, kFilters };
+enum class Scratch { kTiles, kFilters, kSums };
 
 // At least so many floats, at a multiple of 64 bytes, of undefined content; good until the thread asks for the same again.
 // Throws std::bad_alloc.

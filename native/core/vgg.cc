@@ -1,11 +1,12 @@
 #include "vgg.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include "folded.h"
+#include "fused.h"
 #include "initialise.h"
 
 namespace covidct {
@@ -57,19 +58,31 @@ struct Dense {
 
 class Vgg final : public Network {
  public:
-  Vgg(const Row& row, const NetworkOptions& options) : pooled_(row.pooled), dropout_(options.dropout), convolution_(options.convolution) {
-    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
-    make_features(row, options.channels, generator);
-    make_classifier(row, options.classes, generator);
-    initialise(row, generator);
+  Vgg(const Row& row, const NetworkOptions& options) : side_(row.pooled), dropout_(options.dropout), convolution_(options.convolution), folded_(options.convolution) {
+    Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
+    make_features(row, options.channels, draw);
+    make_classifier(row, options.classes, draw);
+    initialise(row, draw);
     name_tensors();
+    fold_features();
   }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
     x = to_layout(x, convolution_);
-    for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
-    return at::adaptive_avg_pool2d(x, {pooled_, pooled_}).flatten(1);
+    // Every layer by itself where one is to be looked at.
+    if (pass.watch.empty() && takes_fused(x, convolution_)) x = run_fused(x, pass);
+    else for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
+    return pooled(x);
   }
+
+  at::Tensor predict(at::Tensor x, ForwardPass& pass) override {
+    x = to_layout(x, convolution_);
+    if (!takes_fused(x, convolution_)) return forward(x, pass);
+    return head(pooled(folded_.run(x, pass)), pass);
+  }
+
+  void weights_changed() override { folded_.forget(); }
+  int64_t prepared_bytes() const override { return folded_.bytes(); }
 
   at::Tensor head(at::Tensor x, ForwardPass& pass) override {
     for (size_t i = 0; i < dense_.size(); ++i) {
@@ -106,6 +119,30 @@ class Vgg final : public Network {
   }
 
  private:
+  at::Tensor pooled(const at::Tensor& x) const { return at::adaptive_avg_pool2d(x, {side_, side_}).flatten(1); }
+
+  // Batch norm and ReLU wait for the convolution or the pool behind them.
+  at::Tensor run_fused(at::Tensor x, ForwardPass& pass) {
+    Norm* waiting = nullptr;
+    for (size_t i = 0; i < features_.size(); ++i) {
+      Layer& layer = features_[i];
+      if (layer.kind == Kind::kConv && waiting != nullptr) {
+        x = norm_relu_convolve(x, *waiting, layer.weight, layer.bias, {1, 1}, pass, convolution_);
+        waiting = nullptr;
+      } else if (layer.kind == Kind::kConv) {
+        const bool relu = features_[i + 1].kind == Kind::kRelu;
+        x = relu ? convolve_relu(x, layer.weight, layer.bias, {1, 1}, convolution_) : convolve(x, layer.weight, layer.bias, {1, 1}, convolution_);
+      } else if (layer.kind == Kind::kNorm) {
+        waiting = &layer.norm;
+      } else if (layer.kind == Kind::kPool) {
+        x = waiting != nullptr ? norm_relu_pool(x, *waiting, pass, convolution_) : at::max_pool2d(x, {2, 2}, {2, 2});
+        waiting = nullptr;
+      }
+      x = after_layer("", x, pass);
+    }
+    return x;
+  }
+
   at::Tensor run(Layer& layer, const at::Tensor& x, ForwardPass& pass) {
     switch (layer.kind) {
       case Kind::kConv:
@@ -121,7 +158,7 @@ class Vgg final : public Network {
     return x;
   }
 
-  void make_features(const Row& row, int64_t channels, at::Generator& generator) {
+  void make_features(const Row& row, int64_t channels, Initialiser& draw) {
     int64_t in = channels;
     for (const int64_t out : row.channels) {
       if (out == kPool) {
@@ -131,7 +168,7 @@ class Vgg final : public Network {
       Layer& conv = add(Kind::kConv);
       conv.weight = at::empty({out, in, 3, 3}, at::kFloat);
       conv.bias = at::empty({out}, at::kFloat);
-      default_weight_and_bias(conv.weight, conv.bias, generator);
+      draw.weight_and_bias(conv.weight, conv.bias);
       if (row.batch_norm) add(Kind::kNorm).norm = make_norm(out);
       add(Kind::kRelu);
       in = out;
@@ -144,25 +181,34 @@ class Vgg final : public Network {
     return features_.back();
   }
 
-  void make_classifier(const Row& row, int64_t classes, at::Generator& generator) {
+  void make_classifier(const Row& row, int64_t classes, Initialiser& draw) {
     const std::vector<int64_t> widths = {last_channels_ * row.pooled * row.pooled, row.hidden, row.hidden, classes};
     for (size_t i = 0; i + 1 < widths.size(); ++i) {
       Dense dense{at::empty({widths[i + 1], widths[i]}, at::kFloat), at::empty({widths[i + 1]}, at::kFloat)};
-      default_weight_and_bias(dense.weight, dense.bias, generator);
+      draw.weight_and_bias(dense.weight, dense.bias);
       dense_.push_back(dense);
     }
   }
 
   // torchvision initialises once more, module by module, after everything has been made with PyTorch's defaults.
-  void initialise(const Row& row, at::Generator& generator) {
+  void initialise(const Row& row, Initialiser& draw) {
     for (Layer& layer : features_) {
       if (layer.kind != Kind::kConv) continue;
-      kaiming_normal_fan_out(layer.weight, generator);
+      draw.kaiming_normal_fan_out(layer.weight);
       layer.bias.zero_();
     }
     for (Dense& dense : dense_) {
-      dense.weight.normal_(0.0, row.linear_std, generator);
+      draw.normal(dense.weight, row.linear_std);
       dense.bias.zero_();
+    }
+  }
+
+  void fold_features() {
+    for (size_t i = 0; i < features_.size(); ++i) {
+      if (features_[i].kind != Kind::kConv) continue;
+      const bool normed = features_[i + 1].kind == Kind::kNorm;
+      const size_t next = i + (normed ? 3 : 2);  // behind the ReLU
+      folded_.add({features_[i].weight, features_[i].bias, normed ? &features_[i + 1].norm : nullptr, features_[next].kind == Kind::kPool});
     }
   }
 
@@ -184,9 +230,10 @@ class Vgg final : public Network {
   std::vector<Dense> dense_;
   std::vector<NamedTensor> tensors_;
   int64_t last_channels_ = 0;
-  int64_t pooled_;
+  int64_t side_;
   double dropout_;
   ConvolutionKind convolution_;
+  FoldedRow folded_;  // refers to features_
 };
 
 }  // namespace

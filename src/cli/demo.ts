@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { access } from 'node:fs/promises';
 import { DatasetError, makePhantoms } from '../index';
-import type { DatasetSplits } from '../index';
+import type { Convolution, DatasetSplits, Precision } from '../index';
 import { resolveTrainOptions } from './config';
 import { evaluateRun } from './evaluate';
 import { EXIT } from './exit-codes';
@@ -26,6 +26,8 @@ interface Flags extends OutputFlags {
   readonly seed?: number;
   readonly device?: string;
   readonly threads?: number;
+  readonly precision?: Precision;
+  readonly convolution?: Convolution;
 }
 
 const EXAMPLES = `
@@ -62,11 +64,11 @@ async function demo(flags: Flags, io: Io): Promise<number> {
   const data = await openData(dir, flags.classes, io, flags);
   const split = heldOut(data);
   if (split !== 'test') note(io, flags, `${data.name} has no test split: the validation split, which chooses the weights, is evaluated instead`);
-  const { device, threads, seed, epochs, imageSize, overwrite } = flags;
-  const options = await resolveTrainOptions(undefined, { data: dir, out, architecture: flags.arch, device, threads, seed, epochs, imageSize, overwrite }, RECIPE);
+  const { device, threads, precision, convolution, seed, epochs, imageSize, overwrite } = flags;
+  const options = await resolveTrainOptions(undefined, { data: dir, out, architecture: flags.arch, device, threads, precision, convolution, seed, epochs, imageSize, overwrite }, RECIPE);
   const history = await trainOn(data, options, flags, io);
   const aborted = history.stop.reason === 'aborted';
-  if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads }, io, { type: 'evaluation' });
+  if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads, precision, convolution }, io, { type: 'evaluation' });
   if (flags.json === true) printJson(io, resultOf(history));
   else if (history.epochs.length > 0) print(io, `\nLook at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`);
   return aborted ? io.interruptedCode() : EXIT.ok;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { addEvaluation, Classifier, datasetFingerprint, DatasetError, evaluate, INTENDED_USE, RunFolder } from '../index';
-import type { Dataset, DatasetSplits, Evaluation, SplitName } from '../index';
+import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
 import { EXIT } from './exit-codes';
 import { dataFolder, number, withBadFile, withData, withDevice, withOutput } from './flags';
 import { note, print, printJson, progressLine } from './io';
@@ -20,6 +20,8 @@ export interface EvaluateFlags extends OutputFlags {
   readonly threshold?: number;
   readonly device?: string;
   readonly threads?: number;
+  readonly precision?: Precision;
+  readonly convolution?: Convolution;
   readonly onBadFile?: 'error' | 'skip';
 }
 
@@ -55,7 +57,7 @@ export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<nu
  */
 export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<Record<string, string>> = {}): Promise<Evaluation> {
   const dir = dataFolder(io, flags.data);
-  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, which: flags.which });
+  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution, which: flags.which });
   try {
     // With the model's classes: of a folder of classes, only the model knows which comes first.
     const data = await openData(dir, model.classes, io, flags);

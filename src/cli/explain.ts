@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
 import { writeWhole } from '../files';
 import { Classifier, drawExplanation, encodeImage } from '../index';
+import type { Convolution, Precision } from '../index';
 import { EXIT } from './exit-codes';
 import { withDevice, withOutput } from './flags';
 import { note, print, printJson } from './io';
@@ -16,6 +17,8 @@ interface Flags extends OutputFlags {
   readonly layer?: string;
   readonly device?: string;
   readonly threads?: number;
+  readonly precision?: Precision;
+  readonly convolution?: Convolution;
 }
 
 const EXAMPLES = `
@@ -40,7 +43,7 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
 
 async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const files = await imageFiles(paths);
-  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads });
+  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution });
   try {
     const taken = new Set<string>();
     for (const file of files) {

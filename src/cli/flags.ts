@@ -34,11 +34,13 @@ export function threshold(text: string): 'validation' | number {
   return text === 'validation' ? text : number(text);
 }
 
-/** --device and --threads. */
+/** --device, --threads, --precision and --convolution. */
 export function withDevice(command: Command): Command {
   return command
     .option('--device <name>', 'cpu, cuda, cuda:N or auto (default: auto)')
-    .option('--threads <n>', 'threads of the computation; 0 leaves the choice to LibTorch (default: 0)', number);
+    .option('--threads <n>', 'threads of the computation; 0 leaves the choice to LibTorch (default: 0)', number)
+    .addOption(new Option('--precision <name>', 'numbers the network computes in: float32, tf32 (CUDA alone) or bf16 (default: float32)').choices(['float32', 'tf32', 'bf16']))
+    .addOption(new Option('--convolution <name>', "convolutions on the CPU: auto, our own where they are faster; libtorch, PyTorch's bit for bit; winograd, our own wherever they can be (default: auto)").choices(['auto', 'libtorch', 'winograd']));
 }
 
 /** --data, with COVIDCT_DATA in its place. */

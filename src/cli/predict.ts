@@ -1,7 +1,7 @@
 /** `covidct predict`: what a trained model says of images. */
 import type { Command } from 'commander';
 import { BadImageError, Classifier } from '../index';
-import type { Prediction } from '../index';
+import type { Convolution, Precision, Prediction } from '../index';
 import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../options/model';
 import { EXIT } from './exit-codes';
@@ -16,6 +16,8 @@ interface Flags extends OutputFlags {
   readonly batchSize?: number;
   readonly device?: string;
   readonly threads?: number;
+  readonly precision?: Precision;
+  readonly convolution?: Convolution;
   readonly onBadFile?: 'error' | 'skip';
 }
 
@@ -39,7 +41,7 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
 async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const { batchSize: size } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
   const files = await imageFiles(paths);
-  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads });
+  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution });
   try {
     let left = 0;
     for (let at = 0; at < files.length; at += size) {

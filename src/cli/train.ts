@@ -81,8 +81,8 @@ async function train(flags: Flags, io: Io): Promise<number> {
   const history = await trainOn(data, options, flags, io);
   const aborted = history.stop.reason === 'aborted';
   if (!aborted && flags.test === true) {
-    const { data: dataDir, out, device, threads, onBadFile } = options;
-    await evaluateRun({ model: out, data: dataDir, split: 'test', json: flags.json, quiet: flags.quiet, device, threads, onBadFile }, io, { type: 'evaluation' });
+    const { data: dataDir, out, device, threads, precision, convolution, onBadFile } = options;
+    await evaluateRun({ model: out, data: dataDir, split: 'test', json: flags.json, quiet: flags.quiet, device, threads, precision, convolution, onBadFile }, io, { type: 'evaluation' });
   }
   if (flags.json === true) printJson(io, resultOf(history));
   return aborted ? io.interruptedCode() : EXIT.ok;
@@ -104,9 +104,9 @@ export async function trainOn(data: DatasetSplits, options: TrainCommandOptions,
 
 /** Makes the classifier, trains it with every logger of the command line, and frees it. */
 async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
-  const { data: dataDir, classes, architecture, weights, dropout, channels, device, threads, ...recipe } = options;
+  const { data: dataDir, classes, architecture, weights, dropout, channels, device, threads, precision, convolution, ...recipe } = options;
   void [dataDir, classes];
-  const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, dropout, channels, seed: recipe.seed, imageSize: recipe.imageSize });
+  const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, precision, convolution, dropout, channels, seed: recipe.seed, imageSize: recipe.imageSize });
   try {
     if (weights !== undefined) {
       const file = locateWeights(weights, architecture);

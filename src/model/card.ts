@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { transformSchema } from '../options/data';
-import { classNamesSchema } from '../options/model';
+import { classNamesSchema, precisionSchema } from '../options/model';
 import { CovidCtError, messageOf } from '../errors';
 import { writeWhole } from '../files';
 import { INTENDED_USE } from '../intended-use';
@@ -23,6 +23,7 @@ const cardSchema = z.object({
   transform: transformSchema,
   dropout: z.number().min(0).lt(1).optional(),
   channels: z.union([z.literal(1), z.literal(3)]).optional(),
+  precision: precisionSchema.unwrap().optional(),
   pretraining: pretrainingSchema.optional(),
   threshold: z.number().min(0).max(1),
   weights: z.string().refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
@@ -33,7 +34,7 @@ const cardSchema = z.object({
 });
 
 /** Makes a card from what differs between models. */
-export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'channels' | 'pretraining' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
+export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'channels' | 'precision' | 'pretraining' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
   return { format: 'covidct-torch/model', formatVersion: 1, ...facts, created: new Date().toISOString(), intendedUse: INTENDED_USE };
 }
 

@@ -10,10 +10,11 @@ import { loadNative } from '../native/load';
 import type { NativeClassifier } from '../native/types';
 import { checkOptions } from '../options/check';
 import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
-import type { ClassifierOptions, ExplainOptions, LoadOptions, LoadWeightsOptions, PredictOptions } from '../options/model';
+import type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from '../options/model';
 import { makeCard, readCard, writeCard } from './card';
 import { asList, inChunks } from './chunks';
 import { native } from './failures';
+import { adviseOnMemory } from './memory';
 import { NativeNetwork } from './native-network';
 import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
@@ -30,6 +31,8 @@ interface OwnFacts {
   readonly architecture: string;
   readonly dropout: number;
   readonly channels: 1 | 3;
+  readonly precision: Precision;
+  readonly convolution: Convolution;
   /** As it was given. */
   readonly imageSize: number | undefined;
   readonly classes: readonly string[];
@@ -64,6 +67,10 @@ export class Classifier extends NativeNetwork implements Network {
   /** Trainable numbers in the network. */
   readonly parameterCount: number;
   readonly layers: { readonly names: readonly string[]; readonly default: string };
+  /** In which numbers it computes; its weights are float32. */
+  readonly precision: Precision;
+  /** Which convolutions it was made with. */
+  readonly convolution: Convolution;
   #preprocessing: Preprocessing;
   #origin: string;
   #pretraining: Pretraining | null = null;
@@ -73,6 +80,8 @@ export class Classifier extends NativeNetwork implements Network {
     super(handle, own.channels);
     this.architecture = own.architecture;
     this.dropout = own.dropout;
+    this.precision = own.precision;
+    this.convolution = own.convolution;
     this.#imageSize = own.imageSize;
     this.classes = own.classes;
     this.#preprocessing = own.preprocessing;
@@ -86,37 +95,44 @@ export class Classifier extends NativeNetwork implements Network {
   /**
    * Makes a classifier with random weights.
    *
-   * @throws InvalidOptionError; LibTorchNotFoundError and ERR_ADDON_* where the native part is missing; ERR_DEVICE;
-   *   ERR_OUT_OF_MEMORY
+   * @throws InvalidOptionError; LibTorchNotFoundError and ERR_ADDON_* where the native part is missing; ERR_DEVICE, also
+   *   where a classifier on CUDA of the other of `float32` and `tf32` lives in this process; ERR_INVALID_OPTION for a
+   *   precision that the device has not; ERR_OUT_OF_MEMORY
    */
   static async create(options: ClassifierOptions): Promise<Classifier> {
-    const { architecture, classes, device, threads, seed, dropout, imageSize, channels, convolution } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
+    return Classifier.#make(options, true);
+  }
+
+  /** @param random false: no initial weights are drawn, for whoever reads all of them from a file */
+  static async #make(options: ClassifierOptions, random: boolean): Promise<Classifier> {
+    const { architecture, classes, device, threads, seed, dropout, imageSize, channels, convolution, precision } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
     const addon = loadNative();
     if (!addon.architectures().includes(architecture)) {
       throw new InvalidOptionError(`Classifier.create: expected an architecture of ${addon.architectures().join(', ')}; got '${architecture}'`, [{ path: 'architecture', message: 'unknown architecture' }]);
     }
     return native(async () => {
-      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels, convolution });
+      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels, convolution, precision, random });
       const facts = await handle.ready().catch((error: unknown) => {
         handle.dispose();
         throw error;
       });
       const preprocessing = { transform: tutorialEval({ size: imageSize, normalization: channels === 1 ? GREY_NORMALIZATION : 'imagenet' }), threshold: 0.5 };
-      return new Classifier(handle, facts, { architecture, dropout, channels, imageSize, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
+      return new Classifier(handle, facts, { architecture, dropout, channels, precision, convolution, imageSize, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
     });
   }
 
   /**
-   * Loads a model folder or the run folder of a training: architecture, weights, classes, transform and threshold.
+   * Loads a model folder or the run folder of a training: architecture, weights, classes, transform and threshold. The
+   * precision is that of the options, whatever it was trained in.
    *
    * @throws CovidCtError ERR_MODEL for a folder that is not a model, ERR_WEIGHTS for weights that do not fit it
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Classifier> {
-    const { device, threads, convolution, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
+    const { device, threads, convolution, precision, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
     const { card, dir } = await readCard(path);
     let classifier: Classifier | undefined;
     try {
-      classifier = await Classifier.create({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution });
+      classifier = await Classifier.#make({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution, precision }, false);
       classifier.configure(card);
       await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {});
       classifier.#origin = card.origin;
@@ -176,13 +192,14 @@ export class Classifier extends NativeNetwork implements Network {
    * Classifies images given as paths or as the bytes of encoded files.
    *
    * @returns one answer for each source, in order
-   * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED, ERR_OUT_OF_MEMORY
+   * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED; ERR_OUT_OF_MEMORY naming a smaller
+   *   batchSize to try
    */
   async predict(sources: ImageSource | readonly ImageSource[], options: PredictOptions = {}): Promise<Prediction[]> {
     const { batchSize, signal } = checkOptions(predictOptionsSchema, options, 'predict');
     const { transform, threshold } = this.#preprocessing;
     return inChunks(asList(sources), { size: batchSize, signal }, async (chunk, pixels) => {
-      const outputs = await this.predictBatch(makeBatch(pixels, null, transform));
+      const outputs = await adviseOnMemory('a prediction', { batchSize: chunk.length }, () => this.predictBatch(makeBatch(pixels, null, transform)));
       return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
     });
   }
@@ -203,10 +220,10 @@ export class Classifier extends NativeNetwork implements Network {
       const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
       if (wanted === null) {
         // The class that is called, which the operating point decides: it need not be the most probable one.
-        const outputs = await this.predictBatch(batch);
+        const outputs = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () => this.predictBatch(batch));
         chunk.forEach((source, row) => { classIndices[row] = predictionOf(source, outputs, row, this.classes, threshold).labelIndex; });
       }
-      const cam = await this.gradCamBatch(batch, { layer, classIndices });
+      const cam = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () => this.gradCamBatch(batch, { layer, classIndices }));
       return chunk.map((source, row) => {
         const image = pixels[row] as Pixels;
         return explanationOf({ source, cam, row, explained: classIndices[row] as number, layer, classes: this.classes, threshold, region: inputRegion(transform, image), pixels: image });
@@ -221,7 +238,7 @@ export class Classifier extends NativeNetwork implements Network {
    */
   async save(dir: string): Promise<ModelCard> {
     const { transform, threshold } = this.#preprocessing;
-    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, pretraining: this.#pretraining ?? undefined, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
+    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, precision: this.precision, pretraining: this.#pretraining ?? undefined, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
     await this.saveWeights(join(dir, card.weights));
     await writeCard(dir, card);
     return card;

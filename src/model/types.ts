@@ -1,6 +1,7 @@
 /** What the model room hands to the others. */
 import type { ResizePixels, Transform } from '../data/types';
 import type { NativeBatch, NativeFineTuning, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import type { Convolution, Precision } from '../options/model';
 import type { Pretraining } from './known-weights';
 
 /** What is stored beside the weights as `model.json`. */
@@ -15,6 +16,8 @@ export interface ModelCard {
   readonly dropout?: number;
   /** Of the network's input; 3 where a card does not say. */
   readonly channels?: 1 | 3;
+  /** In which numbers the network computed that these weights are of; float32 where a card does not say. The weights themselves are float32. */
+  readonly precision?: Precision;
   /** What the weights it began with were trained for; absent where they were random. */
   readonly pretraining?: Pretraining;
   /** A probability of the last class at or above this is called positive (two classes only). */
@@ -41,6 +44,10 @@ export interface Network extends Partial<NativeFineTuning> {
   readonly dropout?: number;
   /** Of its input: 3 (RGB) or 1 (grey). */
   readonly channels?: 1 | 3;
+  /** In which numbers it computes. */
+  readonly precision?: Precision;
+  /** Which convolutions it computes with. */
+  readonly convolution?: Convolution;
   /** What the weights it began with were trained for. */
   readonly pretraining?: Pretraining | null;
   /** Mean and standard deviation that belong to its weights; ImageNet's where it is left out. */

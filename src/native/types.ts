@@ -62,8 +62,12 @@ export interface NativeClassifierOptions {
   dropout: number;
   /** Of the network's input: 3 (RGB, the default) or 1 (grey). */
   channels?: 1 | 3;
+  /** Draw initial weights; false where all of them will be read from a file, until when they are undefined. Default true. */
+  random?: boolean;
   /** Which convolutions; `libtorch` where left out. */
   convolution?: 'auto' | 'libtorch' | 'winograd';
+  /** In which numbers the forward pass computes; `float32` where left out. */
+  precision?: 'float32' | 'tf32' | 'bf16';
 }
 
 /** A parameter or buffer of the network, under torchvision's name. */
@@ -184,13 +188,13 @@ export interface NativeGradCam {
 
 /** One network on one thread. Every method but `tensors`, `layers`, `bytes` and `dispose` resolves off the event loop. */
 export interface NativeClassifier extends NativeFineTuning {
-  /** Resolves when the network is built; rejects with ERR_DEVICE, ERR_OUT_OF_MEMORY or ERR_NATIVE. */
+  /** Resolves when the network is built; rejects with ERR_DEVICE, ERR_INVALID_OPTION, ERR_OUT_OF_MEMORY or ERR_NATIVE. */
   ready(): Promise<{ device: string; deviceReason: string; parameters: number; bytes: number; threads: number }>;
   /** Parameters and buffers in torchvision's order. */
   tensors(): NativeTensor[];
   /** Names of the layers Grad-CAM can look at, in order, and the default one. */
   layers(): { names: string[]; default: string };
-  /** Forward in training mode and backward; gradients are added to what is there. */
+  /** Forward in training mode and backward; gradients are added to what is there. A step that fails drops them all. */
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
   /**
    * One step with the gradients gathered so far, then gradients are zeroed. Another kind than at the last step starts

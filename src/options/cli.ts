@@ -1,6 +1,6 @@
 /** Options of `covidct train` beyond the Trainer's: what a configuration file and the flags may say. */
 import { z } from 'zod';
-import { classNamesSchema } from './model';
+import { classNamesSchema, convolutionSchema, precisionSchema } from './model';
 import { trainOptionsSchema } from './train';
 
 export const trainCommandSchema = z.strictObject({
@@ -18,6 +18,8 @@ export const trainCommandSchema = z.strictObject({
   dropout: z.number().min(0).lt(1).default(0.5),
   device: z.string().default('auto'),
   threads: z.int().min(0).max(1024).default(0),
+  precision: precisionSchema,
+  convolution: convolutionSchema,
 });
 
 /** With every default filled in. */

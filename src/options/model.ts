@@ -6,11 +6,20 @@ const threads = z.int().min(0).max(1024).default(0);
 const device = z.string().regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, "expected 'auto', 'cpu', 'cuda' or 'cuda:N'").default('auto');
 
 /**
- * Which convolutions on the CPU: `libtorch`, PyTorch's numbers bit for bit; `auto`, for 3 × 3 of stride 1 our own
- * (Winograd's, a quarter of the multiplications) where it is known to be faster, equal to rounding; `winograd`, our own
- * wherever it can be used.
+ * Which convolutions on the CPU, in float32. `auto`: for 3 × 3 of stride 1 our own (Winograd's, a quarter of the
+ * multiplications) where they are faster, with batch norm and ReLU in the same pass; equal to PyTorch's to rounding.
+ * `libtorch`: PyTorch's numbers, bit for bit. `winograd`: our own wherever they can be used.
  */
-const convolution = z.enum(['libtorch', 'auto', 'winograd']).default('libtorch');
+export const convolutionSchema = z.enum(['auto', 'libtorch', 'winograd']).default('auto');
+export type Convolution = z.output<typeof convolutionSchema>;
+
+/**
+ * In which numbers the network computes; weights, gradients, optimiser state, losses and files are float32 in all of them.
+ * `float32`: throughout, on CUDA without TF32. `tf32`, CUDA alone: convolutions and linear layers multiply numbers rounded
+ * to 10 bits of mantissa. `bf16`: they compute in bfloat16 (autocast), 8 bits, on CUDA and on the CPU.
+ */
+export const precisionSchema = z.enum(['float32', 'tf32', 'bf16']).default('float32');
+export type Precision = z.output<typeof precisionSchema>;
 
 /** Class names in the order of their indices. */
 export const classNamesSchema = z.array(z.string().min(1)).min(2, 'expected at least two class names')
@@ -32,14 +41,16 @@ export const classifierOptionsSchema = z.strictObject({
   imageSize: z.int().min(32).max(2048).optional(),
   /** Of the network's input: 3 (RGB), or 1: images are made grey before anything else. */
   channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (grey)').default(3),
-  convolution,
+  convolution: convolutionSchema,
+  precision: precisionSchema,
 });
 export type ClassifierOptions = z.input<typeof classifierOptionsSchema>;
 
 export const loadOptionsSchema = z.strictObject({
   device,
   threads,
-  convolution,
+  convolution: convolutionSchema,
+  precision: precisionSchema,
   /** Which weights of a run folder: those the model card names (the best), or the last. */
   which: z.enum(['best', 'last']).default('best'),
 });

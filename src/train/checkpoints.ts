@@ -140,7 +140,7 @@ export class Checkpoints {
     const origin = this.#origin();
     if (folder === null) return;
     const { architecture, classes } = network;
-    await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, channels: network.channels, pretraining: network.pretraining ?? undefined, transform, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
+    await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, channels: network.channels, precision: network.precision, pretraining: network.pretraining ?? undefined, transform, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
   }
 
   #origin(): string {

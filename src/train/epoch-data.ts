@@ -1,5 +1,6 @@
 /** Where the micro-batches of an epoch come from: images, or the features of a frozen backbone. */
 import { loadBatches } from '../data/loader';
+import { adviseOnMemory } from '../model/memory';
 import type { NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
 import type { Evaluation } from '../metrics/types';
 import { evaluate, evaluateAnswers } from './evaluate';
@@ -33,13 +34,19 @@ export class EpochData {
     if (!this.#plan.trainable.backboneFrozen(epoch)) this.#train = this.#validation = null;
     if (this.#train !== null) {
       for await (const { labels, features } of this.#train.batches(epoch)) {
-        yield { labels, train: async (options) => (await network.trainFeatures?.(features, labels, options)) as NativeTrainOutputs };
+        yield { labels, train: (options) => this.#step(async () => (await network.trainFeatures?.(features, labels, options)) as NativeTrainOutputs) };
       }
       return;
     }
     for await (const { labels, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, signal, batchSize, seed, epoch, prefetch, shuffle: true, onSkip: (file) => onSkip('train', file) })) {
-      yield { labels, train: (options) => network.trainStep(input, options) };
+      yield { labels, train: (options) => this.#step(() => network.trainStep(input, options)) };
     }
+  }
+
+  /** Throws ERR_OUT_OF_MEMORY with a batch size and an accumulation to try. */
+  async #step(work: () => Promise<NativeTrainOutputs>): Promise<NativeTrainOutputs> {
+    const { batchSize, accumulate } = this.#plan.options;
+    return await adviseOnMemory('a training step', { batchSize, accumulate }, work);
   }
 
   /** The validation split's figures; null without one. */

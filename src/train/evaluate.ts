@@ -8,6 +8,7 @@ import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { CovidCtError, DatasetError } from '../errors';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation, ScoredSample } from '../metrics/types';
+import { adviseOnMemory } from '../model/memory';
 import type { Network } from '../model/types';
 import type { NativeOutputs } from '../native/types';
 import { checkOptions, signalSchema } from '../options/check';
@@ -68,7 +69,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
   const answers = async function* (): AsyncGenerator<Answer> {
     let done = 0;
     for await (const { indices, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
-      yield { indices, outputs: await network.predictBatch(input) };
+      yield { indices, outputs: await adviseOnMemory(`the evaluation of ${dataset.name}`, { batchSize }, () => network.predictBatch(input)) };
       done += indices.length;
       options.onProgress?.(done, dataset.samples.length);
     }

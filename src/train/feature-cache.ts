@@ -5,6 +5,7 @@ import type { PixelStore } from '../data/store';
 import { isRandom } from '../data/transform';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { throwIfAborted } from '../errors';
+import { adviseOnMemory } from '../model/memory';
 import type { Network } from '../model/types';
 import type { ResolvedTrainOptions } from '../options/train';
 import { refused } from './parameter-selection';
@@ -107,7 +108,7 @@ export class FeatureCache {
     const { network, ...loading } = this.#source;
     const rows = new Map<number, Float32Array>();
     for await (const { indices, input } of loadBatches({ ...loading, resize: network.resizePixels, epoch: variant })) {
-      const features = (await network.features?.(input)) as Float32Array;
+      const features = await adviseOnMemory(`computing features of ${loading.dataset.name}`, { batchSize: loading.batchSize }, async () => (await network.features?.(input)) as Float32Array);
       const width = features.length / indices.length;
       indices.forEach((index, row) => rows.set(index, features.slice(row * width, (row + 1) * width)));
     }

@@ -5,6 +5,7 @@ import { CovidCtError, messageOf } from '../errors';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';
+import type { Convolution, Precision } from '../options/model';
 import { fileError, writeWhole } from '../files';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
@@ -21,7 +22,7 @@ export interface RunConfig {
   readonly formatVersion: 1;
   readonly created: string;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly model: { readonly architecture: string; readonly classes: readonly string[]; readonly device: string; readonly dropout: number | null; /** where the weights it began with came from */ readonly startedFrom: string | null };
+  readonly model: { readonly architecture: string; readonly classes: readonly string[]; readonly device: string; readonly dropout: number | null; /** absent in older runs: float32 */ readonly precision?: Precision | null; readonly convolution?: Convolution | null; /** where the weights it began with came from */ readonly startedFrom: string | null };
   readonly data: { readonly train: DataSummary; readonly validation: DataSummary | null };
   readonly versions: Readonly<Record<string, string>>;
 }

@@ -2,6 +2,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodePng } from '../../src/data/decode';
+import { CovidCtError } from '../../src/errors';
 import { Classifier } from '../../src/model/classifier';
 import { loadNative } from '../../src/native/load';
 import type { NativeBatch } from '../../src/native/types';
@@ -110,6 +112,19 @@ describe('prediction', () => {
       const alone = await classifier.predictBatch(madeUpBatch(1, { labels: false, from: i }));
       expect(Math.abs((alone.logits[0] as number) - (together.logits[2 * i] as number))).toBeLessThan(1e-6);
     }
+  });
+
+  test('of images from files names a smaller batch when memory runs out, as an explanation does', async () => {
+    const full = new CovidCtError('ERR_OUT_OF_MEMORY', 'the device ran out of memory');
+    const image = await encodePng({ data: new Uint8Array(SIDE * SIDE * 3), width: SIDE, height: SIDE });
+    const cam = jest.spyOn(classifier, 'gradCamBatch').mockRejectedValue(full);
+    const message = (what: string): unknown => expect.stringContaining(`${what} with batchSize 3; try batchSize 1 (the device ran out of memory)`);
+    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: message('an explanation') });
+    jest.spyOn(classifier, 'predictBatch').mockRejectedValue(full);
+    await expect(classifier.predict([image, image, image])).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: message('a prediction') });
+    // It looks first at what is called.
+    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: message('an explanation') });
+    expect(cam).toHaveBeenCalledTimes(1);
   });
 
   test('goes ahead of queued training steps', async () => {

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findTool } from '../../src/native/tools';
 
 interface Ended {
   readonly code: number | null;
@@ -35,6 +36,13 @@ test('an uncaught error in the middle of a job ends with code 1 and its own mess
 
 test('dispose in the middle of a job rejects what is open', async () => {
   expect(await run('dispose')).toEqual({ code: 0, signal: null, out: 'ERR_DISPOSED ERR_DISPOSED', err: '' });
+});
+
+// prlimit is Linux's.
+(findTool(['prlimit']) === undefined ? test.skip : test)('when memory runs out in a prediction, a training\'s gradients stay; in a step, they go; the classifier goes on', async () => {
+  const ended = await run('memory');
+  expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
+  expect(JSON.parse(ended.out)).toEqual({ codes: ['ERR_OUT_OF_MEMORY: true', 'ERR_OUT_OF_MEMORY: true'], kept: true, dropped: true, same: true, again: true });
 });
 
 test('four workers and the main thread compute at once', async () => {

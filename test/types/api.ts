@@ -1,7 +1,7 @@
 /** The public types, checked by `npm run typecheck`; nothing here runs. */
 import { expectTypeOf } from 'expect-type';
 import { Classifier, EarlyStopping, evaluate, PackedDataset, preparePacked, Trainer } from '../../src';
-import type { CovidCtDataset, Dataset, DatasetSplits, EpochRecord, Evaluation, Explanation, Network, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
+import type { CovidCtDataset, Dataset, DatasetSplits, EpochRecord, Evaluation, Explanation, Network, Precision, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
   expectTypeOf(model).toExtend<Network>();
@@ -19,6 +19,7 @@ export async function fitted(model: Classifier, data: CovidCtDataset): Promise<v
   expectTypeOf(await model.predict('slice.png')).toEqualTypeOf<Prediction[]>();
   expectTypeOf(await model.explain([new Uint8Array()])).toEqualTypeOf<Explanation[]>();
   expectTypeOf(model.transform).toEqualTypeOf<Transform>();
+  expectTypeOf(model.precision).toEqualTypeOf<Precision>();
   expectTypeOf(new EarlyStopping().stop()).toEqualTypeOf<0 | 1 | 2 | 3>();
   using scoped = await Classifier.load('runs/first');
   expectTypeOf(scoped).toEqualTypeOf<Classifier>();
@@ -36,6 +37,8 @@ export async function packed(data: CovidCtDataset): Promise<void> {
 export async function refused(model: Classifier): Promise<void> {
   // @ts-expect-error classes are needed
   await Classifier.create({ architecture: 'vgg19_bn' });
+  // @ts-expect-error not a precision
+  await Classifier.load('runs/first', { precision: 'fp16' });
   // @ts-expect-error a trainer needs a model
   new Trainer({ epochs: 3 });
   // @ts-expect-error misspelled

@@ -1,4 +1,8 @@
 /** Ends of life, each in a process of its own: `node scenarios.cjs NAME`. Uses the built library. */
+const { execFileSync } = require('node:child_process');
+const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { dirname, join } = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { constants, PerformanceObserver } = require('node:perf_hooks');
 const { Classifier } = require('../../../dist/index.js');
@@ -15,13 +19,49 @@ function batch(n) {
 }
 
 const step = (classifier, n = 32) => classifier.trainStep(batch(n), { divisor: n, dropoutSeed: 0, classWeights: new Float32Array(0) });
+
+/** Sum of the squares of the head's gathered gradients. */
+async function gradientSize(classifier) {
+  const file = join(mkdtempSync(join(tmpdir(), 'covidct-gradient-')), 'bias');
+  writeFileSync(file, '');
+  await classifier.writeTensors(file, 0, ['grad.classifier.6.bias']);
+  const bytes = readFileSync(file);
+  rmSync(dirname(file), { recursive: true });
+  return [0, 4].reduce((sum, at) => sum + bytes.readFloatLE(at) ** 2, 0);
+}
+
 const say = (text) => process.stdout.write(`${text}\n`);
 
 function worker(name) {
   return new Worker(__filename, { workerData: name });
 }
 
+/** Lets the process take so many bytes more than it has now; Infinity takes the limit away. */
+function allow(more) {
+  const has = Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
+  execFileSync('prlimit', ['--pid', String(process.pid), `--as=${more === Infinity ? 'unlimited' : has + more}:unlimited`]);
+}
+
 const scenarios = {
+  /** Real want of memory in a step and in a prediction; then the same classifier goes on. */
+  async memory() {
+    const classifier = await make();
+    await step(classifier, 8);
+    const before = (await classifier.predictBatch(batch(2))).logits;
+    const codes = [];
+    const take = (error) => codes.push(`${error.code}: ${/ran out of memory/.test(error.message)}`);
+    allow(400 * 2 ** 20);
+    await classifier.predictBatch(batch(4096)).catch(take);
+    // What a prediction wants must not cost a training its gradients.
+    const kept = await gradientSize(classifier);
+    await step(classifier, 4096).catch(take);
+    allow(Infinity);
+    const dropped = await gradientSize(classifier);
+    const after = (await classifier.predictBatch(batch(2))).logits;
+    await step(classifier, 8);
+    say(JSON.stringify({ codes, kept: kept > 0, dropped: dropped === 0, same: before.every((value, i) => value === after[i]), again: (await gradientSize(classifier)) > 0 }));
+    classifier.dispose();
+  },
   /** Nothing is disposed and nothing is pending: the process ends by itself. */
   async idle() {
     await step(await make());

@@ -5,53 +5,15 @@
  * largest relative difference, per tensor, of each section: |ours - theirs| / |theirs| in the Euclidean norm.
  */
 const { execFileSync } = require('node:child_process');
-const { closeSync, mkdtempSync, openSync, readSync, rmSync } = require('node:fs');
+const { mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 
 const { register } = require('./register.cjs');
 register();
 const { BOUNDS, runRecipe } = require('./recipe.ts');
-const { readSafetensorsHeader } = require('../../../src/model/safetensors.ts');
+const { readSection, worst } = require('./sections.cjs');
 const { loadNative } = require('../../../src/native/load.ts');
-
-async function readSection(file) {
-  const { tensors } = await readSafetensorsHeader(file);
-  const handle = openSync(file, 'r');
-  const section = {};
-  for (const { name, dtype, shape, offset } of tensors) {
-    const count = shape.reduce((product, side) => product * side, 1);
-    const bytes = Buffer.alloc(count * (dtype === 'I64' ? 8 : 4));
-    readSync(handle, bytes, 0, bytes.length, offset);
-    section[name] = dtype === 'I64' ? Float64Array.from(new BigInt64Array(bytes.buffer, bytes.byteOffset, count), Number) : new Float32Array(bytes.buffer, bytes.byteOffset, count);
-  }
-  closeSync(handle);
-  return section;
-}
-
-function relative(ours, theirs) {
-  let apart = 0;
-  let size = 0;
-  for (let i = 0; i < theirs.length; i += 1) {
-    apart += (ours[i] - theirs[i]) ** 2;
-    size += theirs[i] ** 2;
-  }
-  return Math.sqrt(apart) / Math.max(Math.sqrt(size), 1e-30);
-}
-
-/** A bias in front of batch norm has no gradient but rounding: there the weight's norm beside it is the measure. */
-function worst(ours, theirs) {
-  let largest = 0;
-  for (const name of Object.keys(theirs)) {
-    if (!(name in ours)) return Infinity;
-    const weight = theirs[name.replace(/\.bias$/, '.weight')] ?? theirs[name];
-    const scale = Math.sqrt(weight.reduce((sum, x) => sum + x * x, 0) / weight.length) * Math.sqrt(theirs[name].length);
-    const own = Math.sqrt(theirs[name].reduce((sum, x) => sum + x * x, 0));
-    const difference = relative(ours[name], theirs[name]) * (own / Math.max(own, scale, 1e-30));
-    largest = Math.max(largest, difference);
-  }
-  return largest;
-}
 
 async function compare(architecture, python) {
   const dir = mkdtempSync(join(tmpdir(), 'covidct-live-'));

@@ -53,9 +53,16 @@ export async function readOut(classifier: Classifier, prefix: '' | 'grad.'): Pro
   }
 }
 
+/** Which recipe: by default the one that is equal to PyTorch's bit for bit. */
+export interface RecipeOptions {
+  readonly convolution?: 'auto' | 'libtorch' | 'winograd';
+  readonly seed?: number;
+  readonly dropout?: number;
+}
+
 /** Runs the recipe and hands each section to `take` as soon as it is there. */
-export async function runRecipe(architecture: string, take: (section: string, values: Section) => void): Promise<void> {
-  const classifier = await Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 2, seed: 0 });
+export async function runRecipe(architecture: string, take: (section: string, values: Section) => void, options: RecipeOptions = {}): Promise<void> {
+  const classifier = await Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 2, seed: 0, convolution: 'libtorch', ...options });
   try {
     take('init', await readOut(classifier, ''));
     const side = sideFor(architecture);

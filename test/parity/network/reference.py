@@ -2,6 +2,8 @@
 
     python reference.py fixture OUT.json ARCH...     a few entries of every tensor, for the committed fixture
     python reference.py dump DIR ARCH                everything, as safetensors, for the live comparison
+    python reference.py truth DIR ARCH SEED          the recipe without dropout in float64, and in float32 in both of PyTorch's
+                                                     memory formats, for truth.cjs: DIR/float64, DIR/float32, DIR/channels_last
 
 Needs torch, torchvision and safetensors. The recipe: torch.manual_seed(0), a network for two classes, made-up images of
 32 x 32 pixels (64 x 64 for ResNet and DenseNet); logits in evaluation mode; gradients after one window of two micro-batches of four; losses, weights and
@@ -47,8 +49,8 @@ class Tiny(vgg.VGG):
                 nn.init.zeros_(module.bias)
 
 
-def build(name):
-    torch.manual_seed(0)
+def build(name, seed=0):
+    torch.manual_seed(seed)
     return Tiny() if name == "tiny" else getattr(torchvision.models, name)(num_classes=2)
 
 
@@ -102,13 +104,18 @@ def grad_cam(model, x):
     return (gradient.mean((2, 3), keepdim=True) * activation).sum(1).relu().detach()
 
 
-def run(name):
+def run(name, seed=0, dtype=torch.float32, memory_format=torch.contiguous_format, dropout=True):
     """All tensors of the recipe, by section."""
-    model, side = build(name), side_for(name)
+    model, side = build(name, seed).to(dtype=dtype).to(memory_format=memory_format), side_for(name)
+    if not dropout:
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+    pixels = lambda chosen: images(chosen, side).to(dtype=dtype).contiguous(memory_format=memory_format)  # noqa: E731
     sections = {"init": {k: v.clone() for k, v in model.state_dict().items()}}
     model.eval()
     with torch.no_grad():
-        sections["logits"] = {"logits": model(images(range(4), side))}
+        sections["logits"] = {"logits": model(pixels(range(4)))}
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), **SGD)
     losses = []
@@ -117,7 +124,7 @@ def run(name):
         for part in range(WINDOW):
             chosen = micro_batch(step, part)
             torch.manual_seed(1000 + step * WINDOW + part)
-            loss = F.cross_entropy(model(images(chosen, side)), labels(chosen), reduction="sum") / (WINDOW * MICRO_BATCH)
+            loss = F.cross_entropy(model(pixels(chosen)), labels(chosen), reduction="sum") / (WINDOW * MICRO_BATCH)
             losses.append(loss.item())
             loss.backward()
         if step == 0:
@@ -126,8 +133,18 @@ def run(name):
     sections["trained"] = {k: v.clone() for k, v in model.state_dict().items()}
     sections["losses"] = {"losses": torch.tensor(losses)}
     model.eval()
-    sections["cam"] = {"cam": grad_cam(model, images(range(4), side))}
+    sections["cam"] = {"cam": grad_cam(model, pixels(range(4)))}
     return sections
+
+
+def truth(target, name, seed):
+    from pathlib import Path
+    from safetensors.torch import save_file
+    kinds = {"float64": dict(dtype=torch.float64), "float32": {}, "channels_last": dict(memory_format=torch.channels_last)}
+    for kind, options in kinds.items():
+        Path(target, kind).mkdir()
+        for section, tensors in run(name, seed, dropout=False, **options).items():
+            save_file({k: v.contiguous() for k, v in tensors.items()}, f"{target}/{kind}/{section}.safetensors")
 
 
 def sample(tensor, count=8):
@@ -138,6 +155,8 @@ def sample(tensor, count=8):
 
 def main():
     mode, target, *names = sys.argv[1:]
+    if mode == "truth":
+        return truth(target, names[0], int(names[1]))
     if mode == "dump":
         from safetensors.torch import save_file
         for section, tensors in run(names[0]).items():

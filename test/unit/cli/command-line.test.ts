@@ -71,6 +71,7 @@ test.each([
   [['predict', '--model', 'x', '--batch-size', '4097', 'a.png'], /batchSize: .*got 4097/],
   [['train', '--data', 'x', '--out', 'y', '--classes', 'a,a'], /class names must differ/],
   [['explain', '--model', 'x', 'a.png'], /--out/],
+  ...['train', 'evaluate', 'predict', 'explain', 'demo'].map((verb) => [[verb, '--precision', 'half'], /Allowed choices are float32, tf32, bf16/] as const),
   [['report'], /missing required argument 'run'/],
 ] as const)('wrong usage exits with 2: %j', async (args, message) => {
   const { code, stdout, stderr } = await run([...args]);

@@ -1,0 +1,32 @@
+// Memory for the large tensors of one thread, kept from step to step: fresh pages cost more than the arithmetic on them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace covidct {
+
+// While it lives, tensors of kLeastBytes and more that its thread makes on the CPU come from it, whoever makes them. Memory of a
+// tensor that outlives it goes back to the system with the tensor. Must end in the thread that it began in.
+class Arena {
+ public:
+  static constexpr int64_t kLeastBytes = 256 << 10;
+
+  Arena();
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // What it holds without a tensor in it.
+  int64_t idle_bytes() const;
+  // Gives back to the system what no tensor stands in.
+  void trim();
+
+  struct Pool;
+
+ private:
+  std::shared_ptr<Pool> pool_;
+  Pool* outer_;
+};
+
+}  // namespace covidct

@@ -1,0 +1,43 @@
+/** What the live comparisons share: tensors of a safetensors file, and the largest distance between two sets of them. */
+const { closeSync, openSync, readSync } = require('node:fs');
+const { readSafetensorsHeader } = require('../../../src/model/safetensors.ts');
+
+async function readSection(file) {
+  const { tensors } = await readSafetensorsHeader(file);
+  const handle = openSync(file, 'r');
+  const section = {};
+  for (const { name, dtype, shape, offset } of tensors) {
+    const count = shape.reduce((product, side) => product * side, 1);
+    const bytes = new Uint8Array(count * (dtype === 'F32' ? 4 : 8));
+    readSync(handle, bytes, 0, bytes.length, offset);
+    section[name] = dtype === 'I64' ? Float64Array.from(new BigInt64Array(bytes.buffer), Number) : dtype === 'F64' ? new Float64Array(bytes.buffer) : new Float32Array(bytes.buffer);
+  }
+  closeSync(handle);
+  return section;
+}
+
+function relative(ours, theirs) {
+  let apart = 0;
+  let size = 0;
+  for (let i = 0; i < theirs.length; i += 1) {
+    apart += (ours[i] - theirs[i]) ** 2;
+    size += theirs[i] ** 2;
+  }
+  return Math.sqrt(apart) / Math.max(Math.sqrt(size), 1e-30);
+}
+
+/** A bias in front of batch norm has no gradient but rounding: there the weight's norm beside it is the measure. */
+function worst(ours, theirs) {
+  let largest = 0;
+  for (const name of Object.keys(theirs)) {
+    if (!(name in ours)) return Infinity;
+    const weight = theirs[name.replace(/\.bias$/, '.weight')] ?? theirs[name];
+    const scale = Math.sqrt(weight.reduce((sum, x) => sum + x * x, 0) / weight.length) * Math.sqrt(theirs[name].length);
+    const own = Math.sqrt(theirs[name].reduce((sum, x) => sum + x * x, 0));
+    const difference = relative(ours[name], theirs[name]) * (own / Math.max(own, scale, 1e-30));
+    largest = Math.max(largest, difference);
+  }
+  return largest;
+}
+
+module.exports = { readSection, worst };

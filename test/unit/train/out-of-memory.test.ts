@@ -1,0 +1,62 @@
+/** Trainings and evaluations on a device that has too little memory: what is said, and what is left. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CovidCtError } from '../../../src/errors';
+import type { NativeBatch, NativeOutputs } from '../../../src/native/types';
+import type { Precision } from '../../../src/options/model';
+import { evaluate } from '../../../src/train/evaluate';
+import { RunFolder } from '../../../src/train/run-folder';
+import { Trainer } from '../../../src/train/trainer';
+import { FakeNetwork } from './fake-network';
+import { CLASSES, RECIPE, inTemporaryFolder, makeDataset, setUp } from './made-up';
+
+const full = new CovidCtError('ERR_OUT_OF_MEMORY', 'the device ran out of memory: tried to allocate 2 GiB');
+
+/** Has room for so many images at a time. */
+class Small extends FakeNetwork {
+  readonly precision: Precision = 'bf16';
+  constructor(private readonly room: number) {
+    super(CLASSES);
+  }
+  override trainStep(...call: Parameters<FakeNetwork['trainStep']>): ReturnType<FakeNetwork['trainStep']> {
+    return call[0].images.length > this.room ? Promise.reject(full) : super.trainStep(...call);
+  }
+  override predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
+    return batch.images.length > this.room ? Promise.reject(full) : super.predictBatch(batch);
+  }
+}
+
+test('a training step names batch and accumulation to try; with these, the same model trains', async () => {
+  const [model, train] = [new Small(2), await makeDataset('train', 18)];
+  const recipe = { ...RECIPE, epochs: 1, model };
+  await expect(new Trainer({ ...recipe, batchSize: 4, accumulate: 2 }).fit(train, null)).rejects.toMatchObject({
+    code: 'ERR_OUT_OF_MEMORY', cause: full, message: expect.stringContaining('a training step with batchSize 4 and accumulate 2 (an effective batch of 8); try batchSize 2 and accumulate 4, the same effective batch') as string,
+  });
+  // Gradients and optimiser state are gone, the lock is open.
+  expect(model.calls.at(-1)).toEqual({ type: 'reset' });
+  expect((await new Trainer({ ...recipe, batchSize: 2, accumulate: 4 }).fit(train, null)).epochs).toHaveLength(1);
+});
+
+test('a failure in the middle keeps what was trained', async () => {
+  await inTemporaryFolder(async (dir) => {
+    const { trainer, train, validation, model } = await setUp({ out: dir });
+    model.sabotage = { atStep: 12, error: full };
+    await expect(trainer.fit(train, validation)).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full });
+    expect(await (await RunFolder.open(dir)).card()).toMatchObject({ weights: 'weights/best.safetensors' });
+  });
+});
+
+test('an evaluation names a smaller batch, within a training as well', async () => {
+  const [model, dataset] = [new Small(4), await makeDataset('validation', 10)];
+  await expect(evaluate(model, dataset, { batchSize: 8 })).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: expect.stringMatching(/the evaluation of validation with batchSize 8; try batchSize 4 \(/) as string });
+  expect((await evaluate(model, dataset, { batchSize: 4 })).samples).toHaveLength(10);
+});
+
+test('the run folder tells the precision, in its configuration and on the card', async () => {
+  await inTemporaryFolder(async (dir) => {
+    await new Trainer({ ...RECIPE, epochs: 1, model: new Small(8), out: dir }).fit(await makeDataset('train', 8), null);
+    for (const [file, expected] of [['config.json', { model: { precision: 'bf16' } }], ['model.json', { precision: 'bf16' }]] as const) {
+      expect(JSON.parse(await readFile(join(dir, file), 'utf8'))).toMatchObject(expected);
+    }
+  });
+});
