@@ -28,8 +28,9 @@ Napi::Value ClassifierWrap::parts(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::features(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
-  return enqueue(info, false, [batch](Learner& learner) -> Deliver {
-    return [values = learner.features(*batch)](Napi::Env env) { return from_floats(env, values); };
+  const bool prediction = info[1].IsObject() && info[1].As<Napi::Object>().Get("prediction").ToBoolean();
+  return enqueue(info, false, [batch, prediction](Learner& learner) -> Deliver {
+    return [values = learner.features(*batch, prediction)](Napi::Env env) { return from_floats(env, values); };
   });
 }
 

@@ -60,6 +60,7 @@ ClassifierWrap::ClassifierWrap(const Napi::CallbackInfo& info) : Napi::ObjectWra
         shared->learner.reset();
         if (device) release_cached_memory(*device);
         shared->bytes = 0;
+        shared->held = 0;
       });
 }
 
@@ -84,6 +85,7 @@ Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead
   return executor_->submit(info.Env(), info.This().As<Napi::Object>(), ahead, [this, shared = shared_, work = std::move(work)]() -> Deliver {
     const Deliver deliver = shared->run(work);
     shared->bytes = shared->learner->bytes();
+    shared->held = shared->learner->held_bytes();
     // The promise's owner is this wrap, kept alive until it is settled.
     return [this, deliver](Napi::Env env) {
       report_bytes(env);
@@ -93,7 +95,7 @@ Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead
 }
 
 void ClassifierWrap::report_bytes(Napi::Env env) {
-  const int64_t now = shared_->bytes;
+  const int64_t now = shared_->held;
   // Growth only: gradients come and go at every step, and each swing would make V8 collect everything.
   if (executor_->stopping() || now <= reported_) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, now - reported_);
@@ -110,6 +112,7 @@ Napi::Value ClassifierWrap::ready(const Napi::CallbackInfo& info) {
     if (!shared->learner) shared->learner = std::make_unique<Learner>(options, executor->stopping());
     const Learner& learner = *shared->learner;
     shared->bytes = learner.bytes();
+    shared->held = learner.held_bytes();
     return [this, norms = learner.norms(), head_prefix = learner.head_prefix(), width = learner.feature_width(),
             tensors = learner.tensors(), layers = learner.layers(), default_layer = learner.default_layer(),
             device = learner.device(), parameters = learner.parameter_count(), threads = at::get_num_threads()](Napi::Env env) {

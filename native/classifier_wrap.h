@@ -18,7 +18,7 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   // Shared with the jobs: outlives the wrap while one of them runs.
   struct Shared {
     std::unique_ptr<Learner> learner;  // classifier's thread only
-    std::atomic<int64_t> bytes{0};
+    std::atomic<int64_t> bytes{0}, held{0};
 
     // After a want of memory everything that is not in use goes back to the device, so that the next call has a chance.
     Executor::Deliver run(const std::function<Executor::Deliver(Learner&)>& work);

@@ -15,7 +15,7 @@ namespace covidct {
 namespace {
 
 constexpr size_t kPage = 4096, kHugePage = 2 << 20;
-constexpr size_t kSharedSegment = 32 << 20;  // of requests below half of it
+constexpr size_t kSharedSegment = 16 << 20;  // of requests below half of it
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 

@@ -52,13 +52,13 @@ int64_t Learner::feature_width() const {
   return first->tensor.size(1);
 }
 
-std::vector<float> Learner::features(const Batch& batch) {
+std::vector<float> Learner::features(const Batch& batch, bool prediction) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
   pass.stop = &stop_;
   const at::Tensor x = prepare(batch, device_.device, channels_);
   const Autocast autocast(precision_, device_.device.type());
-  return to_vector(network_->features(x, pass));
+  return to_vector(prediction ? network_->predict_features(x, pass) : network_->features(x, pass));
 }
 
 at::Tensor Learner::to_tensor(const Features& features) const {

@@ -211,8 +211,10 @@ int64_t Learner::parameter_count() const {
   return total;
 }
 
+int64_t Learner::held_bytes() const { return bytes() + scratch_bytes() + arena_.idle_bytes(); }
+
 int64_t Learner::bytes() const {
-  int64_t total = optimizer_->bytes() + average_.bytes() + network_->prepared_bytes() + scratch_bytes() + arena_.idle_bytes();
+  int64_t total = optimizer_->bytes() + average_.bytes() + network_->prepared_bytes();
   for (const NamedTensor& each : network_->tensors()) {
     total += static_cast<int64_t>(each.tensor.nbytes());
     if (each.is_parameter && each.tensor.grad().defined()) total += static_cast<int64_t>(each.tensor.grad().nbytes());

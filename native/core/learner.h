@@ -81,7 +81,8 @@ class Learner {
   // From now on only these parameters are trained, and these batch norms keep their running statistics.
   void set_trainable(const std::vector<std::string>& parameters, const std::vector<std::string>& frozen_norms);
   // The same in two steps: what the head takes, in evaluation mode, and the head alone.
-  std::vector<float> features(const Batch& batch);
+  // `prediction`: as predict() computes them; otherwise as train_step() does. The two are equal to rounding.
+  std::vector<float> features(const Batch& batch, bool prediction);
   Outputs train_features(const Features& features, const TrainStepOptions& options);
   Outputs predict_features(const Features& features);
   void update_average(double decay) { average_.update(network_->tensors(), decay); }
@@ -109,8 +110,10 @@ class Learner {
   std::string head_prefix() const { return network_->head_prefix(); }
   int64_t feature_width() const;
   int64_t parameter_count() const;
-  // Of parameters, buffers, gradients, the optimiser's state, the average, what predictions keep, and memory held for reuse.
+  // Of parameters, buffers, gradients, the optimiser's state, the average and what predictions keep.
   int64_t bytes() const;
+  // And of memory that is held for the next step: what the process would get back.
+  int64_t held_bytes() const;
 
  private:
   at::Tensor find(const std::string& name) const;

@@ -62,7 +62,8 @@ class Network {
   // x: float32, n x channels x height x width. Returns logits, n x classes.
   at::Tensor forward(at::Tensor x, ForwardPass& pass) { return head(features(std::move(x), pass), pass); }
   // The same in evaluation mode without a graph, by the shortest way; may keep what it has prepared from the weights.
-  virtual at::Tensor predict(at::Tensor x, ForwardPass& pass) { return forward(std::move(x), pass); }
+  at::Tensor predict(at::Tensor x, ForwardPass& pass) { return head(predict_features(std::move(x), pass), pass); }
+  virtual at::Tensor predict_features(at::Tensor x, ForwardPass& pass) { return features(std::move(x), pass); }
   // To be called after every change of a parameter or buffer: what was prepared from them is forgotten.
   virtual void weights_changed() {}
   // Of what is kept for predictions.

@@ -75,10 +75,9 @@ class Vgg final : public Network {
     return pooled(x);
   }
 
-  at::Tensor predict(at::Tensor x, ForwardPass& pass) override {
+  at::Tensor predict_features(at::Tensor x, ForwardPass& pass) override {
     x = to_layout(x, convolution_);
-    if (!takes_fused(x, convolution_)) return forward(x, pass);
-    return head(pooled(folded_.run(x, pass)), pass);
+    return takes_fused(x, convolution_) ? pooled(folded_.run(x, pass)) : features(x, pass);
   }
 
   void weights_changed() override { folded_.forget(); }

@@ -53,9 +53,9 @@ export class NativeNetwork {
     return nativeSync(() => this.handle.parts());
   }
 
-  /** What the head takes: float32, n × featureWidth. */
-  async features(batch: NativeBatch): Promise<Float32Array> {
-    return native(() => this.handle.features(batch));
+  /** What the head takes: float32, n × featureWidth; for the bits of `predictBatch` with `prediction`, of `trainStep` without. */
+  async features(batch: NativeBatch, options: { readonly prediction?: boolean } = {}): Promise<Float32Array> {
+    return native(() => this.handle.features(batch, options));
   }
 
   /** trainStep of the head alone, from features on. */

@@ -163,8 +163,11 @@ export interface NativeFineTuning {
   setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void>;
   /** Names of the batch norm layers, in order; the prefix of the layers behind the features (`classifier.`, `fc.`); f. */
   parts(): { norms: string[]; headPrefix: string; featureWidth: number };
-  /** What the head takes, in evaluation mode: n × f, row by row. */
-  features(batch: NativeBatch): Promise<Float32Array>;
+  /**
+   * What the head takes, in evaluation mode: n × f, row by row. With `prediction` computed as `predict` does, otherwise as
+   * `trainStep` does with every batch norm frozen; the two are equal to rounding.
+   */
+  features(batch: NativeBatch, options?: { prediction?: boolean }): Promise<Float32Array>;
   /** trainStep from features on: only the head runs, and only its parameters get gradients. */
   trainFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
   /** predict from features on. */

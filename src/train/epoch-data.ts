@@ -24,8 +24,8 @@ export class EpochData {
     const { features, network, train, validation, options: { batchSize, prefetch, seed }, evalTransform, store, signal, onSkip } = plan;
     if (features === null) return;
     const common = { network, store, batchSize, prefetch, seed, signal };
-    this.#train = new FeatureCache({ ...common, dataset: train, transform: features.transform, onSkip: (file) => onSkip('train', file) }, features.variants);
-    if (validation !== null) this.#validation = new FeatureCache({ ...common, dataset: validation, transform: evalTransform, onSkip: (file) => onSkip('validation', file) }, 1);
+    this.#train = new FeatureCache({ ...common, dataset: train, transform: features.transform, prediction: false, onSkip: (file) => onSkip('train', file) }, features.variants);
+    if (validation !== null) this.#validation = new FeatureCache({ ...common, dataset: validation, transform: evalTransform, prediction: true, onSkip: (file) => onSkip('validation', file) }, 1);
   }
 
   /** The micro-batches of an epoch. Features are let go for good in the epoch in which the backbone is trained again. */

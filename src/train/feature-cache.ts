@@ -19,6 +19,8 @@ export interface FeatureSource {
   readonly batchSize: number;
   readonly prefetch: number;
   readonly seed: number;
+  /** For predictions, whose last bits may differ from a training step's. */
+  readonly prediction: boolean;
   readonly signal: AbortSignal;
   readonly onSkip: (file: SkippedFile) => void;
 }
@@ -105,10 +107,10 @@ export class FeatureCache {
   async #variant(variant: number): Promise<ReadonlyMap<number, Float32Array>> {
     const known = this.#rows.get(variant);
     if (known !== undefined) return known;
-    const { network, ...loading } = this.#source;
+    const { network, prediction, ...loading } = this.#source;
     const rows = new Map<number, Float32Array>();
     for await (const { indices, input } of loadBatches({ ...loading, resize: network.resizePixels, epoch: variant })) {
-      const features = await adviseOnMemory(`computing features of ${loading.dataset.name}`, { batchSize: loading.batchSize }, async () => (await network.features?.(input)) as Float32Array);
+      const features = await adviseOnMemory(`computing features of ${loading.dataset.name}`, { batchSize: loading.batchSize }, async () => (await network.features?.(input, { prediction })) as Float32Array);
       const width = features.length / indices.length;
       indices.forEach((index, row) => rows.set(index, features.slice(row * width, (row + 1) * width)));
     }

@@ -129,8 +129,10 @@ describe('prediction', () => {
 
   test('goes ahead of queued training steps', async () => {
     const order: string[] = [];
-    const steps = [1, 2, 3].map((n) => classifier.trainStep(madeUpBatch(8), stepOptions(8)).then(() => order.push(`step ${n}`)));
-    const prediction = classifier.predictBatch(madeUpBatch(1, { labels: false })).then(() => order.push('prediction'));
+    // Made beforehand, and the steps long: all are queued before the first is done.
+    const [large, single] = [madeUpBatch(64), madeUpBatch(1, { labels: false })];
+    const steps = [1, 2, 3].map((n) => classifier.trainStep(large, stepOptions(64)).then(() => order.push(`step ${n}`)));
+    const prediction = classifier.predictBatch(single).then(() => order.push('prediction'));
     await Promise.all([...steps, prediction]);
     expect(order.indexOf('prediction')).toBeLessThanOrEqual(1);
   });
@@ -228,7 +230,8 @@ describe('Grad-CAM', () => {
 
 describe('the end', () => {
   test('dispose rejects what is open, may be called twice, and later use says so', async () => {
-    const open = [1, 2, 3].map(() => classifier.trainStep(madeUpBatch(8), stepOptions(8)));
+    const large = madeUpBatch(64);
+    const open = [1, 2, 3].map(() => classifier.trainStep(large, stepOptions(64)));
     classifier.dispose();
     classifier.dispose();
     // The first may just have been done.

@@ -32,7 +32,8 @@ test.each(['tiny', 'resnet18', 'densenet121'])('%s: training from features is tr
   expect(b).toEqual(a);
   for (const model of [whole, head]) await model.optimizerStep({ kind: 'adam', learningRate: 0.01, weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
   expect(differing(await readOut(head, ''), await readOut(whole, ''))).toEqual([]);
-  expect((await head.predictFeatures(features)).logits).toEqual((await whole.predictBatch(batch)).logits);
+  const predicted = await head.features(batch, { prediction: true });
+  expect((await head.predictFeatures(predicted)).logits).toEqual((await whole.predictBatch(batch)).logits);
 });
 
 test('what is frozen stays as it was, and its gradients and state are given back', async () => {
