@@ -4,6 +4,7 @@
 #include "core/architectures.h"
 #include "core/device.h"
 #include "environment.h"
+#include "resizer_wrap.h"
 
 namespace covidct {
 
@@ -33,6 +34,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("architectures", Napi::Function::New<architectures>(env, "architectures"));
   exports.Set("join", Napi::Function::New<join>(env, "join"));
   exports.Set("Classifier", ClassifierWrap::define(env));
+  exports.Set("Resizer", ResizerWrap::define(env));
   return exports;
 }
 

@@ -40,6 +40,7 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
                       InstanceMethod<&ClassifierWrap::write_tensors>("writeTensors"),
                       InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"),
                       InstanceMethod<&ClassifierWrap::pixels>("pixels"),
+                      InstanceMethod<&ClassifierWrap::prepare_input>("prepareInput"),
                       InstanceMethod<&ClassifierWrap::bytes>("bytes"),
                       InstanceMethod<&ClassifierWrap::dispose>("dispose")});
 }
@@ -225,8 +226,17 @@ Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
+  const auto format = info[1].ToBoolean().Value() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  return enqueue(info, true, [batch, format](Learner& learner) -> Deliver {
+    return [values = learner.pixels(*batch, format)](Napi::Env env) { return from_floats(env, values); };
+  });
+}
+
+Napi::Value ClassifierWrap::prepare_input(const Napi::CallbackInfo& info) {
+  require_ready(info.Env());
+  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
-    return [values = learner.pixels(*batch)](Napi::Env env) { return from_floats(env, values); };
+    return [bytes = learner.prepare_input(*batch)](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(bytes)); };
   });
 }
 

@@ -8,51 +8,6 @@
 
 namespace covidct {
 
-namespace {
-
-int64_t to_side(const Napi::Value& value, const char* what) {
-  const double side = to_number(value, what);
-  if (!(side >= 1 && side <= 16384) || side != std::floor(side)) {
-    bad_batch(value, std::string("expected a whole number of pixels in [1, 16384] for ") + what);
-  }
-  return static_cast<int64_t>(side);
-}
-
-std::array<double, 3> to_triple(const Napi::Value& value, const char* what) {
-  const std::vector<double> numbers = to_numbers<double>(value, napi_float64_array, what);
-  if (numbers.size() != 3) bad_batch(value, std::string("expected 3 numbers for ") + what);
-  return {numbers[0], numbers[1], numbers[2]};
-}
-
-Image to_image(const Napi::Value& value, int32_t height, int32_t width) {
-  const Napi::TypedArray array = to_typed(value, napi_uint8_array, "an image");
-  if (height < 1 || width < 1 || int64_t{height} * width > kMaxPixels ||
-      array.ByteLength() != static_cast<size_t>(height) * static_cast<size_t>(width) * 3) {
-    bad_batch(value, "an image has " + std::to_string(array.ByteLength()) + " bytes, expected height x width x 3 = " +
-                         std::to_string(height) + " x " + std::to_string(width) + " x 3");
-  }
-  return {to_numbers<uint8_t>(value, napi_uint8_array, "an image"), height, width, {}};
-}
-
-// Hands each image its rows of the programs.
-void read_programs(const Napi::Object& object, Batch& batch) {
-  const Napi::Value value = object.Get("programs");
-  const auto rows = to_numbers<int32_t>(value, napi_int32_array, "programs");
-  const auto offsets = to_numbers<int32_t>(object.Get("programOffsets"), napi_int32_array, "programOffsets");
-  const auto count = static_cast<int64_t>(rows.size()) / kPixelOpStride;
-  if (static_cast<int64_t>(rows.size()) % kPixelOpStride != 0 || offsets.size() != batch.images.size() + 1 ||
-      offsets.front() != 0 || offsets.back() != count || !std::is_sorted(offsets.begin(), offsets.end())) {
-    bad_batch(value, "programs and programOffsets do not fit the images");
-  }
-  for (size_t i = 0; i < batch.images.size(); ++i) {
-    for (int64_t row = offsets[i]; row < offsets[i + 1]; ++row) {
-      std::array<int32_t, kPixelOpStride> op;
-      std::copy_n(rows.begin() + row * kPixelOpStride, kPixelOpStride, op.begin());
-      batch.images[i].program.push_back(op);
-    }
-  }
-}
-
 std::vector<int64_t> to_labels(const Napi::Value& value, int64_t classes, size_t images) {
   const auto labels = to_numbers<int32_t>(value, napi_int32_array, "labels");
   if (labels.size() != images) bad_batch(value, "there must be one label for each image");
@@ -63,8 +18,6 @@ std::vector<int64_t> to_labels(const Napi::Value& value, int64_t classes, size_t
   }
   return {labels.begin(), labels.end()};
 }
-
-}  // namespace
 
 std::string to_string(const Napi::Value& value, const char* what) {
   if (!value.IsString()) throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("expected a string for ") + what);
@@ -84,34 +37,6 @@ double to_number_between(const Napi::Value& value, double low, double high, cons
     throw_js(value.Env(), "ERR_INVALID_OPTION", std::string("the number for ") + what + " is out of range");
   }
   return number;
-}
-
-Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
-  const Napi::Object object = to_object(value, "the batch");
-  const Napi::Value list = object.Get("images");
-  if (!list.IsArray() || list.As<Napi::Array>().Length() == 0) bad_batch(value, "expected at least one image in the batch");
-  const Napi::Array images = list.As<Napi::Array>();
-  const uint32_t count = images.Length();  // once: an element that is an accessor could change it
-  const auto sizes = to_numbers<int32_t>(object.Get("sizes"), napi_int32_array, "sizes");
-  if (sizes.size() != 2 * size_t{count}) bad_batch(value, "sizes must hold height and width of each image");
-  Batch batch;
-  batch.height = to_side(object.Get("height"), "height");
-  batch.width = to_side(object.Get("width"), "width");
-  batch.mean = to_triple(object.Get("mean"), "mean");
-  batch.std = to_triple(object.Get("std"), "std");
-  if (std::any_of(batch.std.begin(), batch.std.end(), [](double each) { return !(each > 0); })) {
-    bad_batch(value, "every entry of std must be greater than 0");
-  }
-  for (uint32_t i = 0; i < count; ++i) batch.images.push_back(to_image(images[i], sizes[2 * i], sizes[2 * i + 1]));
-  read_programs(object, batch);
-  const Napi::Value labels = object.Get("labels");
-  if (labelled || !labels.IsUndefined()) batch.labels = to_labels(labels, classes, batch.images.size());
-  try {
-    check_programs(batch);
-  } catch (const Failure& failure) {
-    bad_batch(value, failure.what());
-  }
-  return batch;
 }
 
 Features to_features(const Napi::Value& values, const Napi::Value& labels, int64_t width, int64_t classes, bool labelled) {

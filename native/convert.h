@@ -10,6 +10,8 @@ namespace covidct {
 LearnerOptions to_learner_options(const Napi::Value& value, int& threads);
 // `labelled` says whether labels must be there.
 Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled);
+// One class index for each image, in [0, classes).
+std::vector<int64_t> to_labels(const Napi::Value& value, int64_t classes, size_t images);
 TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes);
 OptimizerOptions to_optimizer_options(const Napi::Value& value);
 // n x width; one label for each row where there are any.

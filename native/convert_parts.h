@@ -26,17 +26,19 @@ inline Napi::TypedArray to_typed(const Napi::Value& value, napi_typedarray_type 
   return value.As<Napi::TypedArray>();
 }
 
+// Where the elements lie. Asked for directly: the view may lie on a SharedArrayBuffer, which has no Napi::ArrayBuffer.
+inline const void* data_of(const Napi::TypedArray& array, const char* what) {
+  void* data = nullptr;
+  napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &data, nullptr, nullptr);
+  if (data == nullptr) bad_batch(array, std::string("the memory of ") + what + " cannot be read");
+  return data;
+}
+
 template <typename T>
 std::vector<T> to_numbers(const Napi::Value& value, napi_typedarray_type type, const char* what) {
   const Napi::TypedArray array = to_typed(value, type, what);
   std::vector<T> numbers(array.ElementLength());
-  if (!numbers.empty()) {
-    // Asked for directly: the view may lie on a SharedArrayBuffer, which has no Napi::ArrayBuffer.
-    void* data = nullptr;
-    napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &data, nullptr, nullptr);
-    if (data == nullptr) bad_batch(value, std::string("the memory of ") + what + " cannot be read");
-    std::memcpy(numbers.data(), data, numbers.size() * sizeof(T));
-  }
+  if (!numbers.empty()) std::memcpy(numbers.data(), data_of(array, what), numbers.size() * sizeof(T));
   return numbers;
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CovidCtError, messageOf } from './errors';
+import type { ErrorCode } from './errors';
 
 /** What to do about the failures a user can do something about. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -16,10 +17,10 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /** Makes a failure of the file system one with a code of ours, what was tried, and what to do. */
-export function fileError(action: string, path: string, error: unknown): CovidCtError {
+export function fileError(action: string, path: string, error: unknown, code: ErrorCode = 'ERR_RUN_FOLDER'): CovidCtError {
   if (error instanceof CovidCtError) return error;
   const advice = ADVICE[(error as NodeJS.ErrnoException | null)?.code ?? ''];
-  return new CovidCtError('ERR_RUN_FOLDER', `${path}: could not ${action}: ${messageOf(error)}${advice === undefined ? '' : `; ${advice}`}`, { cause: error });
+  return new CovidCtError(code, `${path}: could not ${action}: ${messageOf(error)}${advice === undefined ? '' : `; ${advice}`}`, { cause: error });
 }
 
 /** A name beside `path` for a file that is not finished yet. */

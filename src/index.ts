@@ -10,6 +10,10 @@ export { openFolder } from './data/folder';
 export { openCsv } from './data/csv';
 export { openDataset } from './data/open';
 export type { OpenDatasetOptions } from './data/open';
+export { PackedDataset } from './data/packed';
+export type { PackedSummary } from './data/packed-write';
+export { preparePacked } from './model/prepare-packed';
+export type { PrepareOptions, PrepareProgress } from './options/data';
 export { isImageName } from './data/image-names';
 export { fromSamples, splitDataset } from './data/samples';
 export { countClasses } from './data/splits';
@@ -21,7 +25,7 @@ export { centerCrop, compose, describe, isRandom, normalize, parseTransform, ran
 export { aspectEval, IMAGENET_MEAN, IMAGENET_STD, tutorialEval, tutorialTrain } from './data/presets';
 export { sampleMontage } from './data/montage';
 export { makePhantoms, phantomPixels } from './data/phantoms';
-export type { Dataset, DatasetSplits, ImageSource, Pixels, Sample, SkippedFile, Transform, TransformStep } from './data/types';
+export type { Dataset, DatasetSplits, ImageSource, Pixels, PixelSource, Sample, SkippedFile, Transform, TransformStep } from './data/types';
 export type { SplitName } from './data/splits';
 
 // model: one network on one native thread

@@ -1,12 +1,14 @@
 #include "augment.h"
 
+#include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "failure.h"
@@ -68,34 +70,85 @@ at::Tensor crop(at::Tensor x, int64_t top, int64_t left, int64_t height, int64_t
 }
 
 // ITU-R 601 luma in 16-bit fixed point, rounded as PIL rounds it.
-std::vector<uint8_t> to_grey(const std::vector<uint8_t>& rgb) {
-  std::vector<uint8_t> grey(rgb.size() / 3);
-  for (size_t i = 0; i < grey.size(); ++i) {
+std::unique_ptr<uint8_t[]> to_grey(const uint8_t* rgb, int64_t pixels) {
+  auto grey = std::make_unique_for_overwrite<uint8_t[]>(static_cast<size_t>(pixels));
+  for (int64_t i = 0; i < pixels; ++i) {
     const uint32_t red = rgb[3 * i], green = rgb[3 * i + 1], blue = rgb[3 * i + 2];
     grey[i] = static_cast<uint8_t>((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16);
   }
   return grey;
 }
 
-}  // namespace
+// What becomes of each of the 256 values of a channel. A byte has no more of them, so that looking them up gives the very
+// numbers of the division, subtraction and division of a whole tensor.
+template <typename T>
+using Tables = std::array<std::array<T, 256>, 3>;
 
-at::Tensor run_program(const Image& image, int64_t channels) {
-  const std::vector<uint8_t> grey = channels == 1 ? to_grey(image.rgb) : std::vector<uint8_t>{};
-  const std::vector<uint8_t>& pixels = channels == 1 ? grey : image.rgb;
-  at::Tensor x = at::from_blob(const_cast<uint8_t*>(pixels.data()), {1, image.height, image.width, channels}, at::kByte)
-                     .permute({0, 3, 1, 2});
-  for (const auto& row : image.program) {
+Tables<float> normalised(const Batch& batch) {
+  Tables<float> tables;
+  for (size_t c = 0; c < 3; ++c) {
+    const float mean = static_cast<float>(batch.mean[c]), std = static_cast<float>(batch.std[c]);
+    for (int v = 0; v < 256; ++v) tables[c][v] = (static_cast<float>(v) / 255.0f - mean) / std;
+  }
+  return tables;
+}
+
+Tables<uint8_t> unchanged() {
+  Tables<uint8_t> tables;
+  for (auto& table : tables) {
+    for (int v = 0; v < 256; ++v) table[v] = static_cast<uint8_t>(v);
+  }
+  return tables;
+}
+
+// Where a value of an image's channel, row and column lies in the output, from its own first value on.
+struct Strides {
+  int64_t channel, row, column;
+};
+
+// x: uint8, 1 x c x h x w in any layout; to: the place of the image.
+template <typename T>
+void write(const at::Tensor& x, bool mirrored, const Tables<T>& tables, T* to, Strides strides) {
+  const int64_t channels = x.size(1), height = x.size(2), width = x.size(3);
+  const int64_t step = mirrored ? -x.stride(3) : x.stride(3);
+  const uint8_t* first = x.const_data_ptr<uint8_t>() + (mirrored ? (width - 1) * x.stride(3) : 0);
+  for (int64_t row = 0; row < height; ++row) {
+    for (int64_t channel = 0; channel < channels; ++channel) {
+      const T* table = tables[channel].data();
+      const uint8_t* from = first + row * x.stride(2) + channel * x.stride(1);
+      T* out = to + row * strides.row + channel * strides.channel;
+      for (int64_t column = 0; column < width; ++column) out[column * strides.column] = table[from[column * step]];
+    }
+  }
+}
+
+template <typename T>
+void write_image(const Image& image, int64_t channels, const Tables<T>& tables, T* to, Strides strides) {
+  const auto grey = channels == 1 ? to_grey(image.rgb, image.height * image.width) : nullptr;
+  const uint8_t* pixels = grey ? grey.get() : image.rgb;
+  at::Tensor x = at::from_blob(const_cast<uint8_t*>(pixels), {1, image.height, image.width, channels}, at::kByte).permute({0, 3, 1, 2});
+  // A flip at the end costs nothing: the last pass writes from right to left.
+  const bool mirrored = !image.program.empty() && image.program.back()[0] == kFlip;
+  for (size_t i = 0; i + (mirrored ? 1 : 0) < image.program.size(); ++i) {
+    const auto& row = image.program[i];
     if (row[0] == kResize) x = resize(x, row[1], row[2]);
     else if (row[0] == kCrop) x = crop(x, row[1], row[2], row[3], row[4]);
     else x = x.flip({3});
   }
-  return x.clone(at::MemoryFormat::Contiguous);  // the pixels do not outlive this function
+  write(x, mirrored, tables, to, strides);
 }
 
-namespace {
-
-at::Tensor per_channel(const std::array<double, 3>& values, int64_t channels, c10::Device device) {
-  return at::tensor({values[0], values[1], values[2]}, at::kDouble).to(at::kFloat).narrow(0, 0, channels).view({1, channels, 1, 1}).to(device);
+// to: n x channels x height x width, contiguous or channels_last.
+template <typename T>
+void write_batch(const Batch& batch, const Tables<T>& tables, at::Tensor& to) {
+  const int64_t channels = to.size(1), image = to.stride(0);
+  const Strides strides{to.stride(1), to.stride(2), to.stride(3)};
+  T* const first = to.mutable_data_ptr<T>();
+  at::parallel_for(0, to.size(0), 1, [&](int64_t begin, int64_t end) {
+    // A thread of LibTorch's pool does not know that nothing is recorded here.
+    at::AutoDispatchBelowADInplaceOrView below;
+    for (int64_t i = begin; i < end; ++i) write_image(batch.images[i], channels, tables, first + i * image, strides);
+  });
 }
 
 }  // namespace
@@ -112,13 +165,20 @@ void check_programs(const Batch& batch) {
   }
 }
 
-at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels) {
+void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to, int64_t to_height, int64_t to_width) {
+  at::AutoDispatchBelowADInplaceOrView below;
+  const at::Tensor x = at::from_blob(const_cast<uint8_t*>(rgb), {1, height, width, 3}, at::kByte).permute({0, 3, 1, 2});
+  write(resize(x, to_height, to_width), false, unchanged(), to, Strides{1, to_width * 3, 3});
+}
+
+void write_pixels(const Batch& batch, at::Tensor& to) { write_batch(batch, unchanged(), to); }
+
+at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at::MemoryFormat format) {
   if (!device.is_cpu()) return prepare_on_device(batch, device, channels);
-  std::vector<at::Tensor> images;
-  images.reserve(batch.images.size());
-  for (const Image& image : batch.images) images.push_back(run_program(image, channels));
-  at::Tensor x = at::cat(images).to(device).to(at::kFloat).div_(255);
-  return x.sub_(per_channel(batch.mean, channels, device)).div_(per_channel(batch.std, channels, device));
+  const auto count = static_cast<int64_t>(batch.images.size());
+  at::Tensor x = at::empty({count, channels, batch.height, batch.width}, at::TensorOptions(at::kFloat), format);
+  write_batch(batch, normalised(batch), x);
+  return x;
 }
 
 }  // namespace covidct

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/MemoryFormat.h>
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include "pixel_buffer.h"
 
 namespace covidct {
 
@@ -17,13 +20,14 @@ constexpr int64_t kPixelOpStride = 5;
 constexpr int64_t kMaxPixels = int64_t{1} << 28;
 
 struct Image {
-  std::vector<uint8_t> rgb;  // height x width x 3
+  const uint8_t* rgb;  // height x width x 3, in the batch's pixels
   int64_t height;
   int64_t width;
   std::vector<std::array<int32_t, kPixelOpStride>> program;
 };
 
 struct Batch {
+  PixelBuffer pixels;
   std::vector<Image> images;
   int64_t height;
   int64_t width;
@@ -35,14 +39,19 @@ struct Batch {
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
 void check_programs(const Batch& batch);
 
-// One image's operations: uint8, 1 x channels x height x width. One channel: made grey first, as PIL's convert('L') does.
-at::Tensor run_program(const Image& image, int64_t channels);
-
-// float32, n x channels x height x width, on the device; contiguous on the CPU, channels_last elsewhere. One channel: each image is first made grey as PIL's
-// convert('L') does, and normalised with the first mean and std. Equal to torchvision on PIL images: each resize
-// rounds to uint8 as Pillow does, ToTensor divides by 255, Normalize subtracts and divides.
-at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3);
+// float32, n x channels x height x width, on the device; on the CPU in the memory format (contiguous or channels_last; the
+// values are the same), elsewhere in channels_last. One channel: each image is first made grey as PIL's convert('L') does,
+// and normalised with the first mean and std. Equal to torchvision on PIL images: each resize rounds to uint8 as Pillow
+// does, ToTensor divides by 255, Normalize subtracts and divides. The images are shared among LibTorch's threads.
+at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,
+                   at::MemoryFormat format = at::MemoryFormat::Contiguous);
 // The same numbers for a GPU, without a wait for it: bytes in one copy from pinned memory, the rest there. (augment_device.cc)
 at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t channels);
+// Every image after its operations, not yet scaled, into `to`: uint8, n x channels x height x width, contiguous or
+// channels_last.
+void write_pixels(const Batch& batch, at::Tensor& to);
+
+// One image, resized as a program resizes it. Both are height x width x 3.
+void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to, int64_t to_height, int64_t to_width);
 
 }  // namespace covidct

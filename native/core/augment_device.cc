@@ -20,9 +20,7 @@ at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t cha
   // Resized on the host, whose kernel for bytes rounds between the two passes as Pillow does.
   at::Tensor pixels = at::empty({static_cast<int64_t>(batch.images.size()), channels, batch.height, batch.width},
                                 at::TensorOptions(at::kByte).pinned_memory(!device.is_cpu()), at::MemoryFormat::ChannelsLast);
-  for (size_t i = 0; i < batch.images.size(); ++i) {
-    pixels.narrow(0, static_cast<int64_t>(i), 1).copy_(run_program(batch.images[i], channels));
-  }
+  write_pixels(batch, pixels);
   // A quarter of the bytes of float32. The operations are those of the CPU, one by one.
   const at::Tensor x = pixels.to(device, at::kByte, /*non_blocking=*/true).to(at::kFloat).div_(255);
   return x.sub_(on_channels(batch.mean, channels, device)).div_(on_channels(batch.std, channels, device));

@@ -152,7 +152,13 @@ CamOutputs Learner::grad_cam(const Batch& batch, const std::string& layer, const
           to_vector(at::softmax(cam.logits, 1))};
 }
 
-std::vector<float> Learner::pixels(const Batch& batch) { return to_vector(prepare(batch, device_.device, channels_)); }
+std::vector<float> Learner::pixels(const Batch& batch, at::MemoryFormat format) {
+  return to_vector(prepare(batch, device_.device, channels_, format));
+}
+
+int64_t Learner::prepare_input(const Batch& batch) {
+  return static_cast<int64_t>(prepare(batch, device_.device, channels_).nbytes());
+}
 
 at::Tensor Learner::find(const std::string& name) const {
   std::string rest;

@@ -93,8 +93,10 @@ class Learner {
   void drop_average() { average_.drop(); }
 
   CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
-  // The network's input, n x channels x height x width.
-  std::vector<float> pixels(const Batch& batch);
+  // The network's input, n x channels x height x width, whatever the memory format it is made in.
+  std::vector<float> pixels(const Batch& batch, at::MemoryFormat format = at::MemoryFormat::Contiguous);
+  // The same, made and let go: what the input costs. The bytes of it.
+  int64_t prepare_input(const Batch& batch);
 
   // Names are those of tensors(); `grad.` and `momentum.` before a parameter's name reach those, zeros where absent.
   void write(const std::string& path, int64_t offset, const std::vector<std::string>& names);

@@ -45,7 +45,7 @@ export function withDevice(command: Command): Command {
 
 /** --data, with COVIDCT_DATA in its place. */
 export function withData(command: Command): Command {
-  return command.option('--data <dir>', 'data set: the COVID-CT layout or a folder of classes (default: $COVIDCT_DATA)');
+  return command.option('--data <dir>', 'data set: the COVID-CT layout, a folder of classes, or a file of covidct prepare (default: $COVIDCT_DATA)');
 }
 
 /** --classes. */

@@ -11,6 +11,7 @@ import { addExplain } from './explain';
 import { addInstallLibTorch } from './install-libtorch';
 import type { Io } from './io';
 import { addPredict } from './predict';
+import { addPrepare } from './prepare';
 import { addReport } from './report';
 import { addImport } from './import';
 import { addTrain } from './train';
@@ -53,7 +54,7 @@ function build(io: Io, run: Runner): Command {
     .showHelpAfterError('(covidct --help and covidct <command> --help tell what there is)')
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
     .addHelpText('after', `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`);
-  for (const add of [addTrain, addEvaluate, addPredict, addExplain, addReport, addWeights, addImport, addDoctor, addBench, addInstallLibTorch, addDemo]) add(program, run);
+  for (const add of [addPrepare, addTrain, addEvaluate, addPredict, addExplain, addReport, addWeights, addImport, addDoctor, addBench, addInstallLibTorch, addDemo]) add(program, run);
   for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);
   return program;
 }

@@ -6,6 +6,7 @@ import { checkOptions } from '../options/check';
 import { covidCtOptionsSchema } from '../options/data';
 import type { CovidCtOptions } from '../options/data';
 import { isFolder, unpackBeside } from './archive';
+import { isPacked } from './packed';
 import { countClasses, makeSplits, parseSplitName, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
 import type { Dataset, DatasetSplits, Sample } from './types';
@@ -138,6 +139,7 @@ export class CovidCtDataset implements DatasetSplits {
     const resolved = checkCovidCtOptions(options);
     throwIfAborted(resolved.signal);
     const root = path.resolve(dir);
+    if (await isPacked(root)) throw new DatasetError(`${root} is a packed data set. Open it with openDataset() or PackedDataset.open()`);
     if (!(await isFolder(root))) throw new DatasetError(`${root} is not a folder. Expected a clone of the COVID-CT repository (Images-processed and Data-split)`);
     const parts: ClassSamples[] = [];
     for (const label of COVID_CT_CLASSES.keys()) parts.push(await readClass(root, label, resolved));

@@ -13,20 +13,27 @@ import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../error
 import { checkOptions } from '../options/check';
 import { decodeOptionsSchema } from '../options/data';
 import type { DecodeOptions } from '../options/data';
-import type { ImageSource, Pixels } from './types';
+import { orAborted } from './abortable';
+import type { ImageSource, PixelSource, Pixels } from './types';
 
 /** The formats that are read. SVG and PDF are drawings without pixels of their own. */
 const FORMATS = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif', 'heif']);
 
 /** How messages name a source. */
 export function nameOfSource(source: ImageSource): string {
-  return typeof source === 'string' ? source : `(${source.byteLength} bytes in memory)`;
+  if (typeof source === 'string') return source;
+  return isPixelSource(source) ? source.name : `(${source.byteLength} bytes in memory)`;
+}
+
+/** Whether a source is pixels already. */
+export function isPixelSource(source: ImageSource): source is PixelSource {
+  return typeof (source as PixelSource | null | undefined)?.readPixels === 'function';
 }
 
 /** An error for which there is a plain reason; `decodeImage` puts file and data set line around it. */
 class Refusal extends Error {}
 
-async function readBytes(source: ImageSource, maxFileBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function readBytes(source: string | Uint8Array, maxFileBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
   if (typeof source !== 'string') return source;
   const info = await stat(source);
   if (!info.isFile()) throw new Refusal('it is not a file');
@@ -83,11 +90,12 @@ function reasonOf(error: unknown): string {
  * @param options.maxPixels largest width x height, default 100 million
  * @param options.origin the data set's line that names the file, for the message
  * @returns RGB, uint8, height x width x 3, in the orientation the pixels are stored in
- * @throws BadImageError naming file, reason and line; AbortedError
+ * @throws BadImageError naming file, reason and line; AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Pixels> {
   const { signal, maxPixels, maxFileBytes, origin } = checkOptions(decodeOptionsSchema, options, 'decodeImage');
   throwIfAborted(signal);
+  if (isPixelSource(source)) return orAborted(source.readPixels(signal), signal);
   try {
     const bytes = await readBytes(source, maxFileBytes, signal);
     if (bytes.byteLength === 0) throw new Refusal('it is empty');

@@ -1,13 +1,21 @@
 /** Tells whether two data sets are the same one: a hash over what is in them, not over where they lie. */
 import { createHash } from 'node:crypto';
-import type { Dataset } from './types';
+import { isPixelSource } from './decode';
+import type { Dataset, Sample } from './types';
 
 /**
- * SHA-256 over the class names and over every sample's id and label, whatever their order. The pixels are not read.
+ * SHA-256 over the class names and over every sample's id and label, whatever their order. The pixels are not read; where
+ * they were resized when they were packed, to what is a part of it.
  *
  * @returns 64 hexadecimal digits
  */
 export function datasetFingerprint({ classes, samples }: Dataset): string {
-  const lines = samples.map(({ id, label }) => JSON.stringify([id, label])).sort();
+  const lines = samples.map(lineOf).sort();
   return createHash('sha256').update([JSON.stringify(classes), ...lines].join('\n')).digest('hex');
+}
+
+/** A packed image that was not resized is the original. */
+function lineOf({ id, label, source }: Sample): string {
+  const resized = isPixelSource(source) ? source.resize : null;
+  return JSON.stringify(resized === null ? [id, label] : [id, label, { resize: resized }]);
 }

@@ -6,9 +6,9 @@ import { loaderOptionsSchema } from '../options/data';
 import { orAborted } from './abortable';
 import { makeBatch } from './batch';
 import { makeDraw, shuffle, STREAM } from './random';
-import type { PixelStore } from './store';
+import type { PixelStore, ResizeAhead } from './store';
 import { isRandom } from './transform';
-import type { Batch, Dataset, Pixels, SkippedFile, Transform } from './types';
+import type { Batch, Dataset, Pixels, ResizePixels, SkippedFile, Transform } from './types';
 
 /** How `loadBatches` walks. */
 export interface LoadBatchesOptions {
@@ -17,6 +17,8 @@ export interface LoadBatchesOptions {
   /** Images in a micro-batch, at least 1; the last one holds what is left. */
   readonly batchSize: number;
   readonly store: PixelStore;
+  /** Does the resize that the transform begins with ahead of the step, once for all epochs; the numbers are the same. */
+  readonly resize?: ResizePixels;
   /** Drives order, boxes and flips; default 0. */
   readonly seed?: number;
   /** Another epoch, another order, other boxes and flips; default 0. */
@@ -39,9 +41,15 @@ export function batchCount(samples: number, batchSize: number): number {
 
 type Resolved = LoadBatchesOptions & { seed: number; epoch: number; prefetch: number; startBatch: number };
 
+/** A resize changes nothing when it is done a second time: so the transform, which begins with it, stays as it is. */
+function resizeAhead({ transform: { steps: [first] }, resize }: LoadBatchesOptions): ResizeAhead | undefined {
+  return resize === undefined || first?.type !== 'resize' ? undefined : { size: first.size, resize };
+}
+
 async function prepare(options: Resolved, indices: readonly number[], signal: AbortSignal): Promise<Batch | null> {
   const { dataset, store, transform, seed, epoch, onSkip } = options;
-  const loads = indices.map((index) => store.load(dataset.samples[index]!, index, { signal, onSkip }));
+  const ahead = resizeAhead(options);
+  const loads = indices.map((index) => store.load(dataset.samples[index]!, index, { signal, onSkip, ahead }));
   for (const load of loads) load.catch(() => undefined); // the first failure is thrown below; the others follow from it
   const found: { index: number; pixels: Pixels }[] = [];
   for (const [position, load] of loads.entries()) {

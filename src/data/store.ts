@@ -1,11 +1,12 @@
-/** Decodes every image once and keeps its bytes within a budget, so that a later epoch decodes nothing. */
+/** Decodes (and resizes) every image once and keeps its bytes within a budget, so that a later epoch does neither. */
 import { AbortedError, BadImageError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { storeOptionsSchema } from '../options/data';
 import type { StoreOptions } from '../options/data';
 import { orAborted, Slots } from './abortable';
 import { decodeImage } from './decode';
-import type { ImageSource, Pixels, Sample, SkippedFile } from './types';
+import { resizedSize } from './program';
+import type { ImageSource, Pixels, ResizePixels, Sample, SkippedFile } from './types';
 
 /** What a store has done so far. */
 export interface StoreStats {
@@ -15,6 +16,26 @@ export interface StoreStats {
   readonly decodes: number;
   /** Bytes of pixels held now; never more than `maxCacheBytes`. */
   readonly bytes: number;
+}
+
+/** The resize a transform begins with, done before the pixels are kept. */
+export interface ResizeAhead {
+  /** Shorter side, or [height, width], as in the transform's step. */
+  readonly size: number | readonly [number, number];
+  readonly resize: ResizePixels;
+}
+
+/** How a caller wants the pixels. */
+export interface LoadOptions {
+  readonly signal?: AbortSignal;
+  /** Without it they are as decoded. */
+  readonly ahead?: ResizeAhead;
+}
+
+/** What is kept and under way of the images in one size. */
+interface Shelf {
+  readonly kept: Map<ImageSource, Pixels>;
+  readonly underWay: Map<ImageSource, UnderWay>;
 }
 
 /** A decode that has been asked for, and how many still wait for it. */
@@ -29,8 +50,8 @@ interface UnderWay {
  */
 export class PixelStore {
   private readonly options: ReturnType<typeof PixelStore.check>;
-  private readonly kept = new Map<ImageSource, Pixels>();
-  private readonly underWay = new Map<ImageSource, UnderWay>();
+  /** By the size the images are kept in; '' for those as decoded. */
+  private readonly shelves = new Map<string, Shelf>();
   private readonly bad = new Map<ImageSource, BadImageError>();
   private readonly skippedSamples = new Map<Sample, SkippedFile>();
   private readonly slots: Slots;
@@ -71,18 +92,20 @@ export class PixelStore {
    * The pixels of a sample. Callers share the bytes: do not write to them.
    *
    * @param options.signal stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
+   * @param options.ahead the resize to do first; what is kept is its result, apart from the pixels as decoded
    * @throws BadImageError whatever `onBadFile` says; AbortedError
    */
-  async get(sample: Pick<Sample, 'source' | 'origin'>, { signal }: { signal?: AbortSignal } = {}): Promise<Pixels> {
+  async get(sample: Pick<Sample, 'source' | 'origin'>, { signal, ahead }: LoadOptions = {}): Promise<Pixels> {
     throwIfAborted(signal);
-    const kept = this.kept.get(sample.source);
+    const shelf = this.shelf(ahead);
+    const kept = shelf.kept.get(sample.source);
     if (kept !== undefined) {
       this.hits += 1;
       return kept;
     }
     const bad = this.bad.get(sample.source);
     if (bad !== undefined) throw bad;
-    const work = this.join(sample);
+    const work = this.join(sample, shelf, ahead);
     work.waiting += 1;
     try {
       return await orAborted(work.pixels, signal);
@@ -96,7 +119,7 @@ export class PixelStore {
    *
    * @param options.onSkip told of each left-out file once, the first time it is met
    */
-  async load(sample: Sample, index: number, options: { signal?: AbortSignal; onSkip?: (file: SkippedFile) => void } = {}): Promise<Pixels | null> {
+  async load(sample: Sample, index: number, options: LoadOptions & { onSkip?: (file: SkippedFile) => void } = {}): Promise<Pixels | null> {
     try {
       return await this.get(sample, options);
     } catch (error) {
@@ -113,33 +136,39 @@ export class PixelStore {
   /** Forgets the pixels and the bad files; the counts of hits and decodes go on. */
   clear(): void {
     this.generation += 1;
-    this.kept.clear();
-    this.underWay.clear();
+    this.shelves.clear();
     this.bad.clear();
     this.skippedSamples.clear();
     this.bytes = 0;
   }
 
+  private shelf(ahead: ResizeAhead | undefined): Shelf {
+    const key = ahead === undefined ? '' : JSON.stringify(ahead.size);
+    let shelf = this.shelves.get(key);
+    if (shelf === undefined) this.shelves.set(key, (shelf = { kept: new Map(), underWay: new Map() }));
+    return shelf;
+  }
+
   /** The decode of this image that is under way, or a new one. */
-  private join(sample: Pick<Sample, 'source' | 'origin'>): UnderWay {
-    const there = this.underWay.get(sample.source);
+  private join(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, ahead: ResizeAhead | undefined): UnderWay {
+    const there = shelf.underWay.get(sample.source);
     if (there !== undefined) {
       this.hits += 1;
       return there;
     }
-    const work: UnderWay = { waiting: 0, pixels: this.slots.run(() => this.decode(sample, () => work.waiting > 0)) };
-    this.underWay.set(sample.source, work);
+    const work: UnderWay = { waiting: 0, pixels: this.produce(sample, shelf, ahead, () => work.waiting > 0) };
+    shelf.underWay.set(sample.source, work);
     return work;
   }
 
-  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, wanted: () => boolean): Promise<Pixels> {
+  private async produce(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, ahead: ResizeAhead | undefined, wanted: () => boolean): Promise<Pixels> {
     const generation = this.generation;
+    const { source } = sample;
     await Promise.resolve(); // until whoever asked has been counted as waiting
     try {
-      if (!wanted()) throw new AbortedError(); // all have left before its turn came
-      this.decodes += 1;
-      const pixels = await decodeImage(source, { origin, maxPixels: this.options.maxPixels });
-      if (generation === this.generation) this.keep(source, pixels);
+      const decoded = this.shelves.get('')?.kept.get(source) ?? (await this.slots.run(() => this.decode(sample, wanted)));
+      const pixels = await resized(decoded, ahead);
+      if (generation === this.generation) this.keep(shelf, source, pixels);
       return pixels;
     } catch (error) {
       // A skipped file is not tried again each epoch; with 'error' the caller may mend it and try again.
@@ -147,13 +176,25 @@ export class PixelStore {
       if (final && generation === this.generation) this.bad.set(source, error);
       throw error;
     } finally {
-      if (generation === this.generation) this.underWay.delete(source);
+      if (generation === this.generation) shelf.underWay.delete(source);
     }
   }
 
-  private keep(source: ImageSource, pixels: Pixels): void {
+  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, wanted: () => boolean): Promise<Pixels> {
+    if (!wanted()) throw new AbortedError(); // all have left before its turn came
+    this.decodes += 1;
+    return decodeImage(source, { origin, maxPixels: this.options.maxPixels });
+  }
+
+  private keep(shelf: Shelf, source: ImageSource, pixels: Pixels): void {
     if (this.bytes + pixels.data.byteLength > this.options.maxCacheBytes) return;
-    this.kept.set(source, pixels);
+    shelf.kept.set(source, pixels);
     this.bytes += pixels.data.byteLength;
   }
+}
+
+async function resized(pixels: Pixels, ahead: ResizeAhead | undefined): Promise<Pixels> {
+  if (ahead === undefined) return pixels;
+  const size = resizedSize(pixels, ahead.size);
+  return size.height === pixels.height && size.width === pixels.width ? pixels : ahead.resize(pixels, size);
 }

@@ -8,14 +8,27 @@ export interface Pixels {
   readonly height: number;
 }
 
-/** A path, or the bytes of an encoded image file (PNG, JPEG, ...). */
-export type ImageSource = string | Uint8Array;
+/** An image whose pixels need no decoding, e.g. one of a packed data set. */
+export interface PixelSource {
+  /** For messages. */
+  readonly name: string;
+  /** Pixels of the shorter side to which it was resized; null: it is as it was decoded. */
+  readonly resize: number | null;
+  /** Throws BadImageError, and CovidCtError where nothing can be read at all. */
+  readPixels(signal?: AbortSignal): Promise<Pixels>;
+}
+
+/** Resizes as a transform's resize does; size in pixels. */
+export type ResizePixels = (pixels: Pixels, size: { readonly height: number; readonly width: number }) => Promise<Pixels>;
+
+/** A path, the bytes of an encoded image file (PNG, JPEG, ...), or decoded pixels. */
+export type ImageSource = string | Uint8Array | PixelSource;
 
 /** One labelled image of a data set. */
 export interface Sample {
   /** Unique inside the data set and stable between runs: the path relative to the data set, or the name given. */
   readonly id: string;
-  /** The absolute path, or the bytes. */
+  /** The absolute path, the bytes, or the image of a packed data set. */
   readonly source: ImageSource;
   /** Index into `classes`. */
   readonly label: number;

@@ -6,7 +6,7 @@ import { throwIfAborted } from '../errors';
 
 /** One source or many, as a list. */
 export function asList(sources: ImageSource | readonly ImageSource[]): readonly ImageSource[] {
-  return typeof sources === 'string' || ArrayBuffer.isView(sources) ? [sources] : sources;
+  return Array.isArray(sources) ? (sources as readonly ImageSource[]) : [sources as ImageSource];
 }
 
 /**

@@ -67,8 +67,6 @@ export class Classifier extends NativeNetwork implements Network {
   /** Trainable numbers in the network. */
   readonly parameterCount: number;
   readonly layers: { readonly names: readonly string[]; readonly default: string };
-  /** Of the network's input: 3 (RGB) or 1 (grey). */
-  readonly channels: 1 | 3;
   /** In which numbers it computes; its weights are float32. */
   readonly precision: Precision;
   /** Which convolutions it was made with. */
@@ -79,10 +77,9 @@ export class Classifier extends NativeNetwork implements Network {
   readonly #imageSize: number | undefined;
 
   private constructor(handle: NativeClassifier, facts: Facts, own: OwnFacts) {
-    super(handle);
+    super(handle, own.channels);
     this.architecture = own.architecture;
     this.dropout = own.dropout;
-    this.channels = own.channels;
     this.precision = own.precision;
     this.convolution = own.convolution;
     this.#imageSize = own.imageSize;

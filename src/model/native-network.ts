@@ -1,17 +1,26 @@
 /** One network on one native thread: the raw calls of the addon, with its errors made the library's own. */
+import type { ResizePixels } from '../data/types';
 import { CovidCtError } from '../errors';
 import type { NativeBatch, NativeClassifier, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
 import { native, nativeSync } from './failures';
+import { Resizer } from './resizer';
 
 /** What a {@link Classifier} is underneath: micro-batches in, numbers out. */
 export class NativeNetwork {
   /** @internal the addon's object */
   protected readonly handle: NativeClassifier;
+  /** Of the network's input: 3 (RGB) or 1 (grey). */
+  readonly channels: 1 | 3;
+  /** Resizes ahead of the steps; undefined for one channel, whose images are made grey before they are resized. */
+  readonly resizePixels: ResizePixels | undefined;
+  readonly #resizer = new Resizer();
   #owner: string | null = null;
 
   /** @internal */
-  protected constructor(handle: NativeClassifier) {
+  protected constructor(handle: NativeClassifier, channels: 1 | 3) {
     this.handle = handle;
+    this.channels = channels;
+    this.resizePixels = channels === 3 ? (pixels, size) => this.#resizer.resize(pixels, size) : undefined;
   }
 
   /** Forward and backward of one micro-batch in training mode; gradients are added to what is there. */
@@ -89,6 +98,11 @@ export class NativeNetwork {
     return native(() => this.handle.pixels(batch));
   }
 
+  /** Makes the same input and lets it go: its bytes. For benchmarks. */
+  async prepareInput(batch: NativeBatch): Promise<number> {
+    return native(() => this.handle.prepareInput(batch));
+  }
+
   /** Names, shapes and dtypes of parameters and buffers, in torchvision's order. */
   tensors(): NativeTensor[] {
     return nativeSync(() => this.handle.tensors());
@@ -115,6 +129,7 @@ export class NativeNetwork {
 
   /** Frees the network. Open promises are rejected with ERR_DISPOSED. May be called more than once. */
   dispose(): void {
+    this.#resizer.dispose();
     this.handle.dispose();
   }
 

@@ -1,5 +1,5 @@
 /** What the model room hands to the others. */
-import type { Transform } from '../data/types';
+import type { ResizePixels, Transform } from '../data/types';
 import type { NativeBatch, NativeFineTuning, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
 import type { Convolution, Precision } from '../options/model';
 import type { Pretraining } from './known-weights';
@@ -58,6 +58,8 @@ export interface Network extends Partial<NativeFineTuning> {
   readonly layers: { readonly names: readonly string[]; readonly default: string };
   /** Names, shapes and dtypes of parameters and buffers, in torchvision's order; a Classifier has it. */
   tensors?(): NativeTensor[];
+  /** Resizes on a thread beside the steps, as a transform's resize does in one, bit for bit; absent where the step does more before it. */
+  readonly resizePixels?: ResizePixels | undefined;
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
   optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
   /** Forgets gradients and the optimiser's state, as a new optimiser would start. */

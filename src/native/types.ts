@@ -216,12 +216,25 @@ export interface NativeClassifier extends NativeFineTuning {
   writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
   /** Overwrites the named tensors with bytes of the file, cast to the network's dtype. Drops the average. */
   readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
-  /** The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures. */
-  pixels(batch: NativeBatch): Promise<Float32Array>;
+  /**
+   * The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures.
+   * `channelsLast`: it is made in that memory format first; the answer is the same.
+   */
+  pixels(batch: NativeBatch, channelsLast?: boolean): Promise<Float32Array>;
+  /** Makes the same input and lets it go; resolves with its bytes. For benchmarks: what the first part of a step costs. */
+  prepareInput(batch: NativeBatch): Promise<number>;
   /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */
   dispose(): void;
   /** Bytes of parameters, buffers, gradients, optimiser state and average held now. */
   bytes(): number;
+}
+
+/** One thread that resizes images, below the priority of those that compute. */
+export interface NativeResizer {
+  /** RGB, uint8, height × width × 3 in and toHeight × toWidth × 3 out, as {@link PIXEL_OP.RESIZE}. The image is copied at the call. */
+  resize(image: Uint8Array, height: number, width: number, toHeight: number, toWidth: number): Promise<Uint8Array>;
+  /** Rejects what is open with ERR_DISPOSED and ends the thread; does not wait for it. Idempotent. */
+  dispose(): void;
 }
 
 export interface NativeModule {
@@ -231,4 +244,5 @@ export interface NativeModule {
   /** Names of the architectures, e.g. `vgg19_bn`. */
   architectures(): string[];
   Classifier: new (options: NativeClassifierOptions) => NativeClassifier;
+  Resizer: new () => NativeResizer;
 }

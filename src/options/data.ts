@@ -1,5 +1,6 @@
 /** Options of the data room: data sets, decoding, the pixel store, transforms and the batch loader. */
 import { z } from 'zod';
+import type { PixelSource } from '../data/types';
 
 const abortSignal = z
   .custom<AbortSignal>((value) => typeof value === 'object' && value !== null && typeof (value as AbortSignal).aborted === 'boolean' && typeof (value as AbortSignal).addEventListener === 'function', 'expected an AbortSignal')
@@ -99,7 +100,7 @@ export const samplesOptionsSchema = z.strictObject({
   name: z.string().min(1).default('samples'),
   classes: classList,
   samples: z.array(z.strictObject({
-    source: z.union([z.string().min(1), z.custom<Uint8Array>((value) => ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1, 'expected a path or a Buffer')]),
+    source: z.union([z.string().min(1), z.custom<Uint8Array | PixelSource>((value) => (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1) || typeof (value as PixelSource | null | undefined)?.readPixels === 'function', 'expected a path, a Buffer or an image of a packed data set')]),
     label: z.union([z.int().min(0), z.string().min(1)]),
     id: z.string().min(1).optional(),
   })),
@@ -140,6 +141,31 @@ export const storeOptionsSchema = z.strictObject({
 });
 export type StoreOptions = z.input<typeof storeOptionsSchema>;
 
+export const prepareOptionsSchema = z.strictObject({
+  /** Pixels of the shorter side to which every image is resized, up or down; without it they are kept as decoded. */
+  resize: side.optional(),
+  /** `error` (default), or `skip`: leave files out that cannot be decoded, and list them in the file. */
+  onBadFile: z.enum(['error', 'skip']).default('error'),
+  /** Replace a packed data set of that name. */
+  overwrite: z.boolean().default(false),
+  /** Images decoded at the same time, and held until their turn to be written. */
+  concurrency: z.int().min(1).max(64).default(4),
+  maxPixels: z.int().min(1).max(268_402_689).default(DEFAULT_MAX_PIXELS),
+  /** Called after every image. */
+  onProgress: callback<(progress: PrepareProgress) => void>(),
+  signal: abortSignal,
+});
+export type PrepareOptions = z.input<typeof prepareOptionsSchema>;
+export type ResolvedPrepareOptions = z.output<typeof prepareOptionsSchema>;
+
+/** How far the packing is. */
+export interface PrepareProgress {
+  readonly images: number;
+  readonly totalImages: number;
+  /** Written so far. */
+  readonly bytes: number;
+}
+
 const given = (what: string) => z.custom<object>((value) => typeof value === 'object' && value !== null, `expected ${what}`);
 
 /** Of the objects only their presence is checked here; their own makers have checked the rest. */
@@ -147,6 +173,7 @@ export const loaderOptionsSchema = z.strictObject({
   dataset: given('a data set').refine((value) => 'samples' in value && 'classes' in value, 'expected a data set with classes and samples'),
   transform: given('a transform'),
   store: given('a PixelStore'),
+  resize: callback<(...args: never[]) => Promise<unknown>>(),
   batchSize: z.int().min(1).max(65_536),
   seed: seedSchema.default(0),
   epoch: uint32.default(0),

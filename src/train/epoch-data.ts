@@ -38,7 +38,7 @@ export class EpochData {
       }
       return;
     }
-    for await (const { labels, input } of loadBatches({ dataset, transform, store, signal, batchSize, seed, epoch, prefetch, shuffle: true, onSkip: (file) => onSkip('train', file) })) {
+    for await (const { labels, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, signal, batchSize, seed, epoch, prefetch, shuffle: true, onSkip: (file) => onSkip('train', file) })) {
       yield { labels, train: (options) => this.#step(() => network.trainStep(input, options)) };
     }
   }

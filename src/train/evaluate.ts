@@ -68,7 +68,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
   const transform = options.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(options.transform);
   const answers = async function* (): AsyncGenerator<Answer> {
     let done = 0;
-    for await (const { indices, input } of loadBatches({ dataset, transform, store, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
+    for await (const { indices, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
       yield { indices, outputs: await adviseOnMemory(`the evaluation of ${dataset.name}`, { batchSize }, () => network.predictBatch(input)) };
       done += indices.length;
       options.onProgress?.(done, dataset.samples.length);

@@ -109,7 +109,7 @@ export class FeatureCache {
     if (known !== undefined) return known;
     const { network, prediction, ...loading } = this.#source;
     const rows = new Map<number, Float32Array>();
-    for await (const { indices, input } of loadBatches({ ...loading, epoch: variant })) {
+    for await (const { indices, input } of loadBatches({ ...loading, resize: network.resizePixels, epoch: variant })) {
       const features = await adviseOnMemory(`computing features of ${loading.dataset.name}`, { batchSize: loading.batchSize }, async () => (await network.features?.(input, { prediction })) as Float32Array);
       const width = features.length / indices.length;
       indices.forEach((index, row) => rows.set(index, features.slice(row * width, (row + 1) * width)));

@@ -2,6 +2,7 @@
 import { countClasses } from '../data/splits';
 import { datasetFingerprint } from '../data/fingerprint';
 import { PixelStore } from '../data/store';
+import { afterStoredResize, storedResize } from '../data/stored-resize';
 import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
 import type { StopReason, TrainEvent, TrainLogger } from '../log/types';
@@ -46,8 +47,9 @@ interface Ending {
 }
 
 /** Trains; gives out every event once it is written down, and settles the history before the last one. */
-export async function* runTraining(request: TrainingRequest, control: RunControl): AsyncGenerator<TrainEvent, void, undefined> {
-  const classWeights = check(request);
+export async function* runTraining(asked: TrainingRequest, control: RunControl): AsyncGenerator<TrainEvent, void, undefined> {
+  const classWeights = check(asked);
+  const request = withStoredResize(asked);
   const unlock = request.model.lock('Trainer.fit');
   let history: TrainingHistory;
   let stop: TrainEvent;
@@ -73,6 +75,12 @@ export async function* runTraining(request: TrainingRequest, control: RunControl
   }
   control.settle(history);
   yield stop;
+}
+
+/** What was done to packed images before is a part of what the model is trained for. */
+function withStoredResize(request: TrainingRequest): TrainingRequest {
+  const resized = storedResize([request.train, ...(request.validation === null ? [] : [request.validation])]);
+  return { ...request, trainTransform: afterStoredResize(request.trainTransform, resized), evalTransform: afterStoredResize(request.evalTransform, resized) };
 }
 
 /** Everything that can be refused before a file is touched. Gives the class weights. */

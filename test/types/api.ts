@@ -1,7 +1,7 @@
 /** The public types, checked by `npm run typecheck`; nothing here runs. */
 import { expectTypeOf } from 'expect-type';
-import { Classifier, EarlyStopping, evaluate, runBenchmark, Trainer } from '../../src';
-import type { BenchRow, BenchSpread, CovidCtDataset, Dataset, EpochRecord, Evaluation, Explanation, Network, Precision, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
+import { Classifier, EarlyStopping, evaluate, PackedDataset, preparePacked, runBenchmark, Trainer } from '../../src';
+import type { BenchRow, BenchSpread, CovidCtDataset, Dataset, DatasetSplits, EpochRecord, Evaluation, Explanation, Network, Precision, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
   expectTypeOf(model).toExtend<Network>();
@@ -33,6 +33,15 @@ export async function measured(): Promise<void> {
   }
   // @ts-expect-error not a peer
   runBenchmark({ peers: ['tensorflow'] });
+}
+
+export async function packed(data: CovidCtDataset): Promise<void> {
+  expectTypeOf((await preparePacked(data, 'all.pack', { resize: 256 })).fingerprint).toEqualTypeOf<string>();
+  const opened = await PackedDataset.open('all.pack');
+  expectTypeOf(opened).toExtend<DatasetSplits>();
+  expectTypeOf(opened.resize).toEqualTypeOf<number | null>();
+  // @ts-expect-error not an option
+  await preparePacked(data, 'all.pack', { size: 256 });
 }
 
 export async function refused(model: Classifier): Promise<void> {

@@ -148,7 +148,7 @@ describe('zip files', () => {
       const dataset = await CovidCtDataset.open(root);
       const sample = dataset.train.samples.at(-1)!;
       expect(sample.id).toBe('Images-processed/CT_COVID/a paper, with [brackets] (1).png');
-      expect(String(sample.source).startsWith(path.join(cache, 'covidct-torch', 'covid-ct'))).toBe(true);
+      expect((sample.source as string).startsWith(path.join(cache, 'covidct-torch', 'covid-ct'))).toBe(true);
       expect((await decodeImage(sample.source)).width).toBe(8);
       expect(readdirSync(path.join(root, 'Images-processed')).sort()).toEqual(['CT_COVID.zip', 'CT_NonCOVID']);
       expect((await CovidCtDataset.open(root)).train.samples.at(-1)!.source).toBe(sample.source);

@@ -1,8 +1,11 @@
 /** The pixel store: one decode for each image, the budget, shared and abandoned requests, bad files. */
 import { rmSync } from 'node:fs';
 import { fromSamples } from '../../../src/data/samples';
+import { loadBatches } from '../../../src/data/loader';
 import { PixelStore } from '../../../src/data/store';
-import type { Dataset, SkippedFile } from '../../../src/data/types';
+import type { ResizeAhead } from '../../../src/data/store';
+import { centerCrop, compose, resize, toTensor } from '../../../src/data/transform';
+import type { Dataset, ResizePixels, SkippedFile, Transform } from '../../../src/data/types';
 import { BadImageError, InvalidOptionError } from '../../../src/errors';
 import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
 
@@ -127,4 +130,56 @@ test('clear forgets, also what is still being decoded', async () => {
 test('options are checked', () => {
   expect(() => new PixelStore({ maxCacheBytes: -1 })).toThrow(InvalidOptionError);
   expect(() => new PixelStore({ onBadFile: 'ignore' as 'skip' })).toThrow(/onBadFile/);
+});
+
+describe('resized ahead', () => {
+  function halves(): { readonly calls: number; readonly ahead: ResizeAhead } {
+    const made = { calls: 0 };
+    const resize: ResizePixels = ({ data }, { height, width }) => {
+      made.calls += 1;
+      return Promise.resolve({ data: new Uint8Array(height * width * 3).fill(data[3]!), height, width });
+    };
+    return { get calls() { return made.calls; }, ahead: { size: 3, resize } };
+  }
+
+  test('each image once, kept apart from those as decoded, within the one budget', async () => {
+    const { samples } = await dataset(3);
+    const small = 3 * 4 * 3; // 6 x 8 with a shorter side of 3
+    const half = halves();
+    const store = new PixelStore({ maxCacheBytes: 2 * small + IMAGE_BYTES });
+    for (let epoch = 0; epoch < 2; epoch += 1) for (const sample of samples.slice(0, 2)) expect(await store.get(sample, { ahead: half.ahead })).toMatchObject({ height: 3, width: 4 });
+    expect([half.calls, store.stats.decodes, store.stats.bytes]).toEqual([2, 2, 2 * small]);
+    expect((await store.get(samples[2]!)).height).toBe(6);
+    expect(store.stats).toMatchObject({ decodes: 3, bytes: 2 * small + IMAGE_BYTES });
+    // Resized from what is kept, though there is no room to keep the result; so it is done again.
+    rmSync(samples[2]!.source as string);
+    for (let epoch = 0; epoch < 2; epoch += 1) expect((await store.get(samples[2]!, { ahead: half.ahead })).data[0]).toBe(2);
+    expect(half.calls).toBe(4);
+    store.clear();
+    expect(store.stats.bytes).toBe(0);
+  });
+
+  test('nothing is done to an image of that size; a failure is the caller\'s', async () => {
+    const { samples } = await dataset(1);
+    const resize = jest.fn().mockRejectedValue(new Error('gone'));
+    const store = new PixelStore({ onBadFile: 'skip' });
+    expect((await store.get(samples[0]!, { ahead: { size: 6, resize } })).width).toBe(8);
+    expect((await store.get(samples[0]!, { ahead: { size: [6, 8], resize } })).width).toBe(8);
+    expect(resize).not.toHaveBeenCalled();
+    await expect(store.load(samples[0]!, 0, { ahead: { size: 4, resize } })).rejects.toThrow('gone');
+  });
+
+  test('the loader asks for the resize a transform begins with, and for none otherwise', async () => {
+    const data = await dataset(2);
+    const half = halves();
+    const store = new PixelStore();
+    const walk = async (transform: Transform) => {
+      const images = [];
+      for await (const { input } of loadBatches({ dataset: data, transform, batchSize: 2, store, resize: half.ahead.resize })) images.push([...input.sizes]);
+      return images;
+    };
+    expect(await walk(compose([resize(3), centerCrop(2), toTensor()]))).toEqual([[3, 4, 3, 4]]);
+    expect(await walk(compose([centerCrop(2), resize([2, 2]), toTensor()]))).toEqual([[6, 8, 6, 8]]);
+    expect(half.calls).toBe(2);
+  });
 });

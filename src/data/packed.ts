@@ -1,0 +1,96 @@
+/** A whole data set in one file, its images decoded: opened like any other data set, read image by image. */
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { DatasetError } from '../errors';
+import { checkOptions } from '../options/check';
+import { folderOptionsSchema } from '../options/data';
+import type { FolderOptions } from '../options/data';
+import { PackedFile, PackedImage } from './packed-file';
+import { HEAD_BYTES, isPackedHead } from './packed-format';
+import { makeSplits, SPLIT_NAMES } from './splits';
+import type { SplitName } from './splits';
+import type { Dataset, DatasetSplits, Sample } from './types';
+
+/** Whether a file begins as a packed data set; false for what cannot be read. */
+export async function isPacked(file: string): Promise<boolean> {
+  const handle = await open(file, 'r').catch(() => null);
+  if (handle === null) return false;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return isPackedHead(buffer.subarray(0, bytesRead));
+  } catch {
+    return false; // a folder
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A data set that `preparePacked` (`covidct prepare`) wrote. */
+export class PackedDataset implements DatasetSplits {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly train: Dataset;
+  readonly validation: Dataset | null;
+  readonly test: Dataset | null;
+  /** Absolute. */
+  readonly file: string;
+  /** SHA-256 that stands for names, labels and pixels: 64 hexadecimal digits. */
+  readonly fingerprint: string;
+  /** Pixels of the shorter side of every image; null: they are as decoded. */
+  readonly resize: number | null;
+  /** Files that could not be decoded and were left out when it was made. */
+  readonly skipped: readonly { readonly split: SplitName; readonly id: string; readonly reason: string }[];
+  readonly #source: PackedFile;
+
+  private constructor(source: PackedFile) {
+    const { index, head, path: file } = source;
+    this.#source = source;
+    this.file = file;
+    this.fingerprint = head.fingerprint;
+    this.resize = index.resize;
+    this.skipped = index.skipped;
+    this.name = index.name;
+    this.classes = Object.freeze(index.classes);
+    const samples: Record<SplitName, readonly Sample[] | undefined> = { train: [], validation: undefined, test: undefined };
+    let first = 0;
+    for (const split of SPLIT_NAMES) {
+      const count = index.counts[split];
+      if (count === null) continue;
+      samples[split] = Object.freeze(Array.from({ length: count }, (_, i) => sampleOf(source, first + i)));
+      first += count;
+    }
+    ({ train: this.train, validation: this.validation, test: this.test } = makeSplits(this.name, this.classes, samples));
+  }
+
+  /**
+   * Opens a packed data set and checks its index; an image is checked when it is first read.
+   *
+   * @param options.classes the classes it must have, in that order
+   * @throws CovidCtError ERR_PACKED_DATA for a file that is damaged, cut off, of another version or something else;
+   *   DatasetError for other classes
+   */
+  static async open(file: string, options: FolderOptions = {}): Promise<PackedDataset> {
+    const { classes } = checkOptions(folderOptionsSchema, options, 'PackedDataset.open');
+    const source = await PackedFile.open(path.resolve(file));
+    if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(source.index.classes)) {
+      await source.close();
+      throw new DatasetError(`${file}: expected a data set of the classes ${classes.join(', ')}; it has ${source.index.classes.join(', ')}, in that order`);
+    }
+    return new PackedDataset(source);
+  }
+
+  /** Closes the file once what is being read has been read; later reads fail with ERR_DISPOSED. May be called more than once. */
+  async close(): Promise<void> {
+    await this.#source.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function sampleOf(source: PackedFile, i: number): Sample {
+  const { ids, labels, origins } = source.index;
+  const origin = origins[i]!;
+  return Object.freeze({ id: ids[i]!, source: new PackedImage(source, i), label: labels[i]!, ...(origin === '' ? {} : { origin }) });
+}

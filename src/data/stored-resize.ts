@@ -1,0 +1,36 @@
+/** What a `covidct prepare --resize N` did to the pixels is a part of every transform that sees them afterwards. */
+import { DatasetError } from '../errors';
+import { isPixelSource } from './decode';
+import { compose, resize } from './transform';
+import type { Dataset, Transform } from './types';
+
+/**
+ * The shorter side to which all images were resized when they were packed; null: they are as they were decoded.
+ *
+ * @throws DatasetError when they differ
+ */
+export function storedResize(datasets: readonly Dataset[]): number | null {
+  let found: number | null | undefined;
+  for (const { name, samples } of datasets) {
+    for (const { source, id } of samples) {
+      const resized = isPixelSource(source) ? source.resize : null;
+      if (found === undefined) found = resized;
+      if (found !== resized) throw new DatasetError(`${name}: expected images that were all packed in one way; ${id} is ${inWords(resized)}, the ones before it are ${inWords(found)}; train on and validate with data of one kind`);
+    }
+  }
+  return found ?? null;
+}
+
+function inWords(resized: number | null): string {
+  return resized === null ? 'as it was decoded' : `resized to a shorter side of ${resized} pixels`;
+}
+
+/**
+ * The transform with the resize that came before it in front, so that an original image becomes the same input. On the
+ * packed images that step changes nothing: their shorter side is what it asks for.
+ */
+export function afterStoredResize(transform: Transform, resized: number | null): Transform {
+  if (resized === null) return transform;
+  const [first] = transform.steps;
+  return first?.type === 'resize' && first.size === resized ? transform : compose([resize(resized), ...transform.steps]);
+}
