@@ -7,6 +7,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include "folded.h"
 #include "fused.h"
 #include "initialise.h"
 
@@ -38,6 +39,7 @@ struct Unit {
   std::string norm_name, conv_name;
   Norm norm;
   at::Tensor weight;
+  size_t folded = 0;  // its convolution's number among the folded ones
 };
 
 struct Block {
@@ -49,7 +51,7 @@ struct Block {
 
 class DenseNet final : public Network {
  public:
-  DenseNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution) {
+  DenseNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution), folded_(options.convolution) {
     Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
     stem_ = {"features.norm0", "features.conv0", make_norm(row.initial), make_weight(row.initial, options.channels, 7, draw)};
     int64_t channels = row.initial;
@@ -60,7 +62,32 @@ class DenseNet final : public Network {
     draw.weight_and_bias(weight_, bias_);
     initialise(draw);
     name_tensors();
+    fold_units();
   }
+
+  // A batch norm behind a convolution folds into it; one behind a sum of channels runs with its ReLU.
+  at::Tensor predict_features(at::Tensor x, ForwardPass& pass) override {
+    x = to_layout(x, convolution_);
+    if (!takes_fused(x, convolution_)) return features(x, pass);
+    folded_.begin();
+    x = after_layer("", folded_.run(stem_.folded, x), pass);
+    x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+    for (Block& block : blocks_) {
+      std::vector<at::Tensor> outputs = {x};
+      for (auto& [narrow, wide] : block.layers) {
+        const at::Tensor y = folded_.run(narrow.folded, norm_relu(at::cat(outputs, 1), narrow.norm, pass, convolution_));
+        outputs.push_back(after_layer("", folded_.run(wide.folded, y), pass));
+      }
+      x = at::cat(outputs, 1);
+      if (block.transition.empty()) continue;
+      Unit& transition = block.transition.front();
+      x = at::avg_pool2d(folded_.run(transition.folded, norm_relu(x, transition.norm, pass, convolution_)), {2, 2}, {2, 2});
+    }
+    return at::adaptive_avg_pool2d(norm_relu(x, last_norm_, pass, convolution_), {1, 1}).flatten(1);
+  }
+
+  void weights_changed() override { folded_.forget(); }
+  int64_t prepared_bytes() const override { return folded_.bytes(); }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
     x = after_layer("", convolve(to_layout(x, convolution_), stem_.weight, {}, {2, 3}, convolution_), pass);
@@ -116,6 +143,17 @@ class DenseNet final : public Network {
       outputs.push_back(run(wide, y, 1, pass));
     }
     return at::cat(outputs, 1);
+  }
+
+  void fold_units() {
+    stem_.folded = folded_.add({stem_.weight, {}, &stem_.norm, {2, 3}});
+    for (Block& block : blocks_) {
+      for (auto& [narrow, wide] : block.layers) {
+        narrow.folded = folded_.add({narrow.weight, {}, &wide.norm, {1, 0}});
+        wide.folded = folded_.add({wide.weight, {}, nullptr, {1, 1}, /*relu=*/false});
+      }
+      for (Unit& unit : block.transition) unit.folded = folded_.add({unit.weight, {}, nullptr, {1, 0}, /*relu=*/false});
+    }
   }
 
   static at::Tensor make_weight(int64_t out, int64_t in, int64_t side, Initialiser& draw) {
@@ -178,6 +216,7 @@ class DenseNet final : public Network {
   Norm last_norm_;
   at::Tensor weight_, bias_;
   ConvolutionKind convolution_;
+  Folded folded_;  // refers to the units
   std::vector<NamedTensor> tensors_;
 };
 

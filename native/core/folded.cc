@@ -1,11 +1,11 @@
 #include "folded.h"
 
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/max_pool2d.h>
 #include <c10/core/GradMode.h>
 
 #include "norm_relu.h"
+#include "packed_convolution.h"
 #include "winograd.h"
 
 namespace covidct {
@@ -16,70 +16,81 @@ namespace {
 constexpr int64_t kLeastTiles = 4, kLeastChannels = 32;
 
 struct Fold {
-  at::Tensor scale, bias;  // scale: undefined for none
+  at::Tensor scale, bias;  // either may be undefined
 };
 
 Fold fold(const FoldedLayer& layer) {
-  const at::Tensor bias = layer.bias.detach();
+  const at::Tensor bias = layer.bias.defined() ? layer.bias.detach() : at::Tensor();
   if (layer.norm == nullptr) return {{}, bias};
   const Norm& norm = *layer.norm;
   const NormState state = norm_state(norm.weight.detach(), norm.bias.detach(), norm.mean, norm.variance, /*batch=*/false);
-  return {state.scale, bias.mul(state.scale).add_(state.shift)};
+  return {state.scale, bias.defined() ? bias.mul(state.scale).add_(state.shift) : state.shift};
 }
 
 TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
 
-bool wins(const at::Tensor& x, const at::Tensor& weight) {
-  return grid_of(x).tiles() >= kLeastTiles && weight.size(0) >= kLeastChannels && weight.size(1) >= kLeastChannels;
+bool wins(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
+  return weight.size(2) == 3 && weight.size(3) == 3 && stride.stride == 1 && stride.padding == 1 && grid_of(x).tiles() >= kLeastTiles &&
+         weight.size(0) >= kLeastChannels && weight.size(1) >= kLeastChannels;
 }
 
 }  // namespace
 
-at::Tensor FoldedRow::run(Layer& each, const at::Tensor& x, bool keep) {
-  const at::Tensor& weight = each.layer.weight;
-  const bool pool = each.layer.pool;
-  const Fold folded = fold(each.layer);
-  const at::Tensor from = weight.detach();
-  if (kind_ == ConvolutionKind::kWinograd || wins(x, weight)) {
-    Filters filters = filters_of(from, /*turned=*/false, nullptr);
-    if (!each.filters.defined()) {
-      at::Tensor memory = keep ? at::empty({filters.floats()}, from.options()) : at::Tensor();
-      filters.data = keep ? memory.mutable_data_ptr<float>() : filter_scratch(filters);
-      transform_filters(from, folded.scale, /*turned=*/false, filters);
-      each.filters = memory;
-    } else {
-      filters.data = each.filters.mutable_data_ptr<float>();
-    }
-    return winograd_convolve({x, {}, {}, {}}, filters, {folded.bias, /*relu=*/true, pool}, winograd_plan(grid_of(x), filters.depth, filters.columns));
-  }
-  at::Tensor own = from;
-  if (each.weight) own = *each.weight;
-  else if (folded.scale.defined()) own = from.mul(folded.scale.view({-1, 1, 1, 1}));
-  if (keep && !each.weight) each.weight = own;
-  const at::Tensor y = at::conv2d(x, own, folded.bias, {1, 1}, {1, 1}).relu_();
-  return pool ? at::max_pool2d(y, {2, 2}, {2, 2}) : y;
+size_t Folded::add(FoldedLayer layer) {
+  layers_.push_back({std::move(layer), {}, {}});
+  return layers_.size() - 1;
 }
 
-at::Tensor FoldedRow::run(at::Tensor x, ForwardPass& pass) {
+at::Tensor Folded::own(Kept& kept, const at::Tensor& x, const at::Tensor& added) {
+  const FoldedLayer& layer = kept.layer;
+  const Fold folded = fold(layer);
+  const at::Tensor from = layer.weight.detach();
+  Filters filters = filters_of(from, /*turned=*/false, nullptr);
+  if (kept.filters.defined()) {
+    filters.data = kept.filters.mutable_data_ptr<float>();
+  } else {
+    if (passes_ > 1) kept.filters = at::empty({filters.floats()}, from.options());
+    filters.data = passes_ > 1 ? kept.filters.mutable_data_ptr<float>() : filter_scratch(filters);
+    transform_filters(from, folded.scale, /*turned=*/false, filters);
+  }
+  const bool direct = !added.defined();
+  at::Tensor y = winograd_convolve({x, {}, {}, {}}, filters, {folded.bias, direct && layer.relu, direct && layer.pool},
+                                   winograd_plan(grid_of(x), filters.depth, filters.columns));
+  if (direct) return y;
+  y.add_(added);
+  return layer.relu ? y.relu_() : y;
+}
+
+at::Tensor Folded::libtorchs(Kept& kept, const at::Tensor& x, const at::Tensor& added) {
+  const FoldedLayer& layer = kept.layer;
+  const Fold folded = fold(layer);
+  at::Tensor weight = kept.weight;
+  if (!weight.defined()) {
+    weight = layer.weight.detach();
+    if (folded.scale.defined()) weight = weight.mul(folded.scale.view({-1, 1, 1, 1}));
+    if (passes_ > 1) kept.weight = weight = pack_filters(weight, layer.stride, x);
+  }
+  const at::Tensor y = packed_convolution(x, weight, folded.bias, layer.stride, added, layer.relu);
+  return layer.pool ? at::max_pool2d(y, {2, 2}, {2, 2}) : y;
+}
+
+at::Tensor Folded::run(size_t number, const at::Tensor& x, const at::Tensor& added) {
   c10::AutoGradMode no_grad(false);
-  const bool keep = ++calls_ > 1;
-  for (Layer& each : layers_) x = after_layer("", run(each, x, keep), pass);
-  return x;
+  Kept& kept = layers_[number];
+  const bool owns = wins(x, kept.layer.weight, kept.layer.stride) || is_own_convolution(x, kept.layer.weight, kept.layer.stride, kind_);
+  return owns ? own(kept, x, added) : libtorchs(kept, x, added);
 }
 
-void FoldedRow::forget() {
-  calls_ = 0;
-  for (Layer& each : layers_) {
-    each.filters = at::Tensor();
-    each.weight.reset();
-  }
+void Folded::forget() {
+  passes_ = 0;
+  for (Kept& each : layers_) each.filters = each.weight = at::Tensor();
 }
 
-int64_t FoldedRow::bytes() const {
+int64_t Folded::bytes() const {
   int64_t total = 0;
-  for (const Layer& each : layers_) {
+  for (const Kept& each : layers_) {
     if (each.filters.defined()) total += static_cast<int64_t>(each.filters.nbytes());
-    if (each.weight) total += static_cast<int64_t>(each.weight->nbytes());
+    if (each.weight.defined()) total += each.layer.weight.numel() * static_cast<int64_t>(sizeof(float));
   }
   return total;
 }

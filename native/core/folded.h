@@ -1,48 +1,54 @@
-// A row of convolutions for prediction alone: batch norm folded into filters and bias, bias, ReLU and pool in the same pass,
-// transformed filters kept from call to call.
+// Convolutions for prediction alone: the batch norm behind each folded into filters and bias, what follows in the same pass,
+// filters kept in the form that the kernels want.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include <optional>
 #include <vector>
 
 #include "network.h"
 
 namespace covidct {
 
-// A 3 x 3 convolution of padding 1, the batch norm behind it (or null), a ReLU, and perhaps a 2 x 2 max pool.
+// A convolution and what is done with its output: batch norm (or null), something added, a ReLU, a 2 x 2 max pool.
 struct FoldedLayer {
-  at::Tensor weight, bias;
-  const Norm* norm;
-  bool pool;
+  at::Tensor weight, bias;  // bias may be undefined
+  const Norm* norm = nullptr;
+  Stride stride = {1, 1};
+  bool relu = true;
+  bool pool = false;
 };
 
-class FoldedRow {
+class Folded {
  public:
-  explicit FoldedRow(ConvolutionKind kind) : kind_(kind) {}
-  void add(FoldedLayer layer) { layers_.push_back({std::move(layer), {}, {}}); }
+  explicit Folded(ConvolutionKind kind) : kind_(kind) {}
+  // Gives the layer's number.
+  size_t add(FoldedLayer layer);
 
-  // x as takes_fused has it; equal to the layers one after another in evaluation mode, to rounding. From the second call with
-  // the same weights on it keeps the filters it has transformed: one call would not be worth the memory.
-  at::Tensor run(at::Tensor x, ForwardPass& pass);
+  // To be called before every pass. From the second one with the same weights on the layers keep what they have prepared of
+  // them: one pass would not be worth the memory.
+  void begin() { ++passes_; }
+  // x as takes_fused has it. Equal to the layers one after another in evaluation mode, to rounding. `added`: undefined, or
+  // added to the output before the ReLU.
+  at::Tensor run(size_t layer, const at::Tensor& x, const at::Tensor& added = {});
   // To be called when a weight or a running statistic has changed.
   void forget();
   // Of what is kept.
   int64_t bytes() const;
 
  private:
-  struct Layer {
+  struct Kept {
     FoldedLayer layer;
-    at::Tensor filters;                // transformed; undefined where not kept
-    std::optional<at::Tensor> weight;  // folded, for LibTorch's convolution; none where not kept
+    at::Tensor filters;  // for our own convolution
+    at::Tensor weight;   // for LibTorch's
   };
 
-  at::Tensor run(Layer& each, const at::Tensor& x, bool keep);
+  at::Tensor own(Kept& kept, const at::Tensor& x, const at::Tensor& added);
+  at::Tensor libtorchs(Kept& kept, const at::Tensor& x, const at::Tensor& added);
 
   ConvolutionKind kind_;
-  std::vector<Layer> layers_;
-  int64_t calls_ = 0;
+  std::vector<Kept> layers_;
+  int64_t passes_ = 0;
 };
 
 }  // namespace covidct

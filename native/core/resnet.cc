@@ -5,6 +5,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include "folded.h"
 #include "fused.h"
 #include "initialise.h"
 
@@ -32,6 +33,7 @@ struct Unit {
   at::Tensor weight;
   int64_t stride = 1, padding = 0;
   Norm norm;
+  size_t folded = 0;  // its number among the folded ones
 };
 
 struct Block {
@@ -42,7 +44,7 @@ struct Block {
 
 class ResNet final : public Network {
  public:
-  ResNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution) {
+  ResNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution), folded_(options.convolution) {
     Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
     stem_ = make_unit("conv1", "bn1", options.channels, 64, 7, 2, draw);
     int64_t in = 64;
@@ -59,7 +61,21 @@ class ResNet final : public Network {
     // torchvision initialises the convolutions once more, after everything has been made with PyTorch's defaults.
     for (Unit* unit : units()) draw.kaiming_normal_fan_out(unit->weight);
     name_tensors();
+    fold_units();
   }
+
+  at::Tensor predict_features(at::Tensor x, ForwardPass& pass) override {
+    x = to_layout(x, convolution_);
+    if (!takes_fused(x, convolution_)) return features(x, pass);
+    folded_.begin();
+    x = after_layer("", folded_.run(stem_.folded, x), pass);
+    x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+    for (const Block& block : blocks_) x = after_layer("", predict(block, x), pass);
+    return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);
+  }
+
+  void weights_changed() override { folded_.forget(); }
+  int64_t prepared_bytes() const override { return folded_.bytes(); }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
     x = convolve(to_layout(x, convolution_), stem_.weight, {}, {stem_.stride, stem_.padding}, convolution_);
@@ -108,6 +124,21 @@ class ResNet final : public Network {
     }
     y = after_layer("", batch_norm(y, *waiting, pass), pass);
     return y.add_(block.shortcut.empty() ? x : run(block.shortcut.front(), x, pass)).relu_();
+  }
+
+  at::Tensor predict(const Block& block, const at::Tensor& x) {
+    at::Tensor y = x;
+    for (size_t i = 0; i + 1 < block.units.size(); ++i) y = folded_.run(block.units[i].folded, y);
+    return folded_.run(block.units.back().folded, y, block.shortcut.empty() ? x : folded_.run(block.shortcut.front().folded, x));
+  }
+
+  void fold_units() {
+    const auto fold = [&](Unit& unit, bool relu) { unit.folded = folded_.add({unit.weight, {}, &unit.norm, {unit.stride, unit.padding}, relu}); };
+    fold(stem_, true);
+    for (Block& block : blocks_) {
+      for (Unit& unit : block.units) fold(unit, true);
+      for (Unit& unit : block.shortcut) fold(unit, false);
+    }
   }
 
   static Unit make_unit(std::string conv, std::string norm, int64_t in, int64_t out, int64_t side, int64_t stride,
@@ -164,6 +195,7 @@ class ResNet final : public Network {
   std::vector<Block> blocks_;
   at::Tensor weight_, bias_;
   ConvolutionKind convolution_;
+  Folded folded_;  // refers to the units
   std::vector<NamedTensor> tensors_;
 };
 

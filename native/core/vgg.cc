@@ -77,7 +77,10 @@ class Vgg final : public Network {
 
   at::Tensor predict_features(at::Tensor x, ForwardPass& pass) override {
     x = to_layout(x, convolution_);
-    return takes_fused(x, convolution_) ? pooled(folded_.run(x, pass)) : features(x, pass);
+    if (!takes_fused(x, convolution_)) return features(x, pass);
+    folded_.begin();
+    for (const size_t layer : folded_layers_) x = after_layer("", folded_.run(layer, x), pass);
+    return pooled(x);
   }
 
   void weights_changed() override { folded_.forget(); }
@@ -207,7 +210,8 @@ class Vgg final : public Network {
       if (features_[i].kind != Kind::kConv) continue;
       const bool normed = features_[i + 1].kind == Kind::kNorm;
       const size_t next = i + (normed ? 3 : 2);  // behind the ReLU
-      folded_.add({features_[i].weight, features_[i].bias, normed ? &features_[i + 1].norm : nullptr, features_[next].kind == Kind::kPool});
+      folded_layers_.push_back(folded_.add({features_[i].weight, features_[i].bias, normed ? &features_[i + 1].norm : nullptr, {1, 1},
+                                            /*relu=*/true, features_[next].kind == Kind::kPool}));
     }
   }
 
@@ -232,7 +236,8 @@ class Vgg final : public Network {
   int64_t side_;
   double dropout_;
   ConvolutionKind convolution_;
-  FoldedRow folded_;  // refers to features_
+  Folded folded_;  // refers to features_
+  std::vector<size_t> folded_layers_;
 };
 
 }  // namespace
