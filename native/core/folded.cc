@@ -77,8 +77,10 @@ at::Tensor Folded::libtorchs(Kept& kept, const at::Tensor& x, const at::Tensor& 
 at::Tensor Folded::run(size_t number, const at::Tensor& x, const at::Tensor& added) {
   c10::AutoGradMode no_grad(false);
   Kept& kept = layers_[number];
-  const bool owns = wins(x, kept.layer.weight, kept.layer.stride) || is_own_convolution(x, kept.layer.weight, kept.layer.stride, kind_);
-  return owns ? own(kept, x, added) : libtorchs(kept, x, added);
+  // What LibTorch makes of one channel, which is in both formats at once, need not be channels last.
+  const at::Tensor pixels = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const bool owns = wins(pixels, kept.layer.weight, kept.layer.stride) || is_own_convolution(pixels, kept.layer.weight, kept.layer.stride, kind_);
+  return owns ? own(kept, pixels, added) : libtorchs(kept, pixels, added);
 }
 
 void Folded::forget() {

@@ -79,9 +79,20 @@ test('auto is the default; it and winograd truly are something else than libtorc
   await expect(logits({ convolution: 'direct' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 }, 60_000);
 
-test('the same twice, and after another size in between: scratch memory leaves nothing behind', async () => {
-  using model = await create('vgg11', 'winograd');
+test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121'])('%s: grey images, and kept filters, answer the same to rounding', async (architecture) => {
+  const batch = batchOf([0, 1, 2], 64);
+  for (const channels of [1, 3] as const) {
+    using theirs = await create(architecture, 'libtorch', { channels });
+    const expected = (await theirs.predictBatch(batch)).logits;
+    using ours = await create(architecture, 'auto', { channels });
+    for (let call = 0; call < 3; call += 1) expect([channels, call, distance((await ours.predictBatch(batch)).logits, expected) < 1e-5]).toEqual([channels, call, true]);
+  }
+}, 60_000);
+
+test.each([['vgg11', 'winograd'], ['resnet18', 'auto'], ['densenet121', 'auto']] as const)('%s, %s: the same twice, and after another size in between: what is kept leaves nothing behind', async (architecture, convolution) => {
+  using model = await create(architecture, convolution);
   const [small, large] = [batchOf([0], 40), batchOf([1, 2, 3, 4, 5], 96)];
+  for (const batch of [small, small, large]) await model.predictBatch(batch);
   const first = (await model.predictBatch(small)).logits;
   const big = (await model.predictBatch(large)).logits;
   expect((await model.predictBatch(small)).logits).toEqual(first);
