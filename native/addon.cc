@@ -2,6 +2,7 @@
 #include "classifier_wrap.h"
 #include "convert.h"
 #include "core/architectures.h"
+#include "core/arena.h"
 #include "core/device.h"
 #include "environment.h"
 #include "resizer_wrap.h"
@@ -30,6 +31,7 @@ Napi::Value join(const Napi::CallbackInfo& call) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
+  Arena::install();
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("architectures", Napi::Function::New<architectures>(env, "architectures"));
   exports.Set("join", Napi::Function::New<join>(env, "join"));

@@ -76,7 +76,10 @@ Executor::Deliver ClassifierWrap::Shared::run(const std::function<Executor::Deli
   } catch (...) {
     const Failure failure = current_failure();
     // What LibTorch keeps for later is in pieces of the wrong size now.
-    if (failure.code() == "ERR_OUT_OF_MEMORY") release_cached_memory(learner->device().device);
+    if (failure.code() == "ERR_OUT_OF_MEMORY") {
+      release_cached_memory(learner->device().device);
+      learner->release();
+    }
     throw failure;
   }
 }

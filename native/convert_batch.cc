@@ -100,7 +100,11 @@ void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t
     wanted.push_back(wanted_of(height, width, programs[i]));
     bytes += wanted.back().bytes();
   }
-  batch.pixels = PixelBuffer(bytes);
+  try {
+    batch.pixels = PixelBuffer(bytes);
+  } catch (const std::bad_alloc&) {
+    throw_js(object.Env(), "ERR_OUT_OF_MEMORY", "the process ran out of memory for " + std::to_string(bytes) + " bytes of pixels");
+  }
   uint8_t* to = batch.pixels.data();
   for (uint32_t i = 0; i < count; ++i) {
     copy_image(bytes_of(images[i], sizes[2 * i], sizes[2 * i + 1]), wanted[i], to);

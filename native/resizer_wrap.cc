@@ -72,7 +72,12 @@ Napi::Value ResizerWrap::resize(const Napi::CallbackInfo& info) {
   if (array.ByteLength() != bytes) {
     bad_batch(info[0], "an image has " + std::to_string(array.ByteLength()) + " bytes, expected height x width x 3 = " + std::to_string(bytes));
   }
-  auto pixels = std::make_shared<PixelBuffer>(bytes);
+  std::shared_ptr<PixelBuffer> pixels;
+  try {
+    pixels = std::make_shared<PixelBuffer>(bytes);
+  } catch (const std::bad_alloc&) {
+    throw_js(info.Env(), "ERR_OUT_OF_MEMORY", "the process ran out of memory for " + std::to_string(bytes) + " bytes of pixels");
+  }
   std::memcpy(pixels->data(), data_of(array, "an image"), bytes);
   return executor_->submit(info.Env(), info.This().As<Napi::Object>(), false, [=]() -> Executor::Deliver {
     const auto size = static_cast<size_t>(to_height * to_width * 3);

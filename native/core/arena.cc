@@ -42,6 +42,7 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
   std::map<char*, Block> blocks;
   std::map<char*, size_t> segments;
   std::set<std::pair<size_t, char*>> free_blocks;
+  size_t mapped = 0, idle = 0;  // bytes of all segments, and of the free blocks among them
   bool closed = false;
 
   ~Pool() {
@@ -53,6 +54,8 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     const std::lock_guard<std::mutex> guard(mutex);
     auto found = free_blocks.lower_bound({bytes, nullptr});
     if (found == free_blocks.end()) {
+      // What is too small now stays so: without this, batches of growing size would leave all their predecessors behind.
+      if (idle > bytes + (mapped - idle) / 4) release_idle();
       const size_t segment = round_up(bytes < kSharedSegment / 2 ? kSharedSegment : bytes, kHugePage);
       if (!add_segment(segment)) {
         release_idle();
@@ -64,9 +67,11 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     free_blocks.erase(found);
     Block& block = blocks.at(start);
     block.free = false;
+    idle -= block.bytes;
     if (block.bytes - bytes >= static_cast<size_t>(kLeastBytes)) {
       blocks.emplace(start + bytes, Block{block.bytes - bytes, block.segment, true});
       free_blocks.emplace(block.bytes - bytes, start + bytes);
+      idle += block.bytes - bytes;
       block.bytes = bytes;
     }
     return start;
@@ -76,6 +81,7 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     const std::lock_guard<std::mutex> guard(mutex);
     auto block = blocks.find(start);
     block->second.free = true;
+    idle += block->second.bytes;
     const auto next = std::next(block);
     if (next != blocks.end() && joins(block->second, next->second)) absorb(block, next);
     if (block != blocks.begin()) {
@@ -102,6 +108,8 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
       }
       free_blocks.erase({bytes, start});
       blocks.erase(block);
+      idle -= bytes;
+      mapped -= bytes;
       segment = segments.erase(segment);
       forget(start);
       munmap(start, bytes);
@@ -167,7 +175,9 @@ class Allocator final : public c10::Allocator {
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 };
 
-void install_allocator() {
+}  // namespace
+
+void Arena::install() {
   static const bool installed = [] {
     libtorchs = c10::GetCPUAllocator();
     c10::SetCPUAllocator(new Allocator, /*priority=*/1);
@@ -176,16 +186,26 @@ void install_allocator() {
   (void)installed;
 }
 
-}  // namespace
-
 bool Arena::Pool::add_segment(size_t bytes) {
   char* const start = map_memory(bytes);
   if (start == nullptr) return false;
-  segments.emplace(start, bytes);
-  blocks.emplace(start, Block{bytes, start, true});
-  free_blocks.emplace(bytes, start);
-  const std::lock_guard<std::mutex> guard(registry().mutex);
-  registry().pools.emplace(start, std::make_pair(bytes, shared_from_this()));
+  try {
+    {
+      const std::lock_guard<std::mutex> guard(registry().mutex);
+      registry().pools.emplace(start, std::make_pair(bytes, shared_from_this()));
+    }
+    segments.emplace(start, bytes);
+    blocks.emplace(start, Block{bytes, start, true});
+    free_blocks.emplace(bytes, start);
+  } catch (const std::bad_alloc&) {
+    blocks.erase(start);
+    segments.erase(start);
+    forget(start);
+    munmap(start, bytes);
+    return false;
+  }
+  mapped += bytes;
+  idle += bytes;
   return true;
 }
 
@@ -195,7 +215,7 @@ void Arena::Pool::forget(char* start) {
 }
 
 Arena::Arena() : pool_(std::make_shared<Pool>()), outer_(active) {
-  install_allocator();
+  install();
   active = pool_.get();
 }
 
@@ -208,9 +228,7 @@ Arena::~Arena() {
 
 int64_t Arena::idle_bytes() const {
   const std::lock_guard<std::mutex> guard(pool_->mutex);
-  size_t total = 0;
-  for (const auto& [bytes, start] : pool_->free_blocks) total += bytes;
-  return static_cast<int64_t>(total);
+  return static_cast<int64_t>(pool_->idle);
 }
 
 void Arena::trim() {

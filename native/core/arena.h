@@ -12,6 +12,9 @@ class Arena {
  public:
   static constexpr int64_t kLeastBytes = 256 << 10;
 
+  // Puts itself in front of LibTorch's allocator, once a process; best before there is another thread.
+  static void install();
+
   Arena();
   ~Arena();
   Arena(const Arena&) = delete;

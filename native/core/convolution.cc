@@ -1,5 +1,6 @@
 #include "convolution.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/conv2d.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -18,6 +19,12 @@ using torch::autograd::variable_list;
 at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
+
+#ifdef INTRA_OP_PARALLEL
+constexpr bool kThreaded = true;
+#else
+constexpr bool kThreaded = false;
+#endif
 
 // Fewer tiles leave the products too short; fewer channels leave too little to save.
 constexpr int64_t kLeastTiles = 32, kLeastChannels = 32;
@@ -66,7 +73,8 @@ at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
 
 ConvolutionKind to_convolution_kind(const std::string& name, Precision precision) {
   const bool bf16 = precision == Precision::kBf16;
-  if (name == "auto") return bf16 ? ConvolutionKind::kLibTorch : ConvolutionKind::kAuto;
+  // Compiled without OpenMP our loops have one thread, and LibTorch's convolutions all of them.
+  if (name == "auto") return bf16 || !(kThreaded || at::get_num_threads() == 1) ? ConvolutionKind::kLibTorch : ConvolutionKind::kAuto;
   if (name == "libtorch") return ConvolutionKind::kLibTorch;
   if (name == "winograd" && bf16) {
     throw Failure("ERR_INVALID_OPTION", "convolution 'winograd' computes in float32; with precision 'bf16' use 'auto' or 'libtorch'");

@@ -49,9 +49,11 @@ at::Tensor Folded::own(Kept& kept, const at::Tensor& x, const at::Tensor& added)
   if (kept.filters.defined()) {
     filters.data = kept.filters.mutable_data_ptr<float>();
   } else {
-    if (passes_ > 1) kept.filters = at::empty({filters.floats()}, from.options());
-    filters.data = passes_ > 1 ? kept.filters.mutable_data_ptr<float>() : filter_scratch(filters);
+    at::Tensor memory;
+    if (passes_ > 1) memory = at::empty({filters.floats()}, from.options());
+    filters.data = memory.defined() ? memory.mutable_data_ptr<float>() : filter_scratch(filters);
     transform_filters(from, folded.scale, /*turned=*/false, filters);
+    kept.filters = memory;
   }
   const bool direct = !added.defined();
   at::Tensor y = winograd_convolve({x, {}, {}, {}}, filters, {folded.bias, direct && layer.relu, direct && layer.pool},
@@ -68,7 +70,8 @@ at::Tensor Folded::libtorchs(Kept& kept, const at::Tensor& x, const at::Tensor& 
   if (!weight.defined()) {
     weight = layer.weight.detach();
     if (folded.scale.defined()) weight = weight.mul(folded.scale.view({-1, 1, 1, 1}));
-    if (passes_ > 1) kept.weight = weight = pack_filters(weight, layer.stride, x);
+    weight = pack_filters(weight, layer.stride, x);  // also where it is not kept: the first pass has the bits of all others
+    if (passes_ > 1) kept.weight = weight;
   }
   const at::Tensor y = packed_convolution(x, weight, folded.bias, layer.stride, added, layer.relu);
   return layer.pool ? at::max_pool2d(y, {2, 2}, {2, 2}) : y;

@@ -21,11 +21,12 @@ NormState state_of(const at::Tensor& x, Norm& norm, const ForwardPass& pass) {
   c10::AutoGradMode no_grad(false);
   const at::Tensor weight = norm.weight.detach(), bias = norm.bias.detach();
   if (!pass.training || norm.frozen) return norm_state(weight, bias, norm.mean, norm.variance, false);
+  require_variance(x);
   const auto [mean, variance] = channel_moments(x.detach());
   const auto count = static_cast<double>(x.numel() / x.size(1));
   norm.seen.add_(1);
   norm.mean.mul_(1 - kNormMomentum).add_(mean, kNormMomentum);
-  norm.variance.mul_(1 - kNormMomentum).add_(variance, kNormMomentum * count / std::max(count - 1, 1.0));
+  norm.variance.mul_(1 - kNormMomentum).add_(variance, kNormMomentum * count / (count - 1));
   return norm_state(weight, bias, mean, variance, true);
 }
 

@@ -51,7 +51,7 @@ COVIDCT_INLINE V relu(const V& x) {
   return x < V{} ? V{} : x;
 }
 
-// The largest of four numbers; not a number where one of them is not (or is infinite).
+// The largest of four numbers; not a number where one of them is not, or where their sum is not finite.
 template <typename V>
 COVIDCT_INLINE V largest(const V& a, const V& b, const V& c, const V& d) {
   const V first = a > b ? a : b, second = c > d ? c : d;

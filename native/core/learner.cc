@@ -110,7 +110,7 @@ void Learner::zero_grad() {
 void Learner::reset_optimizer() {
   optimizer_->reset();
   zero_grad();
-  arena_.trim();
+  release();
 }
 
 Outputs Learner::predict(const Batch& batch) {
@@ -193,7 +193,7 @@ void Learner::read(const std::string& path, const std::vector<TensorSource>& sou
   }
   // An average of other weights would be put back over these.
   average_.drop();
-  network_->weights_changed();
+  release();
   read_tensors(path, sources, tensors);
 }
 
@@ -209,6 +209,11 @@ int64_t Learner::parameter_count() const {
   int64_t total = 0;
   for (const at::Tensor& each : parameters_) total += each.numel();
   return total;
+}
+
+void Learner::release() {
+  network_->weights_changed();
+  arena_.trim();
 }
 
 int64_t Learner::held_bytes() const { return bytes() + scratch_bytes() + arena_.idle_bytes(); }

@@ -78,6 +78,8 @@ class Learner {
   // Forgets gradients and the optimiser's state, as a new optimiser would start.
   void reset_optimizer();
   Outputs predict(const Batch& batch);
+  // Gives back to the system what is only kept for the next call: prepared filters, memory without a tensor in it.
+  void release();
   // From now on only these parameters are trained, and these batch norms keep their running statistics.
   void set_trainable(const std::vector<std::string>& parameters, const std::vector<std::string>& frozen_norms);
   // The same in two steps: what the head takes, in evaluation mode, and the head alone.
@@ -112,7 +114,7 @@ class Learner {
   int64_t parameter_count() const;
   // Of parameters, buffers, gradients, the optimiser's state, the average and what predictions keep.
   int64_t bytes() const;
-  // And of memory that is held for the next step: what the process would get back.
+  // And of memory that this thread holds for the next step.
   int64_t held_bytes() const;
 
  private:

@@ -52,6 +52,8 @@ struct Norm {
 constexpr double kNormMomentum = 0.1, kNormEpsilon = 1e-5;
 
 Norm make_norm(int64_t channels);
+// Throws ERR_BAD_BATCH where a batch of one value for each channel has no variance.
+void require_variance(const at::Tensor& x);
 at::Tensor batch_norm(const at::Tensor& x, Norm& norm, const ForwardPass& pass);
 // weight, bias, running_mean, running_var, num_batches_tracked under `name`, in PyTorch's order.
 void append_norm(std::vector<NamedTensor>& tensors, const std::string& name, const Norm& norm);

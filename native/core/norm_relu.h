@@ -16,7 +16,7 @@ struct NormParameterGradients {
   at::Tensor weight, bias;
 };
 
-// Mean and biased variance of every channel of x, n x c x h x w, accumulated in float64.
+// Mean and biased variance of every channel of x, n x c x h x w; runs of 64 pixels are added up in float32, the runs in float64.
 std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);
 // Sum over all pixels of every channel; where `active` is defined, of those where it is positive. float32.
 at::Tensor channel_sums(const at::Tensor& x, const at::Tensor& active);

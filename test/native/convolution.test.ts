@@ -92,8 +92,9 @@ test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121'])('%s: grey images, and
 test.each([['vgg11', 'winograd'], ['resnet18', 'auto'], ['densenet121', 'auto']] as const)('%s, %s: the same twice, and after another size in between: what is kept leaves nothing behind', async (architecture, convolution) => {
   using model = await create(architecture, convolution);
   const [small, large] = [batchOf([0], 40), batchOf([1, 2, 3, 4, 5], 96)];
-  for (const batch of [small, small, large]) await model.predictBatch(batch);
   const first = (await model.predictBatch(small)).logits;
+  for (const batch of [small, large]) await model.predictBatch(batch);
+  expect((await model.predictBatch(small)).logits).toEqual(first);
   const big = (await model.predictBatch(large)).logits;
   expect((await model.predictBatch(small)).logits).toEqual(first);
   expect((await model.predictBatch(large)).logits).toEqual(big);
@@ -144,6 +145,13 @@ test.each(['vgg11', 'vgg11_bn', 'resnet18', 'densenet121'])('%s: what is not a n
   await model.optimizerStep({ learningRate: 1e38, momentum: 0, weightDecay: 0, dampening: 0, nesterov: false });
   expect((await model.predictBatch(batch)).logits.every(Number.isNaN)).toBe(true);
   expect((await model.trainStep(batch, stepOptions(4))).objective).toBeNaN();
+}, 60_000);
+
+test.each(['auto', 'libtorch'] as const)('%s: one value for each channel has no variance, and nothing turns into NaN in silence', async (convolution) => {
+  using model = await create('resnet18', convolution);
+  await expect(model.trainStep(batchOf([0], 32), stepOptions(1))).rejects.toMatchObject({ code: 'ERR_BAD_BATCH', message: expect.stringMatching(/more than one value for each channel.*1 x 1.*larger/s) });
+  expect((await model.predictBatch(batchOf([0], 32))).logits.every(Number.isFinite)).toBe(true);
+  await model.trainStep(batchOf([0, 1], 32), stepOptions(2));
 }, 60_000);
 
 test('grey input, frozen convolutions and Grad-CAM', async () => {

@@ -53,6 +53,11 @@ test('dispose in the middle of a job rejects what is open', async () => {
   expect(after - before).toBeLessThan(0.15 * (trained - before));
 });
 
+(process.platform === 'linux' ? test : test.skip)('batches of growing size take little more memory than the largest alone', async () => {
+  const [growing, largest] = await Promise.all(['growing', 'largest'].map(async (scenario) => (JSON.parse((await run(scenario)).out) as { peak: number }).peak));
+  expect(growing).toBeLessThan(1.5 * (largest as number));
+});
+
 test('four workers and the main thread compute at once', async () => {
   expect(await run('workers')).toEqual({ code: 0, signal: null, out: 'ok ok ok ok', err: '' });
 });

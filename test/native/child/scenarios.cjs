@@ -30,6 +30,10 @@ async function gradientSize(classifier) {
   return [0, 4].reduce((sum, at) => sum + bytes.readFloatLE(at) ** 2, 0);
 }
 
+/** Images of 224 x 224 pixels. */
+const large = (n) => ({ ...batch(n), images: Array.from({ length: n }, () => new Uint8Array(224 * 224 * 3)), sizes: new Int32Array(2 * n).fill(224), height: 224, width: 224 });
+const peak = () => Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024);
+
 const say = (text) => process.stdout.write(`${text}\n`);
 
 function worker(name) {
@@ -43,6 +47,20 @@ function allow(more) {
 }
 
 const scenarios = {
+  /** Most resident memory of predictions with batches of growing size, in MiB, or of the largest alone. */
+  async growing() {
+    const classifier = await make();
+    for (let n = 1; n <= 40; n += 1) await classifier.predictBatch(large(n));
+    say(JSON.stringify({ peak: peak() }));
+    classifier.dispose();
+  },
+  async largest() {
+    const classifier = await make();
+    for (let i = 0; i < 2; i += 1) await classifier.predictBatch(large(40));
+    say(JSON.stringify({ peak: peak() }));
+    classifier.dispose();
+  },
+
   /** Resident memory before a classifier, after steps and predictions, and after its end, in MiB. */
   async returned() {
     const resident = () => Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024);
