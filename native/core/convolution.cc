@@ -16,10 +16,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
-
-TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
-
 #ifdef INTRA_OP_PARALLEL
 constexpr bool kThreaded = true;
 #else
@@ -70,6 +66,8 @@ at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
 }
 
 }  // namespace
+
+at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 ConvolutionKind to_convolution_kind(const std::string& name, Precision precision) {
   const bool bf16 = precision == Precision::kBf16;

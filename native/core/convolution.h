@@ -22,6 +22,9 @@ ConvolutionKind to_convolution_kind(const std::string& name, Precision precision
 // The memory format that makes the convolutions of this kind fast on the device of x.
 at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind);
 
+// x itself where it is that already.
+at::Tensor channels_last(const at::Tensor& x);
+
 struct Stride {
   int64_t stride = 1, padding = 0;
 };

@@ -27,8 +27,6 @@ Fold fold(const FoldedLayer& layer) {
   return {state.scale, bias.defined() ? bias.mul(state.scale).add_(state.shift) : state.shift};
 }
 
-TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
-
 bool wins(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
   return weight.size(2) == 3 && weight.size(3) == 3 && stride.stride == 1 && stride.padding == 1 && grid_of(x).tiles() >= kLeastTiles &&
          weight.size(0) >= kLeastChannels && weight.size(1) >= kLeastChannels;
@@ -81,7 +79,7 @@ at::Tensor Folded::run(size_t number, const at::Tensor& x, const at::Tensor& add
   c10::AutoGradMode no_grad(false);
   Kept& kept = layers_[number];
   // What LibTorch makes of one channel, which is in both formats at once, need not be channels last.
-  const at::Tensor pixels = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor pixels = channels_last(x);
   const bool owns = wins(pixels, kept.layer.weight, kept.layer.stride) || is_own_convolution(pixels, kept.layer.weight, kept.layer.stride, kind_);
   return owns ? own(kept, pixels, added) : libtorchs(kept, pixels, added);
 }

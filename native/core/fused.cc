@@ -14,8 +14,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
-
 // Batch statistics where training asks for them, which also move the running ones; the running ones elsewhere.
 NormState state_of(const at::Tensor& x, Norm& norm, const ForwardPass& pass) {
   c10::AutoGradMode no_grad(false);
@@ -80,8 +78,7 @@ class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
                             const std::optional<at::Tensor>& bias, const NormState& norm) {
     keep(context, {x, weight}, norm);
     context->saved_data["biased"] = bias.has_value();
-    const TileGrid grid{x.size(0), x.size(2), x.size(3)};
-    const WinogradPlan plan = winograd_plan(grid, weight.size(1), weight.size(0));
+    const WinogradPlan plan = winograd_plan(grid_of(x), weight.size(1), weight.size(0));
     return winograd_convolve({x, norm.scale, norm.shift, {}}, winograd_filters(weight, /*turned=*/false), {bias.value_or(at::Tensor())}, plan);
   }
 
@@ -89,7 +86,7 @@ class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], g = channels_last(gradients[0]);
     const NormState norm = kept_state(context, saved, 2);
-    const TileGrid grid{x.size(0), x.size(2), x.size(3)};
+    const TileGrid grid = grid_of(x);
     const int64_t in = weight.size(1), out = weight.size(0);
     Variable of_x, of_weight, of_bias;
     NormParameterGradients of;

@@ -38,8 +38,6 @@ PixelSource source_of(const WinogradInput& input) {
   return {pointer(input.x), pointer(input.scale), pointer(input.shift), pointer(input.active)};
 }
 
-TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
-
 // Transforms are shared in runs of tiles.
 template <typename Work>
 void each_part(const Tiles& tiles, const Work& work) {
@@ -178,6 +176,8 @@ struct FilterGradient {
 };
 
 }  // namespace
+
+TileGrid grid_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3)}; }
 
 WinogradPlan winograd_plan(const TileGrid& grid, int64_t in, int64_t out) {
   return plan_of(grid, in, out, in + out <= kBlockChannels, kBlockTiles);

@@ -28,6 +28,8 @@ struct WinogradPlan {
   int64_t tiles;  // of a block, or of a round of the three stages
 };
 
+TileGrid grid_of(const at::Tensor& x);
+
 // The best by the numbers of tiles, channels and threads; never by the clock, or the last bits would change from run to run.
 WinogradPlan winograd_plan(const TileGrid& grid, int64_t in, int64_t out);
 WinogradPlan winograd_gradient_plan(const TileGrid& grid, int64_t in, int64_t out);

@@ -70,6 +70,31 @@ void row(const Layer& layer, int64_t batch, int rounds) {
   std::fflush(stdout);
 }
 
+// Of our own matrix product, all threads at once, each with its own numbers: what the convolutions could reach at most.
+double product_rate(int rounds) {
+  constexpr int64_t kSide = 256, kTimes = 200;
+  const int64_t threads = at::get_num_threads();
+  const at::Tensor numbers = at::randn({threads, 3, kSide * kSide});
+  float* const data = numbers.mutable_data_ptr<float>();
+  const double ms = best_ms(rounds, [&] {
+    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t thread = begin; thread < end; ++thread) {
+        float* const own = data + thread * 3 * kSide * kSide;
+        covidct::Product product;
+        product.rows = product.columns = product.depth = product.a_row = product.c_row = kSide;
+        product.a = own;
+        product.a_step = 1;
+        product.b = own + kSide * kSide;
+        product.b_panel = kSide * covidct::kPanel;
+        product.b_step = covidct::kPanel;
+        product.c = own + 2 * kSide * kSide;
+        for (int64_t i = 0; i < kTimes; ++i) covidct::multiply(product);
+      }
+    });
+  });
+  return 2e-6 * static_cast<double>(threads * kTimes * kSide * kSide * kSide) / ms;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -82,6 +107,7 @@ int main(int count, char** arguments) {
   at::set_num_threads(std::atoi(arguments[2]));
   const covidct::Arena arena;
   std::printf("batch %s, %s threads, %s; ms and error against float64, ours / LibTorch's\n", arguments[1], arguments[2], at::get_cpu_capability().c_str());
+  std::printf("our own matrix product at 256: %.0f GFLOP/s\n", product_rate(std::atoi(arguments[3])));
   std::printf("%-17s  | %-40s | %-40s | %s\n", "", "forward", "gradient of the input", "gradient of the filters");
   for (const Layer& layer : kLayers) row(layer, std::atoi(arguments[1]), std::atoi(arguments[3]));
   return 0;
