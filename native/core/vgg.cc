@@ -8,6 +8,7 @@
 #include "folded.h"
 #include "fused.h"
 #include "initialise.h"
+#include "linear.h"
 
 namespace covidct {
 
@@ -88,8 +89,13 @@ class Vgg final : public Network {
 
   at::Tensor head(at::Tensor x, ForwardPass& pass) override {
     for (size_t i = 0; i < dense_.size(); ++i) {
+      const bool last = i + 1 == dense_.size();
+      if (!pass.training && convolution_ != ConvolutionKind::kLibTorch && takes_few_rows(x, dense_[i].weight)) {
+        x = after_layer("", few_rows_linear(x, dense_[i].weight, dense_[i].bias, /*relu=*/!last), pass);
+        continue;
+      }
       x = after_layer("", at::linear(x, dense_[i].weight, dense_[i].bias), pass);
-      if (i + 1 < dense_.size()) x = dropout(x.relu_(), dropout_, pass);
+      if (!last) x = dropout(x.relu_(), dropout_, pass);
     }
     return x;
   }

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "arena.h"
+#include "linear.h"
 #include "winograd.h"
 
 namespace {
@@ -70,6 +71,15 @@ void row(const Layer& layer, int64_t batch, int rounds) {
   std::fflush(stdout);
 }
 
+// The linear layers of a VGG, in prediction.
+void linear_row(int64_t in, int64_t out, int64_t batch, int rounds) {
+  const at::Tensor x = at::randn({batch, in}), w = at::randn({out, in}), bias = at::randn({out});
+  const double ours = best_ms(rounds, [&] { covidct::few_rows_linear(x, w, bias, false); }), theirs = best_ms(rounds, [&] { at::linear(x, w, bias); });
+  const at::Tensor truth = at::linear(x.to(at::kDouble), w.to(at::kDouble), bias.to(at::kDouble));
+  std::printf("linear %5ld to %4ld |%7.1f /%7.1f = %.2f  %.1e / %.1e\n", static_cast<long>(in), static_cast<long>(out), ours, theirs, ours / theirs,
+              error(covidct::few_rows_linear(x, w, bias, false), truth), error(at::linear(x, w, bias), truth));
+}
+
 // Of our own matrix product, all threads at once, each with its own numbers: what the convolutions could reach at most.
 double product_rate(int rounds) {
   constexpr int64_t kSide = 256, kTimes = 200;
@@ -110,5 +120,7 @@ int main(int count, char** arguments) {
   std::printf("our own matrix product at 256: %.0f GFLOP/s\n", product_rate(std::atoi(arguments[3])));
   std::printf("%-17s  | %-40s | %-40s | %s\n", "", "forward", "gradient of the input", "gradient of the filters");
   for (const Layer& layer : kLayers) row(layer, std::atoi(arguments[1]), std::atoi(arguments[3]));
+  linear_row(25088, 4096, std::atoi(arguments[1]), std::atoi(arguments[3]));
+  linear_row(4096, 4096, std::atoi(arguments[1]), std::atoi(arguments[3]));
   return 0;
 }

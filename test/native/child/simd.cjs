@@ -1,4 +1,4 @@
-/** One instruction set, in a process of its own: `COVIDCT_SIMD=base node simd.cjs`. Prints logits and gradients of a step as JSON. Uses the built library. */
+/** One instruction set, in a process of its own: `COVIDCT_SIMD=base node simd.cjs`. Prints logits and gradients of a step, and a head's logits, as JSON. Uses the built library. */
 const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
@@ -6,6 +6,7 @@ const { Classifier } = require('../../../dist/index.js');
 
 const SIDE = 45; // odd before and behind every pool
 const N = 3;
+const MOST_ROWS = 34; // two more than our own linear layers take
 
 const input = {
   images: Array.from({ length: N }, (_, i) => Uint8Array.from({ length: SIDE * SIDE * 3 }, (_unused, k) => (k * (7 + 4 * i) + i * 37 + (k * k) / 64) % 256)),
@@ -30,8 +31,19 @@ async function gradients(model) {
   }));
 }
 
+// Answers to 1, 2, ... rows of features, three outputs: an odd one.
+async function heads(convolution) {
+  const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b', 'c'], device: 'cpu', threads: 2, convolution });
+  const width = 64 * 4 * 4;
+  const features = Float32Array.from({ length: MOST_ROWS * width }, (_, i) => Math.sin(i * 1.7) + (i % 7) / 10);
+  const answers = [];
+  for (let n = 1; n <= MOST_ROWS; n += 1) answers.push([...(await model.predictFeatures(features.slice(0, n * width))).logits]);
+  model.dispose();
+  return answers;
+}
+
 async function main() {
-  const rows = {};
+  const rows = { heads: { auto: await heads('auto'), libtorch: await heads('libtorch') } };
   for (const architecture of ['tiny', 'resnet18']) {
     for (const convolution of ['libtorch', 'winograd']) {
       const model = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 2, dropout: 0, convolution });
