@@ -46,7 +46,7 @@ class NormRelu : public torch::autograd::Function<NormRelu> {
   // weight and bias of the norm stand in `norm` already; as arguments they get their gradients.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor&, const at::Tensor&, const NormState& norm) {
     keep(context, {x}, norm);
-    return norm_relu_forward(x, norm);
+    return norm_relu_forward(x, norm.scale, norm.shift);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -75,9 +75,10 @@ class NormReluPool : public torch::autograd::Function<NormReluPool> {
 class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor&, const at::Tensor&, const at::Tensor& weight,
-                            const std::optional<at::Tensor>& bias, const NormState& norm) {
+                            const std::optional<at::Tensor>& bias, const NormState& norm, ConvolutionKind kind) {
     keep(context, {x, weight}, norm);
     context->saved_data["biased"] = bias.has_value();
+    context->saved_data["kind"] = static_cast<int64_t>(kind);
     const WinogradPlan plan = winograd_plan(grid_of(x), weight.size(1), weight.size(0));
     return winograd_convolve({x, norm.scale, norm.shift, {}}, winograd_filters(weight, /*turned=*/false), {bias.value_or(at::Tensor())}, plan);
   }
@@ -90,13 +91,15 @@ class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
     const int64_t in = weight.size(1), out = weight.size(0);
     Variable of_x, of_weight, of_bias;
     NormParameterGradients of;
-    if (context->needs_input_grad(3)) of_weight = winograd_filter_gradient({x, norm.scale, norm.shift, {}}, {g, {}, {}, {}}, winograd_gradient_plan(grid, in, out));
+    if (context->needs_input_grad(3)) {
+      of_weight = filter_gradient({x, norm.scale, norm.shift, {}}, {g, {}, {}, {}}, weight, static_cast<ConvolutionKind>(context->saved_data["kind"].toInt()));
+    }
     if (context->saved_data["biased"].toBool() && context->needs_input_grad(4)) of_bias = channel_sums(g, {});
     if (norm_needs(context)) {
       of_x = winograd_convolve({g, {}, {}, {}}, winograd_filters(weight, /*turned=*/true), {}, winograd_plan(grid, out, in));
       of = norm_relu_backward_(of_x, x, norm);
     }
-    return {of_x, of.weight, of.bias, of_weight, of_bias, Variable()};
+    return {of_x, of.weight, of.bias, of_weight, of_bias, Variable(), Variable()};
   }
 };
 
@@ -121,7 +124,7 @@ at::Tensor norm_relu_convolve(const at::Tensor& x, Norm& norm, const at::Tensor&
                               ConvolutionKind kind) {
   if (!takes_fused(x, kind) || !is_own_convolution(x, weight, stride, kind)) return convolve(norm_relu(x, norm, pass, kind), weight, bias, stride, kind);
   const auto optional = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-  return NormReluConvolve::apply(x, norm.weight, norm.bias, weight, optional, state_of(x, norm, pass));
+  return NormReluConvolve::apply(x, norm.weight, norm.bias, weight, optional, state_of(x, norm, pass), kind);
 }
 
 }  // namespace covidct

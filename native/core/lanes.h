@@ -23,6 +23,13 @@ typedef float Lanes16 __attribute__((vector_size(64)));
 template <typename V>
 constexpr int64_t kLanes = static_cast<int64_t>(sizeof(V) / sizeof(float));
 
+// Half of the lanes, and as many float64 in as wide a vector.
+template <typename V>
+struct Widened {
+  typedef float Half __attribute__((vector_size(sizeof(V) / 2)));
+  typedef double Doubles __attribute__((vector_size(sizeof(V))));
+};
+
 enum class Simd { kBase, kAvx2, kAvx512 };
 
 // The best of this processor, or a lesser one that the environment variable COVIDCT_SIMD names: base, avx2, avx512.

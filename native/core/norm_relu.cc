@@ -121,13 +121,14 @@ NormState norm_state(const at::Tensor& weight, const at::Tensor& bias, const at:
   return norm;
 }
 
-at::Tensor norm_relu_forward(const at::Tensor& x, const NormState& norm) {
+at::Tensor norm_relu_forward(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift) {
+  const NormChannels norm{scale.const_data_ptr<float>(), shift.const_data_ptr<float>(), nullptr};
   const Map map(x);
   at::Tensor y = at::empty_like(x);
   const float* const from = x.const_data_ptr<float>();
   float* const to = y.mutable_data_ptr<float>();
   at::parallel_for(0, map.pixels, kPixelGrain, [&](int64_t begin, int64_t end) {
-    norm_relu_pixels(from + begin * map.channels, channels_of(norm), end - begin, map.channels, to + begin * map.channels);
+    norm_relu_pixels(from + begin * map.channels, norm, end - begin, map.channels, to + begin * map.channels);
   });
   return y;
 }

@@ -23,7 +23,8 @@ at::Tensor channel_sums(const at::Tensor& x, const at::Tensor& active);
 
 NormState norm_state(const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean, const at::Tensor& variance, bool batch);
 
-at::Tensor norm_relu_forward(const at::Tensor& x, const NormState& norm);
+// scale and shift as in NormState.
+at::Tensor norm_relu_forward(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift);
 // Overwrites g, the gradient of the output, with that of x.
 NormParameterGradients norm_relu_backward_(at::Tensor& g, const at::Tensor& x, const NormState& norm);
 

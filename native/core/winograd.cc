@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "scratch.h"
 
@@ -12,8 +13,9 @@ namespace covidct {
 namespace {
 
 constexpr int64_t kMatrices = 36;
-// A filter's gradient is a sum over all pixels: in parts of so many tiles, its rounding error is about half.
-constexpr int64_t kGradientTerms = 32;
+// A filter's gradient is a sum over all tiles. Parts of about the square root of their number, added up one after another,
+// round least; shorter ones than these cost time, longer ones than a block there are not.
+constexpr int64_t kLeastTerms = 24;
 // Floats of scratch where the threads share each stage: more tiles than fit are taken in rounds.
 constexpr int64_t kRoundFloats = 8 << 20;
 // Channels (in and out) up to which blocks of tiles win; beyond it a thread would read all filters for too few tiles. Measured.
@@ -111,6 +113,7 @@ struct FilterGradient {
   PixelSource from, from_gradient;
   TileGrid grid;
   int64_t in, out;
+  int64_t terms;
 
   // One of the 36 products, of output channels `begin` to `end`: gradients' input.
   void multiply_transposed(const Tiles& gradients, const Tiles& inputs, const Tiles& sums, int64_t matrix, int64_t begin, int64_t end, bool add) const {
@@ -127,7 +130,7 @@ struct FilterGradient {
     product.c = sums.data + matrix * sums.stride + begin * sums.row;
     product.c_row = sums.row;
     product.add = add;
-    product.terms = kGradientTerms;
+    product.terms = terms;
     multiply(product);
   }
 
@@ -225,7 +228,9 @@ at::Tensor winograd_filter_gradient(const WinogradInput& input, const WinogradIn
   const int64_t in = input.x.size(1), out = gradient.x.size(1);
   at::Tensor result = at::empty({out, in, 3, 3}, input.x.options().requires_grad(false).memory_format(at::MemoryFormat::Contiguous));
   if (grid.tiles() == 0) return result.zero_();
-  const FilterGradient work{source_of(input), source_of(gradient), grid, in, out};
+  const int64_t summed = plan.blocks ? grid.tiles() / at::get_num_threads() : grid.tiles();  // one after another
+  const int64_t terms = std::max(kLeastTerms, static_cast<int64_t>(std::sqrt(static_cast<double>(summed))));
+  const FilterGradient work{source_of(input), source_of(gradient), grid, in, out, terms};
   const Tiles sums = plan.blocks ? work.by_blocks(plan.tiles) : work.by_stages(plan.tiles);
   float* const to = result.mutable_data_ptr<float>();
   at::parallel_for(0, out, 8, [&](int64_t begin, int64_t end) { tiles_to_filters(sums, begin, end, to); });

@@ -169,16 +169,19 @@ COVIDCT_INLINE void tiles_of_filters_in(const float* w, const float* scale, bool
   }
 }
 
+// In float64: this once for a filter, and the gradient rounds a tenth less.
 template <typename V>
 COVIDCT_INLINE void tiles_to_filters_in(const Tiles& in, int64_t begin, int64_t end, float* w) {
-  V m[36], g[9];
+  using Half = typename Widened<V>::Half;
+  using Doubles = typename Widened<V>::Doubles;
+  Doubles m[36], g[9];
   for (int64_t row = begin; row < end; ++row) {
-    for (int64_t channel = 0; channel < in.channels; channel += kLanes<V>) {
-      const int64_t count = std::min(kLanes<V>, in.channels - channel);
-      for (int i = 0; i < 36; ++i) m[i] = load<V>(in.data + i * in.stride + row * in.row + channel);
-      both_ways<V, 6, 3>(m, g, [](const V* line, int64_t step, V* t) COVIDCT_LAMBDA { filter_gradient_line(line, step, t); });
-      float taps[9][kLanes<V>];
-      for (int tap = 0; tap < 9; ++tap) store<V>(taps[tap], g[tap]);
+    for (int64_t channel = 0; channel < in.channels; channel += kLanes<Half>) {
+      const int64_t count = std::min(kLanes<Half>, in.channels - channel);
+      for (int i = 0; i < 36; ++i) m[i] = __builtin_convertvector(load<Half>(in.data + i * in.stride + row * in.row + channel), Doubles);
+      both_ways<Doubles, 6, 3>(m, g, [](const Doubles* line, int64_t step, Doubles* t) COVIDCT_LAMBDA { filter_gradient_line(line, step, t); });
+      float taps[9][kLanes<Half>];
+      for (int tap = 0; tap < 9; ++tap) store<Half>(taps[tap], __builtin_convertvector(g[tap], Half));
       float* const to = w + (row * in.channels + channel) * 9;
       for (int64_t lane = 0; lane < count; ++lane) {
         for (int tap = 0; tap < 9; ++tap) to[lane * 9 + tap] = taps[tap][lane];

@@ -55,16 +55,11 @@ void row(const Layer& layer, int64_t batch, int rounds) {
   const double ours[] = {best_ms(rounds, forward), best_ms(rounds, of_input), best_ms(rounds, of_filters)};
   const double theirs[] = {best_ms(rounds, [&] { at::conv2d(x, w, {}, 1, 1); }), best_ms(rounds, [&] { gradients(g, x, w, true, false); }),
                            best_ms(rounds, [&] { gradients(g, x, w, false, true); })};
-  // Errors of one image: float64 takes its time.
-  const at::Tensor one = x.narrow(0, 0, 1).contiguous(last), of_one = g.narrow(0, 0, 1).contiguous(last);
-  const TileGrid small{1, layer.side, layer.side};
-  const at::Tensor truth = at::conv2d(one.to(at::kDouble), w.to(at::kDouble), {}, 1, 1);
-  const auto [true_x, true_w, unused] = gradients(of_one.to(at::kDouble), one.to(at::kDouble), w.to(at::kDouble), true, true);
-  const auto [their_x, their_w, unused_too] = gradients(of_one, one, w, true, true);
-  const double our_errors[] = {error(covidct::winograd_convolve({one, {}, {}, {}}, covidct::winograd_filters(w, false), {}, covidct::winograd_plan(small, layer.in, layer.out)), truth),
-                               error(covidct::winograd_convolve({of_one, {}, {}, {}}, covidct::winograd_filters(w, true), {}, covidct::winograd_plan(small, layer.out, layer.in)), true_x),
-                               error(covidct::winograd_filter_gradient({one, {}, {}, {}}, {of_one, {}, {}, {}}, covidct::winograd_gradient_plan(small, layer.in, layer.out)), true_w)};
-  const double their_errors[] = {error(at::conv2d(one, w, {}, 1, 1), truth), error(their_x, true_x), error(their_w, true_w)};
+  const at::Tensor truth = at::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, 1);
+  const auto [true_x, true_w, unused] = gradients(g.to(at::kDouble), x.to(at::kDouble), w.to(at::kDouble), true, true);
+  const auto [their_x, their_w, unused_too] = gradients(g, x, w, true, true);
+  const double our_errors[] = {error(forward(), truth), error(of_input(), true_x), error(of_filters(), true_w)};
+  const double their_errors[] = {error(at::conv2d(x, w, {}, 1, 1), truth), error(their_x, true_x), error(their_w, true_w)};
   std::printf("%3ld to %3ld at %3ld", static_cast<long>(layer.in), static_cast<long>(layer.out), static_cast<long>(layer.side));
   for (int i = 0; i < 3; ++i) std::printf("  |%7.1f /%7.1f = %.2f  %.1e / %.1e", ours[i], theirs[i], ours[i] / theirs[i], our_errors[i], their_errors[i]);
   std::printf("\n");
