@@ -41,6 +41,7 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
                       InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"),
                       InstanceMethod<&ClassifierWrap::pixels>("pixels"),
                       InstanceMethod<&ClassifierWrap::prepare_input>("prepareInput"),
+                      InstanceMethod<&ClassifierWrap::keep_pixels>("keepPixels"),
                       InstanceMethod<&ClassifierWrap::bytes>("bytes"),
                       InstanceMethod<&ClassifierWrap::dispose>("dispose")});
 }
@@ -57,6 +58,7 @@ ClassifierWrap::ClassifierWrap(const Napi::CallbackInfo& info) : Napi::ObjectWra
       },
       [shared = shared_] {
         const std::optional<c10::Device> device = shared->learner ? std::optional(shared->learner->device().device) : std::nullopt;
+        shared->store->set_budget(0);
         shared->learner.reset();
         if (device) release_cached_memory(*device);
         shared->bytes = 0;
@@ -77,6 +79,7 @@ Executor::Deliver ClassifierWrap::Shared::run(const std::function<Executor::Deli
     const Failure failure = current_failure();
     // What LibTorch keeps for later is in pieces of the wrong size now.
     if (failure.code() == "ERR_OUT_OF_MEMORY") {
+      store->set_budget(0);
       release_cached_memory(learner->device().device);
       learner->release();
     }
@@ -87,8 +90,8 @@ Executor::Deliver ClassifierWrap::Shared::run(const std::function<Executor::Deli
 Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead, std::function<Deliver(Learner&)> work) {
   return executor_->submit(info.Env(), info.This().As<Napi::Object>(), ahead, [this, shared = shared_, work = std::move(work)]() -> Deliver {
     const Deliver deliver = shared->run(work);
-    shared->bytes = shared->learner->bytes();
-    shared->held = shared->learner->held_bytes();
+    shared->bytes = shared->learner->bytes() + shared->store->bytes();
+    shared->held = shared->learner->held_bytes() + shared->store->bytes();
     // The promise's owner is this wrap, kept alive until it is settled.
     return [this, deliver](Napi::Env env) {
       report_bytes(env);
@@ -154,7 +157,7 @@ Napi::Value ClassifierWrap::layers(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, true));
+  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, true, shared_->store));
   return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) -> Deliver {
     return [outputs = learner.train_step(*batch, options)](Napi::Env env) { return from_outputs(env, outputs); };
   });
@@ -191,7 +194,7 @@ Napi::Value ClassifierWrap::reset_optimizer(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
+  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
     return [outputs = learner.predict(*batch)](Napi::Env env) { return from_outputs(env, outputs); };
   });
@@ -199,7 +202,7 @@ Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
+  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
   if (!info[1].IsObject()) throw_js(info.Env(), "ERR_INVALID_OPTION", "expected an object with layer and classIndices");
   const Napi::Object options = info[1].As<Napi::Object>();
   auto layer = to_string(options.Get("layer"), "layer");
@@ -228,7 +231,7 @@ Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
+  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
   const auto format = info[1].ToBoolean().Value() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   return enqueue(info, true, [batch, format](Learner& learner) -> Deliver {
     return [values = learner.pixels(*batch, format)](Napi::Env env) { return from_floats(env, values); };
@@ -237,9 +240,17 @@ Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::prepare_input(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false));
+  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
     return [bytes = learner.prepare_input(*batch)](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(bytes)); };
+  });
+}
+
+Napi::Value ClassifierWrap::keep_pixels(const Napi::CallbackInfo& info) {
+  require_ready(info.Env());
+  return enqueue(info, false, [store = shared_->store, bytes = static_cast<int64_t>(to_number_between(info[0], 0, kMaxSafeInteger, "bytes"))](Learner&) {
+    store->set_budget(bytes);
+    return nothing();
   });
 }
 

@@ -18,6 +18,7 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   // Shared with the jobs: outlives the wrap while one of them runs.
   struct Shared {
     std::unique_ptr<Learner> learner;  // classifier's thread only
+    std::shared_ptr<PixelStore> store = std::make_shared<PixelStore>();  // any thread
     std::atomic<int64_t> bytes{0}, held{0};
 
     // After a want of memory everything that is not in use goes back to the device, so that the next call has a chance.
@@ -47,6 +48,7 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value read_tensors(const Napi::CallbackInfo& info);
   Napi::Value pixels(const Napi::CallbackInfo& info);
   Napi::Value prepare_input(const Napi::CallbackInfo& info);
+  Napi::Value keep_pixels(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 

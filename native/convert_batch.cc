@@ -58,10 +58,11 @@ struct Wanted {
   size_t bytes() const { return rows * row; }
 };
 
-// All of the image, or, where it is cut first, only the box: copying runs on the event loop. Takes the cut off the program.
-Wanted wanted_of(int32_t height, int32_t width, Program& program) {
+// All of the image, or, where it is cut first and need not be whole, only the box: copying runs on the event loop. Takes the cut
+// off the program.
+Wanted wanted_of(int32_t height, int32_t width, bool whole, Program& program) {
   const size_t stride = static_cast<size_t>(width) * 3;
-  if (!begins_inside(program, height, width)) return {0, static_cast<size_t>(height), stride, stride};
+  if (whole || !begins_inside(program, height, width)) return {0, static_cast<size_t>(height), stride, stride};
   const auto [op, top, left, box_height, box_width] = program[0];
   program.erase(program.begin());
   return {top * stride + left * size_t{3}, static_cast<size_t>(box_height), box_width * size_t{3}, stride};
@@ -85,11 +86,33 @@ void copy_image(const uint8_t* bytes, const Wanted& wanted, uint8_t* to) {
   for (size_t y = 0; y < wanted.rows; ++y) std::memcpy(to + y * wanted.row, from + y * wanted.stride, wanted.row);
 }
 
+// One for each image, 0 for none; without `keys` none has one.
+std::vector<int32_t> to_keys(const Napi::Value& value, uint32_t count) {
+  if (value.IsUndefined()) return std::vector<int32_t>(count, 0);
+  std::vector<int32_t> keys = to_numbers<int32_t>(value, napi_int32_array, "keys");
+  if (keys.size() != count || std::any_of(keys.begin(), keys.end(), [](int32_t key) { return key < 0; })) {
+    bad_batch(value, "expected one key for each image, each 0 or more");
+  }
+  return keys;
+}
+
+// What the store has of this image; undefined where it has nothing.
+at::Tensor kept_of(const Napi::Value& at, const Batch& batch, int32_t key, int32_t height, int32_t width) {
+  const at::Tensor kept = batch.store && key != 0 ? batch.store->find(key) : at::Tensor();
+  if (kept.defined() && (kept.size(0) != height || kept.size(1) != width)) {
+    bad_batch(at, "the key " + std::to_string(key) + " was given to an image of " + std::to_string(kept.size(0)) + " x " + std::to_string(kept.size(1)) +
+                      " pixels before, now to one of " + std::to_string(height) + " x " + std::to_string(width));
+  }
+  return kept;
+}
+
 void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t count, Batch& batch) {
   const auto sizes = to_numbers<int32_t>(object.Get("sizes"), napi_int32_array, "sizes");
   if (sizes.size() != 2 * size_t{count}) bad_batch(object, "sizes must hold height and width of each image");
   std::vector<Program> programs = to_programs(object, count);
+  const std::vector<int32_t> keys = to_keys(object.Get("keys"), count);
   std::vector<Wanted> wanted;
+  std::vector<at::Tensor> kept;
   size_t bytes = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const int32_t height = sizes[2 * i], width = sizes[2 * i + 1];
@@ -97,7 +120,9 @@ void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t
       bad_batch(object, "an image of " + std::to_string(height) + " x " + std::to_string(width) + " pixels cannot be taken");
     }
     bytes_of(images[i], height, width);  // before any memory is asked for; again when it is copied
-    wanted.push_back(wanted_of(height, width, programs[i]));
+    wanted.push_back(wanted_of(height, width, batch.store != nullptr, programs[i]));
+    kept.push_back(kept_of(object, batch, keys[i], height, width));
+    if (kept.back().defined()) continue;
     bytes += wanted.back().bytes();
   }
   try {
@@ -107,21 +132,24 @@ void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t
   }
   uint8_t* to = batch.pixels.data();
   for (uint32_t i = 0; i < count; ++i) {
-    copy_image(bytes_of(images[i], sizes[2 * i], sizes[2 * i + 1]), wanted[i], to);
-    batch.images.push_back({to, static_cast<int64_t>(wanted[i].rows), static_cast<int64_t>(wanted[i].row / 3), std::move(programs[i])});
-    to += wanted[i].bytes();
+    const bool here = !kept[i].defined();
+    if (here) copy_image(bytes_of(images[i], sizes[2 * i], sizes[2 * i + 1]), wanted[i], to);
+    batch.images.push_back({here ? to : nullptr, static_cast<int64_t>(wanted[i].rows), static_cast<int64_t>(wanted[i].row / 3), std::move(programs[i]), keys[i], kept[i]});
+    if (here) to += wanted[i].bytes();
   }
 }
 
 }  // namespace
 
-Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled) {
+Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled, const std::shared_ptr<PixelStore>& store) {
   const Napi::Object object = to_object(value, "the batch");
   const Napi::Value list = object.Get("images");
   if (!list.IsArray() || list.As<Napi::Array>().Length() == 0) bad_batch(value, "expected at least one image in the batch");
   const Napi::Array images = list.As<Napi::Array>();
   const uint32_t count = images.Length();  // once: an element that is an accessor could change it
   Batch batch;
+  // Only where one is kept or may be: a batch without keys is made ready on the host.
+  if (store && store->on() && !object.Get("keys").IsUndefined()) batch.store = store;
   batch.height = to_side(object.Get("height"), "height");
   batch.width = to_side(object.Get("width"), "width");
   batch.mean = to_triple(object.Get("mean"), "mean");

@@ -174,6 +174,7 @@ void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to
 void write_pixels(const Batch& batch, at::Tensor& to) { write_batch(batch, unchanged(), to); }
 
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at::MemoryFormat format) {
+  if (batch.store) return prepare_from_store(batch, device, channels).contiguous(device.is_cpu() ? format : at::MemoryFormat::ChannelsLast);
   if (!device.is_cpu()) return prepare_on_device(batch, device, channels);
   const auto count = static_cast<int64_t>(batch.images.size());
   at::Tensor x = at::empty({count, channels, batch.height, batch.width}, at::TensorOptions(at::kFloat), format);

@@ -6,10 +6,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "pixel_buffer.h"
+#include "pixel_store.h"
 
 namespace covidct {
 
@@ -20,10 +22,12 @@ constexpr int64_t kPixelOpStride = 5;
 constexpr int64_t kMaxPixels = int64_t{1} << 28;
 
 struct Image {
-  const uint8_t* rgb;  // height x width x 3, in the batch's pixels
+  const uint8_t* rgb;  // height x width x 3, in the batch's pixels; null where `kept` has them
   int64_t height;
   int64_t width;
   std::vector<std::array<int32_t, kPixelOpStride>> program;
+  int64_t key = 0;  // names the image for the store; 0: it is not to be kept
+  at::Tensor kept;
 };
 
 struct Batch {
@@ -34,6 +38,7 @@ struct Batch {
   std::array<double, 3> mean;
   std::array<double, 3> std;
   std::optional<std::vector<int64_t>> labels;
+  std::shared_ptr<PixelStore> store;  // where it is set, every image is whole
 };
 
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
@@ -47,6 +52,8 @@ at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,
                    at::MemoryFormat format = at::MemoryFormat::Contiguous);
 // The same numbers for a GPU, without a wait for it: bytes in one copy from pinned memory, the rest there. (augment_device.cc)
 at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t channels);
+// The same from whole images on the device (those of the store, the others sent there now), crop, resize and flip there too.
+at::Tensor prepare_from_store(const Batch& batch, c10::Device device, int64_t channels);
 // Every image after its operations, not yet scaled, into `to`: uint8, n x channels x height x width, contiguous or
 // channels_last.
 void write_pixels(const Batch& batch, at::Tensor& to);

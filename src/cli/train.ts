@@ -60,6 +60,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--preset <name>', 'default, or tutorial: its accumulation and missing normalisation')
     .option('--prefetch <n>', 'micro-batches prepared ahead (default: 2)', number)
     .option('--cache-bytes <n>', 'decoded pixels kept in memory, e.g. 512MiB (default: 2GiB)', bytes)
+    .option('--device-cache-bytes <n>', 'pixels kept in the memory of a GPU (default: 1GiB)', bytes)
     .option('--config <file>', 'JSON file with options; flags win')
     .option('--test', 'evaluate the test split at the end')
     .addHelpText('after', EXAMPLES)
@@ -67,9 +68,9 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
 }
 
 /** The flags under the options' names. */
-function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, ...rest }: Flags): Record<string, unknown> {
+function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, deviceCacheBytes, ...rest }: Flags): Record<string, unknown> {
   void [config, json, quiet, test];
-  return { ...fineTuningOptions(rest), architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes };
+  return { ...fineTuningOptions(rest), architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes, maxDeviceCacheBytes: deviceCacheBytes };
 }
 
 async function train(flags: Flags, io: Io): Promise<number> {

@@ -46,6 +46,7 @@ export function makeBatch(pixels: readonly Pixels[], labels: readonly number[] |
     ...inputSize(transform),
     mean: Float64Array.from(mean),
     std: Float64Array.from(std),
+    ...(pixels.some(({ key }) => key !== undefined) ? { keys: Int32Array.from(pixels, ({ key }) => key ?? 0) } : {}),
     ...(labels === null ? {} : { labels: Int32Array.from(labels) }),
   };
 }

@@ -34,6 +34,8 @@ export interface LoadOptions {
 
 /** What is kept and under way of the images in one size. */
 interface Shelf {
+  /** Of everything that was ever asked for, kept or not. */
+  readonly keys: Map<ImageSource, number>;
   readonly kept: Map<ImageSource, Pixels>;
   readonly underWay: Map<ImageSource, UnderWay>;
 }
@@ -145,7 +147,7 @@ export class PixelStore {
   private shelf(ahead: ResizeAhead | undefined): Shelf {
     const key = ahead === undefined ? '' : JSON.stringify(ahead.size);
     let shelf = this.shelves.get(key);
-    if (shelf === undefined) this.shelves.set(key, (shelf = { kept: new Map(), underWay: new Map() }));
+    if (shelf === undefined) this.shelves.set(key, (shelf = { keys: new Map(), kept: new Map(), underWay: new Map() }));
     return shelf;
   }
 
@@ -167,7 +169,7 @@ export class PixelStore {
     await Promise.resolve(); // until whoever asked has been counted as waiting
     try {
       const decoded = this.shelves.get('')?.kept.get(source) ?? (await this.slots.run(() => this.decode(sample, wanted)));
-      const pixels = await resized(decoded, ahead);
+      const pixels = { ...(await resized(decoded, ahead)), key: keyOf(shelf, source) };
       if (generation === this.generation) this.keep(shelf, source, pixels);
       return pixels;
     } catch (error) {
@@ -191,6 +193,14 @@ export class PixelStore {
     shelf.kept.set(source, pixels);
     this.bytes += pixels.data.byteLength;
   }
+}
+
+let keys = 0;
+
+function keyOf(shelf: Shelf, source: ImageSource): number {
+  let key = shelf.keys.get(source);
+  if (key === undefined) shelf.keys.set(source, (key = keys += 1));
+  return key;
 }
 
 async function resized(pixels: Pixels, ahead: ResizeAhead | undefined): Promise<Pixels> {

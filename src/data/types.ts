@@ -6,6 +6,8 @@ export interface Pixels {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
+  /** Of a PixelStore: a number > 0 that no other pixels of the process have, and these have each time they are asked for. */
+  readonly key?: number;
 }
 
 /** An image whose pixels need no decoding, e.g. one of a packed data set. */

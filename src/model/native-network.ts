@@ -103,6 +103,14 @@ export class NativeNetwork {
     return native(() => this.handle.prepareInput(batch));
   }
 
+  /**
+   * Keeps at most so many bytes of images that have a key (those of a PixelStore) on the network's device, and crops, resizes
+   * and flips them there: for a GPU. The input is the same, bit for bit. 0 lets all of them go.
+   */
+  async keepPixels(bytes: number): Promise<void> {
+    return native(() => this.handle.keepPixels(bytes));
+  }
+
   /** Names, shapes and dtypes of parameters and buffers, in torchvision's order. */
   tensors(): NativeTensor[] {
     return nativeSync(() => this.handle.tensors());

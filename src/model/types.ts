@@ -60,6 +60,8 @@ export interface Network extends Partial<NativeFineTuning> {
   tensors?(): NativeTensor[];
   /** Resizes on a thread beside the steps, as a transform's resize does in one, bit for bit; absent where the step does more before it. */
   readonly resizePixels?: ResizePixels | undefined;
+  /** Keeps images that have a key on the device, at most so many bytes of them; 0: none. A network on a GPU is asked to. */
+  keepPixels?(bytes: number): Promise<void>;
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
   optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
   /** Forgets gradients and the optimiser's state, as a new optimiser would start. */

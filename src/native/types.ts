@@ -39,6 +39,11 @@ export interface NativeBatch {
   std: Float64Array;
   /** Class index of each image, in [0, classes). Needed by trainStep and evaluate. */
   labels?: Int32Array;
+  /**
+   * A name for each image's pixels, > 0, or 0 for none: pixels of one name are the same in every batch. Where `keepPixels`
+   * allows it, they are sent to the device once.
+   */
+  keys?: Int32Array;
 }
 
 export interface NativeInfo {
@@ -223,9 +228,14 @@ export interface NativeClassifier extends NativeFineTuning {
   pixels(batch: NativeBatch, channelsLast?: boolean): Promise<Float32Array>;
   /** Makes the same input and lets it go; resolves with its bytes. For benchmarks: what the first part of a step costs. */
   prepareInput(batch: NativeBatch): Promise<number>;
+  /**
+   * Keeps at most so many bytes of images with a key on the device from now on, and crops, resizes and flips there; the
+   * input is the same, bit for bit. What was kept before is let go. 0, as at the beginning: none. A want of memory ends it.
+   */
+  keepPixels(bytes: number): Promise<void>;
   /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */
   dispose(): void;
-  /** Bytes of parameters, buffers, gradients, optimiser state and average held now. */
+  /** Bytes of parameters, buffers, gradients, optimiser state, average and kept pixels held now. */
   bytes(): number;
 }
 

@@ -52,6 +52,8 @@ export const trainOptionsSchema = z.strictObject({
   imageSize: z.int().min(32).max(2048).optional(),
   /** Bytes of decoded pixels kept in memory; beyond it images are decoded again each epoch. */
   maxCacheBytes: z.int().min(0).default(2 * 1024 ** 3),
+  /** On a GPU: bytes of pixels kept in its memory, so that later epochs send none; beyond it images are sent each epoch. 0: none. */
+  maxDeviceCacheBytes: z.int().min(0).default(1024 ** 3),
   /** What happens to a file that cannot be decoded. */
   onBadFile: z.enum(['error', 'skip']).default('error'),
   /** Micro-batches prepared ahead of the one that is being computed. */
