@@ -37,8 +37,15 @@ Napi::Value ClassifierWrap::features(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::train_features(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   auto features = std::make_shared<Features>(to_features(info[0], info[1], feature_width_, options_.classes, true));
-  return enqueue(info, false, [features, options = to_train_step_options(info[2], options_.classes)](Learner& learner) -> Deliver {
-    return [outputs = learner.train_features(*features, options)](Napi::Env env) { return from_outputs(env, outputs); };
+  return enqueue(info, false, [features, options = to_train_step_options(info[2], options_.classes)](Learner& learner) { return outputs_of(learner.train_features(*features, options)); });
+}
+
+Napi::Value ClassifierWrap::start_features(const Napi::CallbackInfo& info) {
+  require_ready(info.Env());
+  auto features = std::make_shared<Features>(to_features(info[0], info[1], feature_width_, options_.classes, true));
+  return enqueue(info, false, [features, options = to_train_step_options(info[2], options_.classes)](Learner& learner) {
+    learner.start_features(*features, options);
+    return nothing();
   });
 }
 

@@ -24,6 +24,8 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
                       InstanceMethod<&ClassifierWrap::tensors>("tensors"),
                       InstanceMethod<&ClassifierWrap::layers>("layers"),
                       InstanceMethod<&ClassifierWrap::train_step>("trainStep"),
+                      InstanceMethod<&ClassifierWrap::start_step>("startStep"),
+                      InstanceMethod<&ClassifierWrap::fetch_outputs>("fetchOutputs"),
                       InstanceMethod<&ClassifierWrap::optimizer_step>("optimizerStep"),
                       InstanceMethod<&ClassifierWrap::zero_grad>("zeroGrad"),
                       InstanceMethod<&ClassifierWrap::reset_optimizer>("resetOptimizer"),
@@ -33,6 +35,7 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
                       InstanceMethod<&ClassifierWrap::parts>("parts"),
                       InstanceMethod<&ClassifierWrap::features>("features"),
                       InstanceMethod<&ClassifierWrap::train_features>("trainFeatures"),
+                      InstanceMethod<&ClassifierWrap::start_features>("startFeatures"),
                       InstanceMethod<&ClassifierWrap::predict_features>("predictFeatures"),
                       InstanceMethod<&ClassifierWrap::update_average>("updateAverage"),
                       InstanceMethod<&ClassifierWrap::swap_average>("swapAverage"),
@@ -158,9 +161,21 @@ Napi::Value ClassifierWrap::layers(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, true, shared_->store));
-  return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) -> Deliver {
-    return [outputs = learner.train_step(*batch, options)](Napi::Env env) { return from_outputs(env, outputs); };
+  return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) { return outputs_of(learner.train_step(*batch, options)); });
+}
+
+Napi::Value ClassifierWrap::start_step(const Napi::CallbackInfo& info) {
+  require_ready(info.Env());
+  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, true, shared_->store));
+  return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
+    learner.start_step(*batch, options);
+    return nothing();
   });
+}
+
+Napi::Value ClassifierWrap::fetch_outputs(const Napi::CallbackInfo& info) {
+  require_ready(info.Env());
+  return enqueue(info, false, [](Learner& learner) { return outputs_of(learner.fetch_outputs()); });
 }
 
 Napi::Value ClassifierWrap::optimizer_step(const Napi::CallbackInfo& info) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "convert.h"
 #include "core/learner.h"
 #include "executor.h"
 
@@ -29,6 +30,8 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value tensors(const Napi::CallbackInfo& info);
   Napi::Value layers(const Napi::CallbackInfo& info);
   Napi::Value train_step(const Napi::CallbackInfo& info);
+  Napi::Value start_step(const Napi::CallbackInfo& info);
+  Napi::Value fetch_outputs(const Napi::CallbackInfo& info);
   Napi::Value optimizer_step(const Napi::CallbackInfo& info);
   Napi::Value zero_grad(const Napi::CallbackInfo& info);
   Napi::Value reset_optimizer(const Napi::CallbackInfo& info);
@@ -39,6 +42,7 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value parts(const Napi::CallbackInfo& info);
   Napi::Value features(const Napi::CallbackInfo& info);
   Napi::Value train_features(const Napi::CallbackInfo& info);
+  Napi::Value start_features(const Napi::CallbackInfo& info);
   Napi::Value predict_features(const Napi::CallbackInfo& info);
   Napi::Value update_average(const Napi::CallbackInfo& info);
   Napi::Value swap_average(const Napi::CallbackInfo& info);
@@ -54,6 +58,9 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
 
   // Queues `work`, which gets the learner, and keeps V8's picture of our memory true.
   Napi::Promise enqueue(const Napi::CallbackInfo& info, bool ahead, std::function<Executor::Deliver(Learner&)> work);
+  static Executor::Deliver outputs_of(Outputs outputs) {
+    return [outputs = std::move(outputs)](Napi::Env env) { return from_outputs(env, outputs); };
+  }
   // For work that ends in nothing.
   static Executor::Deliver nothing() {
     return [](Napi::Env env) { return env.Undefined(); };

@@ -72,7 +72,7 @@ at::Tensor Learner::head(const Features& features, ForwardPass& pass) const {
   return network_->head(x, pass).to(at::kFloat);
 }
 
-Outputs Learner::train_features(const Features& features, const TrainStepOptions& options) {
+Readback Learner::run_features(const Features& features, const TrainStepOptions& options) {
   return whole_or_nothing([&] {
     ForwardPass pass = training_pass(options);
     c10::AutoGradMode with_grad(true);

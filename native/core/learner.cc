@@ -5,6 +5,8 @@
 #include <ATen/core/Reduction.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/maximum.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
@@ -28,6 +30,9 @@ at::Generator make_generator(c10::Device device, uint64_t seed) {
   generator.set_current_seed(seed);
   return generator;
 }
+
+// Position of the losses among a step's figures.
+constexpr size_t kLosses = 2;
 
 bool strip_prefix(const std::string& name, const std::string& prefix, std::string& rest) {
   if (name.rfind(prefix, 0) != 0) return false;
@@ -63,7 +68,7 @@ ForwardPass Learner::training_pass(const TrainStepOptions& options) const {
   return pass;
 }
 
-Outputs Learner::train_step(const Batch& batch, const TrainStepOptions& options) {
+Readback Learner::run_step(const Batch& batch, const TrainStepOptions& options) {
   network_->weights_changed();  // batch norm's running statistics
   return whole_or_nothing([&] {
     const at::Tensor x = prepare(batch, device_.device, channels_);
@@ -78,7 +83,7 @@ at::Tensor Learner::forward(const at::Tensor& x, ForwardPass& pass) const {
   return network_->forward(x, pass).to(at::kFloat);
 }
 
-Outputs Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options) {
+Readback Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options) {
   if (!logits.requires_grad()) {
     throw Failure("ERR_INVALID_OPTION", "no trainable parameter takes part in this step: all that run are frozen");
   }
@@ -88,17 +93,29 @@ Outputs Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& lab
   const at::Tensor objective = at::cross_entropy_loss(logits, targets, weights, at::Reduction::Sum,
                                                       /*ignore_index=*/-100, options.label_smoothing)
                                    .div(options.divisor);
-  // The one wait of a step on a GPU, and it is for the forward pass: the loop has to see the loss before the optimiser may
-  // step. The GPU goes on with the backward pass while the host prepares the next micro-batch. (Clipping waits once more,
-  // for the gradients' norm.)
+  // Before the backward pass: who waits for it waits for the forward pass alone.
   Readback coming = figures(logits.detach(), targets, objective.detach());
   objective.backward();
-  return to_outputs(std::move(coming), true);
+  return coming;
+}
+
+void Learner::later(Readback step) {
+  c10::AutoGradMode no_grad(false);
+  const at::Tensor unusable = step.tensor(kLosses).sum().isfinite().logical_not().to(at::kFloat);
+  halt_ = halt_.defined() ? at::maximum(halt_, unusable) : unusable;
+  coming_.push_back(std::move(step));
+}
+
+Outputs Learner::fetch_outputs() {
+  if (coming_.empty()) throw Failure("ERR_NATIVE", "every step's outputs have been fetched");
+  Readback oldest = std::move(coming_.front());
+  coming_.pop_front();
+  return now(std::move(oldest));
 }
 
 double Learner::optimizer_step(const OptimizerOptions& options) {
   network_->weights_changed();
-  const double norm = optimizer_->step(parameters_, options);
+  const double norm = optimizer_->step(parameters_, options, halt_);
   zero_grad();
   return norm;
 }
@@ -109,6 +126,8 @@ void Learner::zero_grad() {
 
 void Learner::reset_optimizer() {
   optimizer_->reset();
+  coming_.clear();
+  halt_ = at::Tensor();
   zero_grad();
   release();
 }
@@ -141,7 +160,7 @@ Readback Learner::figures(const at::Tensor& logits, const at::Tensor& labels, co
 Outputs Learner::to_outputs(Readback figures, bool labelled) {
   std::vector<std::vector<float>> parts = figures.wait();
   Outputs result{std::move(parts[0]), std::move(parts[1]), {}};
-  if (labelled) result.losses = std::move(parts[2]);
+  if (labelled) result.losses = std::move(parts[kLosses]);
   if (parts.size() == 4) result.objective = parts[3].front();
   return result;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ struct TrainStepOptions {
   double label_smoothing = 0;
 };
 
+
 struct Outputs {
   std::vector<float> logits;         // n x classes
   std::vector<float> probabilities;  // n x classes
@@ -71,7 +73,12 @@ class Learner {
   Learner(const LearnerOptions& options, const std::atomic<bool>& stop);
 
   // A step that fails drops all gathered gradients, for its window is no longer whole.
-  Outputs train_step(const Batch& batch, const TrainStepOptions& options);
+  Outputs train_step(const Batch& batch, const TrainStepOptions& options) { return now(run_step(batch, options)); }
+  // The same without a wait for the device: what came of it is fetched later, in order. From the first loss on that is not
+  // finite the optimiser changes nothing, until reset_optimizer().
+  void start_step(const Batch& batch, const TrainStepOptions& options) { later(run_step(batch, options)); }
+  // Of the oldest step that has not been fetched. Throws ERR_NATIVE where there is none.
+  Outputs fetch_outputs();
   // Returns the gradients' norm before clipping, 0 where it was not asked for.
   double optimizer_step(const OptimizerOptions& options);
   void zero_grad();
@@ -85,7 +92,8 @@ class Learner {
   // The same in two steps: what the head takes, in evaluation mode, and the head alone.
   // `prediction`: as predict() computes them; otherwise as train_step() does. The two are equal to rounding.
   std::vector<float> features(const Batch& batch, bool prediction);
-  Outputs train_features(const Features& features, const TrainStepOptions& options);
+  Outputs train_features(const Features& features, const TrainStepOptions& options) { return now(run_features(features, options)); }
+  void start_features(const Features& features, const TrainStepOptions& options) { later(run_features(features, options)); }
   Outputs predict_features(const Features& features);
   void update_average(double decay) { average_.update(network_->tensors(), decay); }
   void swap_average() {
@@ -127,8 +135,12 @@ class Learner {
   // Logits, probabilities, and losses and objective where there are labels and an objective.
   Readback figures(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective = {}) const;
   static Outputs to_outputs(Readback figures, bool labelled);
+  Readback run_step(const Batch& batch, const TrainStepOptions& options);
+  Readback run_features(const Features& features, const TrainStepOptions& options);
+  Outputs now(Readback step) { return to_outputs(std::move(step), true); }
+  void later(Readback step);
   template <class Step>
-  Outputs whole_or_nothing(Step step) {
+  Readback whole_or_nothing(Step step) {
     try {
       return step();
     } catch (...) {
@@ -137,7 +149,7 @@ class Learner {
     }
   }
   // Backward from the loss of these logits.
-  Outputs learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options);
+  Readback learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options);
   ForwardPass training_pass(const TrainStepOptions& options) const;
   at::Tensor to_tensor(const Features& features) const;
 
@@ -152,6 +164,8 @@ class Learner {
   std::vector<std::string> parameter_names_;
   std::unique_ptr<Optimizer> optimizer_;
   Average average_;
+  std::deque<Readback> coming_;  // of the steps that have not been fetched
+  at::Tensor halt_;              // undefined, or 1 on the device once a loss was not finite
 };
 
 }  // namespace covidct

@@ -5,6 +5,7 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/rsub.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -61,26 +62,27 @@ std::vector<Optimizer::Positions> Optimizer::assign(const std::vector<OptimizerG
   return positions;
 }
 
-double Optimizer::step(const std::vector<at::Tensor>& parameters, const OptimizerOptions& options) {
+double Optimizer::step(const std::vector<at::Tensor>& parameters, const OptimizerOptions& options, const at::Tensor& halt) {
   c10::AutoGradMode no_grad(false);
   const std::vector<Positions> positions = assign(options.groups);
   const double norm = options.max_gradient_norm > 0 ? clip(parameters, options.max_gradient_norm) : 0;
   if (options.kind != kind_) reset();
   kind_ = options.kind;
+  const Halt flag = halt.defined() ? Halt(halt) : std::nullopt;
   for (size_t i = 0; i < positions.size(); ++i) {
     const OptimizerGroup rest{{}, options.learning_rate, options.weight_decay};
     const OptimizerGroup& group = i < options.groups.size() ? options.groups[i] : rest;
     Positions due;
     std::copy_if(positions[i].begin(), positions[i].end(), std::back_inserter(due), [&](size_t p) { return parameters[p].grad().defined(); });
     if (due.empty()) continue;
-    if (options.kind == OptimizerKind::kSgd) sgd(parameters, due, group, options);
-    else adam(parameters, due, group, options);
+    if (options.kind == OptimizerKind::kSgd) sgd(parameters, due, group, options, flag);
+    else adam(parameters, due, group, options, flag);
   }
   return norm;
 }
 
 void Optimizer::sgd(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group,
-                    const OptimizerOptions& options) {
+                    const OptimizerOptions& options, const Halt& halt) {
   const bool with_momentum = options.momentum != 0.0;
   // A parameter's first step takes its gradient as its momentum, without dampening.
   struct Part {
@@ -97,12 +99,12 @@ void Optimizer::sgd(const std::vector<at::Tensor>& parameters, const Positions& 
   for (const Part* part : {&first, &later}) {
     if (part->values.empty()) continue;
     at::_fused_sgd_(part->values, part->gradients, part->momenta, group.weight_decay, options.momentum, group.learning_rate,
-                    options.dampening, options.nesterov, /*maximize=*/false, part == &first);
+                    options.dampening, options.nesterov, /*maximize=*/false, part == &first, /*grad_scale=*/{}, halt);
   }
 }
 
 void Optimizer::adam(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group,
-                     const OptimizerOptions& options) {
+                     const OptimizerOptions& options, const Halt& halt) {
   std::vector<at::Tensor> values, gradients, firsts, seconds, steps;
   for (const size_t i : positions) {
     State& state = states_[i];
@@ -115,10 +117,12 @@ void Optimizer::adam(const std::vector<at::Tensor>& parameters, const Positions&
     seconds.push_back(state.second);
     steps.push_back(state.steps);
   }
-  at::_foreach_add_(steps, 1);
+  // A step that the device leaves out does not count.
+  if (halt) at::_foreach_add_(steps, std::vector<at::Tensor>(steps.size(), at::rsub(*halt, 1)));
+  else at::_foreach_add_(steps, 1);
   const auto step = [&](auto fused) {
     fused(values, gradients, firsts, seconds, /*max_exp_avg_sqs=*/at::TensorList{}, steps, group.learning_rate, options.beta1,
-          options.beta2, group.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+          options.beta2, group.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::optional<at::Tensor>(), halt);
   };
   if (options.kind == OptimizerKind::kAdam) step([](auto&&... arguments) { at::_fused_adam_(arguments...); });
   else step([](auto&&... arguments) { at::_fused_adamw_(arguments...); });

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,8 @@ class Optimizer {
   // left as they are. Another kind than at the last step forgets the state first.
   // Returns the Euclidean norm of all gradients before clipping, or 0 where it was not needed.
   // Throws ERR_INVALID_OPTION for a wrong group and ERR_DIVERGED for a norm that is not finite; nothing has changed then.
-  double step(const std::vector<at::Tensor>& parameters, const OptimizerOptions& options);
+  // `halt`: undefined, or float32 on the parameters' device; where it is 1 nothing is changed, without the host knowing.
+  double step(const std::vector<at::Tensor>& parameters, const OptimizerOptions& options, const at::Tensor& halt = {});
   // SGD's momentum of the parameter at that position; undefined before its first step.
   at::Tensor momentum(size_t position) const;
   // Forgets what it knows of one parameter, or of all: the next step is a first step again.
@@ -61,8 +63,9 @@ class Optimizer {
 
   // The groups' positions, the last of them of the parameters in no group.
   std::vector<Positions> assign(const std::vector<OptimizerGroup>& groups) const;
-  void sgd(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group, const OptimizerOptions& options);
-  void adam(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group, const OptimizerOptions& options);
+  using Halt = std::optional<at::Tensor>;
+  void sgd(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group, const OptimizerOptions& options, const Halt& halt);
+  void adam(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group, const OptimizerOptions& options, const Halt& halt);
 
   std::vector<std::string> names_;
   std::vector<State> states_;

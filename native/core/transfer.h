@@ -27,6 +27,8 @@ class Readback {
  public:
   // float32, all on one device.
   explicit Readback(std::vector<at::Tensor> tensors);
+  // On the device, as it was given.
+  const at::Tensor& tensor(size_t position) const { return tensors_[position]; }
   // The elements of each, in order. To be called once.
   std::vector<std::vector<float>> wait();
 

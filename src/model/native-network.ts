@@ -28,6 +28,16 @@ export class NativeNetwork {
     return native(() => this.handle.trainStep(batch, options));
   }
 
+  /** trainStep without a wait for the device: fetchOutputs has what came of it. A loss that is not finite never reaches the weights. */
+  async startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void> {
+    return native(() => this.handle.startStep(batch, options));
+  }
+
+  /** Outputs of the oldest started step that has not been fetched. */
+  async fetchOutputs(): Promise<NativeTrainOutputs> {
+    return native(() => this.handle.fetchOutputs());
+  }
+
   /** One step with the gradients gathered so far, which are then forgotten; the norm before clipping where that is asked for. */
   async optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void> {
     return native(() => this.handle.optimizerStep(options));
@@ -61,6 +71,11 @@ export class NativeNetwork {
   /** trainStep of the head alone, from features on. */
   async trainFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
     return native(() => this.handle.trainFeatures(features, labels, options));
+  }
+
+  /** startStep of the head alone, from features on. */
+  async startFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<void> {
+    return native(() => this.handle.startFeatures(features, labels, options));
   }
 
   /** predictBatch from features on. */

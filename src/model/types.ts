@@ -63,6 +63,9 @@ export interface Network extends Partial<NativeFineTuning> {
   /** Keeps images that have a key on the device, at most so many bytes of them; 0: none. A network on a GPU is asked to. */
   keepPixels?(bytes: number): Promise<void>;
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  /** trainStep without a wait for the device, and the outputs of the oldest step that was started so; a network on a GPU is driven by them. */
+  startStep?(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void>;
+  fetchOutputs?(): Promise<NativeTrainOutputs>;
   optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
   /** Forgets gradients and the optimiser's state, as a new optimiser would start. */
   resetOptimizer(): Promise<void>;

@@ -175,6 +175,8 @@ export interface NativeFineTuning {
   features(batch: NativeBatch, options?: { prediction?: boolean }): Promise<Float32Array>;
   /** trainStep from features on: only the head runs, and only its parameters get gradients. */
   trainFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  /** startStep from features on. */
+  startFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<void>;
   /** predict from features on. */
   predictFeatures(features: Float32Array, labels?: Int32Array): Promise<NativeOutputs>;
   /** Exponential moving average of parameters and buffers; the first call copies them, as torch.optim.swa_utils does. */
@@ -204,6 +206,13 @@ export interface NativeClassifier extends NativeFineTuning {
   layers(): { names: string[]; default: string };
   /** Forward in training mode and backward; gradients are added to what is there. A step that fails drops them all. */
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  /**
+   * trainStep that resolves once it is queued, without a wait for the device; `fetchOutputs` has what came of it. From the
+   * first loss on that is not finite the optimiser then changes nothing, until `resetOptimizer`.
+   */
+  startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void>;
+  /** Of the oldest started step that has not been fetched. `resetOptimizer` forgets those that are left. */
+  fetchOutputs(): Promise<NativeTrainOutputs>;
   /**
    * One step with the gradients gathered so far, then gradients are zeroed. Another kind than at the last step starts
    * with a fresh state. Resolves with the norm before clipping where `maxGradientNorm` is given.

@@ -11,6 +11,8 @@ import type { TrainingPlan } from './loop';
 export interface TrainingBatch {
   readonly labels: Int32Array;
   train(options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  /** The same; Network.fetchOutputs has the outputs. */
+  start(options: NativeTrainStepOptions): Promise<void>;
 }
 
 /** The data of one training, epoch by epoch. */
@@ -34,17 +36,25 @@ export class EpochData {
     if (!this.#plan.trainable.backboneFrozen(epoch)) this.#train = this.#validation = null;
     if (this.#train !== null) {
       for await (const { labels, features } of this.#train.batches(epoch)) {
-        yield { labels, train: (options) => this.#step(async () => (await network.trainFeatures?.(features, labels, options)) as NativeTrainOutputs) };
+        yield {
+          labels,
+          train: (options) => this.#step(async () => (await network.trainFeatures?.(features, labels, options)) as NativeTrainOutputs),
+          start: (options) => this.#step(async () => await network.startFeatures?.(features, labels, options)),
+        };
       }
       return;
     }
     for await (const { labels, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, signal, batchSize, seed, epoch, prefetch, shuffle: true, onSkip: (file) => onSkip('train', file) })) {
-      yield { labels, train: (options) => this.#step(() => network.trainStep(input, options)) };
+      yield {
+        labels,
+        train: (options) => this.#step(() => network.trainStep(input, options)),
+        start: (options) => this.#step(async () => await network.startStep?.(input, options)),
+      };
     }
   }
 
   /** Throws ERR_OUT_OF_MEMORY with a batch size and an accumulation to try. */
-  async #step(work: () => Promise<NativeTrainOutputs>): Promise<NativeTrainOutputs> {
+  async #step<T>(work: () => Promise<T>): Promise<T> {
     const { batchSize, accumulate } = this.#plan.options;
     return await adviseOnMemory('a training step', { batchSize, accumulate }, work);
   }

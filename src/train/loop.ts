@@ -2,7 +2,7 @@
 import { makeDraw } from '../data/random';
 import type { PixelStore } from '../data/store';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
-import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
+import { DatasetError, throwIfAborted } from '../errors';
 import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
 import type { Evaluation } from '../metrics/types';
 import type { Network } from '../model/types';
@@ -16,6 +16,7 @@ import { EpochData } from './epoch-data';
 import { Meter } from './meter';
 import type { FeaturePlan } from './feature-cache';
 import { LearningRateSchedule } from './schedule';
+import { StepsUnderWay } from './steps-under-way';
 import type { Trainable } from './trainable';
 import { planEpoch, updatesPerEpoch } from './windows';
 
@@ -62,6 +63,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
   const stopper = new EarlyStopping({ patience: options.patience });
   const tracker = new BestTracker(options.bestBy);
   const meter = new Meter();
+  const steps = new StepsUnderWay(network, meter);
   const data = new EpochData(plan);
   for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
     const began = performance.now();
@@ -75,18 +77,19 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
       throwIfAborted(plan.signal);
       const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
       checkpoints.weightsChanged();
-      const outputs = await batch.train({ divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) });
-      const figures = meter.update(outputs, batch.labels);
+      const options = { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) };
+      const outputs = steps.later ? await batch.start(options) : await batch.train(options);
+      if (updates) learningRate = schedule.learningRate;
       // Before the optimiser can put NaN into the weights.
-      if (!Number.isFinite(figures.loss)) throw diverged(figures.loss, epoch, step, learningRate);
+      const event = await steps.add({ epoch, step, steps: stepsPerEpoch(plan), learningRate, updated: updates, labels: batch.labels }, outputs);
       if (updates) {
-        learningRate = schedule.learningRate;
         await network.optimizerStep(plan.optimizer(learningRate));
         await averaging.stepped();
         schedule.stepped();
       }
-      yield { type: 'step', epoch, step, steps: stepsPerEpoch(plan), ...figures, updated: updates };
+      if (event !== null) yield event;
     }
+    yield* steps.rest();
     const training = meter.compute();
     if (training.samples === 0) throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
 
@@ -124,8 +127,4 @@ function validationFigures(evaluation: Evaluation | null): ValidationFigures {
     validationSensitivity: evaluation?.sensitivity ?? null,
     validationSpecificity: evaluation?.specificity ?? null,
   };
-}
-
-function diverged(loss: number, epoch: number, step: number, learningRate: number): CovidCtError {
-  return new CovidCtError('ERR_DIVERGED', `the training diverged: the loss became ${loss} in epoch ${epoch}, step ${step}, at the learning rate ${learningRate}; try a lower one (${learningRate / 10}), and look for images or weights with extreme values`);
 }

@@ -114,6 +114,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
     onSkip: (split, file) => recorder.skip(split, file),
   };
   await network.resetOptimizer();
+  await keepPixels(network, options.maxDeviceCacheBytes);
   return { plan, folder, recorder };
 }
 
@@ -133,7 +134,13 @@ async function* recordedLoop({ plan, recorder }: Session, control: RunControl): 
   }
 }
 
+/** On a GPU: images stay there from the first epoch on. */
+async function keepPixels(network: Network, bytes: number): Promise<void> {
+  if (network.device !== 'cpu') await network.keepPixels?.(bytes);
+}
+
 async function finish({ plan, folder, recorder }: Session, { reason, message }: Ending): Promise<TrainingHistory> {
+  await keepPixels(plan.network, 0);
   await plan.network.resetOptimizer();
   await plan.trainable.restore();
   const restored = await plan.checkpoints.restoreBest();
@@ -146,6 +153,7 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
   const attempts = [
     async () => void (mayBeNaN ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
     async () => void (await plan.checkpoints.restoreBest()),
+    () => keepPixels(plan.network, 0),
     () => plan.averaging.close(),
     () => plan.trainable.restore(),
     () => plan.network.resetOptimizer(),

@@ -67,7 +67,7 @@ test('boxes and flips depend on seed, epoch and sample alone', async () => {
 });
 
 test('startBatch continues an epoch exactly', async () => {
-  const base = { dataset: await greys(10), transform: TRAIN, batchSize: 3, seed: 1, epoch: 5, shuffle: true };
+  const base = { dataset: await greys(10), transform: TRAIN, batchSize: 3, seed: 1, epoch: 5, shuffle: true, store: new PixelStore() };
   const whole = await collect(base);
   expect(await collect({ ...base, startBatch: 2 })).toEqual(whole.slice(2));
   expect(await collect({ ...base, startBatch: 4 })).toEqual([]);

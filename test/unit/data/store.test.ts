@@ -38,6 +38,22 @@ test('the budget holds: what fits stays, the rest is decoded anew', async () => 
   expect(none.stats).toEqual({ hits: 0, decodes: 8, bytes: 0 });
 });
 
+test('a key names the pixels of one image in one size, kept or decoded anew', async () => {
+  const { samples } = await dataset(3);
+  const ahead: ResizeAhead = { size: [2, 2], resize: (_pixels, size) => Promise.resolve({ ...size, data: new Uint8Array(12) }) };
+  const keys: number[] = [];
+  for (const store of [new PixelStore(), new PixelStore({ maxCacheBytes: 0 })]) {
+    for (const options of [{}, { ahead }]) {
+      const visit = async (): Promise<number[]> => Promise.all(samples.map(async (sample) => (await store.get(sample, options)).key as number));
+      const first = await visit();
+      expect(await visit()).toEqual(first);
+      keys.push(...first);
+    }
+  }
+  expect(keys.every((key) => Number.isInteger(key) && key > 0)).toBe(true);
+  expect(new Set(keys).size).toBe(12);
+});
+
 test('readers at the same time share one decode', async () => {
   const { samples } = await dataset(2);
   const store = new PixelStore({ maxCacheBytes: 0, concurrency: 1 });

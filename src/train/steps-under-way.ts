@@ -1,0 +1,72 @@
+/** Steps whose figures are still on the device: a GPU is given the next step before the host looks at the last one's loss. */
+import type { TrainEvent } from '../log/types';
+import { CovidCtError } from '../errors';
+import type { Network } from '../model/types';
+import type { NativeTrainOutputs } from '../native/types';
+import type { Meter } from './meter';
+
+/** On a GPU: steps that may be queued before the oldest one's figures are waited for. */
+const GPU_LAG = 2;
+
+/** A step that has been started. */
+export interface StartedStep {
+  readonly epoch: number;
+  readonly step: number;
+  /** Micro-batches of the epoch. */
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly updated: boolean;
+  readonly labels: Int32Array;
+}
+
+type StepEvent = Extract<TrainEvent, { type: 'step' }>;
+
+/** Hands out the events of steps in their order, each once its figures are there. */
+export class StepsUnderWay {
+  readonly #network: Network;
+  readonly #meter: Meter;
+  readonly #started: StartedStep[] = [];
+
+  constructor(network: Network, meter: Meter) {
+    this.#network = network;
+    this.#meter = meter;
+  }
+
+  /** Whether steps are to be started rather than done: on a GPU. The optimiser itself then keeps a loss that is not finite out of the weights. */
+  get later(): boolean {
+    return this.#network.startStep !== undefined && this.#network.device !== 'cpu';
+  }
+
+  /**
+   * Takes a step that was started, before its optimiser step.
+   *
+   * @param outputs what it gave; undefined for one that was only started
+   * @returns the event of the oldest step whose turn has come, or null
+   * @throws CovidCtError ERR_DIVERGED for a loss that is not finite
+   */
+  async add(started: StartedStep, outputs: NativeTrainOutputs | void): Promise<StepEvent | null> {
+    if (outputs !== undefined) return this.#event(started, outputs);
+    this.#started.push(started);
+    return this.#started.length > GPU_LAG ? await this.#fetch() : null;
+  }
+
+  /** The events of the steps that are left, at the end of an epoch. Throws as `add` does. */
+  async *rest(): AsyncGenerator<StepEvent, void, undefined> {
+    while (this.#started.length > 0) yield await this.#fetch();
+  }
+
+  async #fetch(): Promise<StepEvent> {
+    const outputs = await this.#network.fetchOutputs?.();
+    return this.#event(this.#started.shift() as StartedStep, outputs as NativeTrainOutputs);
+  }
+
+  #event({ epoch, step, steps, learningRate, updated, labels }: StartedStep, outputs: NativeTrainOutputs): StepEvent {
+    const figures = this.#meter.update(outputs, labels);
+    if (!Number.isFinite(figures.loss)) throw diverged(figures.loss, epoch, step, learningRate);
+    return { type: 'step', epoch, step, steps, ...figures, updated };
+  }
+}
+
+function diverged(loss: number, epoch: number, step: number, learningRate: number): CovidCtError {
+  return new CovidCtError('ERR_DIVERGED', `the training diverged: the loss became ${loss} in epoch ${epoch}, step ${step}, at the learning rate ${learningRate}; try a lower one (${learningRate / 10}), and look for images or weights with extreme values`);
+}
