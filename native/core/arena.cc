@@ -15,6 +15,8 @@ namespace covidct {
 namespace {
 
 constexpr size_t kPage = 4096, kHugePage = 2 << 20;
+// A block of so many bytes goes to no wish of less than this share of it.
+constexpr size_t kLargeBlock = 128 << 20, kLargeShare = 4;
 constexpr size_t kSharedSegment = 16 << 20;  // of requests below half of it
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -52,7 +54,7 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
   char* take(size_t wanted) {
     const size_t bytes = round_up(wanted, kPage);
     const std::lock_guard<std::mutex> guard(mutex);
-    auto found = free_blocks.lower_bound({bytes, nullptr});
+    auto found = fitting(bytes);
     if (found == free_blocks.end()) {
       // What is too small now stays so: without this, batches of growing size would leave all their predecessors behind.
       if (idle > bytes + (mapped - idle) / 4) release_idle();
@@ -95,6 +97,12 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     }
     free_blocks.emplace(block->second.bytes, block->first);
     if (closed) release_idle();
+  }
+
+  // The mutex is held. The smallest free block, but no large one for a small wish: its own tensor comes again in the next step.
+  std::set<std::pair<size_t, char*>>::iterator fitting(size_t bytes) {
+    const auto found = free_blocks.lower_bound({bytes, nullptr});
+    return found == free_blocks.end() || found->first < kLargeBlock || found->first / kLargeShare <= bytes ? found : free_blocks.end();
   }
 
   // The mutex is held.

@@ -25,12 +25,12 @@ struct Piece {
   }
 };
 
-thread_local Piece pieces[3];
+thread_local Piece pieces[2];
 
 }  // namespace
 
 float* scratch(Scratch which, int64_t floats) { return pieces[static_cast<int>(which)].grow(floats); }
 
-int64_t scratch_bytes() { return (pieces[0].floats + pieces[1].floats + pieces[2].floats) * static_cast<int64_t>(sizeof(float)); }
+int64_t scratch_bytes() { return (pieces[0].floats + pieces[1].floats) * static_cast<int64_t>(sizeof(float)); }
 
 }  // namespace covidct

@@ -6,7 +6,8 @@
 
 namespace covidct {
 
-enum class Scratch { kTiles, kFilters, kSums };
+// kMatrices: transformed filters, or sums that become a filter gradient; no convolution needs both at once.
+enum class Scratch { kTiles, kMatrices };
 
 // At least so many floats, at a multiple of 64 bytes, of undefined content; good until the thread asks for the same again.
 // Throws std::bad_alloc.

@@ -138,7 +138,7 @@ struct FilterGradient {
   Tiles by_blocks(int64_t size) const {
     const int64_t threads = at::get_num_threads(), blocks = (grid.tiles() + size - 1) / size;
     const int64_t parts = std::min(threads, blocks), floats = tile_floats(out, in);
-    float* const memory = scratch(Scratch::kSums, parts * floats);
+    float* const memory = scratch(Scratch::kMatrices, parts * floats);
     at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
       float* const own = scratch(Scratch::kTiles, tile_floats(size, in) + tile_floats(size, out));
       for (int64_t part = begin; part < end; ++part) {
@@ -164,7 +164,7 @@ struct FilterGradient {
 
   Tiles by_stages(int64_t size) const {
     float* const memory = scratch(Scratch::kTiles, tile_floats(size, in) + tile_floats(size, out));
-    const Tiles sums = tiles_at(scratch(Scratch::kSums, tile_floats(out, in)), out, in);
+    const Tiles sums = tiles_at(scratch(Scratch::kMatrices, tile_floats(out, in)), out, in);
     for (int64_t first = 0; first < grid.tiles(); first += size) {
       const int64_t count = std::min(size, grid.tiles() - first);
       const Tiles inputs = tiles_at(memory, count, in), gradients = tiles_at(memory + tile_floats(count, in), count, out);
@@ -201,7 +201,7 @@ void transform_filters(const at::Tensor& weight, const at::Tensor& scale, bool t
                    [&](int64_t begin, int64_t end) { tiles_of_filters(from, factors, turned, begin, end, filters); });
 }
 
-float* filter_scratch(const Filters& filters) { return scratch(Scratch::kFilters, filters.floats()); }
+float* filter_scratch(const Filters& filters) { return scratch(Scratch::kMatrices, filters.floats()); }
 
 Filters winograd_filters(const at::Tensor& weight, bool turned) {
   Filters filters = filters_of(weight, turned, nullptr);
