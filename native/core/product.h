@@ -22,7 +22,7 @@ struct Product {
   int64_t c_row = 0;
   bool add = false;
   // Terms that are added up in one go, before they are added to c: short sums round less, long ones are faster.
-  int64_t terms = 256;
+  int64_t terms = 64;
 };
 
 void multiply(const Product& product);
