@@ -164,20 +164,6 @@ Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
   return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) { return outputs_of(learner.train_step(*batch, options)); });
 }
 
-Napi::Value ClassifierWrap::start_step(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, true, shared_->store));
-  return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
-    learner.start_step(*batch, options);
-    return nothing();
-  });
-}
-
-Napi::Value ClassifierWrap::fetch_outputs(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  return enqueue(info, false, [](Learner& learner) { return outputs_of(learner.fetch_outputs()); });
-}
-
 Napi::Value ClassifierWrap::optimizer_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   return enqueue(info, false, [options = to_optimizer_options(info[0])](Learner& learner) -> Deliver {
@@ -258,14 +244,6 @@ Napi::Value ClassifierWrap::prepare_input(const Napi::CallbackInfo& info) {
   auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
     return [bytes = learner.prepare_input(*batch)](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(bytes)); };
-  });
-}
-
-Napi::Value ClassifierWrap::keep_pixels(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  return enqueue(info, false, [store = shared_->store, bytes = static_cast<int64_t>(to_number_between(info[0], 0, kMaxSafeInteger, "bytes"))](Learner&) {
-    store->set_budget(bytes);
-    return nothing();
   });
 }
 

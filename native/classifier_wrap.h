@@ -30,13 +30,15 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value tensors(const Napi::CallbackInfo& info);
   Napi::Value layers(const Napi::CallbackInfo& info);
   Napi::Value train_step(const Napi::CallbackInfo& info);
-  Napi::Value start_step(const Napi::CallbackInfo& info);
-  Napi::Value fetch_outputs(const Napi::CallbackInfo& info);
   Napi::Value optimizer_step(const Napi::CallbackInfo& info);
   Napi::Value zero_grad(const Napi::CallbackInfo& info);
   Napi::Value reset_optimizer(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);
   Napi::Value grad_cam(const Napi::CallbackInfo& info);
+  // classifier_device.cc
+  Napi::Value start_step(const Napi::CallbackInfo& info);
+  Napi::Value fetch_outputs(const Napi::CallbackInfo& info);
+  Napi::Value keep_pixels(const Napi::CallbackInfo& info);
   // classifier_tuning.cc
   Napi::Value set_trainable(const Napi::CallbackInfo& info);
   Napi::Value parts(const Napi::CallbackInfo& info);
@@ -52,7 +54,6 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value read_tensors(const Napi::CallbackInfo& info);
   Napi::Value pixels(const Napi::CallbackInfo& info);
   Napi::Value prepare_input(const Napi::CallbackInfo& info);
-  Napi::Value keep_pixels(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 

@@ -110,7 +110,7 @@ void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t
   const auto sizes = to_numbers<int32_t>(object.Get("sizes"), napi_int32_array, "sizes");
   if (sizes.size() != 2 * size_t{count}) bad_batch(object, "sizes must hold height and width of each image");
   std::vector<Program> programs = to_programs(object, count);
-  const std::vector<int32_t> keys = to_keys(object.Get("keys"), count);
+  std::vector<int32_t> keys = to_keys(object.Get("keys"), count);
   std::vector<Wanted> wanted;
   std::vector<at::Tensor> kept;
   size_t bytes = 0;
@@ -120,8 +120,10 @@ void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t
       bad_batch(object, "an image of " + std::to_string(height) + " x " + std::to_string(width) + " pixels cannot be taken");
     }
     bytes_of(images[i], height, width);  // before any memory is asked for; again when it is copied
-    wanted.push_back(wanted_of(height, width, batch.store != nullptr, programs[i]));
     kept.push_back(kept_of(object, batch, keys[i], height, width));
+    // What would find no room in the store is better made ready on the host.
+    if (!kept.back().defined() && !(batch.store && batch.store->has_room(int64_t{height} * width * 3))) keys[i] = 0;
+    wanted.push_back(wanted_of(height, width, /*whole=*/keys[i] != 0, programs[i]));
     if (kept.back().defined()) continue;
     bytes += wanted.back().bytes();
   }

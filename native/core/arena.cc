@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kPage = 4096, kHugePage = 2 << 20;
 // A block of so many bytes goes to no wish of less than this share of it.
-constexpr size_t kLargeBlock = 128 << 20, kLargeShare = 4;
+constexpr size_t kLargeBlock = 256 << 20, kLargeShare = 4;
 constexpr size_t kSharedSegment = 16 << 20;  // of requests below half of it
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -57,7 +57,7 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     auto found = fitting(bytes);
     if (found == free_blocks.end()) {
       // What is too small now stays so: without this, batches of growing size would leave all their predecessors behind.
-      if (idle > bytes + (mapped - idle) / 4) release_idle();
+      if (idle_below(bytes) > bytes + (mapped - idle) / 4) release_idle(bytes);
       const size_t segment = round_up(bytes < kSharedSegment / 2 ? kSharedSegment : bytes, kHugePage);
       if (!add_segment(segment)) {
         release_idle();
@@ -105,12 +105,19 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     return found == free_blocks.end() || found->first < kLargeBlock || found->first / kLargeShare <= bytes ? found : free_blocks.end();
   }
 
-  // The mutex is held.
-  void release_idle() {
+  // The mutex is held. Bytes of all free blocks that are smaller.
+  size_t idle_below(size_t bytes) const {
+    size_t sum = 0;
+    for (auto block = free_blocks.begin(); block != free_blocks.end() && block->first < bytes; ++block) sum += block->first;
+    return sum;
+  }
+
+  // The mutex is held. Segments that are free as a whole, and smaller than that.
+  void release_idle(size_t below = SIZE_MAX) {
     for (auto segment = segments.begin(); segment != segments.end();) {
       const auto [start, bytes] = *segment;
       const auto block = blocks.find(start);
-      if (!block->second.free || block->second.bytes != bytes) {
+      if (!block->second.free || block->second.bytes != bytes || bytes >= below) {
         ++segment;
         continue;
       }

@@ -140,14 +140,14 @@ void write_image(const Image& image, int64_t channels, const Tables<T>& tables, 
 
 // to: n x channels x height x width, contiguous or channels_last.
 template <typename T>
-void write_batch(const Batch& batch, const Tables<T>& tables, at::Tensor& to) {
-  const int64_t channels = to.size(1), image = to.stride(0);
+void write_images(const std::vector<const Image*>& images, const Tables<T>& tables, at::Tensor& to) {
+  const int64_t channels = to.size(1), step = to.stride(0);
   const Strides strides{to.stride(1), to.stride(2), to.stride(3)};
   T* const first = to.mutable_data_ptr<T>();
   at::parallel_for(0, to.size(0), 1, [&](int64_t begin, int64_t end) {
     // A thread of LibTorch's pool does not know that nothing is recorded here.
     at::AutoDispatchBelowADInplaceOrView below;
-    for (int64_t i = begin; i < end; ++i) write_image(batch.images[i], channels, tables, first + i * image, strides);
+    for (int64_t i = begin; i < end; ++i) write_image(*images[i], channels, tables, first + i * step, strides);
   });
 }
 
@@ -171,14 +171,16 @@ void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to
   write(resize(x, to_height, to_width), false, unchanged(), to, Strides{1, to_width * 3, 3});
 }
 
-void write_pixels(const Batch& batch, at::Tensor& to) { write_batch(batch, unchanged(), to); }
+void write_pixels(const std::vector<const Image*>& images, at::Tensor& to) { write_images(images, unchanged(), to); }
 
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at::MemoryFormat format) {
-  if (batch.store) return prepare_from_store(batch, device, channels).contiguous(device.is_cpu() ? format : at::MemoryFormat::ChannelsLast);
   if (!device.is_cpu()) return prepare_on_device(batch, device, channels);
+  if (batch.store) return prepare_on_device(batch, device, channels).contiguous(format);
   const auto count = static_cast<int64_t>(batch.images.size());
   at::Tensor x = at::empty({count, channels, batch.height, batch.width}, at::TensorOptions(at::kFloat), format);
-  write_batch(batch, normalised(batch), x);
+  std::vector<const Image*> images;
+  for (const Image& each : batch.images) images.push_back(&each);
+  write_images(images, normalised(batch), x);
   return x;
 }
 

@@ -26,8 +26,8 @@ struct Image {
   int64_t height;
   int64_t width;
   std::vector<std::array<int32_t, kPixelOpStride>> program;
-  int64_t key = 0;  // names the image for the store; 0: it is not to be kept
-  at::Tensor kept;
+  int64_t key = 0;  // not 0: it is whole, and in the batch's store or to be put there
+  at::Tensor kept;  // by the store
 };
 
 struct Batch {
@@ -38,7 +38,7 @@ struct Batch {
   std::array<double, 3> mean;
   std::array<double, 3> std;
   std::optional<std::vector<int64_t>> labels;
-  std::shared_ptr<PixelStore> store;  // where it is set, every image is whole
+  std::shared_ptr<PixelStore> store;  // set where an image has a key
 };
 
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
@@ -50,13 +50,11 @@ void check_programs(const Batch& batch);
 // does, ToTensor divides by 255, Normalize subtracts and divides. The images are shared among LibTorch's threads.
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,
                    at::MemoryFormat format = at::MemoryFormat::Contiguous);
-// The same numbers for a GPU, without a wait for it: bytes in one copy from pinned memory, the rest there. (augment_device.cc)
+// The same numbers for a GPU, without a wait for it, channels_last: images of the store are cropped, resized and flipped there;
+// of the others the bytes go there in one copy from pinned memory. (augment_device.cc)
 at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t channels);
-// The same from whole images on the device (those of the store, the others sent there now), crop, resize and flip there too.
-at::Tensor prepare_from_store(const Batch& batch, c10::Device device, int64_t channels);
-// Every image after its operations, not yet scaled, into `to`: uint8, n x channels x height x width, contiguous or
-// channels_last.
-void write_pixels(const Batch& batch, at::Tensor& to);
+// Images after their operations, not yet scaled, into `to`: uint8, n x channels x height x width, contiguous or channels_last.
+void write_pixels(const std::vector<const Image*>& images, at::Tensor& to);
 
 // One image, resized as a program resizes it. Both are height x width x 3.
 void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to, int64_t to_height, int64_t to_width);

@@ -1,4 +1,4 @@
-// The pixels' way to a GPU: one copy of bytes, scaled and normalised there; or, from the second epoch on, no pixels at all.
+// The pixels' way to a GPU: one copy of bytes, scaled and normalised there; or, for images that are kept there, none.
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -7,7 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 
 #include "augment.h"
 #include "resample.h"
@@ -17,8 +17,8 @@ namespace covidct {
 
 namespace {
 
-// Of one group of images in float64: a few large images at a time rather than all of a batch.
-constexpr int64_t kGroupBytes = int64_t{256} << 20;
+// Of one group of images as int32, before or after a pass: a few large images at a time rather than all of a batch.
+constexpr int64_t kGroupBytes = int64_t{128} << 20;
 
 at::Tensor on_channels(const std::array<double, 3>& values, int64_t channels, c10::Device device) {
   const at::Tensor host = at::tensor({values[0], values[1], values[2]}, at::kDouble).to(at::kFloat);
@@ -76,74 +76,101 @@ at::Tensor image_on_device(const Image& image, PixelStore& store, c10::Device de
   if (image.kept.defined()) return image.kept;
   const at::Tensor bytes = at::from_blob(const_cast<uint8_t*>(image.rgb), {image.height, image.width, 3}, at::kByte);
   const at::Tensor there = device.is_cpu() ? bytes.clone() : to_device(bytes, device);
-  if (image.key != 0) store.keep(image.key, there);
+  store.keep(image.key, there);
   return there;
 }
 
-// ITU-R 601 luma in 16-bit fixed point, as on the CPU. x: n x 3 x h x w, whole numbers.
+// ITU-R 601 luma in 16-bit fixed point, as on the CPU. x: n x 3 x h x w, int32.
 at::Tensor to_grey(const at::Tensor& x) {
-  return x.narrow(1, 0, 1).mul(19595).add_(x.narrow(1, 1, 1), 38470).add_(x.narrow(1, 2, 1), 7471).add_(0x8000).mul_(1.0 / 65536).floor_();
+  return x.narrow(1, 0, 1).mul(19595).add_(x.narrow(1, 1, 1), 38470).add_(x.narrow(1, 2, 1), 7471).add_(0x8000).bitwise_right_shift_(16);
 }
 
-// uint8 images as float64, n x channels x height x width of the largest, 0 beyond the others.
+// uint8 images as int32, n x channels x height x width of the largest, 0 beyond the others.
 at::Tensor stacked(const std::vector<at::Tensor>& images, int64_t channels, c10::Device device) {
   int64_t height = 0, width = 0;
   for (const at::Tensor& each : images) height = std::max(height, each.size(0)), width = std::max(width, each.size(1));
   at::Tensor bytes = at::zeros({static_cast<int64_t>(images.size()), height, width, 3}, at::TensorOptions(at::kByte).device(device));
   for (size_t i = 0; i < images.size(); ++i) bytes.select(0, static_cast<int64_t>(i)).narrow(0, 0, images[i].size(0)).narrow(1, 0, images[i].size(1)).copy_(images[i]);
-  const at::Tensor x = bytes.permute({0, 3, 1, 2}).to(at::kDouble).contiguous();
+  const at::Tensor x = bytes.permute({0, 3, 1, 2}).to(at::kInt, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::Contiguous);
   return channels == 1 ? to_grey(x) : x;
 }
 
-at::Tensor group(const Batch& batch, size_t begin, size_t end, int64_t channels, c10::Device device) {
+// Images on the device with what is to be done to them.
+struct Group {
   std::vector<at::Tensor> images;
   std::vector<std::vector<Pass>> passes;
-  size_t most = 0;
-  for (size_t i = begin; i < end; ++i) {
-    images.push_back(image_on_device(batch.images[i], *batch.store, device));
-    passes.push_back(passes_of(batch.images[i]));
-    most = std::max(most, passes.back().size());
+  int64_t height = 0, width = 0;  // the largest before or after any pass
+
+  // Whether one more image would make it too large.
+  bool full(const std::vector<Pass>& next) const {
+    const auto [high, wide] = largest(next);
+    const auto count = static_cast<int64_t>(images.size() + 1);
+    return !images.empty() && count * std::max(height, high) * std::max(width, wide) * 3 * static_cast<int64_t>(sizeof(int32_t)) > kGroupBytes;
   }
-  at::Tensor x = stacked(images, channels, device);
+  void add(at::Tensor image, std::vector<Pass> own) {
+    const auto [high, wide] = largest(own);
+    height = std::max(height, high), width = std::max(width, wide);
+    images.push_back(std::move(image));
+    passes.push_back(std::move(own));
+  }
+
+ private:
+  static std::pair<int64_t, int64_t> largest(const std::vector<Pass>& passes) {
+    int64_t height = 0, width = 0;
+    for (const Pass& each : passes) height = std::max({height, each.height, each.to_height}), width = std::max({width, each.width, each.to_width});
+    return {height, width};
+  }
+};
+
+// float32, n x channels x height x width, not yet scaled.
+at::Tensor resampled(const Group& group, int64_t height, int64_t width, int64_t channels, c10::Device device) {
+  size_t most = 0;
+  for (const std::vector<Pass>& own : group.passes) most = std::max(most, own.size());
+  at::Tensor x = stacked(group.images, channels, device);
   for (size_t step = 0; step < most; ++step) {
     std::vector<Resampling> each;
-    for (const std::vector<Pass>& own : passes) each.push_back((step < own.size() ? own[step] : Pass(batch.height, batch.width)).resampling());
+    for (const std::vector<Pass>& own : group.passes) each.push_back((step < own.size() ? own[step] : Pass(height, width)).resampling());
     x = resample(x, each);
   }
-  return x.narrow(2, 0, batch.height).narrow(3, 0, batch.width).to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
+  return x.narrow(2, 0, height).narrow(3, 0, width).to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
 }
 
-// The first image that does not fit into a group that begins at `begin`.
-size_t group_end(const Batch& batch, size_t begin) {
-  int64_t height = 0, width = 0;
-  size_t end = begin;
-  for (; end < batch.images.size(); ++end) {
-    height = std::max(height, batch.images[end].height), width = std::max(width, batch.images[end].width);
-    const auto count = static_cast<int64_t>(end - begin + 1);
-    if (end > begin && count * height * width * 3 * static_cast<int64_t>(sizeof(double)) > kGroupBytes) break;
-  }
-  return end;
+// Those that are not for the store: cropped and resized on the host, whose kernel for bytes rounds between the two passes as
+// Pillow does, and sent as a quarter of the bytes of float32.
+at::Tensor sent(const std::vector<const Image*>& images, int64_t height, int64_t width, int64_t channels, c10::Device device) {
+  at::Tensor pixels = at::empty({static_cast<int64_t>(images.size()), channels, height, width}, at::TensorOptions(at::kByte).pinned_memory(!device.is_cpu()),
+                                at::MemoryFormat::ChannelsLast);
+  write_pixels(images, pixels);
+  return pixels.to(device, at::kByte, /*non_blocking=*/true).to(at::kFloat);
 }
 
 }  // namespace
 
 at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t channels) {
-  // Resized on the host, whose kernel for bytes rounds between the two passes as Pillow does.
-  at::Tensor pixels = at::empty({static_cast<int64_t>(batch.images.size()), channels, batch.height, batch.width},
-                                at::TensorOptions(at::kByte).pinned_memory(!device.is_cpu()), at::MemoryFormat::ChannelsLast);
-  write_pixels(batch, pixels);
-  // A quarter of the bytes of float32.
-  return normalise(pixels.to(device, at::kByte, /*non_blocking=*/true).to(at::kFloat), batch, device);
-}
-
-at::Tensor prepare_from_store(const Batch& batch, c10::Device device, int64_t channels) {
   const at::AutoDispatchBelowADInplaceOrView below;
+  std::vector<const Image*> others;
+  std::vector<int64_t> order;  // where each of the batch's images stands among the parts
   std::vector<at::Tensor> parts;
-  for (size_t begin = 0, end; begin < batch.images.size(); begin = end) {
-    end = group_end(batch, begin);
-    parts.push_back(group(batch, begin, end, channels, device));
+  for (const Image& image : batch.images) {
+    if (image.key == 0) others.push_back(&image);
   }
-  const at::Tensor x = parts.size() == 1 ? parts.front() : at::cat(parts);
+  if (!others.empty()) parts.push_back(sent(others, batch.height, batch.width, channels, device));
+  Group group;
+  const auto flush = [&] {
+    if (!group.images.empty()) parts.push_back(resampled(group, batch.height, batch.width, channels, device));
+    group = Group();
+  };
+  auto other = int64_t{0}, kept = static_cast<int64_t>(others.size());
+  for (const Image& image : batch.images) {
+    order.push_back(image.key == 0 ? other++ : kept++);
+    if (image.key == 0) continue;
+    std::vector<Pass> passes = passes_of(image);
+    if (group.full(passes)) flush();
+    group.add(image_on_device(image, *batch.store, device), std::move(passes));
+  }
+  flush();
+  at::Tensor x = parts.size() == 1 ? parts.front() : at::cat(parts);
+  if (!std::is_sorted(order.begin(), order.end())) x = x.index_select(0, to_device(at::tensor(order, at::kLong), device));
   return normalise(x.contiguous(at::MemoryFormat::ChannelsLast), batch, device);
 }
 

@@ -1,12 +1,13 @@
 #include "average.h"
 
+#include <ATen/ops/where.h>
 #include <c10/core/GradMode.h>
 
 #include "failure.h"
 
 namespace covidct {
 
-void Average::update(const std::vector<NamedTensor>& tensors, double decay) {
+void Average::update(const std::vector<NamedTensor>& tensors, double decay, const at::Tensor& halt) {
   if (swapped_) throw Failure("ERR_INVALID_OPTION", "the averaged weights are in place; call swapAverage() before updateAverage()");
   c10::AutoGradMode no_grad(false);
   if (values_.empty()) {
@@ -14,8 +15,10 @@ void Average::update(const std::vector<NamedTensor>& tensors, double decay) {
     return;
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
-    if (values_[i].is_floating_point()) values_[i].lerp_(tensors[i].tensor, 1 - decay);
-    else values_[i].copy_(tensors[i].tensor);
+    const at::Tensor& value = tensors[i].tensor;
+    if (halt.defined()) values_[i].copy_(at::where(halt.gt(0), values_[i], values_[i].is_floating_point() ? values_[i].lerp(value, 1 - decay) : value));
+    else if (values_[i].is_floating_point()) values_[i].lerp_(value, 1 - decay);
+    else values_[i].copy_(value);
   }
 }
 

@@ -31,8 +31,8 @@ at::Generator make_generator(c10::Device device, uint64_t seed) {
   return generator;
 }
 
-// Position of the losses among a step's figures.
-constexpr size_t kLosses = 2;
+// Positions among a step's figures.
+constexpr size_t kLosses = 2, kObjective = 3;
 
 bool strip_prefix(const std::string& name, const std::string& prefix, std::string& rest) {
   if (name.rfind(prefix, 0) != 0) return false;
@@ -101,7 +101,7 @@ Readback Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& la
 
 void Learner::later(Readback step) {
   c10::AutoGradMode no_grad(false);
-  const at::Tensor unusable = step.tensor(kLosses).sum().isfinite().logical_not().to(at::kFloat);
+  const at::Tensor unusable = step.tensor(kLosses).sum().add_(step.tensor(kObjective)).isfinite().logical_not().to(at::kFloat);
   halt_ = halt_.defined() ? at::maximum(halt_, unusable) : unusable;
   coming_.push_back(std::move(step));
 }
@@ -161,7 +161,7 @@ Outputs Learner::to_outputs(Readback figures, bool labelled) {
   std::vector<std::vector<float>> parts = figures.wait();
   Outputs result{std::move(parts[0]), std::move(parts[1]), {}};
   if (labelled) result.losses = std::move(parts[kLosses]);
-  if (parts.size() == 4) result.objective = parts[3].front();
+  if (parts.size() == 4) result.objective = parts[kObjective].front();
   return result;
 }
 

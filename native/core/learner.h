@@ -39,7 +39,6 @@ struct TrainStepOptions {
   double label_smoothing = 0;
 };
 
-
 struct Outputs {
   std::vector<float> logits;         // n x classes
   std::vector<float> probabilities;  // n x classes
@@ -75,7 +74,7 @@ class Learner {
   // A step that fails drops all gathered gradients, for its window is no longer whole.
   Outputs train_step(const Batch& batch, const TrainStepOptions& options) { return now(run_step(batch, options)); }
   // The same without a wait for the device: what came of it is fetched later, in order. From the first loss on that is not
-  // finite the optimiser changes nothing, until reset_optimizer().
+  // finite the optimiser and the average change nothing, until reset_optimizer().
   void start_step(const Batch& batch, const TrainStepOptions& options) { later(run_step(batch, options)); }
   // Of the oldest step that has not been fetched. Throws ERR_NATIVE where there is none.
   Outputs fetch_outputs();
@@ -95,7 +94,7 @@ class Learner {
   Outputs train_features(const Features& features, const TrainStepOptions& options) { return now(run_features(features, options)); }
   void start_features(const Features& features, const TrainStepOptions& options) { later(run_features(features, options)); }
   Outputs predict_features(const Features& features);
-  void update_average(double decay) { average_.update(network_->tensors(), decay); }
+  void update_average(double decay) { average_.update(network_->tensors(), decay, halt_); }
   void swap_average() {
     network_->weights_changed();
     average_.swap(network_->tensors());

@@ -5,7 +5,6 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/rsub.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -117,9 +116,7 @@ void Optimizer::adam(const std::vector<at::Tensor>& parameters, const Positions&
     seconds.push_back(state.second);
     steps.push_back(state.steps);
   }
-  // A step that the device leaves out does not count.
-  if (halt) at::_foreach_add_(steps, std::vector<at::Tensor>(steps.size(), at::rsub(*halt, 1)));
-  else at::_foreach_add_(steps, 1);
+  at::_foreach_add_(steps, 1);  // also where the device leaves the step out: none follows then
   const auto step = [&](auto fused) {
     fused(values, gradients, firsts, seconds, /*max_exp_avg_sqs=*/at::TensorList{}, steps, group.learning_rate, options.beta1,
           options.beta2, group.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::optional<at::Tensor>(), halt);

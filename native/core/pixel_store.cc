@@ -21,6 +21,11 @@ at::Tensor PixelStore::find(int64_t key) const {
   return found == kept_.end() ? at::Tensor() : found->second;
 }
 
+bool PixelStore::has_room(int64_t bytes) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return bytes_ + bytes <= budget_;
+}
+
 void PixelStore::keep(int64_t key, const at::Tensor& image) {
   const auto bytes = static_cast<int64_t>(image.nbytes());
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -17,6 +17,8 @@ class PixelStore {
   bool on() const;
   // uint8, height x width x 3, on the device; undefined where it is not kept.
   at::Tensor find(int64_t key) const;
+  // Whether so many bytes would fit.
+  bool has_room(int64_t bytes) const;
   // Does nothing where it is kept already or does not fit.
   void keep(int64_t key, const at::Tensor& image);
   int64_t bytes() const;

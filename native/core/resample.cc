@@ -1,11 +1,11 @@
 #include "resample.h"
 
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "transfer.h"
 
@@ -17,17 +17,17 @@ namespace {
 constexpr int kMostPrecision = 22;
 constexpr double kTapLimit = 1 << 15;
 
-// The float64 taps of a triangle as wide as the scale, as LibTorch has them.
+// The taps of a triangle as wide as the scale, as LibTorch computes and rounds them.
 void triangle(Axis& axis, int64_t size) {
   const double scale = static_cast<double>(size) / static_cast<double>(axis.out), support = std::max(scale, 1.0), inverse = scale >= 1 ? 1 / scale : 1.0;
   axis.width = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
   axis.where.assign(axis.out * axis.width, 0);
-  axis.taps.assign(axis.out * axis.width, 0);
+  std::vector<double> all(axis.out * axis.width, 0);
   for (int64_t i = 0; i < axis.out; ++i) {
     const double center = scale * (static_cast<double>(i) + 0.5);
     const int64_t begin = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0);
     const int64_t count = std::clamp<int64_t>(std::min<int64_t>(static_cast<int64_t>(center + support + 0.5), size) - begin, 0, axis.width);
-    double* const taps = axis.taps.data() + i * axis.width;
+    double* const taps = all.data() + i * axis.width;
     double total = 0;
     for (int64_t j = 0; j < count; ++j) {
       const double distance = std::abs((static_cast<double>(j + begin) - center + 0.5) * inverse);
@@ -35,47 +35,51 @@ void triangle(Axis& axis, int64_t size) {
       total += taps[j];
       axis.where[i * axis.width + j] = begin + j;
     }
-    if (total == 0) continue;
-    for (int64_t j = 0; j < count; ++j) taps[j] /= total;
+    for (int64_t j = 0; j < count && total != 0; ++j) taps[j] /= total;
   }
-}
-
-void to_whole_numbers(Axis& axis) {
-  const double largest = *std::max_element(axis.taps.begin(), axis.taps.end());
+  const double largest = *std::max_element(all.begin(), all.end());
   while (axis.precision < kMostPrecision && std::floor(0.5 + largest * (1 << (axis.precision + 1))) < kTapLimit) ++axis.precision;
-  for (double& tap : axis.taps) tap = std::floor(0.5 + tap * (1 << axis.precision));
+  for (const double tap : all) axis.taps.push_back(static_cast<int32_t>(std::floor(0.5 + tap * (1 << axis.precision))));
 }
 
-// The same direction of all images, as one matrix each and what rounds its products.
-struct Matrices {
-  at::Tensor matrices;       // n x out x in
-  at::Tensor half, inverse;  // n x 1 x 1
+// The same direction of all images on the device.
+struct Sums {
+  at::Tensor where, taps;      // width x n x out
+  at::Tensor half, precision;  // n
 };
 
-Matrices to_matrices(const std::vector<const Axis*>& axes, int64_t in, int64_t out, c10::Device device) {
+Sums to_sums(const std::vector<const Axis*>& axes, int64_t out, c10::Device device) {
   int64_t width = 1;
   for (const Axis* axis : axes) width = std::max(width, axis->width);
   const auto count = static_cast<int64_t>(axes.size());
-  at::Tensor where = at::zeros({count, out, width}, at::kLong), taps = at::zeros({count, out, width}, at::kDouble);
-  at::Tensor rounding = at::empty({2, count, 1, 1}, at::kDouble);
+  const at::Tensor where = at::zeros({width, count, out}, at::kLong), taps = at::zeros({width, count, out}, at::kInt), rounding = at::empty({2, count}, at::kInt);
   for (int64_t n = 0; n < count; ++n) {
     const Axis& axis = *axes[n];
     for (int64_t i = 0; i < axis.out; ++i) {
-      const int64_t to = (n * out + i) * width;
-      std::copy_n(axis.where.data() + i * axis.width, axis.width, where.mutable_data_ptr<int64_t>() + to);
-      std::copy_n(axis.taps.data() + i * axis.width, axis.width, taps.mutable_data_ptr<double>() + to);
+      for (int64_t j = 0; j < axis.width; ++j) {
+        where.mutable_data_ptr<int64_t>()[(j * count + n) * out + i] = axis.where[i * axis.width + j];
+        taps.mutable_data_ptr<int32_t>()[(j * count + n) * out + i] = axis.taps[i * axis.width + j];
+      }
     }
-    rounding.mutable_data_ptr<double>()[n] = axis.precision == 0 ? 0 : static_cast<double>(1 << (axis.precision - 1));
-    rounding.mutable_data_ptr<double>()[count + n] = 1.0 / (1 << axis.precision);
+    rounding.mutable_data_ptr<int32_t>()[n] = axis.precision == 0 ? 0 : 1 << (axis.precision - 1);
+    rounding.mutable_data_ptr<int32_t>()[count + n] = axis.precision;
   }
-  at::Tensor matrices = at::zeros({count, out, in}, at::TensorOptions(at::kDouble).device(device));
-  // A tap of 0 may stand anywhere, so they are added.
-  matrices.scatter_add_(2, to_device(where, device), to_device(taps, device));
   const at::Tensor there = to_device(rounding, device);
-  return {matrices, there.select(0, 0), there.select(0, 1)};
+  return {to_device(where, device), to_device(taps, device), there.select(0, 0), there.select(0, 1)};
 }
 
-at::Tensor round(at::Tensor products, const Matrices& by) { return products.add_(by.half).mul_(by.inverse).floor_().clamp_max_(255); }
+// x: n x channels x height x width, of which the dimension (2 or 3) becomes `out` long.
+at::Tensor add_up(const at::Tensor& x, const std::vector<const Axis*>& axes, int64_t dimension, int64_t out) {
+  const Sums sums = to_sums(axes, out, x.device());
+  std::vector<int64_t> shape = x.sizes().vec(), own = {x.size(0), 1, 1, 1};
+  shape[dimension] = own[dimension] = out;
+  at::Tensor y = sums.half.view({-1, 1, 1, 1}).expand(shape).clone();
+  for (int64_t j = 0; j < sums.where.size(0); ++j) {
+    const at::Tensor pixels = x.gather(dimension, sums.where.select(0, j).view(own).expand(shape));
+    y.addcmul_(pixels, sums.taps.select(0, j).view(own));
+  }
+  return y.bitwise_right_shift_(sums.precision.view({-1, 1, 1, 1})).clamp_max_(255);
+}
 
 bool unchanged(const std::vector<const Axis*>& axes) {
   return std::all_of(axes.begin(), axes.end(), [](const Axis* axis) { return axis->unchanged; });
@@ -90,19 +94,20 @@ int64_t longest(const std::vector<const Axis*>& axes) {
 }  // namespace
 
 Axis make_axis(int64_t in, int64_t first, int64_t size, int64_t out, bool mirrored) {
-  Axis axis{in, out};
+  Axis axis;
+  axis.in = in;
+  axis.out = out;
   axis.unchanged = first == 0 && size == in && out == in && !mirrored;
   if (size == out) {
     axis.where.resize(out);
     axis.taps.assign(out, 1);
-    for (int64_t i = 0; i < out; ++i) axis.where[i] = i;
+    std::iota(axis.where.begin(), axis.where.end(), 0);
   } else {
     triangle(axis, size);
-    to_whole_numbers(axis);
   }
   for (size_t i = 0; i < axis.where.size(); ++i) {
     axis.where[i] += first;
-    if (axis.where[i] >= 0 && axis.where[i] < in) continue;
+    if (axis.where[i] >= 0 && axis.where[i] < in && axis.taps[i] != 0) continue;
     axis.where[i] = 0;
     axis.taps[i] = 0;
   }
@@ -121,17 +126,9 @@ at::Tensor resample(const at::Tensor& images, const std::vector<Resampling>& eac
     rows.push_back(&one.rows);
     columns.push_back(&one.columns);
   }
-  const int64_t count = images.size(0), channels = images.size(1), height = images.size(2);
   at::Tensor x = images;
-  if (!unchanged(columns)) {
-    const Matrices by = to_matrices(columns, x.size(3), longest(columns), x.device());
-    x = round(at::bmm(x.reshape({count, channels * height, x.size(3)}), by.matrices.transpose(1, 2)), by).view({count, channels, height, -1});
-  }
-  if (!unchanged(rows)) {
-    const Matrices by = to_matrices(rows, height, longest(rows), x.device());
-    const int64_t width = x.size(3);
-    x = round(at::bmm(by.matrices, x.permute({0, 2, 1, 3}).reshape({count, height, channels * width})), by).view({count, -1, channels, width}).permute({0, 2, 1, 3});
-  }
+  if (!unchanged(columns)) x = add_up(x, columns, 3, longest(columns));
+  if (!unchanged(rows)) x = add_up(x, rows, 2, longest(rows));
   return x;
 }
 

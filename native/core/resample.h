@@ -1,6 +1,5 @@
-// Crop, antialiased resize and flip of many images at once by matrix products, on any device: every output row and column is
-// a sum of a few input ones. The sums are of whole numbers in float64, so that the bytes are those of LibTorch's kernel for
-// uint8 on the CPU whatever adds them up.
+// Crop, antialiased resize and flip of many images at once, on any device: every output row and column is a sum of a few input
+// ones. The sums are of whole numbers in int32, so that the bytes are those of LibTorch's kernel for uint8 on the CPU.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,11 +11,11 @@ namespace covidct {
 
 // One direction of one image: output i is floor((sum of taps * pixels + half) / 2^precision).
 struct Axis {
-  int64_t in, out;
-  int precision = 0;           // bits of the taps after the point
-  int64_t width = 1;           // taps of an output
-  std::vector<int64_t> where;  // out x width: positions in the input; anything where the tap is 0
-  std::vector<double> taps;    // out x width
+  int64_t in = 0, out = 0;
+  int precision = 0;                // bits of the taps after the point
+  int64_t width = 1;                // taps of an output
+  std::vector<int64_t> where = {};  // out x width: positions in the input; 0 where the tap is 0
+  std::vector<int32_t> taps = {};   // out x width
   bool unchanged = true;
 };
 
@@ -29,7 +28,7 @@ struct Resampling {
   Axis rows, columns;
 };
 
-// images: float64, n x channels x height x width, whole numbers; image i is worked on in its upper left rows[i].in x
+// images: int32, n x channels x height x width, of bytes; image i is worked on in its upper left rows[i].in x
 // columns[i].in and comes out in the upper left of the result, which is as large as the largest. Columns first, as LibTorch
 // does; each direction is rounded to uint8.
 at::Tensor resample(const at::Tensor& images, const std::vector<Resampling>& each);

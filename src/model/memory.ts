@@ -7,6 +7,8 @@ export interface BatchSizes {
   readonly batchSize: number;
   /** Micro-batches in one optimiser step; left out where nothing is gathered. */
   readonly accumulate?: number;
+  /** Whether decoded images may have been kept on the device. */
+  readonly keeps?: boolean;
 }
 
 /** The largest accumulation that the options take. */
@@ -40,7 +42,7 @@ export async function adviseOnMemory<T>(what: string, sizes: BatchSizes, work: (
     return await work();
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'ERR_OUT_OF_MEMORY') throw error;
-    throw new CovidCtError('ERR_OUT_OF_MEMORY', `out of memory in ${what} with ${inWords(sizes)}; try ${advice(sizes)} (${messageOf(error)})`, { cause: error });
+    throw new CovidCtError('ERR_OUT_OF_MEMORY', `out of memory in ${what} with ${inWords(sizes)}; try ${advice(sizes)}${sizes.keeps === true ? '; images are kept on the GPU too, within maxDeviceCacheBytes' : ''} (${messageOf(error)})`, { cause: error });
   }
 }
 

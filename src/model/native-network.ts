@@ -28,7 +28,7 @@ export class NativeNetwork {
     return native(() => this.handle.trainStep(batch, options));
   }
 
-  /** trainStep without a wait for the device: fetchOutputs has what came of it. A loss that is not finite never reaches the weights. */
+  /** trainStep without a wait for the device: fetchOutputs has what came of it. A loss that is not finite never reaches the parameters. */
   async startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void> {
     return native(() => this.handle.startStep(batch, options));
   }

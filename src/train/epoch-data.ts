@@ -55,8 +55,9 @@ export class EpochData {
 
   /** Throws ERR_OUT_OF_MEMORY with a batch size and an accumulation to try. */
   async #step<T>(work: () => Promise<T>): Promise<T> {
-    const { batchSize, accumulate } = this.#plan.options;
-    return await adviseOnMemory('a training step', { batchSize, accumulate }, work);
+    const { batchSize, accumulate, maxDeviceCacheBytes } = this.#plan.options;
+    const keeps = this.#plan.network.device !== 'cpu' && maxDeviceCacheBytes > 0;
+    return await adviseOnMemory('a training step', { batchSize, accumulate, keeps }, work);
   }
 
   /** The validation split's figures; null without one. */

@@ -63,7 +63,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
   const stopper = new EarlyStopping({ patience: options.patience });
   const tracker = new BestTracker(options.bestBy);
   const meter = new Meter();
-  const steps = new StepsUnderWay(network, meter);
+  const steps = new StepsUnderWay(network, meter, options.maxGradientNorm !== undefined);
   const data = new EpochData(plan);
   for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
     const began = performance.now();
@@ -73,23 +73,28 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     const change = await plan.trainable.begin(epoch);
     if (change !== null) yield change;
     if (epoch === 1 && plan.features !== null) yield featuresEvent(plan, plan.features);
-    for await (const { batch, step, divisor, updates } of planEpoch(data.batches(epoch), { accumulate, preset, classWeights })) {
-      throwIfAborted(plan.signal);
-      const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
-      checkpoints.weightsChanged();
-      const options = { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) };
-      const outputs = steps.later ? await batch.start(options) : await batch.train(options);
-      if (updates) learningRate = schedule.learningRate;
-      // Before the optimiser can put NaN into the weights.
-      const event = await steps.add({ epoch, step, steps: stepsPerEpoch(plan), learningRate, updated: updates, labels: batch.labels }, outputs);
-      if (updates) {
-        await network.optimizerStep(plan.optimizer(learningRate));
-        await averaging.stepped();
-        schedule.stepped();
+    try {
+      for await (const { batch, step, divisor, updates } of planEpoch(data.batches(epoch), { accumulate, preset, classWeights })) {
+        throwIfAborted(plan.signal);
+        const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
+        checkpoints.weightsChanged();
+        const options = { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) };
+        const outputs = steps.later ? await batch.start(options) : await batch.train(options);
+        if (updates) learningRate = schedule.learningRate;
+        // Before the optimiser can put NaN into the weights.
+        const event = await steps.add({ epoch, step, steps: stepsPerEpoch(plan), learningRate, updated: updates, labels: batch.labels }, outputs);
+        if (updates) {
+          await network.optimizerStep(plan.optimizer(learningRate));
+          await averaging.stepped();
+          schedule.stepped();
+        }
+        if (event !== null) yield event;
       }
-      if (event !== null) yield event;
+      yield* steps.rest();
+    } catch (error) {
+      yield* steps.afterFailure(error);
+      throw error;
     }
-    yield* steps.rest();
     const training = meter.compute();
     if (training.samples === 0) throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
 

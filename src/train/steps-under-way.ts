@@ -21,20 +21,22 @@ export interface StartedStep {
 
 type StepEvent = Extract<TrainEvent, { type: 'step' }>;
 
+const isDivergence = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'ERR_DIVERGED';
+
 /** Hands out the events of steps in their order, each once its figures are there. */
 export class StepsUnderWay {
   readonly #network: Network;
   readonly #meter: Meter;
   readonly #started: StartedStep[] = [];
+  /** Whether steps are to be started rather than done. The optimiser itself then keeps a loss that is not finite out of the parameters. */
+  readonly later: boolean;
 
-  constructor(network: Network, meter: Meter) {
+  /** @param clips whether gradients are clipped: every optimiser step waits for their norm then, so that nothing is won */
+  constructor(network: Network, meter: Meter, clips: boolean) {
     this.#network = network;
     this.#meter = meter;
-  }
-
-  /** Whether steps are to be started rather than done: on a GPU. The optimiser itself then keeps a loss that is not finite out of the weights. */
-  get later(): boolean {
-    return this.#network.startStep !== undefined && this.#network.device !== 'cpu';
+    const able = network.startStep !== undefined && network.fetchOutputs !== undefined && (network.trainFeatures === undefined || network.startFeatures !== undefined);
+    this.later = able && network.device !== 'cpu' && !clips;
   }
 
   /**
@@ -42,7 +44,7 @@ export class StepsUnderWay {
    *
    * @param outputs what it gave; undefined for one that was only started
    * @returns the event of the oldest step whose turn has come, or null
-   * @throws CovidCtError ERR_DIVERGED for a loss that is not finite
+   * @throws CovidCtError ERR_DIVERGED for a loss, or a weighted one, that is not finite
    */
   async add(started: StartedStep, outputs: NativeTrainOutputs | void): Promise<StepEvent | null> {
     if (outputs !== undefined) return this.#event(started, outputs);
@@ -55,6 +57,22 @@ export class StepsUnderWay {
     while (this.#started.length > 0) yield await this.#fetch();
   }
 
+  /**
+   * To be called when the loop ends by an abort or a failure: the events of the steps that are left. A divergence that they tell
+   * of counts more, for the network's running statistics have seen it and must not be kept; another failure of theirs does not.
+   *
+   * @throws CovidCtError ERR_DIVERGED
+   */
+  async *afterFailure(failure: unknown): AsyncGenerator<StepEvent, void, undefined> {
+    try {
+      if (!isDivergence(failure)) yield* this.rest();
+    } catch (error) {
+      if (isDivergence(error)) throw error;
+    } finally {
+      this.#started.length = 0;
+    }
+  }
+
   async #fetch(): Promise<StepEvent> {
     const outputs = await this.#network.fetchOutputs?.();
     return this.#event(this.#started.shift() as StartedStep, outputs as NativeTrainOutputs);
@@ -62,7 +80,9 @@ export class StepsUnderWay {
 
   #event({ epoch, step, steps, learningRate, updated, labels }: StartedStep, outputs: NativeTrainOutputs): StepEvent {
     const figures = this.#meter.update(outputs, labels);
-    if (!Number.isFinite(figures.loss)) throw diverged(figures.loss, epoch, step, learningRate);
+    for (const loss of [figures.loss, outputs.objective]) {
+      if (!Number.isFinite(loss)) throw diverged(loss, epoch, step, learningRate);
+    }
     return { type: 'step', epoch, step, steps, ...figures, updated };
   }
 }

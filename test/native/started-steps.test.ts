@@ -13,11 +13,13 @@ const OPTIMIZERS: Readonly<Record<string, NativeOptimizerOptions>> = {
 };
 const batches = [0, 4, 8, 12].map((from) => madeUpBatch(4, { from }));
 
-async function weightsOf(model: Classifier): Promise<Buffer> {
+const parametersOf = (model: Classifier): string[] => model.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
+
+async function weightsOf(model: Classifier, names = parametersOf(model)): Promise<Buffer> {
   const dir = await mkdtemp(join(tmpdir(), 'covidct-started-'));
   try {
     await writeFile(join(dir, 'w'), '');
-    await model.writeTensors(join(dir, 'w'), 0, model.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => name));
+    await model.writeTensors(join(dir, 'w'), 0, names);
     return await readFile(join(dir, 'w'));
   } finally {
     await rm(dir, { recursive: true });
@@ -44,8 +46,9 @@ test('the head alone, from features on', async () => {
   const features = await waited.features(batches[0]!);
   const labels = Int32Array.of(0, 1, 0, 1);
   const expected = await waited.trainFeatures(features, labels, stepOptions(4));
-  await started.startFeatures(features, labels, stepOptions(4));
-  features.fill(0); // it was copied
+  const start = started.startFeatures(features, labels, stepOptions(4));
+  features.fill(0); // it has been copied
+  await start;
   expect(await started.fetchOutputs()).toEqual(expected);
 });
 
@@ -69,6 +72,27 @@ test.each(Object.entries({ ...OPTIMIZERS, adamw: { ...OPTIMIZERS['adamw']!, maxG
   expect(after).not.toEqual(before);
   const numbers = new Float32Array(after.buffer.slice(after.byteOffset, after.byteOffset + after.length));
   expect(numbers.every(Number.isFinite)).toBe(true);
+});
+
+test('after a loss that is not finite the average stays as it is, running statistics included', async () => {
+  using model = await tiny();
+  const tensors = model.tensors().map(({ name }) => name);
+  const values = async (): Promise<Buffer> => weightsOf(model, tensors);
+  await model.startStep(batches[0]!, stepOptions(4));
+  await model.optimizerStep(SGD);
+  await model.updateAverage(0.9);
+  await model.swapAverage();
+  const before = await values();
+  await model.swapAverage();
+  for (const batch of [{ ...batches[1]!, std: Float64Array.of(1e-300, 1, 1) }, batches[2]!]) {
+    await model.startStep(batch, stepOptions(4));
+    await model.optimizerStep(SGD);
+    await model.updateAverage(0.9);
+  }
+  const trained = await values();
+  await model.swapAverage();
+  expect(await values()).toEqual(before);
+  expect(trained).not.toEqual(before); // the network's own statistics have seen it
 });
 
 test('resetOptimizer forgets what was not fetched; disposing with steps under way ends well', async () => {

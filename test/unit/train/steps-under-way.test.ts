@@ -13,8 +13,9 @@ class FakeGpu extends FakeNetwork {
   private readonly started: NativeTrainOutputs[] = [];
   private halted = false;
 
-  override trainStep(): never {
-    throw new Error('it was waited for');
+  override trainStep(...call: Parameters<FakeNetwork['trainStep']>): Promise<NativeTrainOutputs> {
+    this.order.push('step');
+    return super.trainStep(...call);
   }
 
   async startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void> {
@@ -49,7 +50,7 @@ class FakeGpu extends FakeNetwork {
 /** As a logger sees them, without clock, device, options and temporary paths. */
 const seen = (events: readonly TrainEvent[]): unknown[] => events.map((event) => ({ ...event, seconds: 0, device: '', config: null, path: '' }));
 
-async function train(model: FakeNetwork, options: { signal?: AbortSignal; maxDeviceCacheBytes?: number; onEvent?: (event: TrainEvent) => void } = {}) {
+async function train(model: FakeNetwork, options: { signal?: AbortSignal; maxDeviceCacheBytes?: number; maxGradientNorm?: number; onEvent?: (event: TrainEvent) => void } = {}) {
   const { signal, onEvent, ...rest } = options;
   const memory = new Memory();
   const log = memory.log.bind(memory);
@@ -80,13 +81,53 @@ test('a loss that is not finite ends the training under its own step, and no wei
   expect(gpu.order.at(-1)).toBe('keep 0');
 });
 
-test('an abort drops what is under way', async () => {
-  const gpu = new FakeGpu(CLASSES);
+/** Aborts at the first step of the second epoch whose figures are known, when two more are under way. */
+async function abortedInEpochTwo(gpu: FakeGpu) {
   const stop = new AbortController();
-  const found = await train(gpu, { signal: stop.signal, onEvent: (event) => { if (event.type === 'step' && event.epoch === 2) stop.abort(); } });
+  return await train(gpu, { signal: stop.signal, onEvent: (event) => { if (event.type === 'step' && event.epoch === 2) stop.abort(); } });
+}
+
+test('an abort waits for what is under way, and tells of it', async () => {
+  const gpu = new FakeGpu(CLASSES);
+  const found = await abortedInEpochTwo(gpu);
   expect(found.reason).toBe('aborted');
+  expect(found.events.flatMap((event) => (event.type === 'step' && event.epoch === 2 ? [event.step] : []))).toEqual([1, 2, 3]);
   expect(gpu.order.at(-1)).toBe('keep 0');
   // And the next training begins anew.
   gpu.order.length = 0;
   expect((await train(gpu)).reason).toBe('epochs');
+});
+
+test('a loss that is not finite and under way at an abort, or at another failure, is what the training ends by', async () => {
+  const aborted = new FakeGpu(CLASSES);
+  aborted.sabotage = { atStep: 7, loss: NaN };
+  expect((await abortedInEpochTwo(aborted)).error).toMatch(/NaN in epoch 2, step 2/);
+
+  class Broken extends FakeGpu {
+    override async optimizerStep(...options: Parameters<FakeNetwork['optimizerStep']>): Promise<void> {
+      if (this.order.filter((each) => each === 'update').length === 4) throw new Error('the cable was pulled');
+      await super.optimizerStep(...options);
+    }
+  }
+  for (const [loss, message] of [[NaN, /NaN in epoch 2, step 2/], [1, /cable/]] as const) {
+    const broken = new Broken(CLASSES);
+    broken.sabotage = { atStep: 7, loss };
+    expect((await train(broken)).error).toMatch(message);
+    expect(broken.order.at(-1)).toBe('keep 0');
+  }
+});
+
+test('a weighted loss that is not finite is a divergence too', async () => {
+  class Heavy extends FakeNetwork {
+    override async trainStep(...call: Parameters<FakeNetwork['trainStep']>): Promise<NativeTrainOutputs> {
+      return { ...(await super.trainStep(...call)), objective: Infinity };
+    }
+  }
+  expect((await train(new Heavy(CLASSES))).error).toMatch(/the loss became Infinity in epoch 1, step 1/);
+});
+
+test('with clipped gradients, whose norm every optimiser step waits for, steps are waited for', async () => {
+  const gpu = new FakeGpu(CLASSES);
+  expect((await train(gpu, { maxGradientNorm: 1 })).reason).toBe('epochs');
+  expect(new Set(gpu.order)).toEqual(new Set([`keep ${1024 ** 3}`, 'step', 'update', 'keep 0']));
 });
