@@ -241,6 +241,10 @@ Arena::~Arena() {
   pool_->release_idle();
 }
 
+Arena::Pause::Pause() : paused_(active) { active = nullptr; }
+
+Arena::Pause::~Pause() { active = paused_; }
+
 int64_t Arena::idle_bytes() const {
   const std::lock_guard<std::mutex> guard(pool_->mutex);
   return static_cast<int64_t>(pool_->idle);

@@ -27,6 +27,18 @@ class Arena {
 
   struct Pool;
 
+  // While it lives, tensors that its thread makes come from the system: those that stay would cut up what comes again in each step.
+  class Pause {
+   public:
+    Pause();
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    Pool* paused_;
+  };
+
  private:
   std::shared_ptr<Pool> pool_;
   Pool* outer_;

@@ -3,6 +3,7 @@
 #include <ATen/ops/where.h>
 #include <c10/core/GradMode.h>
 
+#include "arena.h"
 #include "failure.h"
 
 namespace covidct {
@@ -11,6 +12,7 @@ void Average::update(const std::vector<NamedTensor>& tensors, double decay, cons
   if (swapped_) throw Failure("ERR_INVALID_OPTION", "the averaged weights are in place; call swapAverage() before updateAverage()");
   c10::AutoGradMode no_grad(false);
   if (values_.empty()) {
+    const Arena::Pause pause;
     for (const NamedTensor& each : tensors) values_.push_back(each.tensor.detach().clone());
     return;
   }

@@ -14,11 +14,17 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "arena.h"
 #include "failure.h"
 
 namespace covidct {
 
 namespace {
+
+at::Tensor kept_zeros_like(const at::Tensor& tensor) {
+  const Arena::Pause pause;
+  return at::zeros_like(tensor);
+}
 
 // torch.nn.utils.clip_grad_norm_ with the Euclidean norm.
 double clip(const std::vector<at::Tensor>& parameters, double max_norm) {
@@ -89,7 +95,7 @@ void Optimizer::sgd(const std::vector<at::Tensor>& parameters, const Positions& 
   } first, later;
   for (const size_t i : positions) {
     const bool fresh = with_momentum && !states_[i].first.defined();
-    if (fresh) states_[i].first = at::zeros_like(parameters[i]);
+    if (fresh) states_[i].first = kept_zeros_like(parameters[i]);
     Part& part = fresh ? first : later;
     part.values.push_back(parameters[i]);
     part.gradients.push_back(parameters[i].grad());
@@ -108,7 +114,7 @@ void Optimizer::adam(const std::vector<at::Tensor>& parameters, const Positions&
   for (const size_t i : positions) {
     State& state = states_[i];
     if (!state.steps.defined()) {
-      state = {at::zeros_like(parameters[i]), at::zeros_like(parameters[i]), at::zeros({}, parameters[i].options().requires_grad(false))};
+      state = {kept_zeros_like(parameters[i]), kept_zeros_like(parameters[i]), at::zeros({}, parameters[i].options().requires_grad(false))};
     }
     values.push_back(parameters[i]);
     gradients.push_back(parameters[i].grad());
