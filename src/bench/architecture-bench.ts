@@ -65,6 +65,7 @@ export class ArchitectureBench {
   async *#group(mode: Mode, batchSize: number, exportProblems: ReadonlyMap<string, string>, flops: Flops | null): AsyncGenerator<ResultRow | ProgressRow, void, undefined> {
     const { architecture, options: { rounds, imageSize }, peers, ceilings } = this.#of;
     const measured = peers.contenders.filter((each) => each.modes.includes(mode)).map((contender): Measured => ({ contender, milliseconds: [], peakBytes: [], numbers: null, problem: exportProblem(contender, mode, exportProblems) }));
+    if (mode === 'cold') yield* this.#beforeCold(measured);
     for (let round = 0; round < rounds; round += 1) {
       for (const each of round % 2 === 0 ? measured : measured.toReversed()) {
         if (each.problem !== null) continue;
@@ -75,6 +76,15 @@ export class ArchitectureBench {
     const gigaflopsPerSecond = ceilings.matrixProducts === null ? null : Math.max(...ceilings.matrixProducts.map((each) => each.gigaflopsPerSecond));
     const flopsOfImage = flops === null ? null : mode === 'train' ? flops.training : flops.forward;
     yield resultOf(measured, { architecture, mode, batchSize, imageSize, flopsOfImage, gigaflopsPerSecond });
+  }
+
+  /** Everyone once, not measured: libraries come from the page cache too, and nobody is the first behind a process that gave back gigabytes. */
+  async *#beforeCold(measured: readonly Measured[]): AsyncGenerator<ProgressRow, void, undefined> {
+    for (const { contender, problem } of measured) {
+      if (problem !== null) continue;
+      yield { type: 'measuring', text: `${this.#of.architecture}: cold, before the first round: ${contender.title}` };
+      await this.#run(contender, { mode: 'cold', batchSize: 1 });
+    }
   }
 
   async #turn(measured: Measured, mode: Mode, batchSize: number): Promise<void> {
