@@ -78,7 +78,7 @@ export class ArchitectureBench {
     yield resultOf(measured, { architecture, mode, batchSize, imageSize, flopsOfImage, gigaflopsPerSecond });
   }
 
-  /** Everyone once, not measured: libraries come from the page cache too, and nobody is the first behind a process that gave back gigabytes. */
+  /** Everyone once, not measured, so that libraries come from the page cache as well. */
   async *#beforeCold(measured: readonly Measured[]): AsyncGenerator<ProgressRow, void, undefined> {
     for (const { contender, problem } of measured) {
       if (problem !== null) continue;
