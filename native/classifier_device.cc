@@ -1,12 +1,11 @@
 // What a classifier on a GPU is driven by: steps that are started ahead of their figures, images that stay there.
 #include "classifier_wrap.h"
-#include "convert.h"
 
 namespace covidct {
 
 Napi::Value ClassifierWrap::start_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, true, shared_->store));
+  const auto batch = batch_of(info, /*labelled=*/true);
   return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
     learner.start_step(*batch, options);
     return nothing();

@@ -2,8 +2,6 @@
 
 #include <ATen/Parallel.h>
 
-#include "convert.h"
-
 namespace covidct {
 
 using Deliver = Executor::Deliver;
@@ -160,7 +158,7 @@ Napi::Value ClassifierWrap::layers(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, true, shared_->store));
+  const auto batch = batch_of(info, /*labelled=*/true);
   return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) { return outputs_of(learner.train_step(*batch, options)); });
 }
 
@@ -195,7 +193,7 @@ Napi::Value ClassifierWrap::reset_optimizer(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
+  const auto batch = batch_of(info, /*labelled=*/false);
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
     return [outputs = learner.predict(*batch)](Napi::Env env) { return from_outputs(env, outputs); };
   });
@@ -203,7 +201,7 @@ Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
+  const auto batch = batch_of(info, /*labelled=*/false);
   if (!info[1].IsObject()) throw_js(info.Env(), "ERR_INVALID_OPTION", "expected an object with layer and classIndices");
   const Napi::Object options = info[1].As<Napi::Object>();
   auto layer = to_string(options.Get("layer"), "layer");
@@ -232,7 +230,7 @@ Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
+  const auto batch = batch_of(info, /*labelled=*/false);
   const auto format = info[1].ToBoolean().Value() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   return enqueue(info, true, [batch, format](Learner& learner) -> Deliver {
     return [values = learner.pixels(*batch, format)](Napi::Env env) { return from_floats(env, values); };
@@ -241,7 +239,7 @@ Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::prepare_input(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  auto batch = std::make_shared<Batch>(to_batch(info[0], options_.classes, false, shared_->store));
+  const auto batch = batch_of(info, /*labelled=*/false);
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
     return [bytes = learner.prepare_input(*batch)](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(bytes)); };
   });

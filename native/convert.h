@@ -9,8 +9,8 @@ namespace covidct {
 
 LearnerOptions to_learner_options(const Napi::Value& value, int& threads);
 // `labelled` says whether labels must be there.
-// `store`: null, or where images with a key may be kept, so that their bytes are not copied.
-Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled, const std::shared_ptr<PixelStore>& store = nullptr);
+// `store`: where images with a key may be kept, so that their bytes are not copied.
+Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled, const std::shared_ptr<PixelStore>& store);
 // One class index for each image, in [0, classes).
 std::vector<int64_t> to_labels(const Napi::Value& value, int64_t classes, size_t images);
 TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes);

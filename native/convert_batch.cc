@@ -151,7 +151,7 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled, const s
   const uint32_t count = images.Length();  // once: an element that is an accessor could change it
   Batch batch;
   // Only where one is kept or may be: a batch without keys is made ready on the host.
-  if (store && store->on() && !object.Get("keys").IsUndefined()) batch.store = store;
+  if (store->on() && !object.Get("keys").IsUndefined()) batch.store = store;
   batch.height = to_side(object.Get("height"), "height");
   batch.width = to_side(object.Get("width"), "width");
   batch.mean = to_triple(object.Get("mean"), "mean");

@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -25,11 +26,11 @@ at::Tensor on_channels(const std::array<double, 3>& values, int64_t channels, c1
   return to_device(host.narrow(0, 0, channels).view({1, channels, 1, 1}), device);
 }
 
-// x: whole numbers up to 255, float32, channels last. The operations are those of the CPU, one by one; 255 is a tensor, since
-// a GPU divides by a number of the host by multiplying with its reciprocal.
+// x: whole numbers up to 255, float32, channels last. The operations are those of the CPU, one by one; 255 is a tensor there,
+// since a GPU divides by a number of the host by multiplying with its reciprocal.
 at::Tensor normalise(at::Tensor x, const Batch& batch, c10::Device device) {
   const int64_t channels = x.size(1);
-  return x.div_(on_channels({255, 255, 255}, channels, device)).sub_(on_channels(batch.mean, channels, device)).div_(on_channels(batch.std, channels, device));
+  return x.div_(at::full({}, 255, x.options())).sub_(on_channels(batch.mean, channels, device)).div_(on_channels(batch.std, channels, device));
 }
 
 // One crop, resize and flip, each of which may change nothing, in this order.

@@ -95,7 +95,6 @@ int64_t longest(const std::vector<const Axis*>& axes) {
 
 Axis make_axis(int64_t in, int64_t first, int64_t size, int64_t out, bool mirrored) {
   Axis axis;
-  axis.in = in;
   axis.out = out;
   axis.unchanged = first == 0 && size == in && out == in && !mirrored;
   if (size == out) {

@@ -11,7 +11,7 @@ namespace covidct {
 
 // One direction of one image: output i is floor((sum of taps * pixels + half) / 2^precision).
 struct Axis {
-  int64_t in = 0, out = 0;
+  int64_t out = 0;
   int precision = 0;                // bits of the taps after the point
   int64_t width = 1;                // taps of an output
   std::vector<int64_t> where = {};  // out x width: positions in the input; 0 where the tap is 0
@@ -28,8 +28,7 @@ struct Resampling {
   Axis rows, columns;
 };
 
-// images: int32, n x channels x height x width, of bytes; image i is worked on in its upper left rows[i].in x
-// columns[i].in and comes out in the upper left of the result, which is as large as the largest. Columns first, as LibTorch
+// images: int32, n x channels x height x width, of bytes; image i stands in the upper left and comes out in the upper left of the result, which is as large as the largest. Columns first, as LibTorch
 // does; each direction is rounded to uint8.
 at::Tensor resample(const at::Tensor& images, const std::vector<Resampling>& each);
 

@@ -78,8 +78,8 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
         throwIfAborted(plan.signal);
         const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
         checkpoints.weightsChanged();
-        const options = { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) };
-        const outputs = steps.later ? await batch.start(options) : await batch.train(options);
+        const stepOptions = { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) };
+        const outputs = steps.later ? await batch.start(stepOptions) : await batch.train(stepOptions);
         if (updates) learningRate = schedule.learningRate;
         // Before the optimiser can put NaN into the weights.
         const event = await steps.add({ epoch, step, steps: stepsPerEpoch(plan), learningRate, updated: updates, labels: batch.labels }, outputs);

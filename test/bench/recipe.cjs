@@ -3,7 +3,7 @@
  *   npm run bench:recipe -- --data COVID-CT --python PYTHON [--device cuda] [--epochs 60] [--image-size 224] [--arch vgg19_bn]
  *                           [--precision float32] [--threads 0] [--rounds 1] [--limit N]
  * Micro-batches of 8, 8 of them in a step, SGD with momentum, crops, flips, validation and TensorBoard in every epoch, the
- * best weights kept; no early stopping, so that both do the same work. Prints seconds from the open data set to the end, the
+ * best weights kept; no early stopping, so that both do the same work, and in the same numbers: no TF32 but with `--precision tf32`. Prints seconds from the open data set to the end, the
  * first epoch, the median of the later ones, and how often the peer's time is ours. `--limit`: at most N slices of each
  * split. The peer needs torch, torchvision, scikit-learn, tensorboard and safetensors.
  */

@@ -1,44 +1,17 @@
 /** The network's input: the same bits however it is made; resizing beside the steps. */
 import { makeBatch } from '../../src/data/batch';
 import { loadBatches } from '../../src/data/loader';
-import { phantomPixels } from '../../src/data/phantoms';
-import { aspectEval, tutorialEval, tutorialTrain } from '../../src/data/presets';
 import { makeDraw } from '../../src/data/random';
 import { PixelStore } from '../../src/data/store';
-import { centerCrop, compose, normalize, randomHorizontalFlip, resize, toTensor } from '../../src/data/transform';
-import type { Dataset, Pixels, Transform } from '../../src/data/types';
+import type { Dataset, Pixels } from '../../src/data/types';
 import { Classifier } from '../../src/model/classifier';
 import { Resizer } from '../../src/model/resizer';
-import { loadNative } from '../../src/native/load';
 import { PIXEL_OP } from '../../src/native/types';
-import type { NativeBatch, NativeClassifier } from '../../src/native/types';
+import type { NativeBatch } from '../../src/native/types';
+import { SIZE, TRANSFORMS, coloured, open, raw } from './inputs';
 
-const SIZE = 40;
-const images = Array.from({ length: 5 }, (_, index) => coloured(phantomPixels({ positive: false, index, size: 50 + 9 * index })));
+const images = Array.from({ length: 5 }, (_, index) => coloured(index, 50 + 9 * index));
 const draws = () => images.map((_, sample) => makeDraw({ seed: 1, sample }));
-const open: { dispose(): void }[] = [];
-afterEach(() => { for (const each of open.splice(0)) each.dispose(); });
-
-function coloured({ data, ...size }: Pixels): Pixels {
-  return { ...size, data: data.map((value, i) => (value + 50 * (i % 3)) % 256) };
-}
-
-async function raw({ channels = 3, threads = 2 }: { channels?: 1 | 3; threads?: number } = {}): Promise<NativeClassifier> {
-  const handle = new (loadNative().Classifier)({ architecture: 'tiny', classes: 2, device: 'cpu', threads, seed: 0, dropout: 0, channels });
-  open.push(handle);
-  await handle.ready();
-  return handle;
-}
-
-const TRANSFORMS: Readonly<Record<string, Transform>> = {
-  train: tutorialTrain({ size: SIZE }),
-  evaluation: tutorialEval({ size: SIZE }),
-  aspect: aspectEval({ size: SIZE }),
-  // The box reaches outside of every image.
-  padded: compose([centerCrop(200), randomHorizontalFlip(1), resize([SIZE, SIZE]), toTensor(), normalize({ mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7] })]),
-  // A box inside, then a flip in the middle and one at the end.
-  flips: compose([centerCrop(30), randomHorizontalFlip(1), resize([SIZE, SIZE]), randomHorizontalFlip(1), toTensor()]),
-};
 
 describe.each(Object.entries(TRANSFORMS))('%s', (_name, transform) => {
   test.each([1, 3] as const)('%i channels: the same in any memory format, on any number of threads, alone or in a batch', async (channels) => {

@@ -1,48 +1,32 @@
-/** Images kept on the device: cropped, resized and flipped there by matrix products, to the bit as LibTorch's kernel for bytes does it on the CPU. */
+/** Images kept on the device: cropped, resized and flipped there, to the bit as LibTorch's kernel for bytes does it on the CPU. */
 import { makeBatch } from '../../src/data/batch';
-import { phantomPixels } from '../../src/data/phantoms';
-import { aspectEval, tutorialEval, tutorialTrain } from '../../src/data/presets';
 import { makeDraw } from '../../src/data/random';
-import { centerCrop, compose, normalize, randomHorizontalFlip, resize, toTensor } from '../../src/data/transform';
+import { centerCrop, compose, randomHorizontalFlip, resize, toTensor } from '../../src/data/transform';
 import type { Pixels, Transform } from '../../src/data/types';
-import { loadNative } from '../../src/native/load';
 import { PIXEL_OP } from '../../src/native/types';
-import type { NativeBatch, NativeClassifier } from '../../src/native/types';
+import type { NativeBatch } from '../../src/native/types';
+import { SIZE, TRANSFORMS, coloured, raw } from './inputs';
 import { stepOptions } from './tiny';
 
-const SIZE = 40;
 const MIB = 2 ** 20;
-const images = Array.from({ length: 6 }, (_, index) => coloured(phantomPixels({ positive: false, index, size: 33 + 17 * index }), index));
+const images = Array.from({ length: 6 }, (_, index) => keyed(coloured(index, 33 + 17 * index), index + 1));
 const BYTES = images.reduce((sum, { data }) => sum + data.length, 0);
 const draws = (seed = 1) => images.map((_, sample) => makeDraw({ seed, sample }));
-const open: { dispose(): void }[] = [];
-afterEach(() => { for (const each of open.splice(0)) each.dispose(); });
 
-/** With a key, and less wide than high: rows and columns must not be taken for one another. */
-function coloured({ data, width, height }: Pixels, index: number): Pixels {
-  const cut = height - 3;
-  return { key: index + 1, width, height: cut, data: data.map((value, i) => (value + 50 * (i % 3)) % 256).subarray(0, cut * width * 3) };
+/** With a key, and less high than wide: rows and columns must not be taken for one another. */
+function keyed({ data, width, height }: Pixels, key: number): Pixels {
+  return { key, width, height: height - 3, data: data.subarray(0, (height - 3) * width * 3) };
 }
 
-async function raw(channels: 1 | 3 = 3): Promise<NativeClassifier> {
-  const handle = new (loadNative().Classifier)({ architecture: 'tiny', classes: 2, device: 'cpu', threads: 2, seed: 0, dropout: 0, channels });
-  open.push(handle);
-  await handle.ready();
-  return handle;
-}
-
-const TRANSFORMS: Readonly<Record<string, Transform>> = {
-  train: tutorialTrain({ size: SIZE }),
-  evaluation: tutorialEval({ size: SIZE }),
-  aspect: aspectEval({ size: SIZE }),
-  padded: compose([centerCrop(200), randomHorizontalFlip(1), resize([SIZE, SIZE]), toTensor(), normalize({ mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7] })]),
+const MORE_TRANSFORMS: Readonly<Record<string, Transform>> = {
+  ...TRANSFORMS,
   'crop after crop, flip after flip': compose([centerCrop([90, 30]), centerCrop([20, 70]), randomHorizontalFlip(0.5), resize([SIZE, SIZE]), randomHorizontalFlip(0.5), randomHorizontalFlip(0.5), toTensor()]),
   'much smaller': compose([resize([SIZE, 3]), resize([5, SIZE]), resize([SIZE, SIZE]), toTensor()]),
 };
 
-describe.each(Object.entries(TRANSFORMS))('%s', (_name, transform) => {
+describe.each(Object.entries(MORE_TRANSFORMS))('%s', (_name, transform) => {
   test.each([1, 3] as const)('%i channels: the same bits, sent, kept and beside images that are not', async (channels) => {
-    const handle = await raw(channels);
+    const handle = await raw({ channels });
     const expected = await handle.pixels(makeBatch(images, null, transform, draws()));
     await handle.keepPixels(MIB);
     const some = images.map(({ key, ...rest }, i) => (i % 2 === 0 ? { ...rest, key } : rest)) as Pixels[];
