@@ -1,7 +1,7 @@
 /** `covidct explain`: where in an image the evidence for a class lies. */
 import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
-import { writeWhole } from '../files';
+import { writeWhole } from '../files/write';
 import { Classifier, drawExplanation, encodeImage } from '../index';
 import type { Convolution, Precision } from '../index';
 import { EXIT } from './exit-codes';

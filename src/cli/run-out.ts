@@ -1,7 +1,7 @@
 /** Looks at the folder of a new run before any work goes into it. */
 import { readdir } from 'node:fs/promises';
 import { CovidCtError } from '../errors';
-import { fileError } from '../files';
+import { fileError } from '../files/write';
 import { RunFolder } from '../index';
 
 /**

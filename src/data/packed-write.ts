@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BadImageError, DatasetError, throwIfAborted } from '../errors';
-import { fileError, unfinished } from '../files';
+import { fileError, unfinished } from '../files/write';
 import type { ResolvedPrepareOptions } from '../options/data';
 import { orAborted } from './abortable';
 import { decodeImage } from './decode';

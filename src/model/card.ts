@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { transformSchema } from '../options/data';
 import { classNamesSchema, precisionSchema } from '../options/model';
 import { CovidCtError, messageOf } from '../errors';
-import { writeWhole } from '../files';
+import { writeWhole } from '../files/write';
 import { INTENDED_USE } from '../intended-use';
 import type { ModelCard } from './types';
 

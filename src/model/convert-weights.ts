@@ -3,7 +3,7 @@ import { open, rename, rm, mkdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CovidCtError, throwIfAborted } from '../errors';
-import { fileError, unfinished } from '../files';
+import { fileError, unfinished } from '../files/write';
 import type { NativeTensorSource } from '../native/types';
 import { PRETRAINING_KEY, recognise } from './known-weights';
 import { elementBytes, encodeHeader } from './safetensors';

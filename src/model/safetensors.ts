@@ -6,7 +6,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
-import { fileError, unfinished } from '../files';
+import { fileError, unfinished } from '../files/write';
 import type { NativeTensor, NativeTensorSource } from '../native/types';
 
 /** Bytes of one element. */

@@ -1,7 +1,7 @@
 /** What `pictures/pictures.json` tells of a run's pictures, so that the report can be written anew without a model. */
 import { readFile } from 'node:fs/promises';
 import { CovidCtError, messageOf } from '../errors';
-import { fileError } from '../files';
+import { fileError } from '../files/write';
 import type { RunFolder } from '../train/run-folder';
 import type { GradCamGroup, ReportSplit } from './types';
 

@@ -1,6 +1,6 @@
 /** Gathers the plain data of a report from what lies in a run folder. */
 import { readFile } from 'node:fs/promises';
-import { fileError } from '../files';
+import { fileError } from '../files/write';
 import type { Evaluation } from '../metrics/types';
 import type { StoredHistory } from '../train/history';
 import type { RunConfig, RunFolder } from '../train/run-folder';

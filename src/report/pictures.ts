@@ -1,6 +1,6 @@
 /** Writes the charts as files, SVG and PNG. */
 import path from 'node:path';
-import { writeWhole } from '../files';
+import { writeWhole } from '../files/write';
 import type { EpochRecord } from '../log/types';
 import type { Evaluation } from '../metrics/types';
 import { accuracyCurve, confusionMatrixChart, lossCurve, misclassifiedHistogram, rocChart } from './charts';

@@ -12,7 +12,7 @@ import { PRETRAINING_KEY, trainedFor } from '../model/known-weights';
 import type { Network } from '../model/types';
 import { libraryVersions } from '../model/versions';
 import type { ResolvedTrainOptions } from '../options/train';
-import { fileError, linkWhole } from '../files';
+import { fileError, linkWhole } from '../files/write';
 import type { Averaging } from './averaging';
 import type { BestEpoch } from './history';
 import type { RunFolder } from './run-folder';

@@ -6,7 +6,7 @@ import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';
 import type { Convolution, Precision } from '../options/model';
-import { fileError, writeWhole } from '../files';
+import { fileError, writeWhole } from '../files/write';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
 

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CovidCtError, messageOf } from './errors';
-import type { ErrorCode } from './errors';
+import { CovidCtError, messageOf } from '../errors';
+import type { ErrorCode } from '../errors';
 
 /** What to do about the failures a user can do something about. */
 const ADVICE: Readonly<Record<string, string>> = {
