@@ -8,9 +8,10 @@ const SRC = join(ROOT, 'src');
 /** What each room may import from, beside itself and packages. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
-  files: ['errors'],
+  describe: [],
+  files: ['errors', 'describe'],
   'intended-use': [],
-  options: ['errors', 'data', 'train', 'log'],
+  options: ['errors', 'describe', 'data', 'train', 'log'],
   native: ['errors', 'files'],
   data: ['errors', 'files', 'options', 'native'],
   model: ['errors', 'files', 'intended-use', 'options', 'native', 'data'],

@@ -1,27 +1,10 @@
 /** Turns a zod failure into one readable InvalidOptionError; the one way options enter the library. */
 import { z } from 'zod';
+import { describeAt, describePath } from '../describe';
 import { InvalidOptionError } from '../errors';
 
 /** An optional AbortSignal. */
 export const signalSchema = z.custom<AbortSignal>((value) => typeof (value as AbortSignal | null)?.addEventListener === 'function', 'expected an AbortSignal').optional();
-
-function describePath(path: readonly PropertyKey[]): string {
-  let text = '';
-  for (const part of path) {
-    if (typeof part === 'number') text += `[${part}]`;
-    else text += text === '' ? String(part) : `.${String(part)}`;
-  }
-  return text;
-}
-
-function describeValue(value: unknown, path: readonly PropertyKey[]): string {
-  let current: unknown = value;
-  for (const part of path) current = (current as Record<PropertyKey, unknown> | undefined)?.[part];
-  if (current === undefined) return 'nothing';
-  if (typeof current === 'function') return 'a function';
-  const text = typeof current === 'string' ? JSON.stringify(current) : String(JSON.stringify(current));
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
 
 /**
  * Checks `value` against `schema` and fills in the defaults.
@@ -37,7 +20,7 @@ export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, whe
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => {
     const path = describePath(issue.path);
-    const came = issue.code === 'unrecognized_keys' ? '' : `; got ${describeValue(value, issue.path)}`;
+    const came = issue.code === 'unrecognized_keys' ? '' : `; got ${describeAt(value, issue.path)}`;
     return { path, message: `${issue.message}${came}` };
   });
   const lines = issues.map(({ path, message }) => `  ${path === '' ? '(options)' : path}: ${message}`);

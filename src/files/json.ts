@@ -1,0 +1,158 @@
+/** The one way in which a JSON file enters the library: bounded, decoded as UTF-8, parsed, and checked by a schema. */
+import { open, stat } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import type { z } from 'zod';
+import { describeAt, describePath } from '../describe';
+import { CovidCtError } from '../errors';
+import type { ErrorCode } from '../errors';
+import { fileError } from './write';
+import { jsonFaultAt } from './json-fault';
+
+/** What is said of a file that is not as it should be. */
+export interface JsonAbout {
+  /** Code of the errors. */
+  readonly code: ErrorCode;
+  /** What the file should be, e.g. `the configuration of a run`. */
+  readonly what: string;
+  /** Bytes that the file may have; 64 MiB where left out. */
+  readonly maxBytes?: number;
+  /** What to do about a damaged file, a clause; nothing is said where left out. */
+  readonly advice?: string;
+  /** Whether a pipe is read as well, for files that a user names (`<(command)`). */
+  readonly pipes?: boolean;
+}
+
+/** Bytes that a JSON file may have where nothing else is said. */
+const MAX_BYTES = 64 * 1024 ** 2;
+/** Objects and lists within one another; what goes deeper is nobody's configuration, and overflows the stack of a later walk. */
+const MAX_DEPTH = 100;
+const CHUNK = 1024 ** 2;
+
+function refuse(where: string, reason: string, { code, what, advice }: JsonAbout, cause?: unknown): never {
+  throw new CovidCtError(code, `${where}: expected ${what}: ${reason}${advice === undefined ? '' : `; ${advice}`}`, { cause });
+}
+
+async function readBytes(path: string, about: JsonAbout): Promise<Buffer> {
+  const most = about.maxBytes ?? MAX_BYTES;
+  // Before it is opened: opening a pipe waits for a writer.
+  const info = await stat(path);
+  const isPipe = about.pipes === true && (info.isFIFO() || info.isCharacterDevice() || info.isSocket());
+  if (!info.isFile() && !isPipe) refuse(path, info.isDirectory() ? 'it is a folder' : 'it is not a file', about);
+  if (info.size > most) refuse(path, `it has ${info.size} bytes, more than ${most}`, about);
+  const file = await open(path, 'r');
+  try {
+    const parts: Buffer[] = [];
+    for (let size = 0; ;) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(CHUNK, Math.max(info.size, 4096) + 1)), 0, null, null);
+      if (bytesRead === 0) return Buffer.concat(parts);
+      size += bytesRead;
+      if (size > most) refuse(path, `it has more than ${most} bytes`, about);
+      parts.push(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Reads a text file as UTF-8 without its byte-order mark.
+ *
+ * @throws CovidCtError with the code of `about` when it is missing, too large or not UTF-8
+ */
+export async function readText(path: string, about: JsonAbout): Promise<string> {
+  const text = await readTextIfThere(path, about);
+  return text ?? refuse(path, 'there is no such file', about);
+}
+
+/** The same; null where there is no such file. */
+export async function readTextIfThere(path: string, about: JsonAbout): Promise<string | null> {
+  try {
+    return decodeText(await readBytes(path, about), path, about);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw fileError(`read ${about.what}`, path, error, about.code);
+  }
+}
+
+/** Bytes as text, without the byte-order mark. Throws CovidCtError for what is not UTF-8. */
+export function decodeText(bytes: Uint8Array, path: string, about: JsonAbout): string {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) refuse(path, 'it is UTF-16; store it as UTF-8', about);
+  if (!isUtf8(bytes)) refuse(path, 'it is not UTF-8', about);
+  return new TextDecoder('utf-8').decode(bytes); // leaves the byte-order mark out
+}
+
+/** Line and column of a place in a text, from 1. */
+function placeOf(text: string, at: number): { line: number; column: number } {
+  const before = text.slice(0, at);
+  return { line: before.split('\n').length, column: at - before.lastIndexOf('\n') };
+}
+
+/** Walks over the text of valid JSON by hand: an expression would need a stack for long strings. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (inString) {
+      if (character === '\\') at += 1;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+function parseText(text: string, path: string, about: JsonAbout, firstLine: number | undefined): unknown {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const { at, expected, found } = jsonFaultAt(text);
+    const { line, column } = placeOf(text, at);
+    const where = `${path}:${line + (firstLine ?? 1) - 1}:${column}`;
+    return refuse(where, text.trim() === '' ? 'it is empty' : `it is not JSON here: expected ${expected}, got ${found}`, about, error);
+  }
+  // Brackets alone can be that deep only in a text that has so many; counting them is for those.
+  if (text.length > MAX_DEPTH && isTooDeep(text)) refuse(firstLine === undefined ? path : `${path}:${firstLine}`, `more than ${MAX_DEPTH} objects and lists within one another`, about);
+  return json;
+}
+
+/**
+ * Parses JSON and checks it by a schema.
+ *
+ * @param path the file, for messages
+ * @param line the line of the file that the text is, where it is one of several
+ * @returns the value, with the schema's defaults
+ * @throws CovidCtError with the code of `about`, naming file, line of what is not JSON, and key of what is not as expected
+ */
+export function parseJson<S extends z.ZodType>(text: string, schema: S, path: string, about: JsonAbout, line?: number): z.output<S> {
+  const json = parseText(text, path, about, line);
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const where = line === undefined ? path : `${path}:${line}`;
+  const issues = result.error.issues.slice(0, 3).map((issue) => {
+    const key = describePath(issue.path);
+    const got = issue.code === 'unrecognized_keys' ? '' : `, got ${describeAt(json, issue.path)}`;
+    return `${key === '' ? '' : `"${key}": `}${issue.message.replace(/^Invalid input: (.*), received .*$/, '$1')}${got}`;
+  });
+  const more = result.error.issues.length - issues.length;
+  return refuse(where, `${issues.join('; ')}${more > 0 ? ` (and ${more} more)` : ''}`, about, result.error);
+}
+
+/**
+ * Reads a JSON file and checks it by a schema.
+ *
+ * @throws CovidCtError with the code of `about`, naming the file and what is wrong where
+ */
+export async function readJson<S extends z.ZodType>(path: string, schema: S, about: JsonAbout): Promise<z.output<S>> {
+  return parseJson(await readText(path, about), schema, path, about);
+}
+
+/** The same; null where there is no such file. */
+export async function readJsonIfThere<S extends z.ZodType>(path: string, schema: S, about: JsonAbout): Promise<z.output<S> | null> {
+  const text = await readTextIfThere(path, about);
+  return text === null ? null : parseJson(text, schema, path, about);
+}
