@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
 import { writeWhole } from '../files/write';
-import { Classifier, drawExplanation, encodeImage } from '../index';
+import { Classifier, drawExplanation, encodeImage, nameOfSource } from '../index';
 import type { Convolution, Precision } from '../index';
 import { EXIT } from './exit-codes';
 import { withDevice, withOutput } from './flags';
-import { note, print, printJson } from './io';
+import { note, noteLeftOut, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { imageFiles } from './sources';
 
@@ -42,12 +42,14 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
 }
 
 async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const files = await imageFiles(paths);
+  const { files, leftOut } = await imageFiles(paths);
+  noteLeftOut(io, '', leftOut);
   const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution });
   try {
     const taken = new Set<string>();
-    for (const file of files) {
-      for (const explanation of await model.explain(file, { class: flags.class, layer: flags.layer, signal: io.signal })) {
+    for (const source of files) {
+      const file = nameOfSource(source);
+      for (const explanation of await model.explain(source, { class: flags.class, layer: flags.layer, signal: io.signal })) {
         const overlay = join(flags.out, freeName(taken, `${basename(file, extname(file))}-${explanation.explained}`));
         await writeWhole(overlay, await encodeImage(await drawExplanation(explanation)));
         const { path, label, explained, layer, probabilities, intendedUse } = explanation;

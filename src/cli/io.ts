@@ -1,4 +1,6 @@
 /** What a command talks through: standard output for results, standard error for people, a signal for Ctrl-C. */
+import { leftOutText } from '../index';
+import type { LeftOut } from '../index';
 
 /** Handed to every command, so that tests can hand in their own. */
 export interface Io {
@@ -30,6 +32,11 @@ export function printJson(io: Io, value: unknown): void {
 /** Tells a person something beside the result; nothing with `--quiet`. */
 export function note(io: Io, flags: OutputFlags, text: string): void {
   if (flags.quiet !== true) io.stderr.write(`${text}\n`);
+}
+
+/** Tells what was left out, by reason; also with `--quiet`, for nothing may vanish without a word. */
+export function noteLeftOut(io: Io, where: string, leftOut: readonly LeftOut[]): void {
+  if (leftOut.length > 0) io.stderr.write(`${where}left out: ${leftOutText(leftOut)}\n`);
 }
 
 /** Returns a function that shows one line of progress, overwritten in place; nothing where it is no terminal. */

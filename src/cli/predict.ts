@@ -1,12 +1,12 @@
 /** `covidct predict`: what a trained model says of images. */
 import type { Command } from 'commander';
-import { BadImageError, Classifier } from '../index';
-import type { Convolution, Precision, Prediction } from '../index';
+import { BadImageError, Classifier, nameOfSource } from '../index';
+import type { Convolution, ImageSource, Precision, Prediction } from '../index';
 import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../options/model';
 import { EXIT } from './exit-codes';
 import { number, withBadFile, withDevice, withOutput } from './flags';
-import { note, print, printJson } from './io';
+import { note, noteLeftOut, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { imageFiles } from './sources';
 import { percent } from './words';
@@ -40,7 +40,8 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
 
 async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const { batchSize: size } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
-  const files = await imageFiles(paths);
+  const { files, leftOut } = await imageFiles(paths);
+  noteLeftOut(io, '', leftOut);
   const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution });
   try {
     let left = 0;
@@ -62,13 +63,13 @@ async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<
 type Answer = Prediction | { readonly path: string; readonly error: string };
 
 /** With `--on-bad-file skip`, a file that cannot be decoded is answered with its error and the others go on. */
-async function answersFor(model: Classifier, files: readonly string[], flags: Flags, io: Io): Promise<Answer[]> {
+async function answersFor(model: Classifier, files: readonly ImageSource[], flags: Flags, io: Io): Promise<Answer[]> {
   try {
     return await model.predict(files, { batchSize: files.length, signal: io.signal });
   } catch (error) {
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
     const [file] = files;
-    if (files.length === 1 && file !== undefined) return [{ path: file, error: error.reason }];
+    if (files.length === 1 && file !== undefined) return [{ path: nameOfSource(file), error: error.reason }];
     const answers: Answer[] = [];
     for (const each of files) answers.push(...(await answersFor(model, [each], flags, io)));
     return answers;

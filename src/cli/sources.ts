@@ -1,14 +1,22 @@
 /** Turns the paths of a command line into image files; a folder stands for the images in it. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InvalidOptionError, isImageName } from '../index';
+import { findImages, InvalidOptionError, leftOutText, mergeLeftOut } from '../index';
+import type { ImageSource, LeftOut } from '../index';
+
+/** Images that a command was given, and what of its folders it leaves out. */
+export interface ImageFiles {
+  readonly files: readonly ImageSource[];
+  readonly leftOut: readonly LeftOut[];
+}
 
 /**
- * @returns the files in the order given, those of a folder by name and only those with the name of an image
+ * @returns the files in the order given, those of a folder by name and at any depth
  * @throws InvalidOptionError for a path that does not exist and for a folder without images
  */
-export async function imageFiles(paths: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
+export async function imageFiles(paths: readonly string[]): Promise<ImageFiles> {
+  const files: ImageSource[] = [];
+  const leftOut: LeftOut[] = [];
   for (const path of paths) {
     const info = await stat(path).catch(() => null);
     if (info === null) throw refuse(path, 'there is no such file or folder');
@@ -16,11 +24,13 @@ export async function imageFiles(paths: readonly string[]): Promise<string[]> {
       files.push(path);
       continue;
     }
-    const inside = (await readdir(path)).filter(isImageName).sort();
-    if (inside.length === 0) throw refuse(path, 'the folder holds no image');
-    files.push(...inside.map((name) => join(path, name)));
+    const found = await findImages(path);
+    if (found.images.length === 0) throw refuse(path, `the folder holds no image${found.leftOut.length === 0 ? '' : `: ${leftOutText(found.leftOut)}`}`);
+    // By the path as it was given: that is how the answers name them.
+    files.push(...found.images.map(({ id, source }) => (typeof source === 'string' ? join(path, id) : source)));
+    leftOut.push(...found.leftOut);
   }
-  return files;
+  return { files, leftOut: mergeLeftOut(leftOut) };
 }
 
 function refuse(path: string, message: string): InvalidOptionError {

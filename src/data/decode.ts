@@ -30,6 +30,12 @@ export function isPixelSource(source: ImageSource): source is PixelSource {
   return typeof (source as PixelSource | null | undefined)?.readPixels === 'function';
 }
 
+/** Where an image lies, for who reads the answers; null for bytes and images of a packed data set. */
+export function pathOfSource(source: ImageSource): string | null {
+  if (typeof source === 'string') return source;
+  return isPixelSource(source) ? (source.path ?? null) : null;
+}
+
 /** An error for which there is a plain reason; `decodeImage` puts file and data set line around it. */
 class Refusal extends Error {}
 
@@ -93,9 +99,10 @@ function reasonOf(error: unknown): string {
  * @throws BadImageError naming file, reason and line; AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Pixels> {
-  const { signal, maxPixels, maxFileBytes, origin } = checkOptions(decodeOptionsSchema, options, 'decodeImage');
+  const checked = checkOptions(decodeOptionsSchema, options, 'decodeImage');
+  const { signal, maxPixels, maxFileBytes, origin } = checked;
   throwIfAborted(signal);
-  if (isPixelSource(source)) return orAborted(source.readPixels(signal), signal);
+  if (isPixelSource(source)) return orAborted(source.readPixels(signal, checked), signal);
   try {
     const bytes = await readBytes(source, maxFileBytes, signal);
     if (bytes.byteLength === 0) throw new Refusal('it is empty');

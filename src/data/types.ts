@@ -1,5 +1,7 @@
 /** What the data room hands to the others. */
+import type { LeftOut } from '../left-out';
 import type { NativeBatch } from '../native/types';
+import type { DecodeOptions } from '../options/data';
 
 /** A decoded image: RGB, uint8 in [0, 255], height × width × 3, rows first. */
 export interface Pixels {
@@ -16,8 +18,10 @@ export interface PixelSource {
   readonly name: string;
   /** Pixels of the shorter side to which it was resized; null: it is as it was decoded. */
   readonly resize: number | null;
+  /** Where it lies, for a file of its own whose path cannot be a string: its bytes shown as text. */
+  readonly path?: string;
   /** Throws BadImageError, and CovidCtError where nothing can be read at all. */
-  readPixels(signal?: AbortSignal): Promise<Pixels>;
+  readPixels(signal?: AbortSignal, options?: DecodeOptions): Promise<Pixels>;
 }
 
 /** Resizes as a transform's resize does; size in pixels. */
@@ -45,6 +49,8 @@ export interface Dataset {
   /** Class names; a label is an index into them. */
   readonly classes: readonly string[];
   readonly samples: readonly Sample[];
+  /** What its reader left out, by reason; a training split tells of what belongs to no split, too. */
+  readonly leftOut?: readonly LeftOut[];
 }
 
 export type TransformStep =
@@ -84,4 +90,8 @@ export interface DatasetSplits {
   readonly train: Dataset;
   readonly validation: Dataset | null;
   readonly test: Dataset | null;
+  /** What the reader left out in all splits, by reason. */
+  readonly leftOut?: readonly LeftOut[];
+  /** What the reader took for granted, a sentence each, e.g. which folder it took for which split. */
+  readonly notes?: readonly string[];
 }

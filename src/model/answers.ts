@@ -1,5 +1,6 @@
 /** What a classifier answers: predictions and explanations as plain data. */
 import { CovidCtError } from '../errors';
+import { pathOfSource } from '../data/decode';
 import type { Rectangle } from '../data/program';
 import type { ImageSource, Pixels } from '../data/types';
 import type { NativeGradCam, NativeOutputs } from '../native/types';
@@ -50,7 +51,7 @@ export function predictionOf(source: ImageSource, outputs: Pick<NativeOutputs, '
   }
   const labelIndex = decide(probabilities, threshold);
   return {
-    path: typeof source === 'string' ? source : null,
+    path: pathOfSource(source),
     label: classes[labelIndex] as string,
     labelIndex,
     probabilities: Object.fromEntries(classes.map((name, index) => [name, probabilities[index] as number])),

@@ -58,6 +58,9 @@ export const presetOptionsSchema = z.strictObject({
 });
 export type PresetOptions = z.input<typeof presetOptionsSchema>;
 
+export const findImagesOptionsSchema = z.strictObject({ signal: abortSignal });
+export type FindImagesOptions = z.input<typeof findImagesOptionsSchema>;
+
 export const covidCtOptionsSchema = z.strictObject({
   /** Folder of the split lists, relative to the data set; give another one to use own lists. */
   split: z.string().min(1).default('Data-split'),

@@ -1,5 +1,6 @@
 /** Runs a network over a split and gives its figures. */
 import { z } from 'zod';
+import { pathOfSource } from '../data/decode';
 import { loadBatches } from '../data/loader';
 import { tutorialEval } from '../data/presets';
 import { PixelStore } from '../data/store';
@@ -128,6 +129,6 @@ function scoreBatch(dataset: Dataset, indices: readonly number[], outputs: Nativ
       throw new CovidCtError('ERR_DIVERGED', `${sample.id}: expected a finite loss; the network gave ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`);
     }
     const probabilities = Array.from(outputs.probabilities.subarray(row * classes, (row + 1) * classes));
-    return { id: sample.id, path: typeof sample.source === 'string' ? sample.source : null, label: sample.label, probabilities, loss };
+    return { id: sample.id, path: pathOfSource(sample.source), label: sample.label, probabilities, loss };
   });
 }

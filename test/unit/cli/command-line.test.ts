@@ -126,7 +126,9 @@ test('a folder of images stands for its images, in order', async () => {
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, 'inner'), { recursive: true });
   for (const name of ['b.PNG', 'a.jpg', 'notes.txt']) await writeFile(join(folder, name), '');
-  expect(await imageFiles([folder, join(folder, 'notes.txt')])).toEqual(['a.jpg', 'b.PNG', 'notes.txt'].map((name) => join(folder, name)));
+  const { files, leftOut } = await imageFiles([folder, join(folder, 'notes.txt')]);
+  expect(files).toEqual(['a.jpg', 'b.PNG', 'notes.txt'].map((name) => join(folder, name)));
+  expect(leftOut).toEqual([{ reason: 'notAnImage', count: 1, examples: ['notes.txt'] }]);
   await expect(imageFiles([join(folder, 'inner')])).rejects.toThrow('holds no image');
 });
 
@@ -138,7 +140,7 @@ test('a folder stands for the images that a data set reads from it', async () =>
   await writeFile(join(root, 'a', '.hidden.png'), '');
   const { train } = await openFolder(root);
   expect(train.samples.length).toBeGreaterThan(8);
-  expect((await imageFiles([join(root, 'a')])).sort()).toEqual(train.samples.map(({ source }) => source as string).sort());
+  expect([...(await imageFiles([join(root, 'a')])).files].sort()).toEqual(train.samples.map(({ source }) => source as string).sort());
 });
 
 test('what cannot be done in the end is refused before a training begins', async () => {

@@ -1,0 +1,72 @@
+/** File names as the bytes they are: a name that is no valid UTF-8 cannot be a string, yet the file can be opened. */
+import { readFile, stat } from 'node:fs/promises';
+import { BadImageError } from '../errors';
+import type { DecodeOptions } from '../options/data';
+import { decodeImage } from './decode';
+import type { ImageSource, Pixels, PixelSource } from './types';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The name as a string, or null where its bytes are no UTF-8. */
+export function nameOfBytes(bytes: Uint8Array): string | null {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Bytes as text that can be read, stored and told from every other name: what is no UTF-8 becomes `\xE9`, and a
+ * backslash two.
+ */
+export function showBytes(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = [1, 2, 3, 4].find((size) => at + size <= bytes.length && nameOfBytes(bytes.subarray(at, at + size)) !== null);
+    if (length === undefined) text += `\\x${bytes[at]!.toString(16).toUpperCase().padStart(2, '0')}`;
+    else text += nameOfBytes(bytes.subarray(at, at + length))!.replace('\\', '\\\\');
+    at += length ?? 1;
+  }
+  return text;
+}
+
+/** Name for people of a path given as bytes: the string it is, or its bytes shown. */
+export function textOfBytes(bytes: Uint8Array): string {
+  return nameOfBytes(bytes) ?? showBytes(bytes);
+}
+
+/** An image file whose path is no string. */
+class BytePathFile implements PixelSource {
+  readonly name: string;
+  readonly path: string;
+  readonly resize = null;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    this.name = showBytes(bytes);
+    this.path = this.name;
+  }
+
+  async readPixels(signal?: AbortSignal, options: DecodeOptions = {}): Promise<Pixels> {
+    const { origin, maxFileBytes } = options;
+    const refuse = (reason: string, cause?: unknown): BadImageError =>
+      new BadImageError(`cannot decode ${this.name}${origin === undefined ? '' : ` (listed in ${origin})`}: ${reason}`, { source: this.name, reason, cause });
+    try {
+      const info = await stat(this.#bytes);
+      if (!info.isFile()) throw refuse('it is not a file');
+      if (maxFileBytes !== undefined && info.size > maxFileBytes) throw refuse(`the file has ${info.size} bytes, more than maxFileBytes ${maxFileBytes}`);
+      return await decodeImage(await readFile(this.#bytes, { signal }), { ...options, signal });
+    } catch (error) {
+      if (error instanceof BadImageError && error.source !== this.name) throw refuse(error.reason, error);
+      if ((error as NodeJS.ErrnoException).syscall !== undefined) throw refuse((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : String(error), error);
+      throw error;
+    }
+  }
+}
+
+/** The source of an image file by its path in bytes: a string wherever it can be one. */
+export function sourceOfBytes(bytes: Buffer): ImageSource {
+  return nameOfBytes(bytes) ?? new BytePathFile(bytes);
+}
