@@ -2,7 +2,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { Transform as StreamTransform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +9,8 @@ import { crc32 } from 'node:zlib';
 import * as yauzl from 'yauzl';
 import type { Entry, ZipFile } from 'yauzl';
 import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { cacheFolder } from '../native/cache-folder';
+import { makeTrustedFolder } from '../native/trusted-folder';
 import type { UnpackProgress } from '../options/data';
 
 /** What an archive may hold. The real ones hold some 400 files of under 1 MiB each. */
@@ -135,12 +136,6 @@ async function fingerprint(file: string, signal: AbortSignal | undefined): Promi
   return hash.digest('hex').slice(0, 32);
 }
 
-/** The user's cache folder: `$XDG_CACHE_HOME` or `~/.cache`, then `covidct-torch`. */
-function cacheFolder(): string {
-  const xdg = process.env.XDG_CACHE_HOME;
-  return path.join(xdg !== undefined && path.isAbsolute(xdg) ? xdg : path.join(homedir(), '.cache'), 'covidct-torch');
-}
-
 const READ_ONLY = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 /**
@@ -148,6 +143,7 @@ const READ_ONLY = new Set(['EACCES', 'EPERM', 'EROFS']);
  * fingerprint.
  *
  * @returns the folder with the images
+ * @throws CovidCtError ERR_BAD_ARCHIVE; ERR_CACHE when others can write into the cache
  */
 export async function unpackBeside(zip: string, options: UnpackOptions = {}): Promise<string> {
   const folder = path.basename(zip, '.zip');
@@ -158,7 +154,8 @@ export async function unpackBeside(zip: string, options: UnpackOptions = {}): Pr
   } catch (error) {
     if (!READ_ONLY.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
-  const cached = path.join(cacheFolder(), 'covid-ct', await fingerprint(zip, options.signal), folder);
+  const parent = makeTrustedFolder(path.join(cacheFolder(), 'covid-ct', await fingerprint(zip, options.signal)));
+  const cached = path.join(parent, folder);
   if (!(await isFolder(cached))) await unpackZip(zip, cached, options);
   return cached;
 }

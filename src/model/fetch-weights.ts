@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CovidCtError } from '../errors';
 import { download, DownloadError, sha256Of } from '../native/download';
-import { cacheFolder } from '../native/libtorch';
+import { cacheFolder } from '../native/cache-folder';
 import { withLock } from '../native/lock';
+import { assertTrustedFolder, makeTrustedFolder } from '../native/trusted-folder';
 import { checkOptions, signalSchema } from '../options/check';
 import { findKnownWeights, requireKnownWeights } from './known-weights';
 import type { KnownWeights } from './known-weights';
@@ -45,15 +46,16 @@ export function cachedWeights(known: KnownWeights, dir: string = weightsFolder()
  * @param name of {@link knownWeights}
  * @returns the file's path, its SHA-256, and whether it was fetched now
  * @throws CovidCtError ERR_WEIGHTS for an unknown name, or a file there that is another one; ERR_DOWNLOAD, saying where to
- *   put the file by hand; AbortedError
+ *   put the file by hand; ERR_CACHE when others can write into the cache; ERR_LOCK; AbortedError
  */
 export async function fetchWeights(name: string, options: FetchWeightsOptions = {}): Promise<{ path: string; sha256: string; fetched: boolean }> {
   const { dir, url, signal, onProgress } = checkOptions(optionsSchema, options, 'fetchWeights');
   const known = requireKnownWeights(name);
   const { path } = cachedWeights(known, dir);
-  return await withLock(path, async () => {
+  if (dir === undefined) makeTrustedFolder(weightsFolder());
+  return await withLock(path, async (held) => {
     const fetched = !existsSync(path);
-    if (fetched) await fetchFile(known, url ?? known.url, path, { signal, onProgress });
+    if (fetched) await fetchFile(known, url ?? known.url, path, { signal: held.signal, onProgress });
     const sha256 = await sha256Of(path);
     if (sha256.startsWith(known.sha256Prefix)) return { path, sha256, fetched };
     throw new CovidCtError('ERR_WEIGHTS', `${path}: expected a file whose SHA-256 begins with ${known.sha256Prefix}; it is ${sha256}; remove it and fetch it again`);
@@ -73,12 +75,16 @@ async function fetchFile(known: KnownWeights, url: string, file: string, options
  * Finds the file that a name stands for, downloading nothing.
  *
  * @param what `imagenet` (the architecture's), a name of {@link knownWeights}, or the path of a file
- * @throws CovidCtError ERR_WEIGHTS when known weights are not in the cache, saying how to get them
+ * @throws CovidCtError ERR_WEIGHTS when known weights are not in the cache, saying how to get them; ERR_CACHE when
+ *   they are, but others could have put them there
  */
 export function locateWeights(what: string, architecture: string): string {
   const known = existsSync(what) ? undefined : what === 'imagenet' ? requireKnownWeights(what, architecture) : findKnownWeights(what);
   if (known === undefined) return what;
   const { path, present } = cachedWeights(known);
-  if (present) return path;
+  if (present) {
+    assertTrustedFolder(path);
+    return path;
+  }
   throw new CovidCtError('ERR_WEIGHTS', `${known.name}: expected the weights at ${path}; run: covidct weights fetch ${known.name} (${known.sizeMiB.toFixed(0)} MiB), or put ${known.file} there by hand`);
 }

@@ -110,11 +110,12 @@ export async function buildAddon(options: BuildOptions = {}): Promise<BuildResul
   const addon = join(folder, ADDON_FILE);
   if (!force && isUpToDate(folder, currentStamp(libtorch, packageRoot))) return { addon, libtorch, built: false };
 
-  return withLock(folder, async () => {
+  return withLock(folder, async (held) => {
     const stamp = currentStamp(libtorch, packageRoot);
     if (!force && isUpToDate(folder, stamp)) return { addon, libtorch, built: false };
     checkTools();
     await compile(folder, stamp, libtorch, options);
+    held.assertHeld();
     place(addon, (temporary) => copyFileSync(join(folder, 'cmake', ADDON_FILE), temporary));
     place(join(folder, 'build.json'), (temporary) => writeFileSync(temporary, `${JSON.stringify(stamp, null, 2)}\n`));
     return { addon, libtorch, built: true };

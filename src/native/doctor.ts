@@ -44,6 +44,10 @@ function lookForLibTorch(problems: Problem[]): Pick<Diagnosis, 'libtorch' | 'lib
     const libtorch = findLibTorch();
     return { libtorch, libtorchTried: [] };
   } catch (error) {
+    if (error instanceof CovidCtError && error.code === 'ERR_CACHE') {
+      problems.push({ what: 'the LibTorch in the cache is not used', remedy: error.message });
+      return { libtorch: undefined, libtorchTried: [] };
+    }
     if (!(error instanceof LibTorchNotFoundError)) throw error;
     const own = process.env['COVIDCT_TORCH_LIBTORCH'];
     problems.push(own !== undefined && own !== ''

@@ -1,12 +1,13 @@
 /** Fetches LibTorch for the CPU into the per-user cache: the official archive, or PyTorch's wheel through pip. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
 import { download, DownloadError } from './download';
-import { cacheFolder } from './libtorch';
+import { cacheFolder } from './cache-folder';
 import { inspectLibTorch, libtorchKey, TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
-import { withLock } from './lock';
+import { withLock, type HeldLock } from './lock';
 import { downloadWheel } from './pip-wheel';
+import { makeTrustedFolder } from './trusted-folder';
 import { unpackLibTorch } from './unpack';
 
 /** An official archive with its pinned checksum. */
@@ -92,7 +93,7 @@ async function fromPip(downloads: string, options: InstallOptions, archiveFailur
 }
 
 /** Unpacks beside the target and renames: whoever looks sees a whole LibTorch or none. */
-async function putInPlace(zip: string, target: string, options: InstallOptions): Promise<LibTorch> {
+async function putInPlace(zip: string, target: string, options: InstallOptions, held: HeldLock): Promise<LibTorch> {
   const staging = join(dirname(target), `.unpacking-${process.pid}`);
   try {
     await unpackLibTorch(zip, staging, { signal: options.signal, onProgress: (done, total) => options.onProgress?.({ phase: 'unpack', done, total }) });
@@ -100,6 +101,7 @@ async function putInPlace(zip: string, target: string, options: InstallOptions):
     const problem = 'reason' in inspection ? inspection.reason
       : libtorchKey(inspection.libtorch) === basename(target) ? undefined : `is ${libtorchKey(inspection.libtorch)}`;
     if (problem !== undefined) throw new CovidCtError('ERR_BAD_ARCHIVE', `${zip}: expected a LibTorch ${basename(target)}, but what it holds ${problem}`);
+    held.assertHeld();
     rmSync(target, { recursive: true, force: true });
     renameSync(staging, target);
   } finally {
@@ -112,7 +114,6 @@ async function putInPlace(zip: string, target: string, options: InstallOptions):
 
 /** Removes what a run that was killed left half unpacked. */
 function removeLeftovers(folder: string): void {
-  mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) if (name.startsWith('.unpacking-')) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
@@ -124,23 +125,25 @@ function removeLeftovers(folder: string): void {
  * @param options see {@link InstallOptions}
  * @returns the LibTorch and where it came from
  * @throws CovidCtError ERR_DOWNLOAD when it cannot be fetched or its checksum is wrong, ERR_BAD_ARCHIVE when what came
- *   is damaged or is something else
+ *   is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is lost
  * @throws AbortedError when `signal` fires
  */
 export async function installLibTorch(options: InstallOptions = {}): Promise<InstallResult> {
   const cache = cacheFolder(options.env);
   const target = join(cache, 'libtorch', `${TESTED_LIBTORCH}+cpu`);
-  const present = inPlace(target);
-  if (present !== undefined) return { libtorch: present, installed: false, from: 'cache' };
   try {
-    return await withLock(target, async () => {
+    makeTrustedFolder(dirname(target), cache);
+    const present = inPlace(target);
+    if (present !== undefined) return { libtorch: present, installed: false, from: 'cache' };
+    return await withLock(target, async (held) => {
       const meanwhile = inPlace(target);
       if (meanwhile !== undefined) return { libtorch: meanwhile, installed: false, from: 'cache' };
       removeLeftovers(dirname(target));
-      const downloads = join(cache, 'downloads');
-      const attempt = await fromArchive(downloads, options);
-      const { zip, from } = 'reason' in attempt ? await fromPip(downloads, options, attempt.reason) : attempt;
-      const libtorch = await putInPlace(zip, target, options);
+      const downloads = makeTrustedFolder(join(cache, 'downloads'), cache);
+      const work = { ...options, signal: held.signal };
+      const attempt = await fromArchive(downloads, work);
+      const { zip, from } = 'reason' in attempt ? await fromPip(downloads, work, attempt.reason) : attempt;
+      const libtorch = await putInPlace(zip, target, work, held);
       if (existsSync(downloads)) rmSync(downloads, { recursive: true, force: true });
       return { libtorch, installed: true, from };
     }, { signal: options.signal, onWait: () => options.onProgress?.({ phase: 'waiting' }) });

@@ -1,10 +1,13 @@
 /** Finds LibTorch: one order of places, shared by the build, the loader and the doctor. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { LibTorchNotFoundError } from '../errors';
+import { cacheFolder } from './cache-folder';
 import { compareVersions, inspectLibTorch, TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
+import { assertTrustedFolder } from './trusted-folder';
+
+export { cacheFolder } from './cache-folder';
 
 /** The command that fetches LibTorch and builds the addon, named in every message that needs it. */
 export const SET_UP_COMMAND = 'npx covidct install-libtorch';
@@ -28,12 +31,6 @@ interface Place {
   include?: string;
   lib?: string;
   source: string;
-}
-
-/** Folder of everything the project keeps for a user: `$XDG_CACHE_HOME/covidct-torch`, by default `~/.cache/covidct-torch`. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const base = env['XDG_CACHE_HOME'];
-  return join(base !== undefined && base !== '' ? base : join(env['HOME'] ?? homedir(), '.cache'), 'covidct-torch');
 }
 
 function value(env: NodeJS.ProcessEnv, name: string): string | undefined {
@@ -112,6 +109,7 @@ function systemLib(root: string): string | undefined {
  *
  * @param options the environment to look at, for tests
  * @returns the first usable one
+ * @throws CovidCtError ERR_CACHE when one lies in the cache, but others can write there
  * @throws LibTorchNotFoundError when none is usable, or when `COVIDCT_TORCH_LIBTORCH` is set and is not usable; `tried`
  *   has every place with the reason
  */
@@ -121,7 +119,11 @@ export function findLibTorch(options: FinderOptions = {}): LibTorch {
   const look = (places: readonly Place[]): LibTorch | undefined => {
     for (const place of places) {
       const inspection = inspectLibTorch(place, place.source, platform);
-      if ('libtorch' in inspection) return inspection.libtorch;
+      if ('libtorch' in inspection) {
+        // Never passed over for the next place: a cache that others can write is to be put right, not to be forgotten.
+        if (place.source === 'cache') assertTrustedFolder(join(place.root, 'lib'), cacheFolder(env));
+        return inspection.libtorch;
+      }
       tried.push({ path: `${place.root} (${place.source})`, reason: inspection.reason });
     }
     return undefined;
