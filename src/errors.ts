@@ -1,4 +1,6 @@
 /** Every failure the library reports on purpose: one class, one table of codes. */
+import { printable, printableText } from './printable';
+import type { Text } from './printable';
 
 /** What a code means, for the docs and for `switch` statements; the message of each error carries the details. */
 export const ERROR_CODES = {
@@ -32,12 +34,16 @@ export const ERROR_CODES = {
 /** A code of {@link ERROR_CODES}. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Base class of everything this library throws on purpose. `code` is stable; the message says what to do. */
+/**
+ * Base class of everything this library throws on purpose. `code` is stable; the message says what to do. A message of
+ * several lines is given as an array: within a line, control characters are escaped, so that a name with a line's end
+ * or an escape sequence in it cannot write into a terminal or forge a line of a log.
+ */
 export class CovidCtError extends Error {
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(code: ErrorCode, message: Text, options?: { cause?: unknown }) {
+    super(printableText(message), options);
     this.code = code;
     this.name = new.target.name;
   }
@@ -47,7 +53,7 @@ export class CovidCtError extends Error {
 export class InvalidOptionError extends CovidCtError {
   readonly issues: readonly { path: string; message: string }[];
 
-  constructor(message: string, issues: readonly { path: string; message: string }[] = []) {
+  constructor(message: Text, issues: readonly { path: string; message: string }[] = []) {
     super('ERR_INVALID_OPTION', message);
     this.issues = issues;
   }
@@ -55,7 +61,7 @@ export class InvalidOptionError extends CovidCtError {
 
 /** A data set cannot be used as it is. */
 export class DatasetError extends CovidCtError {
-  constructor(message: string, options?: { cause?: unknown }) {
+  constructor(message: Text, options?: { cause?: unknown }) {
     super('ERR_DATASET', message, options);
   }
 }
@@ -65,7 +71,7 @@ export class BadImageError extends CovidCtError {
   readonly source: string;
   readonly reason: string;
 
-  constructor(message: string, details: { source: string; reason: string; cause?: unknown }) {
+  constructor(message: Text, details: { source: string; reason: string; cause?: unknown }) {
     super('ERR_BAD_IMAGE', message, { cause: details.cause });
     this.source = details.source;
     this.reason = details.reason;
@@ -76,7 +82,7 @@ export class BadImageError extends CovidCtError {
 export class LibTorchNotFoundError extends CovidCtError {
   readonly tried: readonly { path: string; reason: string }[];
 
-  constructor(message: string, tried: readonly { path: string; reason: string }[]) {
+  constructor(message: Text, tried: readonly { path: string; reason: string }[]) {
     super('ERR_LIBTORCH_NOT_FOUND', message);
     this.tried = tried;
   }
@@ -98,4 +104,9 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The message of anything that was thrown, line by line; that of a foreign error is one line, whatever is in it. */
+export function linesOf(error: unknown): string[] {
+  return error instanceof CovidCtError ? error.message.split('\n') : [printable(messageOf(error))];
 }

@@ -7,7 +7,8 @@ const SRC = join(ROOT, 'src');
 
 /** What each room may import from, beside itself and packages. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  errors: [],
+  printable: [],
+  errors: ['printable'],
   describe: [],
   files: ['errors', 'describe'],
   'intended-use': [],
@@ -19,11 +20,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: ['errors', 'files', 'intended-use', 'options', 'native', 'data'],
   metrics: ['errors', 'left-out'],
   train: ['errors', 'files', 'options', 'native', 'data', 'model', 'metrics', 'log', 'left-out'],
-  log: ['errors', 'options', 'left-out'],
+  log: ['errors', 'options', 'left-out', 'printable'],
   report: ['errors', 'files', 'intended-use', 'options', 'data', 'model', 'metrics', 'log', 'train', 'left-out'],
   bench: ['errors', 'options', 'native', 'data', 'model'],
   index: ['errors', 'intended-use', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report', 'bench', 'left-out'],
-  cli: ['index', 'errors', 'files', 'options'],
+  cli: ['index', 'errors', 'files', 'options', 'printable'],
 };
 
 /** Rooms of which only types may be imported, because of what their values would pull in. */
@@ -75,6 +76,17 @@ test.each([
   const importers = new Set(sources.flatMap(importsOf).filter(({ target }) => target === name).map(({ file }) => file));
   expect(importers.size).toBeGreaterThan(0);
   expect([...importers].filter((file) => !allowed.includes(file))).toEqual([]);
+});
+
+test('people are told through one door: in the command line only io and main write to a stream', () => {
+  const writers = sources.filter((file) => /\bstd(out|err)\b[^;]*\.write\(|console\.\w+\(/.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file));
+  // The measuring processes talk to their parent in JSON.
+  expect(writers.filter((file) => !/-process\.ts$/.test(file)).sort()).toEqual(['src/cli/io.ts', 'src/cli/main.ts']);
+});
+
+test('the lines of a message are an array: a line\'s end in a string would be shown as an escape', () => {
+  const wrong = sources.flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/(?:new \w+Error\(|(?<!function )\b(?:print|note)\()[^;]*?(?<!split\(')\\n[^;]*;/g)].map(([text]) => `${relative(ROOT, file)}: ${text}`));
+  expect(wrong).toEqual([]);
 });
 
 test('the addon is loaded by the model room and the doctor alone', () => {

@@ -26,12 +26,12 @@ const ratio = (value: BenchSpread | null): string => spread(value, (one) => one.
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
 /** Machine, versions and what is the same for all. */
-export function settingText({ machine, versions, threads, imageSize, rounds }: Row<'setting'>): string {
+export function settingText({ machine, versions, threads, imageSize, rounds }: Row<'setting'>): string[] {
   return [
     `machine   ${machine.cpu}, ${machine.cores} cores, ${machine.instructionSet}, ${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB, ${machine.platform}`,
     `versions  ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
     `setting   ${threads} threads, ${imageSize} × ${imageSize} pixels, float32, ${rounds} rounds, each contender in a process of its own, in turn`, '',
-  ].join('\n');
+  ];
 }
 
 /** Who was found, or why not; `told` are the reasons that were given already. */
@@ -40,15 +40,15 @@ export function contenderLine({ title, found, problem }: Row<'contender'>, told:
 }
 
 /** What the machine reaches. */
-export function ceilingsText({ matrixProducts, copyGigabytesPerSecond, problem }: Row<'ceilings'>): string {
-  if (matrixProducts === null || copyGigabytesPerSecond === null) return `\nceilings  not measured: ${problem}`;
-  return `\nceilings  matrix product ${matrixProducts.map(({ size, gigaflopsPerSecond }) => `${gigaflopsPerSecond.toFixed(0)} GFLOP/s (${size})`).join(', ')}; copy ${copyGigabytesPerSecond.toFixed(1)} GB/s (read and written)`;
+export function ceilingsText({ matrixProducts, copyGigabytesPerSecond, problem }: Row<'ceilings'>): string[] {
+  if (matrixProducts === null || copyGigabytesPerSecond === null) return ['', `ceilings  not measured: ${problem}`];
+  return ['', `ceilings  matrix product ${matrixProducts.map(({ size, gigaflopsPerSecond }) => `${gigaflopsPerSecond.toFixed(0)} GFLOP/s (${size})`).join(', ')}; copy ${copyGigabytesPerSecond.toFixed(1)} GB/s (read and written)`];
 }
 
 const HEADINGS = { train: 'training step', predict: 'prediction', cold: 'cold start to the first prediction' } as const;
 
 /** One measurement as a table, with what failed below it. */
-export function resultTable(row: Row<'result'>, { memory }: { readonly memory: boolean }): string {
+export function resultTable(row: Row<'result'>, { memory }: { readonly memory: boolean }): string[] {
   const { architecture, mode, batchSize, imageSize, contenders, bestPeer, toBestPeer } = row;
   const warm = mode !== 'cold';
   const heading = [HEADINGS[mode], 'ms (least–most)', '/ PyTorch eager', '/ best peer', ...(warm ? ['GFLOP/s', 'of max'] : []), ...(warm && memory ? ['peak MiB', '/ PyTorch eager'] : []), 'difference'];
@@ -59,13 +59,13 @@ export function resultTable(row: Row<'result'>, { memory }: { readonly memory: b
     each.contender === row.reference ? 'reference' : each.difference?.toExponential(1) ?? '–',
   ]);
   const notes = contenders.flatMap(({ title, problem, agrees }) => [...(problem === null ? [] : [`${title}: ${problem}`]), ...(agrees ? [] : [`${title}: computes something else, so it is no peer`])]);
-  return ['', `${architecture}, batch ${batchSize}, ${imageSize} × ${imageSize} pixels`, ...table([heading, ...lines]), ...notes].join('\n');
+  return ['', `${architecture}, batch ${batchSize}, ${imageSize} × ${imageSize} pixels`, ...table([heading, ...lines]), ...notes];
 }
 
 /** Which targets are met; the last table. */
-export function targetsTable(rows: readonly Row<'target'>[]): string {
+export function targetsTable(rows: readonly Row<'target'>[]): string[] {
   const cells = rows.map(({ architecture, text, against, limit, ratio: value, met }) => [
     `${architecture}: ${text}`, against ?? 'a peer that is missing', `at most ${limit.toFixed(2)}`, ratio(value), met === null ? 'not measured' : met ? 'met' : 'NOT MET',
   ]);
-  return ['', ...(cells.length === 0 ? ['no target is set for what was measured'] : table([['targets, judged by the median', 'ours /', 'limit', 'ratio (least–most)', ''], ...cells]))].join('\n');
+  return ['', ...(cells.length === 0 ? ['no target is set for what was measured'] : table([['targets, judged by the median', 'ours /', 'limit', 'ratio (least–most)', ''], ...cells]))];
 }

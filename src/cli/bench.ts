@@ -7,6 +7,7 @@ import { EXIT } from './exit-codes';
 import { names, number } from './flags';
 import { print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
+import type { Text } from '../printable';
 
 interface Flags extends OutputFlags {
   readonly arch?: string[];
@@ -68,7 +69,7 @@ async function bench(flags: Flags, io: Io): Promise<number> {
   return ours.some(({ problem, agrees }) => problem !== null || !agrees) ? EXIT.failure : EXIT.ok;
 }
 
-function inWords(row: Exclude<BenchRow, { type: 'measuring' | 'target' }>, { what }: Flags, before: readonly BenchRow[]): string {
+function inWords(row: Exclude<BenchRow, { type: 'measuring' | 'target' }>, { what }: Flags, before: readonly BenchRow[]): Text {
   switch (row.type) {
     case 'setting': return settingText(row);
     case 'contender': return contenderLine(row, before.flatMap((each) => (each.type === 'contender' && each.problem !== null ? [each.problem] : [])));

@@ -70,7 +70,7 @@ async function demo(flags: Flags, io: Io): Promise<number> {
   const aborted = history.stop.reason === 'aborted';
   if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads, precision, convolution }, io, { type: 'evaluation' });
   if (flags.json === true) printJson(io, resultOf(history));
-  else if (history.epochs.length > 0) print(io, `\nLook at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`);
+  else if (history.epochs.length > 0) print(io, ['', `Look at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`]);
   return aborted ? io.interruptedCode() : EXIT.ok;
 }
 

@@ -61,11 +61,11 @@ async function sizes({ json, imageSize, batchSize, predictBatchSize, threads, py
   }
   const notes = sizesNotes(rows);
   if (json === true) printJson(io, { architectures: rows });
-  else if (notes !== '') print(io, notes);
+  else if (notes.length > 0) print(io, notes);
   return rows.some(({ training, prediction }) => (training.problem ?? prediction.problem) !== null) ? EXIT.failure : EXIT.ok;
 }
 
-function inWords({ package: own, node, platform, libtorch, libtorchTried, addon, native, tools, problems }: Diagnosis): string {
+function inWords({ package: own, node, platform, libtorch, libtorchTried, addon, native, tools, problems }: Diagnosis): string[] {
   const tool = (name: keyof typeof tools): string => `${name} ${tools[name] === undefined ? 'not found' : tools[name].version}`;
   const lines = [
     `covidct-torch  ${own.version} (${own.root})`,
@@ -81,6 +81,6 @@ function inWords({ package: own, node, platform, libtorch, libtorchTried, addon,
   }
   lines.push(`images         ${Object.entries(imageLibraryVersions()).map(([name, version]) => `${name} ${version}`).join(', ')}`);
   lines.push(`build tools    ${(['compiler', 'cmake', 'ninja', 'python'] as const).map(tool).join(', ')}`);
-  lines.push('', ...(problems.length === 0 ? ['Nothing is wrong.'] : problems.map(({ what, remedy }) => `Problem: ${what}\n  remedy: ${remedy}`)));
-  return lines.join('\n');
+  lines.push('', ...(problems.length === 0 ? ['Nothing is wrong.'] : problems.flatMap(({ what, remedy }) => [`Problem: ${what}`, `  remedy: ${remedy}`])));
+  return lines;
 }

@@ -66,7 +66,7 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
     model.configure({ transform, threshold: flags.threshold ?? model.threshold });
     const card = await model.save(flags.out);
     if (flags.json === true) printJson(io, { out: flags.out, ...report, card });
-    else if (flags.quiet !== true) print(io, `${loadText(file, report, flags.normalization === undefined ? model.pretraining : null)}\n${flags.out}: ${architecture} for ${classes.join(', ')}, ${size} pixels`);
+    else if (flags.quiet !== true) print(io, [...loadText(file, report, flags.normalization === undefined ? model.pretraining : null), `${flags.out}: ${architecture} for ${classes.join(', ')}, ${size} pixels`]);
     if (report.replacedHead.length > 0) note(io, {}, `Warning: the head of this model is random, since the file's is for another number of classes. Its answers mean nothing until it is trained: covidct train --arch ${architecture} --weights ${flags.weights}`);
     return EXIT.ok;
   } finally {

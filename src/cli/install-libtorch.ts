@@ -38,24 +38,23 @@ async function install(flags: Flags, io: Io): Promise<number> {
   const line = progressLine(io, flags);
   const onProgress = (progress: Progress): void => {
     const text = inWords(progress);
-    if (progress.phase === 'fallback' || progress.phase === 'found' || progress.phase === 'waiting') {
-      line.clear();
-      note(io, flags, text);
-    } else line.show(text);
+    if (typeof text === 'string' && (progress.phase === 'download' || progress.phase === 'unpack' || progress.phase === 'build')) return line.show(text);
+    line.clear();
+    note(io, flags, text);
   };
   const result = await setUpNative({ fetch: flags.fetch, force: flags.force, jobs: flags.jobs, onProgress, signal: io.signal }).finally(() => line.clear());
   if (flags.json === true) printJson(io, result);
-  else if (flags.quiet !== true) print(io, `LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}\naddon ${result.addon}${result.built ? ', built just now' : ''}`);
+  else if (flags.quiet !== true) print(io, [`LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`, `addon ${result.addon}${result.built ? ', built just now' : ''}`]);
   return EXIT.ok;
 }
 
-function inWords(progress: Progress): string {
+function inWords(progress: Progress): string | [string, string] {
   const megabytes = (count: number): string => `${(count / 1e6).toFixed(0)} MB`;
   switch (progress.phase) {
     case 'waiting':
       return 'another process is fetching LibTorch; waiting for it';
     case 'fallback':
-      return `${progress.reason}\ntaking PyTorch's CPU wheel through pip instead`;
+      return [progress.reason, "taking PyTorch's CPU wheel through pip instead"];
     case 'download':
       return `fetching LibTorch: ${megabytes(progress.receivedBytes)}${progress.totalBytes === undefined ? '' : ` of ${megabytes(progress.totalBytes)}`}`;
     case 'unpack':

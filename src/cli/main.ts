@@ -3,6 +3,7 @@
 import { EXIT } from './exit-codes';
 import { runCommandLine } from './program';
 import { outliveReader } from './streams';
+import { printable } from '../printable';
 
 const interruption = new AbortController();
 let code: number = EXIT.interrupted;
@@ -34,7 +35,7 @@ outliveReader(process.stdout, (error) => {
   // The command may have ended already.
   process.exitCode = undelivered;
   stop(undelivered);
-  const why = error.code === 'EPIPE' ? 'nobody reads the results any more: ' : `the results cannot be written (${error.message}): `;
+  const why = error.code === 'EPIPE' ? 'nobody reads the results any more: ' : `the results cannot be written (${printable(error.message)}): `;
   // Of a command that only had its last words left (`--help | head`) there is nothing to stop.
   setImmediate(() => { if (!finished) tell(why); });
 });

@@ -4,7 +4,7 @@ import { preparePacked } from '../index';
 import type { PackedSummary } from '../index';
 import { EXIT } from './exit-codes';
 import { dataFolder, number, withBadFile, withClasses, withData, withOutput } from './flags';
-import { print, printJson, progressLine } from './io';
+import { note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 
@@ -47,7 +47,7 @@ async function prepare(flags: Flags, io: Io): Promise<number> {
   const summary = await preparePacked(data, flags.out, { resize, overwrite, onBadFile, onProgress, signal: io.signal }).finally(() => line.clear());
   if (flags.json === true) printJson(io, summary);
   else if (flags.quiet !== true) print(io, inWords(data.name, summary));
-  for (const { id, reason } of summary.skipped) io.stderr.write(`left out: ${id}: ${reason}\n`);
+  for (const { id, reason } of summary.skipped) note(io, {}, `left out: ${id}: ${reason}`);
   return EXIT.ok;
 }
 
@@ -55,9 +55,9 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function inWords(name: string, { file, bytes, counts, resize, fingerprint, skipped }: PackedSummary): string {
+function inWords(name: string, { file, bytes, counts, resize, fingerprint, skipped }: PackedSummary): string[] {
   const parts = Object.entries(counts).flatMap(([split, count]) => (count === null ? [] : [`${split} ${count}`]));
   const stored = resize === null ? 'as decoded' : `resized to a shorter side of ${resize} pixels`;
-  const left = skipped.length === 0 ? '' : `\nLeft out: ${skipped.length} files that could not be decoded.`;
-  return `${file}: ${name}, ${parts.join(', ')}, ${stored}, ${megabytes(bytes)}\nFingerprint: ${fingerprint}${left}`;
+  const left = skipped.length === 0 ? [] : [`Left out: ${skipped.length} files that could not be decoded.`];
+  return [`${file}: ${name}, ${parts.join(', ')}, ${stored}, ${megabytes(bytes)}`, `Fingerprint: ${fingerprint}`, ...left];
 }

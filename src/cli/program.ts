@@ -1,6 +1,5 @@
 /** The command line as a whole: verbs, help, and how a failure becomes an exit code. */
 import { Command, CommanderError } from 'commander';
-import { messageOf } from '../errors';
 import { INTENDED_USE, packageVersion } from '../index';
 import { addBench } from './bench';
 import { addDemo } from './demo';
@@ -9,6 +8,7 @@ import { addEvaluate } from './evaluate';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes';
 import { addExplain } from './explain';
 import { addInstallLibTorch } from './install-libtorch';
+import { commanderOutput, complain, note } from './io';
 import type { Io } from './io';
 import { addPredict } from './predict';
 import { addPrepare } from './prepare';
@@ -37,11 +37,10 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<n
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (io.signal.aborted && (error as { code?: unknown } | null)?.code === 'ERR_ABORTED') {
-      io.stderr.write('interrupted\n');
+      note(io, {}, 'interrupted');
       return io.interruptedCode();
     }
-    io.stderr.write(`covidct: ${messageOf(error)}\n`);
-    if (io.env['COVIDCT_DEBUG'] !== undefined && error instanceof Error) io.stderr.write(`${error.stack}\n`);
+    complain(io, error);
     return exitCodeOf(error);
   }
 }
@@ -52,7 +51,7 @@ function build(io: Io, run: Runner): Command {
     .version(packageVersion())
     .exitOverride()
     .showHelpAfterError('(covidct --help and covidct <command> --help tell what there is)')
-    .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
+    .configureOutput(commanderOutput(io))
     .addHelpText('after', `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`);
   for (const add of [addPrepare, addTrain, addEvaluate, addPredict, addExplain, addReport, addWeights, addImport, addDoctor, addBench, addInstallLibTorch, addDemo]) add(program, run);
   for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);

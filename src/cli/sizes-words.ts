@@ -17,12 +17,12 @@ function line(cells: readonly string[]): string {
 }
 
 /** The heading of the table. */
-export function sizesHeading({ imageSize = 224, batchSize = 8, predictBatchSize = 1, python }: { imageSize?: number; batchSize?: number; predictBatchSize?: number; python?: string }): string {
+export function sizesHeading({ imageSize = 224, batchSize = 8, predictBatchSize = 1, python }: { imageSize?: number; batchSize?: number; predictBatchSize?: number; python?: string }): string[] {
   return [
     `Peak memory of a process in MiB (in brackets: above what it held before there was a network), on the CPU, float32,`,
     `${imageSize} × ${imageSize} pixels; training: two SGD steps of ${batchSize}, prediction of ${predictBatchSize}.`, '',
     line(['architecture', 'parameters', 'weights', 'training', 'prediction', ...(python === undefined ? [] : ['PyTorch train', 'predict', 'ratio train', 'predict'])]),
-  ].join('\n');
+  ];
 }
 
 function ratio(ours: MemoryUse, theirs: MemoryUse): string {
@@ -36,11 +36,11 @@ export function sizesRow({ architecture, parameters, weightBytes, training, pred
 }
 
 /** What could not be measured, and why. */
-export function sizesNotes(rows: readonly ArchitectureSizes[]): string {
+export function sizesNotes(rows: readonly ArchitectureSizes[]): string[] {
   return rows.flatMap(({ architecture, training, prediction, pytorch }) => [
     ...told(`${architecture}, training`, training), ...told(`${architecture}, prediction`, prediction),
     ...(pytorch === null ? [] : [...told(`${architecture}, PyTorch training`, pytorch.training), ...told(`${architecture}, PyTorch prediction`, pytorch.prediction)]),
-  ]).join('\n');
+  ]);
 }
 
 function told(what: string, { problem }: MemoryUse): string[] {

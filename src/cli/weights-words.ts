@@ -6,7 +6,7 @@ function shape(sides: readonly number[]): string {
 }
 
 /** The report of a load, a line each. */
-export function loadText(path: string, report: LoadReport, pretraining: Pretraining | null): string {
+export function loadText(path: string, report: LoadReport, pretraining: Pretraining | null): string[] {
   const { loaded, missing, unexpected, replacedHead, summedInput, notes } = report;
   const uncounted = missing.filter((name) => name.endsWith('.num_batches_tracked')).length;
   const others = missing.filter((name) => !name.endsWith('.num_batches_tracked'));
@@ -17,5 +17,5 @@ export function loadText(path: string, report: LoadReport, pretraining: Pretrain
   if (others.length > 0) lines.push(`  not in the file, as allowed: ${others.join(', ')}`);
   if (unexpected.length > 0) lines.push(`  not used, as allowed: ${unexpected.join(', ')}`);
   if (pretraining !== null) lines.push(`  normalisation: mean ${pretraining.mean.join(', ')}, std ${pretraining.std.join(', ')}${pretraining.assumed ? " (ImageNet's, an assumption: nothing in the file says)" : `, as ${pretraining.name} was trained`}`);
-  return lines.join('\n');
+  return lines;
 }

@@ -36,7 +36,7 @@ function list(flags: OutputFlags, io: Io): Promise<number> {
   for (const known of knownWeights()) {
     const { path, present } = cachedWeights(known);
     if (flags.json === true) printJson(io, { ...known, path, present });
-    else print(io, `${known.name.padEnd(22)} ${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}  ${known.description}; ImageNet ${known.imagenetAccuracy} %\n${' '.repeat(23)}sha256 ${known.sha256Prefix}… (the published 32 bits)  ${known.url}`);
+    else print(io, [`${known.name.padEnd(22)} ${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}  ${known.description}; ImageNet ${known.imagenetAccuracy} %`, `${' '.repeat(23)}sha256 ${known.sha256Prefix}… (the published 32 bits)  ${known.url}`]);
   }
   if (flags.json !== true) note(io, flags, `Kept in ${weightsFolder()}. Terms: ${knownWeights()[0]?.terms}.`);
   return Promise.resolve(EXIT.ok);
@@ -47,7 +47,7 @@ async function fetch(name: string, flags: OutputFlags & { url?: string }, io: Io
   const onProgress = (received: number, total: number | undefined): void => line.show(`fetching ${name}: ${(received / 1e6).toFixed(0)} MB${total === undefined ? '' : ` of ${(total / 1e6).toFixed(0)} MB`}`);
   const result = await fetchWeights(name, { url: flags.url, signal: io.signal, onProgress }).finally(() => line.clear());
   if (flags.json === true) printJson(io, { name, ...result });
-  else if (flags.quiet !== true) print(io, `${result.path}${result.fetched ? '' : ' was there already'}\nsha256 ${result.sha256}`);
+  else if (flags.quiet !== true) print(io, [`${result.path}${result.fetched ? '' : ' was there already'}`, `sha256 ${result.sha256}`]);
   return EXIT.ok;
 }
 
@@ -66,7 +66,7 @@ async function inspect(file: string, flags: OutputFlags, io: Io): Promise<number
     ...notes.map((each) => `  ${each}`),
     ...Object.entries(metadata).map(([key, value]) => `  ${key}: ${value}`),
     ...tensors.map(({ name, dtype, shape, strides }) => `  ${name}  ${dtype} [${shape.join(', ')}]${strides === undefined ? '' : ` strides [${strides.join(', ')}]`}`),
-  ].join('\n'));
+  ]);
   return EXIT.ok;
 }
 
@@ -74,6 +74,6 @@ async function convert(file: string, flags: OutputFlags & { out: string; overwri
   if (flags.overwrite !== true && existsSync(flags.out)) throw new CovidCtError('ERR_RUN_FOLDER', `${flags.out}: there is a file of that name already; give another --out, or --overwrite to replace it`);
   const result = await convertWeights(file, flags.out, { signal: io.signal });
   if (flags.json === true) printJson(io, { file, out: flags.out, ...result });
-  else print(io, [`${flags.out}: ${result.tensors} tensors, ${result.bytes} bytes`, ...result.notes.map((each) => `  ${each}`)].join('\n'));
+  else print(io, [`${flags.out}: ${result.tensors} tensors, ${result.bytes} bytes`, ...result.notes.map((each) => `  ${each}`)]);
   return EXIT.ok;
 }

@@ -1,4 +1,4 @@
-/** Results in words, for people. */
+/** Results in words, for people: an array is a line each. */
 import type { Evaluation, Rate, TrainingHistory } from '../index';
 
 /** 0.8276 as `82.8 %`; a dash for what is not defined. */
@@ -12,16 +12,16 @@ function withInterval({ value, interval, numerator, denominator }: Rate): string
 }
 
 /** The end of a training. */
-export function historyText({ stop, epochs, best, skipped, out }: TrainingHistory): string {
+export function historyText({ stop, epochs, best, skipped, out }: TrainingHistory): string[] {
   const lines = [`Stopped after ${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}: ${stop.message}`];
   if (best !== null) lines.push(best.metric === 'last' ? `Kept: the last epoch (${best.epoch}); there was no validation split to choose by.` : `Best: epoch ${best.epoch}, validation ${best.metric} ${best.value === null ? '–' : best.value.toFixed(4)}.`);
   if (skipped.length > 0) lines.push(`Left out: ${skipped.length} files that could not be decoded.`);
   if (out !== null) lines.push(`Run folder: ${out}`);
-  return lines.join('\n');
+  return lines;
 }
 
 /** The figures of a split. */
-export function evaluationText(evaluation: Evaluation): string {
+export function evaluationText(evaluation: Evaluation): string[] {
   const { split, n, loss, threshold, auc, intervals, classes, confusionMatrix, skipped } = evaluation;
   const width = Math.max(...classes.map((name) => name.length), 8);
   const row = (cells: readonly (string | number)[]): string => cells.map((cell) => String(cell).padStart(width)).join('  ');
@@ -38,5 +38,5 @@ export function evaluationText(evaluation: Evaluation): string {
     `    ${row(['', ...classes])}`,
     ...confusionMatrix.map((counts, index) => `    ${row([classes[index] as string, ...counts])}`),
     ...skipped.map(({ id, reason }) => `  left out: ${id}: ${reason}`),
-  ].join('\n');
+  ];
 }

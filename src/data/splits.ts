@@ -22,7 +22,7 @@ export function throwProblems(headline: string, problems: readonly string[], adv
   if (problems.length === 0) return;
   const shown = problems.slice(0, MOST_LINES).map((line) => `  ${line}`);
   if (problems.length > MOST_LINES) shown.push(`  ... and ${problems.length - MOST_LINES} more`);
-  throw new DatasetError(`${headline}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n${shown.join('\n')}\n${advice}`);
+  throw new DatasetError([`${headline}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`, ...shown, advice]);
 }
 
 /** Images of each class. */

@@ -5,6 +5,7 @@ import { InvalidOptionError } from '../errors';
 import { usedAfterClose, writeFailed } from './failure';
 import { JsonLinesLogger, writeTo } from './jsonl';
 import type { TrainEvent, TrainLogger } from './types';
+import { printable } from '../printable';
 import { duration, figure, inWords } from './words';
 
 /** How to speak: see {@link ConsoleLogger}. */
@@ -105,7 +106,7 @@ export class ConsoleLogger implements TrainLogger {
     if (event.type === 'stop') this.#endProgress();
     const silent = (this.mode === 'quiet' && event.type !== 'skipped') || (event.type === 'stop' && !this.#ending);
     const line = silent ? null : inWords(event, this.#epochs);
-    if (line !== null) await this.#write(line);
+    if (line !== null) await this.#write(printable(line));
     // A bar on something that is no terminal would be a line for each redraw; there, the lines alone are shown.
     if (event.type === 'start' && this.mode === 'progress' && this.#stream.isTTY === true) {
       this.#endProgress();

@@ -3,6 +3,7 @@ import { mkdir, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError } from '../errors';
+import { printableJson } from '../printable';
 import { usedAfterClose, writeFailed } from './failure';
 import type { TrainEvent, TrainLogger } from './types';
 
@@ -18,11 +19,12 @@ export interface JsonLinesOptions {
 
 /**
  * One event as one line of JSON without the line's end. JSON has no NaN and no infinity: they are written as null.
+ * Control and format characters are JSON's escapes, also those that JSON.stringify leaves, so that a line may be shown.
  *
  * @param time when it happened; written first, in ISO 8601
  */
 export function eventLine(event: TrainEvent, time: Date): string {
-  return JSON.stringify({ time: time.toISOString(), ...event }, (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? null : value));
+  return printableJson(JSON.stringify({ time: time.toISOString(), ...event }, (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? null : value)));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What to try when a device has run out of memory: smaller batches, with the same effective batch where gradients are gathered. */
-import { CovidCtError, messageOf } from '../errors';
+import { CovidCtError, linesOf } from '../errors';
 
 /** How the work was cut up when memory ran out. */
 export interface BatchSizes {
@@ -42,7 +42,7 @@ export async function adviseOnMemory<T>(what: string, sizes: BatchSizes, work: (
     return await work();
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'ERR_OUT_OF_MEMORY') throw error;
-    throw new CovidCtError('ERR_OUT_OF_MEMORY', `out of memory in ${what} with ${inWords(sizes)}; try ${advice(sizes)}${sizes.keeps === true ? '; images are kept on the GPU too, within maxDeviceCacheBytes' : ''} (${messageOf(error)})`, { cause: error });
+    throw new CovidCtError('ERR_OUT_OF_MEMORY', `out of memory in ${what} with ${inWords(sizes)}; try ${advice(sizes)}${sizes.keeps === true ? '; images are kept on the GPU too, within maxDeviceCacheBytes' : ''} (${linesOf(error).join('; ')})`, { cause: error });
   }
 }
 

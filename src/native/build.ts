@@ -88,7 +88,7 @@ async function compile(folder: string, stamp: BuildStamp, libtorch: LibTorch, op
   });
   throwIfAborted(signal);
   if (status !== 0) {
-    throw new CovidCtError('ERR_BUILD_FAILED', `the addon could not be compiled for LibTorch ${libtorchKey(libtorch)} at ${libtorch.root}; the whole output is in ${log}, its end:\n${tail}`);
+    throw new CovidCtError('ERR_BUILD_FAILED', [`the addon could not be compiled for LibTorch ${libtorchKey(libtorch)} at ${libtorch.root}; the whole output is in ${log}, its end:`, ...tail.split('\n')]);
   }
 }
 

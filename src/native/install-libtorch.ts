@@ -1,7 +1,7 @@
 /** Fetches LibTorch for the CPU into the per-user cache: the official archive, or PyTorch's wheel through pip. */
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { CovidCtError, messageOf } from '../errors';
+import { CovidCtError, linesOf, messageOf } from '../errors';
 import { download, DownloadError } from './download';
 import { cacheFolder } from './cache-folder';
 import { inspectLibTorch, libtorchKey, TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
@@ -86,9 +86,9 @@ async function fromPip(downloads: string, options: InstallOptions, archiveFailur
   } catch (error) {
     if (!(error instanceof CovidCtError) || error.code !== 'ERR_DOWNLOAD') throw error;
     throw new CovidCtError('ERR_DOWNLOAD', [
-      `LibTorch ${TESTED_LIBTORCH} could not be fetched.`, `  ${archiveFailure}`, error.message,
+      `LibTorch ${TESTED_LIBTORCH} could not be fetched.`, `  ${archiveFailure}`, ...linesOf(error),
       'Check the network or proxy and run again, or unpack a LibTorch yourself and set COVIDCT_TORCH_LIBTORCH to its folder.',
-    ].join('\n'), { cause: error });
+    ], { cause: error });
   }
 }
 

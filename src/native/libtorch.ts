@@ -152,5 +152,5 @@ export function findLibTorch(options: FinderOptions = {}): LibTorch {
 
 function notFound(what: string, tried: Tried[], remedy: string): LibTorchNotFoundError {
   const lines = tried.map(({ path, reason }) => `  ${path}: ${reason}`);
-  return new LibTorchNotFoundError(`${what}. Tried:\n${lines.join('\n')}\n${remedy}`, tried);
+  return new LibTorchNotFoundError([`${what}. Tried:`, ...lines, remedy], tried);
 }

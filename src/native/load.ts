@@ -36,10 +36,10 @@ export function locateAddon(libtorch: LibTorch, packageRoot?: string): string {
   const command = buildCommand(packageRoot);
   const stamp = readStamp(folder);
   if (!existsSync(file) || stamp === undefined) {
-    throw new CovidCtError('ERR_ADDON_NOT_BUILT', `the addon has not been built for LibTorch ${libtorchKey(libtorch)} (${libtorch.root}, from ${libtorch.source}): ${file} does not exist.\nRun \`${command}\`.`);
+    throw new CovidCtError('ERR_ADDON_NOT_BUILT', [`the addon has not been built for LibTorch ${libtorchKey(libtorch)} (${libtorch.root}, from ${libtorch.source}): ${file} does not exist.`, `Run \`${command}\`.`]);
   }
   if (stamp.libtorch.lib !== libtorch.lib) {
-    throw new CovidCtError('ERR_ADDON_NOT_BUILT', `the addon was built for the LibTorch in ${stamp.libtorch.lib}, but the one found is in ${libtorch.lib} (from ${libtorch.source}).\nRun \`${command}\`.`);
+    throw new CovidCtError('ERR_ADDON_NOT_BUILT', [`the addon was built for the LibTorch in ${stamp.libtorch.lib}, but the one found is in ${libtorch.lib} (from ${libtorch.source}).`, `Run \`${command}\`.`]);
   }
   return file;
 }
@@ -65,7 +65,7 @@ function load(file: string): NativeModule {
     return withPassiveWaiting(() => createRequire(__filename)(file) as NativeModule);
   } catch (error) {
     const message = messageOf(error);
-    throw new CovidCtError('ERR_ADDON_LOAD', `the addon ${file} could not be loaded: ${message}\n${loadAdvice(message)}`, { cause: error });
+    throw new CovidCtError('ERR_ADDON_LOAD', [`the addon ${file} could not be loaded: ${message}`, loadAdvice(message)], { cause: error });
   }
 }
 
@@ -77,7 +77,7 @@ function minorOf(version: string): string {
 function checkVersion(native: NativeModule, libtorch: LibTorch, file: string): void {
   const loaded = native.info().libtorchVersion;
   if (minorOf(loaded) !== minorOf(libtorch.version)) {
-    throw new CovidCtError('ERR_ADDON_LOAD', `the addon ${file} was built with the headers of LibTorch ${loaded}, but LibTorch ${libtorch.version} was found at ${libtorch.root}.\nRun \`${buildCommand()} -- --force\`.`);
+    throw new CovidCtError('ERR_ADDON_LOAD', [`the addon ${file} was built with the headers of LibTorch ${loaded}, but LibTorch ${libtorch.version} was found at ${libtorch.root}.`, `Run \`${buildCommand()} -- --force\`.`]);
   }
 }
 
@@ -86,7 +86,7 @@ function chosenAddon(): string | undefined {
   const chosen = process.env['COVIDCT_TORCH_ADDON'];
   if (chosen === undefined || chosen === '') return undefined;
   const file = resolve(chosen);
-  if (!existsSync(file)) throw new CovidCtError('ERR_ADDON_NOT_BUILT', `COVIDCT_TORCH_ADDON names ${file}, which does not exist.\nCorrect it or unset it.`);
+  if (!existsSync(file)) throw new CovidCtError('ERR_ADDON_NOT_BUILT', [`COVIDCT_TORCH_ADDON names ${file}, which does not exist.`, 'Correct it or unset it.']);
   return file;
 }
 

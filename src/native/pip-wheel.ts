@@ -76,5 +76,5 @@ export async function downloadWheel(folder: string, options: PipOptions = {}): P
     if (failure === undefined && wheel !== undefined) return join(folder, wheel);
     failures.push(`  python3 -m pip download --no-deps ${request.join(' ')}: ${failure ?? 'gave no wheel'}`);
   }
-  throw new CovidCtError('ERR_DOWNLOAD', failures.join('\n'));
+  throw new CovidCtError('ERR_DOWNLOAD', failures);
 }

@@ -1,5 +1,5 @@
 /** The whole native set-up in one call: find LibTorch, fetch it where there is none, build the addon. */
-import { CovidCtError, LibTorchNotFoundError } from '../errors';
+import { CovidCtError, LibTorchNotFoundError, linesOf } from '../errors';
 import { buildAddon } from './build';
 import { installLibTorch, type InstallOptions, type InstallProgress } from './install-libtorch';
 import { findLibTorch } from './libtorch';
@@ -61,6 +61,6 @@ export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResu
     return { libtorch, installed, addon, built };
   } catch (error) {
     if (!(error instanceof CovidCtError) || error.code !== 'ERR_BUILD_FAILED' || libtorch.version === TESTED_LIBTORCH) throw error;
-    throw new CovidCtError('ERR_BUILD_FAILED', `${error.message}\nLibTorch ${libtorch.version} (${libtorch.source}) is not the tested ${TESTED_LIBTORCH}; \`npx covidct install-libtorch --fetch-always\` fetches that one.`, { cause: error });
+    throw new CovidCtError('ERR_BUILD_FAILED', [...linesOf(error), `LibTorch ${libtorch.version} (${libtorch.source}) is not the tested ${TESTED_LIBTORCH}; \`npx covidct install-libtorch --fetch-always\` fetches that one.`], { cause: error });
   }
 }

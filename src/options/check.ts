@@ -24,5 +24,5 @@ export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, whe
     return { path, message: `${issue.message}${came}` };
   });
   const lines = issues.map(({ path, message }) => `  ${path === '' ? '(options)' : path}: ${message}`);
-  throw new InvalidOptionError(`${where}: ${issues.length === 1 ? 'an option is' : `${issues.length} options are`} not valid\n${lines.join('\n')}`, issues);
+  throw new InvalidOptionError([`${where}: ${issues.length === 1 ? 'an option is' : `${issues.length} options are`} not valid`, ...lines], issues);
 }

@@ -1,6 +1,7 @@
 /** The charts' common look, and the one place where ECharts draws: an option in, a clean SVG out. */
 import { createRequire } from 'node:module';
 import type * as ECharts from 'echarts';
+import { withoutForbidden } from './escape';
 
 type EChartsOption = ECharts.EChartsOption;
 
@@ -85,7 +86,7 @@ export function drawChart(name: string, title: string, size: { width: number; he
       title: { text: title, left: 'center', top: 8, textStyle: { color: PALETTE.ink, fontSize: 15, fontWeight: 600 } },
       ...option,
     });
-    return { name, title, svg: clean(chart.renderToSVGString(), name), ...size };
+    return { name, title, svg: clean(withoutForbidden(chart.renderToSVGString()), name), ...size };
   } finally {
     // An undisposed chart keeps a timer, and with it the process, alive.
     chart.dispose();

@@ -2,10 +2,13 @@
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** Escapes for text and quoted attributes; letters that XML forbids become the replacement character. */
+/** Letters that XML forbids, escaped or not, become the replacement character: one of them makes a whole SVG unreadable. */
+export function withoutForbidden(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd');
+}
+
+/** Escapes for text and quoted attributes. */
 export function escapeXml(text: string): string {
-  return text
-    // eslint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
-    .replace(/[&<>"']/g, (letter) => ENTITIES[letter]!);
+  return withoutForbidden(text).replace(/[&<>"']/g, (letter) => ENTITIES[letter]!);
 }

@@ -170,7 +170,7 @@ test('a run folder that cannot be written is refused before data are opened', as
 
 test('figures in words, with what is not defined as a dash', () => {
   const evaluation = summarize({ split: 'test', classes: ['no', 'yes'], samples: [{ id: 'i', path: null, label: 1, probabilities: [0.2, 0.8], loss: 0.22 }], skipped: [{ id: 'x.png', reason: 'broken' }] });
-  const text = evaluationText(evaluation);
+  const text = evaluationText(evaluation).join('\n');
   expect(text).toContain('test: 1 images, yes at a probability of 0.500 or more');
   expect(text).toMatch(/sensitivity +100\.0 % \(1 of 1; 95 % interval/);
   expect(text).toMatch(/specificity +– \(0 of 0\)/);
