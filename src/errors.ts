@@ -5,10 +5,10 @@ import type { Text } from './printable';
 /** What a code means, for the docs and for `switch` statements; the message of each error carries the details. */
 export const ERROR_CODES = {
   ERR_INVALID_OPTION: 'an option has a wrong type, a value out of range, or a name that does not exist',
-  ERR_DATASET: 'a data set folder, list or table is missing something or contradicts itself',
+  ERR_DATASET: 'a data set folder, list, table or zip archive is missing something, is damaged or contradicts itself',
   ERR_BAD_IMAGE: 'a file could not be decoded as an image',
   ERR_PACKED_DATA: 'a packed data set is damaged, cut off, of another version or something else, or cannot be written',
-  ERR_BAD_ARCHIVE: 'a zip archive is damaged or tries to write outside its folder',
+  ERR_BAD_ARCHIVE: 'an archive of LibTorch is damaged, tries to write outside its folder, or holds something else',
   ERR_LIBTORCH_NOT_FOUND: 'no usable LibTorch was found',
   ERR_ADDON_NOT_BUILT: 'the native addon has not been built for the LibTorch that was found',
   ERR_ADDON_LOAD: 'the native addon exists but could not be loaded',

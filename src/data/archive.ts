@@ -1,14 +1,13 @@
 /** Unpacks a zip of images: only plain files, only below its own folder, within limits, whole or not at all. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Transform as StreamTransform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { crc32 } from 'node:zlib';
-import * as yauzl from 'yauzl';
-import type { Entry, ZipFile } from 'yauzl';
-import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
+import { fileError } from '../files/write';
+import { isFolderEntry, readZip } from '../files/zip';
+import type { ZipArchive, ZipEntry } from '../files/zip';
 import { cacheFolder } from '../native/cache-folder';
 import { makeTrustedFolder } from '../native/trusted-folder';
 import type { UnpackProgress } from '../options/data';
@@ -19,7 +18,11 @@ export interface UnpackLimits {
   readonly maxEntryBytes: number;
   readonly maxTotalBytes: number;
 }
-export const UNPACK_LIMITS: UnpackLimits = { maxEntries: 20_000, maxEntryBytes: 256 * 1024 ** 2, maxTotalBytes: 4 * 1024 ** 3 };
+export const UNPACK_LIMITS: UnpackLimits = {
+  maxEntries: 20_000,
+  maxEntryBytes: 256 * 1024 ** 2,
+  maxTotalBytes: 4 * 1024 ** 3,
+};
 
 export interface UnpackOptions {
   readonly limits?: UnpackLimits;
@@ -27,102 +30,73 @@ export interface UnpackOptions {
   readonly signal?: AbortSignal;
 }
 
-const FILE_TYPE_MASK = 0o170000;
-const REGULAR = 0o100000;
-const DIRECTORY = 0o040000;
-const ENCRYPTED = 1;
-
-function refuse(zip: string, what: string, cause?: unknown): CovidCtError {
-  return new CovidCtError('ERR_BAD_ARCHIVE', `${zip}: ${what}. Nothing was unpacked; fetch the archive again`, { cause });
+function refuse(zip: string, what: string, cause?: unknown): DatasetError {
+  return new DatasetError(`${zip}: ${what}. Nothing was unpacked; fetch the archive again`, { cause });
 }
 
 /** Folders and the droppings of macOS and Windows, which carry no image. */
-function isIgnored(name: string): boolean {
+function isIgnored(entry: ZipEntry): boolean {
+  const { name } = entry;
   const base = path.posix.basename(name);
-  return name.endsWith('/') || name.startsWith('__MACOSX/') || base.startsWith('.') || base === 'Thumbs.db' || base === 'desktop.ini';
+  return isFolderEntry(entry) || name.startsWith('__MACOSX/') || base.startsWith('.') || NO_IMAGES.has(base);
 }
+
+const NO_IMAGES = new Set(['Thumbs.db', 'desktop.ini', 'Icon\r']);
 
 /** Path of an entry below the target; a leading folder of the target's own name is taken off. */
-function relativeName(entry: Entry, folder: string): string {
+function relativeName({ name }: ZipEntry, folder: string): string {
   const prefix = `${folder}/`;
-  return entry.fileName.startsWith(prefix) ? entry.fileName.slice(prefix.length) : entry.fileName;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
-function checkEntry(zip: string, entry: Entry, limits: UnpackLimits): void {
-  const mode = (entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK;
-  if (mode !== 0 && mode !== REGULAR && mode !== DIRECTORY) throw refuse(zip, `the entry "${entry.fileName}" is a link or a device, not a file`);
-  if ((entry.generalPurposeBitFlag & ENCRYPTED) !== 0) throw refuse(zip, `the entry "${entry.fileName}" is encrypted`);
-  if (entry.uncompressedSize > limits.maxEntryBytes) throw refuse(zip, `the entry "${entry.fileName}" has ${entry.uncompressedSize} bytes, more than ${limits.maxEntryBytes}`);
-}
-
-async function writeEntry(zipFile: ZipFile, zip: string, entry: Entry, target: string, signal: AbortSignal | undefined): Promise<void> {
-  await mkdir(path.dirname(target), { recursive: true });
-  let sum = 0;
-  const summing = new StreamTransform({
-    transform(chunk: Buffer, _encoding, done) {
-      sum = crc32(chunk, sum);
-      done(null, chunk);
-    },
-  });
-  const content = await zipFile.openReadStreamPromise(entry);
-  await pipeline(content, summing, createWriteStream(target, { flags: 'wx' }), { signal });
-  if (sum >>> 0 !== entry.crc32 >>> 0) throw refuse(zip, `the entry "${entry.fileName}" is damaged: its checksum does not match`);
-}
-
-async function unpackEntries(zipFile: ZipFile, zip: string, target: string, folder: string, { limits = UNPACK_LIMITS, onProgress, signal }: UnpackOptions): Promise<void> {
-  if (zipFile.entryCount > limits.maxEntries) throw refuse(zip, `it has ${zipFile.entryCount} entries, more than ${limits.maxEntries}`);
+async function unpackEntries(
+  zip: ZipArchive,
+  file: string,
+  target: string,
+  folder: string,
+  options: UnpackOptions,
+): Promise<void> {
+  const { limits = UNPACK_LIMITS, onProgress, signal } = options;
   let total = 0;
-  let entries = 0;
-  for await (const entry of zipFile.eachEntry()) {
+  for (const [index, entry] of zip.entries.entries()) {
     throwIfAborted(signal);
-    entries += 1;
-    checkEntry(zip, entry, limits);
-    if (isIgnored(entry.fileName)) continue;
-    total += entry.uncompressedSize;
-    if (total > limits.maxTotalBytes) throw refuse(zip, `it unpacks to more than ${limits.maxTotalBytes} bytes`);
-    const inside = path.resolve(target, relativeName(entry, folder));
-    if (!inside.startsWith(target + path.sep)) throw refuse(zip, `the entry "${entry.fileName}" would be written outside its folder`);
-    await writeEntry(zipFile, zip, entry, inside, signal);
-    onProgress?.({ archive: path.basename(zip), entries, totalEntries: zipFile.entryCount });
+    if (isIgnored(entry)) continue;
+    if (entry.bytes > limits.maxEntryBytes)
+      throw zip.damaged(entry, `has ${entry.bytes} bytes, more than ${limits.maxEntryBytes}`);
+    total += entry.bytes;
+    if (total > limits.maxTotalBytes) throw refuse(file, `it unpacks to more than ${limits.maxTotalBytes} bytes`);
+    await zip.extract(entry, target, { name: relativeName(entry, folder) });
+    onProgress?.({ archive: path.basename(file), entries: index + 1, totalEntries: zip.entries.length });
   }
 }
 
 /**
  * Unpacks `zip` into the folder `target`, which appears whole or not at all; one that is already there is kept.
  *
- * @throws CovidCtError ERR_BAD_ARCHIVE for a damaged or unsafe archive; AbortedError; the file system's own errors
+ * @throws DatasetError naming file and entry for a damaged or unsafe archive; AbortedError; the file system's own
+ *   errors
  */
 export async function unpackZip(zip: string, target: string, options: UnpackOptions = {}): Promise<void> {
+  const { limits = UNPACK_LIMITS, signal } = options;
   const folder = path.basename(target);
-  const unfinished = path.join(path.dirname(target), `.${folder}.unpacking-${process.pid}-${randomBytes(4).toString('hex')}`);
+  const unfinished = path.join(
+    path.dirname(target),
+    `.${folder}.unpacking-${process.pid}-${randomBytes(4).toString('hex')}`,
+  );
   await mkdir(unfinished, { recursive: true });
   try {
-    let zipFile: ZipFile | undefined;
-    try {
-      zipFile = await yauzl.openPromise(zip, { autoClose: false }); // refuses absolute names and '..'
-      await unpackEntries(zipFile, zip, unfinished, folder, options);
-    } finally {
-      zipFile?.close();
-    }
+    const rules = {
+      maxEntries: limits.maxEntries,
+      damaged: (what: string, cause?: unknown) => refuse(zip, what, cause),
+      signal,
+    };
+    await readZip(zip, rules, (archive) => unpackEntries(archive, zip, unfinished, folder, options));
     await rename(unfinished, target).catch(async (error: unknown) => {
       if (!(await isFolder(target))) throw error; // otherwise another process was first, and its files are the same
     });
-  } catch (error) {
-    if (options.signal?.aborted) throw new AbortedError();
-    if (error instanceof CovidCtError || isFileSystemError(error)) throw error;
-    throw refuse(zip, messageOf(error), error);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
-}
-
-/** Failures that names inside the archive bring about: one twice, or one that is both a file and a folder. */
-const CLASHES = new Set(['EEXIST', 'EISDIR', 'ENOTDIR', 'ENAMETOOLONG']);
-
-/** Whether the disk is to blame (full, read-only), not the archive. */
-function isFileSystemError(error: unknown): boolean {
-  const { syscall, code } = (error ?? {}) as NodeJS.ErrnoException;
-  return syscall !== undefined && code !== undefined && !CLASHES.has(code);
 }
 
 /** Whether a folder is there (links are followed). */
@@ -143,7 +117,8 @@ const READ_ONLY = new Set(['EACCES', 'EPERM', 'EROFS']);
  * fingerprint.
  *
  * @returns the folder with the images
- * @throws CovidCtError ERR_BAD_ARCHIVE; ERR_CACHE when others can write into the cache
+ * @throws DatasetError for a damaged or unsafe archive, and where neither place can be written; CovidCtError ERR_CACHE
+ *   when others can write into the cache; AbortedError
  */
 export async function unpackBeside(zip: string, options: UnpackOptions = {}): Promise<string> {
   const folder = path.basename(zip, '.zip');
@@ -152,10 +127,22 @@ export async function unpackBeside(zip: string, options: UnpackOptions = {}): Pr
     await unpackZip(zip, beside, options);
     return beside;
   } catch (error) {
-    if (!READ_ONLY.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!READ_ONLY.has((error as NodeJS.ErrnoException).code ?? '')) throw asDatasetError(zip, beside, error);
   }
-  const parent = makeTrustedFolder(path.join(cacheFolder(), 'covid-ct', await fingerprint(zip, options.signal)));
+  const parent = path.join(cacheFolder(), 'covid-ct', await fingerprint(zip, options.signal));
   const cached = path.join(parent, folder);
-  if (!(await isFolder(cached))) await unpackZip(zip, cached, options);
-  return cached;
+  try {
+    makeTrustedFolder(parent);
+    if (!(await isFolder(cached))) await unpackZip(zip, cached, options);
+    return cached;
+  } catch (error) {
+    throw asDatasetError(zip, cached, error);
+  }
+}
+
+/** What the file system says of unpacking, as an error that says what to do. */
+function asDatasetError(zip: string, target: string, error: unknown): CovidCtError {
+  return error instanceof CovidCtError
+    ? error
+    : new DatasetError(fileError(`unpack it to ${target}`, zip, error).message, { cause: error });
 }

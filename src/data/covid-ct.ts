@@ -132,8 +132,8 @@ export class CovidCtDataset implements DatasetSplits {
    * @param dir a clone of the repository: `Images-processed` and `Data-split`
    * @param options.split folder of the lists, relative to `dir`; default `Data-split`
    * @param options.onProgress told of each unpacked file
-   * @throws DatasetError listing every missing, repeated or doubly assigned name with its list and line;
-   *   CovidCtError ERR_BAD_ARCHIVE; AbortedError
+   * @throws DatasetError listing every missing, repeated or doubly assigned name with its list and line, or naming the
+   *   zip file and the entry that is damaged or unsafe; AbortedError
    */
   static async open(dir: string, options: CovidCtOptions = {}): Promise<CovidCtDataset> {
     const resolved = checkCovidCtOptions(options);

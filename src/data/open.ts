@@ -16,7 +16,7 @@ export interface OpenDatasetOptions extends CovidCtOptions, Pick<FolderOptions, 
  * @param options as for `CovidCtDataset.open`; progress is told only of zip files that are unpacked. `classes`: class
  *   names in the order of their indices, e.g. a model's; a folder's own are sorted without it
  * @throws DatasetError (also when COVID-CT or a packed data set is asked for other classes than its own), CovidCtError
- *   ERR_BAD_ARCHIVE, ERR_PACKED_DATA, AbortedError
+ *   ERR_PACKED_DATA, AbortedError
  */
 export async function openDataset(dir: string, { classes, ...options }: OpenDatasetOptions = {}): Promise<DatasetSplits> {
   if ((await stat(dir).catch(() => null))?.isFile()) return PackedDataset.open(dir, { classes });

@@ -162,14 +162,17 @@ describe('zip files', () => {
     ['a path that climbs out', [{ name: 'a.png', content: ADDITION }, { name: '../../evil.png', content: ADDITION }], 'invalid relative path'],
     ['an absolute path', [{ name: '/tmp/evil.png', content: ADDITION }], 'absolute path'],
     ['a backslash path that climbs out', [{ name: '..\\evil.png', content: ADDITION }], 'invalid relative path'],
-    ['a symbolic link', [{ name: 'a.png', content: Buffer.from('/etc/passwd'), mode: 0o120777 }], 'link or a device'],
+    ['a symbolic link', [{ name: 'a.png', content: Buffer.from('/etc/passwd'), mode: 0o120777 }], 'symbolic link or a device'],
     ['an encrypted entry', [{ name: 'a.png', content: ADDITION, flags: 1 }], 'encrypted'],
     ['a wrong checksum', [{ name: 'a.png', content: ADDITION, claimedCrc: 1 }], 'checksum does not match'],
-    ['a size that lies', [{ name: 'a.png', content: Buffer.alloc(5000), claimedSize: 10 }], 'too many bytes'],
+    ['a size that lies', [{ name: 'a.png', content: Buffer.alloc(5000), claimedSize: 10 }], 'unpacks to more than the 10 bytes it says'],
     ['an entry over the limit', [{ name: 'a.png', content: Buffer.alloc(1001) }], 'more than 1000'],
     ['too many bytes in all', [1, 2, 3].map((n) => ({ name: `${n}.png`, content: Buffer.alloc(900) })), 'more than 2000 bytes'],
     ['too many entries', [1, 2, 3, 4, 5].map((n) => ({ name: `${n}.png` })), 'more than 4'],
     ['a file that is there twice', [{ name: 'a.png', content: ADDITION }, { name: 'CT_X/a.png', content: ADDITION }], 'EEXIST'],
+    ['a name with a NUL', [{ name: 'a\0.png', content: ADDITION }], 'an entry named "a\\u0000.png"'],
+    ['a name with a line break', [{ name: 'a\n.png', content: ADDITION }], 'the entry "a\\n.png" has a control character in its name'],
+    ['a name longer than any file', [{ name: `${'a'.repeat(300)}.png`, content: ADDITION }], 'ENAMETOOLONG'],
     ['a file that is a folder too', [{ name: 'a', content: ADDITION }, { name: 'a/b.png', content: ADDITION }], 'a'],
   ];
   test.each(bad)('%s is refused and nothing stays', async (_what, entries, message) => {
@@ -178,7 +181,7 @@ describe('zip files', () => {
     const limits = { maxEntries: 4, maxEntryBytes: _what === 'a size that lies' ? 9000 : 1000, maxTotalBytes: 2000 };
     const error = await unpackZip(zip, path.join(root, 'inside', 'CT_X'), { limits }).then(() => null, (caught: Error) => caught);
     expect(error?.message).toContain(message);
-    expect(error).toMatchObject({ code: 'ERR_BAD_ARCHIVE' });
+    expect(error).toMatchObject({ code: 'ERR_DATASET' });
     expect(readdirSync(path.join(root, 'inside'))).toEqual(['CT_X.zip']);
     expect(readdirSync(root)).toEqual(['inside']);
   });
@@ -189,7 +192,7 @@ describe('zip files', () => {
     const whole = makeZip([{ name: 'a.png', content: ADDITION }]);
     for (const content of [Buffer.from('not a zip'), Buffer.alloc(0), whole.subarray(0, whole.length - 30)]) {
       writeAt(root, 'Images-processed/CT_COVID.zip', content);
-      expect(await failure(CovidCtDataset.open(root))).toMatchObject({ code: 'ERR_BAD_ARCHIVE' });
+      expect(await failure(CovidCtDataset.open(root))).toMatchObject({ code: 'ERR_DATASET' });
     }
     expect(readdirSync(path.join(root, 'Images-processed')).sort()).toEqual(['CT_COVID.zip', 'CT_NonCOVID']);
   });

@@ -1,0 +1,177 @@
+/**
+ * The directory of a zip archive, parsed by yauzl behind two fences: it reads through a reader that can neither throw
+ * nor leave the file, and whatever it throws inside a callback rejects the one promise that waits for it.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { fromRandomAccessReader, RandomAccessReader } from 'yauzl';
+import type { Entry } from 'yauzl';
+import { messageOf } from '../errors';
+
+/** An entry of a zip archive, as its directory has it; checked to lie inside the file and over no other. */
+export interface ZipEntry {
+  /** Path with `/`; never absolute, never with `..` or NUL; that of a folder ends in `/`. */
+  readonly name: string;
+  /** Size when it is unpacked. */
+  readonly bytes: number;
+  readonly packedBytes: number;
+  readonly crc32: number;
+  /** 0: stored as it is, 8: deflated. */
+  readonly method: number;
+  readonly isEncrypted: boolean;
+  /** Unix mode with the type of the file; 0 where the archive has none. */
+  readonly mode: number;
+  /** Where its local header begins. */
+  readonly start: number;
+  /** Where the next entry, or the end of the file, begins: its bytes end before. */
+  readonly limit: number;
+}
+
+const WINDOW_BYTES = 64 * 1024;
+const LOCAL_HEADER_BYTES = 30;
+const MAX_QUOTED = 120;
+
+/** What yauzl reads through: positions are checked before the system sees them, and its callbacks may throw. */
+class GuardedReader extends RandomAccessReader {
+  #window = Buffer.alloc(0);
+  #windowStart = 0;
+
+  constructor(
+    private readonly file: FileHandle,
+    private readonly size: number,
+    private readonly fail: (error: unknown) => void,
+  ) {
+    super();
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    const tell = (error: Error | null): void => {
+      try {
+        callback(error);
+      } catch (thrown) {
+        this.fail(thrown);
+      }
+    };
+    this.#fill(buffer, offset, length, position).then(
+      () => tell(null),
+      (error: unknown) => tell(new Error(messageOf(error), { cause: error })),
+    );
+  }
+
+  /** Streams of yauzl's are never used: entries are read by zip.ts. */
+  override createReadStream(): never {
+    throw new Error('the directory of an archive is not read as a stream');
+  }
+
+  async #fill(buffer: Buffer, offset: number, length: number, position: number): Promise<void> {
+    if (!(position >= 0 && position + length <= this.size)) {
+      throw new Error(`its directory points to byte ${position}, outside the ${this.size} bytes of the file`);
+    }
+    if (position < this.#windowStart || position + length > this.#windowStart + this.#window.length) {
+      const window = Buffer.allocUnsafe(Math.min(Math.max(length, WINDOW_BYTES), this.size - position));
+      await readExactly(this.file, window, position);
+      this.#window = window;
+      this.#windowStart = position;
+    }
+    this.#window.copy(buffer, offset, position - this.#windowStart, position - this.#windowStart + length);
+  }
+}
+
+/** Fills the buffer from the file. Throws an Error where the file ends before. */
+export async function readExactly(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < buffer.length;) {
+    const { bytesRead } = await file.read(buffer, done, buffer.length - done, position + done);
+    if (bytesRead === 0) throw new Error(`it ends at byte ${position + done}, expected ${buffer.length - done} more`);
+    done += bytesRead;
+  }
+}
+
+function parse(file: FileHandle, size: number, maxEntries: number): Promise<Entry[]> {
+  return new Promise((resolve, reject) => {
+    const reader = new GuardedReader(file, size, reject);
+    fromRandomAccessReader(reader, size, { lazyEntries: true, autoClose: false }, (error, zip) => {
+      if (error !== null) return reject(error);
+      if (zip.entryCount > maxEntries)
+        return reject(new Error(`its directory claims ${zip.entryCount} entries, more than ${maxEntries}`));
+      const entries: Entry[] = [];
+      zip.on('error', reject);
+      zip.on('end', () => resolve(entries));
+      zip.on('entry', (entry: Entry) => {
+        entries.push(entry);
+        zip.readEntry();
+      });
+      zip.readEntry();
+    });
+  });
+}
+
+function isInside(
+  size: number,
+  { relativeOffsetOfLocalHeader: start, compressedSize, uncompressedSize, fileNameRaw }: Entry,
+): boolean {
+  const numbers = [start, compressedSize, uncompressedSize];
+  return (
+    numbers.every(Number.isSafeInteger) && start + LOCAL_HEADER_BYTES + fileNameRaw.length + compressedSize <= size
+  );
+}
+
+/** Where each entry must end: the bytes of two never overlap, or a few of them could unpack to any amount. */
+function limitsOf(entries: readonly Entry[], size: number): Map<Entry, number> {
+  const sorted = [...entries].sort((a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader);
+  const limits = new Map<Entry, number>();
+  for (const [i, entry] of sorted.entries()) {
+    const next = sorted[i + 1];
+    const limit = next?.relativeOffsetOfLocalHeader ?? size;
+    const end =
+      entry.relativeOffsetOfLocalHeader + LOCAL_HEADER_BYTES + entry.fileNameRaw.length + entry.compressedSize;
+    if (end > limit) {
+      throw new Error(
+        `the entries ${quoted(entry.fileName)} and ${quoted(next?.fileName ?? '')} lie over one another`,
+      );
+    }
+    limits.set(entry, limit);
+  }
+  return limits;
+}
+
+/** A name for a message: in quotes, control characters escaped, not longer than a line. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.length > MAX_QUOTED ? `${name.slice(0, MAX_QUOTED)}...` : name);
+}
+
+/**
+ * Reads and checks the directory of a zip archive.
+ *
+ * @param file open for reading
+ * @param size of the file, in bytes
+ * @param maxEntries more than these are refused before any is read
+ * @throws Error saying what is wrong; nothing is ever thrown or emitted elsewhere
+ */
+export async function readZipDirectory(file: FileHandle, size: number, maxEntries: number): Promise<ZipEntry[]> {
+  const entries = await parse(file, size, maxEntries);
+  const names = new Set<string>();
+  for (const entry of entries) {
+    const { fileName } = entry;
+    if (fileName === '' || fileName.includes('\0')) throw new Error(`it has an entry named ${quoted(fileName)}`);
+    if (names.has(fileName) && !fileName.endsWith('/')) throw new Error(`it has the entry ${quoted(fileName)} twice`);
+    names.add(fileName);
+    if (!isInside(size, entry)) throw new Error(`the entry ${quoted(fileName)} reaches beyond the end of the file`);
+  }
+  const limits = limitsOf(entries, size);
+  return entries.map((entry) => ({
+    name: entry.fileName,
+    bytes: entry.uncompressedSize,
+    packedBytes: entry.compressedSize,
+    crc32: entry.crc32 >>> 0,
+    method: entry.compressionMethod,
+    isEncrypted: (entry.generalPurposeBitFlag & 1) !== 0,
+    mode: entry.externalFileAttributes >>> 16,
+    start: entry.relativeOffsetOfLocalHeader,
+    limit: limits.get(entry) as number,
+  }));
+}
