@@ -2,7 +2,8 @@
 import { access, readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError, throwIfAborted } from '../errors';
-import { checkOptions } from '../options/check';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { covidCtOptionsSchema } from '../options/data';
 import type { CovidCtOptions } from '../options/data';
 import { isFolder, unpackBeside } from './archive';
@@ -136,6 +137,7 @@ export class CovidCtDataset implements DatasetSplits {
    *   zip file and the entry that is damaged or unsafe; AbortedError
    */
   static async open(dir: string, options: CovidCtOptions = {}): Promise<CovidCtDataset> {
+    checkArgument(pathSchema, dir, 'CovidCtDataset.open', 'dir');
     const resolved = checkCovidCtOptions(options);
     throwIfAborted(resolved.signal);
     const root = path.resolve(dir);

@@ -3,7 +3,8 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { DatasetError, messageOf } from '../errors';
-import { checkOptions } from '../options/check';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { csvOptionsSchema } from '../options/data';
 import type { CsvOptions } from '../options/data';
 import { makeSplits, parseSplitName, sortedClasses, throwProblems } from './splits';
@@ -48,7 +49,7 @@ async function isFile(file: string): Promise<boolean> {
  */
 export async function openCsv(file: string, options: CsvOptions): Promise<DatasetSplits> {
   const { pathColumn, labelColumn, splitColumn, root, classes: wanted, delimiter } = checkOptions(csvOptionsSchema, options, 'openCsv');
-  const table = path.resolve(file);
+  const table = path.resolve(checkArgument(pathSchema, file, 'openCsv', 'file'));
   const base = root === undefined ? path.dirname(table) : path.resolve(root);
   const rows = await readRows(table, delimiter);
   if (rows.length === 0) throw new DatasetError(`${table}: the table has no rows. Expected column names and one image a row`);

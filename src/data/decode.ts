@@ -10,7 +10,8 @@ import { readFile, stat } from 'node:fs/promises';
 import sharp from 'sharp';
 import type { Metadata, Sharp } from 'sharp';
 import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../errors';
-import { checkOptions } from '../options/check';
+import { pixelsSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { decodeOptionsSchema } from '../options/data';
 import type { DecodeOptions } from '../options/data';
 import { orAborted } from './abortable';
@@ -119,7 +120,8 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
 }
 
 /** Encodes RGB pixels as PNG, losslessly. */
-export async function encodePng({ data, width, height }: Pixels): Promise<Buffer> {
+export async function encodePng(pixels: Pixels): Promise<Buffer> {
+  const { data, width, height } = checkArgument(pixelsSchema, pixels, 'encodePng', 'pixels');
   return sharp(data, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 6 }).toBuffer();
 }
 

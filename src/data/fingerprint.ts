@@ -1,5 +1,7 @@
 /** Tells whether two data sets are the same one: a hash over what is in them, not over where they lie. */
 import { createHash } from 'node:crypto';
+import { datasetSchema } from '../options/atoms';
+import { checkArgument } from '../options/check';
 import { isPixelSource } from './decode';
 import type { Dataset, Sample } from './types';
 
@@ -9,7 +11,8 @@ import type { Dataset, Sample } from './types';
  *
  * @returns 64 hexadecimal digits
  */
-export function datasetFingerprint({ classes, samples }: Dataset): string {
+export function datasetFingerprint(dataset: Dataset): string {
+  const { classes, samples } = checkArgument(datasetSchema, dataset, 'datasetFingerprint', 'dataset');
   const lines = samples.map(lineOf).sort();
   return createHash('sha256').update([JSON.stringify(classes), ...lines].join('\n')).digest('hex');
 }

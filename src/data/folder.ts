@@ -2,7 +2,8 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from '../errors';
-import { checkOptions } from '../options/check';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { folderOptionsSchema } from '../options/data';
 import type { FolderOptions } from '../options/data';
 import { isImageName } from './image-names';
@@ -81,7 +82,7 @@ async function classNames(dir: string, folders: ReadonlyMap<SplitName, string>, 
  */
 export async function openFolder(dir: string, options: FolderOptions = {}): Promise<FolderDataset> {
   const { classes: wanted } = checkOptions(folderOptionsSchema, options, 'openFolder');
-  const root = path.resolve(dir);
+  const root = path.resolve(checkArgument(pathSchema, dir, 'openFolder', 'dir'));
   if (!(await stat(root).catch(() => null))?.isDirectory()) throw new DatasetError(`${root} is not a folder. Expected one with a subfolder for each class`);
   const folders = await splitFolders(root);
   const classes = Object.freeze(await classNames(root, folders, wanted));

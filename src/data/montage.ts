@@ -1,6 +1,7 @@
 /** Lays images out in a grid, and draws some of a class as the tutorial shows them. */
 import { DatasetError, InvalidOptionError, throwIfAborted } from '../errors';
-import { checkOptions } from '../options/check';
+import { datasetSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { montageOptionsSchema } from '../options/data';
 import type { MontageOptions } from '../options/data';
 import { decodeImage, letterbox } from './decode';
@@ -58,6 +59,7 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
  */
 export async function sampleMontage(dataset: Dataset, options: MontageOptions = {}): Promise<Pixels> {
   const { label, class: className, count, columns, tile, seed, signal } = checkOptions(montageOptionsSchema, options, 'sampleMontage');
+  checkArgument(datasetSchema, dataset, 'sampleMontage', 'dataset');
   const wanted = wantedLabel(dataset, label, className);
   const candidates = dataset.samples.filter((sample) => wanted === undefined || sample.label === wanted);
   if (candidates.length === 0) throw new DatasetError(`${dataset.name} has no image${wanted === undefined ? '' : ` of class ${dataset.classes[wanted]}`}`);

@@ -2,7 +2,8 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from '../errors';
-import { checkOptions } from '../options/check';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { folderOptionsSchema } from '../options/data';
 import type { FolderOptions } from '../options/data';
 import { PackedFile, PackedImage } from './packed-file';
@@ -71,7 +72,7 @@ export class PackedDataset implements DatasetSplits {
    */
   static async open(file: string, options: FolderOptions = {}): Promise<PackedDataset> {
     const { classes } = checkOptions(folderOptionsSchema, options, 'PackedDataset.open');
-    const source = await PackedFile.open(path.resolve(file));
+    const source = await PackedFile.open(path.resolve(checkArgument(pathSchema, file, 'PackedDataset.open', 'file')));
     if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(source.index.classes)) {
       await source.close();
       throw new DatasetError(`${file}: expected a data set of the classes ${classes.join(', ')}; it has ${source.index.classes.join(', ')}, in that order`);

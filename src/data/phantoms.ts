@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError, throwIfAborted } from '../errors';
-import { checkOptions } from '../options/check';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { phantomOptionsSchema } from '../options/data';
 import type { PhantomOptions } from '../options/data';
 import { COVID_CT_CLASSES, PHANTOMS_FILE } from './covid-ct';
@@ -85,7 +86,7 @@ async function writeLists(dir: string, label: number, names: readonly string[], 
  */
 export async function makePhantoms(dir: string, options: PhantomOptions = {}): Promise<PhantomSet> {
   const { count, seed, size, signal } = checkOptions(phantomOptionsSchema, options, 'makePhantoms');
-  const root = path.resolve(dir);
+  const root = path.resolve(checkArgument(pathSchema, dir, 'makePhantoms', 'dir'));
   const each = Math.floor(count / 2);
   const held = Math.max(1, Math.round(each / 5));
   const counts = { train: 2 * (each - 2 * held), validation: 2 * held, test: 2 * held };

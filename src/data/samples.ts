@@ -1,6 +1,7 @@
 /** Makes a data set of an own list of paths or Buffers, and splits one data set into parts. */
 import path from 'node:path';
-import { checkOptions } from '../options/check';
+import { datasetSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { samplesOptionsSchema, splitOptionsSchema } from '../options/data';
 import type { SamplesOptions, SplitOptions } from '../options/data';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
@@ -57,6 +58,7 @@ function shares(n: number, fractions: readonly number[]): number[] {
  */
 export function splitDataset(dataset: Dataset, options: SplitOptions): DatasetSplits {
   const { fractions, seed, stratify } = checkOptions(splitOptionsSchema, options, 'splitDataset');
+  checkArgument(datasetSchema, dataset, 'splitDataset', 'dataset');
   const all = [...dataset.samples.keys()];
   const groups = stratify ? dataset.classes.map((_, label) => all.filter((index) => dataset.samples[index]!.label === label)) : [all];
   const picked: Record<SplitName, number[]> = { train: [], validation: [], test: [] };

@@ -1,5 +1,7 @@
 /** Helpers shared by the readers: naming the splits, counting classes, and reporting every fault of a list at once. */
 import { DatasetError } from '../errors';
+import { datasetSchema } from '../options/atoms';
+import { checkArgument } from '../options/check';
 import type { Dataset, DatasetSplits, Sample } from './types';
 
 /** The three parts of a data set. */
@@ -25,10 +27,14 @@ export function throwProblems(headline: string, problems: readonly string[], adv
   throw new DatasetError([`${headline}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`, ...shown, advice]);
 }
 
-/** Images of each class. */
+/** Images of each class. Throws DatasetError for a label that is no index of a class. */
 export function countClasses(dataset: Dataset): Readonly<Record<string, number>> {
+  checkArgument(datasetSchema, dataset, 'countClasses', 'dataset');
   const counts = dataset.classes.map(() => 0);
-  for (const { label } of dataset.samples) counts[label]! += 1;
+  for (const { id, label } of dataset.samples) {
+    if (counts[label] === undefined) throw new DatasetError(`${dataset.name}: expected a label from 0 to ${counts.length - 1}; ${id} has ${label}`);
+    counts[label] += 1;
+  }
   return Object.fromEntries(dataset.classes.map((name, label) => [name, counts[label]!]));
 }
 

@@ -1,6 +1,6 @@
 /** Transforms as plain descriptions: made by small functions, checked by zod, stored as JSON beside the weights. */
-import { checkOptions } from '../options/check';
-import { transformSchema, transformStepSchema } from '../options/data';
+import { checkArgument, checkOptions } from '../options/check';
+import { cropOptionsSchema, normalizeOptionsSchema, transformSchema, transformStepSchema } from '../options/data';
 import type { Transform, TransformStep } from './types';
 
 type Size = number | readonly [number, number];
@@ -41,7 +41,7 @@ export function centerCrop(size: Size): TransformStep {
  * @param options.ratio width / height of the box, drawn log-uniformly, default [3/4, 4/3]
  */
 export function randomResizedCrop(size: Size, options: { scale?: readonly [number, number]; ratio?: readonly [number, number] } = {}): TransformStep {
-  const { scale = [0.08, 1], ratio = [3 / 4, 4 / 3] } = options;
+  const { scale, ratio } = checkOptions(cropOptionsSchema, options, 'randomResizedCrop');
   return makeStep({ type: 'randomResizedCrop', size: pair(size), scale, ratio }, 'randomResizedCrop');
 }
 
@@ -57,7 +57,7 @@ export function toTensor(): TransformStep {
 
 /** `(x - mean) / std` for each of the three channels, on values in [0, 1]. */
 export function normalize(options: { mean: readonly [number, number, number]; std: readonly [number, number, number] }): TransformStep {
-  return makeStep({ type: 'normalize', ...options }, 'normalize');
+  return makeStep({ type: 'normalize', ...checkOptions(normalizeOptionsSchema, options, 'normalize') }, 'normalize');
 }
 
 /**
@@ -79,7 +79,7 @@ export function parseTransform(json: unknown): Transform {
 
 /** Whether two images through this transform could come out differently from one run to the next without a seed. */
 export function isRandom(transform: Transform): boolean {
-  return transform.steps.some((step) => step.type === 'randomResizedCrop' || (step.type === 'randomHorizontalFlip' && step.p > 0));
+  return checkArgument(transformSchema, transform, 'isRandom', 'transform').steps.some((step) => step.type === 'randomResizedCrop' || (step.type === 'randomHorizontalFlip' && step.p > 0));
 }
 
 /** Height and width of what the transform makes, in pixels. */
@@ -118,5 +118,5 @@ function describeStep(step: TransformStep): string {
 
 /** One line a person can read: the steps with their numbers, sizes as height x width. */
 export function describe(transform: Transform): string {
-  return transform.steps.map(describeStep).join(' > ');
+  return checkArgument(transformSchema, transform, 'describe', 'transform').steps.map(describeStep).join(' > ');
 }

@@ -6,7 +6,8 @@ import { storedResize } from '../data/stored-resize';
 import { SPLIT_NAMES } from '../data/splits';
 import type { DatasetSplits } from '../data/types';
 import { packageVersion } from '../native/load';
-import { checkOptions } from '../options/check';
+import { pathSchema, splitsSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { prepareOptionsSchema } from '../options/data';
 import type { PrepareOptions } from '../options/data';
 import { Resizer } from './resizer';
@@ -27,6 +28,8 @@ import { Resizer } from './resizer';
  */
 export async function preparePacked(data: DatasetSplits, file: string, options: PrepareOptions = {}): Promise<PackedSummary> {
   const resolved = checkOptions(prepareOptionsSchema, options, 'preparePacked');
+  checkArgument(splitsSchema, data, 'preparePacked', 'data');
+  checkArgument(pathSchema, file, 'preparePacked', 'file');
   const before = storedResize(SPLIT_NAMES.flatMap((split) => data[split] ?? []));
   const resize = resolved.resize ?? before ?? undefined;
   if (before !== null && resize !== before) throw new DatasetError(`${data.name}: its images were resized to a shorter side of ${before} pixels already; give resize ${before} or none, or pack the originals`);

@@ -1,10 +1,9 @@
 /** Options of the data room: data sets, decoding, the pixel store, transforms and the batch loader. */
 import { z } from 'zod';
 import type { PixelSource } from '../data/types';
+import { signalSchema } from './check';
 
-const abortSignal = z
-  .custom<AbortSignal>((value) => typeof value === 'object' && value !== null && typeof (value as AbortSignal).aborted === 'boolean' && typeof (value as AbortSignal).addEventListener === 'function', 'expected an AbortSignal')
-  .optional();
+const abortSignal = signalSchema;
 
 function callback<F extends (...args: never[]) => unknown>() {
   return z.custom<F>((value) => typeof value === 'function', 'expected a function').optional();
@@ -29,6 +28,12 @@ export const transformStepSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('toTensor') }),
   z.strictObject({ type: z.literal('normalize'), mean: channels, std: positiveChannels }),
 ]);
+
+/** Of randomResizedCrop. */
+export const cropOptionsSchema = z.strictObject({ scale: range('scale').default([0.08, 1]), ratio: range('ratio').default([3 / 4, 4 / 3]) });
+
+/** Of normalize. */
+export const normalizeOptionsSchema = z.strictObject({ mean: channels, std: positiveChannels });
 
 /** A whole transform: pixel steps, then toTensor, then at most one normalize; the last sized step fixes the output. */
 export const transformSchema = z.strictObject({ steps: z.array(transformStepSchema).min(1) }).superRefine(({ steps }, context) => {
@@ -85,6 +90,9 @@ export const folderOptionsSchema = z.strictObject({
   classes: classList.optional(),
 });
 export type FolderOptions = z.input<typeof folderOptionsSchema>;
+
+/** Of whichever layout is found. */
+export const openDatasetOptionsSchema = z.strictObject({ ...folderOptionsSchema.shape, ...covidCtOptionsSchema.shape });
 
 export const csvOptionsSchema = z.strictObject({
   pathColumn: z.string().min(1),
