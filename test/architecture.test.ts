@@ -14,21 +14,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'intended-use': [],
   // The words for what is left out: data counts it, training stores it, logs, figures and reports tell it.
   'left-out': [],
-  options: ['errors', 'describe', 'data', 'train', 'log'],
-  native: ['errors', 'files'],
-  data: ['errors', 'files', 'options', 'native', 'left-out'],
-  model: ['errors', 'files', 'intended-use', 'options', 'native', 'data'],
-  metrics: ['errors', 'left-out'],
-  train: ['errors', 'files', 'options', 'native', 'data', 'model', 'metrics', 'log', 'left-out'],
-  log: ['errors', 'options', 'left-out', 'printable'],
-  report: ['errors', 'files', 'intended-use', 'options', 'data', 'model', 'metrics', 'log', 'train', 'left-out'],
+  options: ['errors', 'describe', 'data', 'train', 'log', 'metrics'],
+  native: ['errors', 'describe', 'files', 'options'],
+  data: ['errors', 'describe', 'files', 'options', 'native', 'left-out'],
+  model: ['errors', 'describe', 'files', 'intended-use', 'options', 'native', 'data'],
+  metrics: ['errors', 'describe', 'options', 'left-out'],
+  train: ['errors', 'describe', 'files', 'options', 'native', 'data', 'model', 'metrics', 'log', 'left-out'],
+  log: ['errors', 'describe', 'options', 'left-out', 'printable'],
+  report: ['errors', 'describe', 'files', 'intended-use', 'options', 'data', 'model', 'metrics', 'log', 'train', 'left-out'],
   bench: ['errors', 'options', 'native', 'data', 'model'],
   index: ['errors', 'intended-use', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report', 'bench', 'left-out'],
   cli: ['index', 'errors', 'files', 'options', 'printable'],
 };
 
 /** Rooms of which only types may be imported, because of what their values would pull in. */
-const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = { options: ['data', 'train', 'log'], report: ['model'] };
+const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = { options: ['data', 'train', 'log', 'metrics'], report: ['model'] };
 
 function filesIn(dir: string, ending: RegExp): string[] {
   return readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) => ending.test(file)).map((file) => join(dir, file));

@@ -1,4 +1,6 @@
-/** Checks of what the metrics are given: equal lengths, labels in range, finite scores. */
+/** Checks of what the metrics are given: lists of numbers, equal lengths, labels in range, finite scores, matrices, counts. */
+import { types } from 'node:util';
+import { describeValue } from '../describe';
 import { CovidCtError } from '../errors';
 
 /** Throws ERR_METRICS with the function's name in front. */
@@ -6,8 +8,17 @@ export function refuse(where: string, message: string): never {
   throw new CovidCtError('ERR_METRICS', `${where}: ${message}`);
 }
 
-/** Throws ERR_METRICS unless both have the same length and, unless `allowEmpty`, at least one entry. */
+/** Throws ERR_METRICS unless it is a list or an array of numbers; what is in it is for the checks below to say. */
+export function checkList(where: string, value: unknown, what: string): void {
+  if (types.isProxy(value) || !(Array.isArray(value) || types.isTypedArray(value))) {
+    refuse(where, `expected ${what} as a list or a typed array; got ${describeValue(value)}`);
+  }
+}
+
+/** Throws ERR_METRICS unless both are lists of the same length and, unless `allowEmpty`, at least one entry. */
 export function checkLengths(where: string, labels: ArrayLike<unknown>, others: ArrayLike<unknown>, what: string, allowEmpty = false): void {
+  checkList(where, labels, 'labels');
+  checkList(where, others, what);
   if (labels.length !== others.length) {
     refuse(where, `${labels.length} labels and ${others.length} ${what} were given; there must be one of each for every sample`);
   }
@@ -19,7 +30,7 @@ export function checkLabels(where: string, labels: ArrayLike<number>, classes: n
   for (let index = 0; index < labels.length; index++) {
     const label = labels[index]!;
     if (!Number.isInteger(label) || label < 0 || label >= classes) {
-      refuse(where, `${what} ${index} is ${label}; with ${classes} classes it must be a whole number from 0 to ${classes - 1}`);
+      refuse(where, `${what} ${index} is ${describeValue(label)}; with ${classes} classes it must be a whole number from 0 to ${classes - 1}`);
     }
   }
 }
@@ -28,12 +39,34 @@ export function checkLabels(where: string, labels: ArrayLike<number>, classes: n
 export function checkScores(where: string, scores: ArrayLike<number>): void {
   for (let index = 0; index < scores.length; index++) {
     if (!Number.isFinite(scores[index]!)) {
-      refuse(where, `score ${index} is ${scores[index]}; scores that are not finite have no order (has the training diverged?)`);
+      refuse(where, `score ${index} is ${describeValue(scores[index])}; scores that are not finite have no order (has the training diverged?)`);
     }
   }
 }
 
 /** Throws ERR_METRICS unless `value` lies strictly between 0 and 1. */
 export function checkLevel(where: string, value: number): void {
-  if (!(value > 0 && value < 1)) refuse(where, `the confidence level must lie between 0 and 1, e.g. 0.95; got ${value}`);
+  if (!(typeof value === 'number' && value > 0 && value < 1)) refuse(where, `the confidence level must lie between 0 and 1, e.g. 0.95; got ${describeValue(value)}`);
+}
+
+/** Throws ERR_METRICS unless it is a square matrix of counts. */
+export function checkMatrix(where: string, matrix: unknown): void {
+  checkList(where, matrix, 'rows of counts');
+  const rows = matrix as readonly unknown[];
+  rows.forEach((row, index) => {
+    checkList(where, row, `row ${index} of the matrix`);
+    const { length } = row as readonly unknown[];
+    if (length !== rows.length) refuse(where, `the matrix must be square; it has ${rows.length} rows and row ${index} has ${length} counts`);
+    for (const count of row as readonly unknown[]) checkCount(where, `row ${index} of the matrix`, count);
+  });
+}
+
+/** Throws ERR_METRICS unless it is a number >= 0. */
+export function checkCount(where: string, what: string, count: unknown): void {
+  if (!(typeof count === 'number' && count >= 0)) refuse(where, `${what}: expected a count, a number >= 0; got ${describeValue(count)}`);
+}
+
+/** Throws ERR_METRICS unless it is a number. */
+export function checkNumber(where: string, what: string, value: unknown): void {
+  if (typeof value !== 'number') refuse(where, `${what}: expected a number; got ${describeValue(value)}`);
 }

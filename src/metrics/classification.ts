@@ -1,5 +1,7 @@
 /** The table of precision, recall and F1 by class, and the cross entropy of given probabilities. */
-import { checkLengths, checkLabels, checkScores, refuse } from './check';
+import { checkArgument } from '../options/check';
+import { classNamesSchema } from '../options/evaluation';
+import { checkLengths, checkLabels, checkList, checkScores, refuse } from './check';
 import { confusionMatrix } from './confusion-matrix';
 import { binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity } from './rates';
 
@@ -43,6 +45,7 @@ function weightedMean(values: readonly number[], weights: readonly number[]): nu
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths or labels out of range
  */
 export function classificationReport(labels: ArrayLike<number>, predictions: ArrayLike<number>, classes: readonly string[]): ClassificationReport {
+  checkArgument(classNamesSchema, classes, 'classificationReport', 'classes');
   checkLengths('classificationReport', labels, predictions, 'predictions');
   const matrix = confusionMatrix(labels, predictions, classes.length);
   const perClass = classes.map((name, index) => {
@@ -70,6 +73,7 @@ export function classificationReport(labels: ArrayLike<number>, predictions: Arr
  */
 export function crossEntropy(labels: ArrayLike<number>, probabilities: readonly ArrayLike<number>[]): number {
   checkLengths('crossEntropy', labels, probabilities, 'rows of probabilities');
+  probabilities.forEach((row, index) => checkList('crossEntropy', row, `row ${index} of the probabilities`));
   const classes = probabilities[0]!.length;
   checkLabels('crossEntropy', labels, classes);
   let sum = 0;

@@ -1,5 +1,9 @@
 /** Counts of true against predicted classes. */
+import { describeValue } from '../describe';
 import { checkLabels, checkLengths, refuse } from './check';
+
+/** A matrix of this many rows takes 800 MB. */
+const MOST_CLASSES = 10_000;
 
 /**
  * A confusion matrix that is filled batch by batch. `compute()[t][p]` is how many samples of class t were called p,
@@ -14,7 +18,7 @@ export class ConfusionMatrix {
    * @throws CovidCtError ERR_METRICS
    */
   constructor(classes: number) {
-    if (!Number.isSafeInteger(classes) || classes < 2) refuse('ConfusionMatrix', `classes must be a whole number >= 2, got ${classes}`);
+    if (!Number.isSafeInteger(classes) || classes < 2 || classes > MOST_CLASSES) refuse('ConfusionMatrix', `classes must be a whole number >= 2 and at most ${MOST_CLASSES}, got ${describeValue(classes)}`);
     this.classes = classes;
     this.#counts = new Float64Array(classes * classes);
   }
@@ -38,6 +42,7 @@ export class ConfusionMatrix {
 
   /** Adds the counts of another matrix over the same classes. */
   merge(other: ConfusionMatrix): void {
+    if (!(other instanceof ConfusionMatrix)) refuse('ConfusionMatrix.merge', `expected a ConfusionMatrix; got ${describeValue(other)}`);
     if (other.classes !== this.classes) {
       refuse('ConfusionMatrix.merge', `a matrix of ${other.classes} classes cannot be added to one of ${this.classes}`);
     }

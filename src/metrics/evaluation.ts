@@ -1,4 +1,6 @@
 /** Turns the scores of a split's samples into its figures. */
+import { checkArgument } from '../options/check';
+import { summarizeInputSchema } from '../options/evaluation';
 import { checkLabels, refuse } from './check';
 import { confusionMatrix } from './confusion-matrix';
 import { delongInterval, wilson } from './intervals';
@@ -118,6 +120,7 @@ function macroFigures(matrix: number[][], labels: number[], rows: readonly (read
  * @throws CovidCtError ERR_METRICS for labels out of range, probabilities or losses that are not finite, or a bad threshold
  */
 export function summarize(input: SummarizeInput): Evaluation {
+  checkArgument(summarizeInputSchema, input, 'summarize', 'input');
   check(input);
   const { split, classes } = input;
   const threshold = classes.length === 2 ? input.threshold ?? 0.5 : null;

@@ -1,4 +1,5 @@
 /** Confidence intervals: Wilson's for a proportion, DeLong's for the area under the ROC curve. */
+import { describeValue } from '../describe';
 import { checkLabels, checkLengths, checkLevel, checkScores, refuse } from './check';
 
 /** A lower and an upper bound. */
@@ -52,7 +53,7 @@ export function normalQuantile(probability: number): number {
 export function wilson(successes: number, n: number, level = 0.95): Interval | null {
   checkLevel('wilson', level);
   if (!Number.isSafeInteger(successes) || !Number.isSafeInteger(n) || successes < 0 || n < successes) {
-    refuse('wilson', `whole numbers with 0 <= successes <= n are needed, got ${successes} of ${n}`);
+    refuse('wilson', `whole numbers with 0 <= successes <= n are needed, got ${describeValue(successes)} of ${describeValue(n)}`);
   }
   if (n === 0) return null;
   const z = normalQuantile(0.5 + level / 2);

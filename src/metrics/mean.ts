@@ -1,5 +1,6 @@
 /** The mean of many values seen in parts, kept as a sum and a count so that it is never a mean of means. */
-import { CovidCtError } from '../errors';
+import { describeValue } from '../describe';
+import { checkList, checkNumber, refuse } from './check';
 
 /** A running mean over samples. Batches of any size may be added in any order; the result is the mean over samples. */
 export class MeanMetric {
@@ -16,14 +17,17 @@ export class MeanMetric {
    */
   update(sum: number, count = 1): void {
     if (!Number.isSafeInteger(count) || count < 0) {
-      throw new CovidCtError('ERR_METRICS', `MeanMetric.update: count must be a whole number >= 0, got ${count}`);
+      refuse('MeanMetric.update', `count must be a whole number >= 0, got ${describeValue(count)}`);
     }
+    checkNumber('MeanMetric.update', 'sum', sum);
     this.#add(sum);
     this.#count += count;
   }
 
   /** Adds every value of a batch, e.g. the losses of its samples. */
   updateAll(values: ArrayLike<number>): void {
+    checkList('MeanMetric.updateAll', values, 'values');
+    for (let index = 0; index < values.length; index++) checkNumber('MeanMetric.updateAll', `value ${index}`, values[index]);
     for (let index = 0; index < values.length; index++) this.#add(values[index]!);
     this.#count += values.length;
   }

@@ -2,7 +2,8 @@
  * Rates from counts. Where there is nothing to divide by, a rate is NaN, as scikit-learn gives it with
  * `zero_division=np.nan`; it is never passed off as 0 or 1.
  */
-import { refuse } from './check';
+import { describeValue } from '../describe';
+import { checkCount, checkMatrix, refuse } from './check';
 
 /** The four counts of one class against all others. */
 export interface BinaryCounts {
@@ -20,8 +21,9 @@ export interface BinaryCounts {
  * @throws CovidCtError ERR_METRICS when the matrix is not square or has no such class
  */
 export function binaryCounts(matrix: readonly (readonly number[])[], positive = 1): BinaryCounts {
-  if (matrix[positive] === undefined || matrix.some((row) => row.length !== matrix.length)) {
-    refuse('binaryCounts', `class ${positive} of a matrix with ${matrix.length} rows of lengths ${matrix.map((row) => row.length).join(', ')} was asked for; the matrix must be square and have that class`);
+  checkMatrix('binaryCounts', matrix);
+  if (typeof positive !== 'number' || matrix[positive] === undefined) {
+    refuse('binaryCounts', `class ${describeValue(positive)} of a matrix with ${matrix.length} rows was asked for; there is no such class`);
   }
   let truePositives = 0;
   let falsePositives = 0;
@@ -41,34 +43,45 @@ function ratio(numerator: number, denominator: number): number {
   return denominator === 0 ? Number.NaN : numerator / denominator;
 }
 
+function checkCounts(where: string, counts: BinaryCounts): void {
+  const given = counts as BinaryCounts | null | undefined;
+  for (const name of ['truePositives', 'falsePositives', 'trueNegatives', 'falseNegatives'] as const) checkCount(where, name, given?.[name]);
+}
+
 /** Share of samples called rightly, (TP + TN) / all. */
 export function accuracy(counts: BinaryCounts): number {
+  checkCounts('accuracy', counts);
   const right = counts.truePositives + counts.trueNegatives;
   return ratio(right, right + counts.falsePositives + counts.falseNegatives);
 }
 
 /** Share of the positives that were found, TP / (TP + FN); also called recall. */
 export function sensitivity(counts: BinaryCounts): number {
+  checkCounts('sensitivity', counts);
   return ratio(counts.truePositives, counts.truePositives + counts.falseNegatives);
 }
 
 /** Share of the negatives that were left alone, TN / (TN + FP). */
 export function specificity(counts: BinaryCounts): number {
+  checkCounts('specificity', counts);
   return ratio(counts.trueNegatives, counts.trueNegatives + counts.falsePositives);
 }
 
 /** Share of the positive calls that are right, TP / (TP + FP); also called positive predictive value. */
 export function precision(counts: BinaryCounts): number {
+  checkCounts('precision', counts);
   return ratio(counts.truePositives, counts.truePositives + counts.falsePositives);
 }
 
 /** Harmonic mean of precision and sensitivity, 2 TP / (2 TP + FP + FN). */
 export function f1(counts: BinaryCounts): number {
+  checkCounts('f1', counts);
   return ratio(2 * counts.truePositives, 2 * counts.truePositives + counts.falsePositives + counts.falseNegatives);
 }
 
 /** Share of the diagonal in a confusion matrix of any number of classes. */
 export function overallAccuracy(matrix: readonly (readonly number[])[]): number {
+  checkMatrix('overallAccuracy', matrix);
   let right = 0;
   let all = 0;
   matrix.forEach((row, truth) => row.forEach((count, predicted) => {
@@ -83,6 +96,7 @@ export function overallAccuracy(matrix: readonly (readonly number[])[]): number 
  * `balanced_accuracy_score` does; NaN when no class has any.
  */
 export function balancedAccuracy(matrix: readonly (readonly number[])[]): number {
+  checkMatrix('balancedAccuracy', matrix);
   return meanOfDefined(matrix.map((_, index) => sensitivity(binaryCounts(matrix, index))));
 }
 

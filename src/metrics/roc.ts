@@ -1,5 +1,9 @@
 /** Curves over all thresholds: ROC with its area, precision against recall with the average precision. */
+import { z } from 'zod';
+import { checkOptions } from '../options/check';
 import { checkLabels, checkLengths, checkScores } from './check';
+
+const rocOptionsSchema = z.strictObject({ dropIntermediate: z.boolean().default(true) });
 
 /** Points of an ROC curve, from the strictest threshold to the loosest. */
 export interface RocCurve {
@@ -67,10 +71,11 @@ function corners({ truePositives, falsePositives }: Steps): number[] {
  */
 export function rocCurve(labels: ArrayLike<number>, scores: ArrayLike<number>, options: { dropIntermediate?: boolean } = {}): RocCurve {
   check('rocCurve', labels, scores);
+  const { dropIntermediate } = checkOptions(rocOptionsSchema, options, 'rocCurve');
   const steps = cumulate(labels, scores);
   const positives = steps.truePositives.at(-1)!;
   const negatives = steps.falsePositives.at(-1)!;
-  const kept = (options.dropIntermediate ?? true) ? corners(steps) : steps.thresholds.map((_, index) => index);
+  const kept = dropIntermediate ? corners(steps) : steps.thresholds.map((_, index) => index);
   // 0 / 0 is NaN, also at the start: without positives (or negatives) no point of the curve is defined.
   return {
     falsePositiveRate: [0 / negatives, ...kept.map((index) => steps.falsePositives[index]! / negatives)],
