@@ -4,6 +4,7 @@
 #include "core/architectures.h"
 #include "core/arena.h"
 #include "core/device.h"
+#include "core/threads.h"
 #include "environment.h"
 #include "resizer_wrap.h"
 
@@ -32,6 +33,7 @@ Napi::Value join(const Napi::CallbackInfo& call) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
   Arena::install();
+  default_threads();  // before any thread is given a number
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("architectures", Napi::Function::New<architectures>(env, "architectures"));
   exports.Set("join", Napi::Function::New<join>(env, "join"));

@@ -2,19 +2,11 @@
 
 #include <ATen/Parallel.h>
 
+#include "core/threads.h"
+
 namespace covidct {
 
 using Deliver = Executor::Deliver;
-
-namespace {
-
-// LibTorch's own choice, asked for before any classifier has made one.
-int default_threads() {
-  static const int threads = at::get_num_threads();
-  return threads;
-}
-
-}  // namespace
 
 Napi::Function ClassifierWrap::define(Napi::Env env) {
   return DefineClass(env, "Classifier",
@@ -51,12 +43,7 @@ ClassifierWrap::ClassifierWrap(const Napi::CallbackInfo& info) : Napi::ObjectWra
   options_ = to_learner_options(info[0], threads_);
   executor_ = Executor::start(
       info.Env(),
-      [threads = threads_ > 0 ? threads_ : default_threads()] {
-        // This thread's lazy start takes over what the last call in any thread said; only after it does our word count.
-        // Once, since a later call would clear oneDNN's cache of primitives.
-        at::get_num_threads();
-        at::set_num_threads(threads);
-      },
+      [threads = threads_ > 0 ? threads_ : default_threads()] { use_threads(threads); },
       [shared = shared_] {
         const std::optional<c10::Device> device = shared->learner ? std::optional(shared->learner->device().device) : std::nullopt;
         shared->store->set_budget(0);

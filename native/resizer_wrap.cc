@@ -3,16 +3,12 @@
 #ifdef __linux__
 #include <unistd.h>
 #endif
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-#include <ATen/Parallel.h>
 
 #include <cstring>
 
 #include "convert_parts.h"
 #include "core/augment.h"
+#include "core/threads.h"
 
 namespace covidct {
 
@@ -25,15 +21,6 @@ void give_way() {
 #ifdef __linux__
   // Of this thread alone, relative to the process. A failure changes nothing but the order of work.
   [[maybe_unused]] const int niceness = nice(kNicer);
-#endif
-}
-
-// One thread: a second team beside the classifier's would take its cores. After LibTorch's own lazy start, which would
-// overrule it, and without at::set_num_threads, which clears oneDNN's primitives for everybody.
-void stay_alone() {
-  at::get_num_threads();
-#ifdef _OPENMP
-  omp_set_num_threads(1);
 #endif
 }
 
@@ -52,7 +39,7 @@ ResizerWrap::ResizerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Resi
       info.Env(),
       [] {
         give_way();
-        stay_alone();
+        use_one_thread();  // a second team beside the classifier's would take its cores
       },
       [] {});
 }

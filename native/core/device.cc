@@ -1,7 +1,6 @@
 #include "device.h"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <torch/headeronly/version.h>
@@ -9,6 +8,7 @@
 #include <cctype>
 
 #include "failure.h"
+#include "threads.h"
 
 namespace covidct {
 
@@ -78,7 +78,7 @@ LibtorchInfo libtorch_info() {
   LibtorchInfo info;
   info.version = TORCH_VERSION;
   info.cpu_capability = at::get_cpu_capability();
-  info.threads = at::get_num_threads();
+  info.threads = default_threads();
   info.cuda_built = kCudaBuilt;
   for (int64_t i = 0; i < cuda_count(); ++i) info.cuda_devices.push_back("cuda:" + std::to_string(i));
   return info;

@@ -31,7 +31,10 @@ export const classifierOptionsSchema = z.strictObject({
   classes: classNamesSchema,
   /** `auto` takes the first CUDA GPU where there is one and says what it chose in `deviceReason`. */
   device,
-  /** Threads of this classifier's computations; 0 leaves the choice to LibTorch (one a core). */
+  /**
+   * Threads of this classifier's computations, whatever others in the process have; 0 leaves the choice to LibTorch (one a
+   * core). The last bits of its numbers depend on it.
+   */
   threads,
   /** Seed of the initial weights; the same seed gives the weights torchvision makes after `torch.manual_seed(seed)`. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
