@@ -5,7 +5,7 @@ import { addEvaluation, Classifier, datasetFingerprint, DatasetError, evaluate, 
 import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
 import { EXIT } from './exit-codes';
 import { dataFolder, number, withBadFile, withData, withDevice, withOutput } from './flags';
-import { note, print, printJson, progressLine } from './io';
+import { during, note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { evaluationText } from './words';
@@ -57,7 +57,8 @@ export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<nu
  */
 export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<Record<string, string>> = {}): Promise<Evaluation> {
   const dir = dataFolder(io, flags.data);
-  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution, which: flags.which });
+  const { device, threads, precision, convolution, which } = flags;
+  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, which }));
   try {
     // With the model's classes: of a folder of classes, only the model knows which comes first.
     const data = await openData(dir, model.classes, io, flags);
@@ -88,7 +89,7 @@ async function evaluateSplit(model: Classifier, split: Dataset, flags: EvaluateF
   const line = progressLine(io, flags);
   try {
     const { batchSize, threshold, onBadFile } = flags;
-    return await evaluate(model, split, { split: flags.split, transform: model.transform, batchSize, threshold, onBadFile, signal: io.signal, onProgress: (done, total) => line.show(`${split.name}: ${done} of ${total} images`) });
+    return await evaluate(model, split, { split: flags.split, transform: model.transform, batchSize, threshold, onBadFile, signal: io.signal, onProgress: (done, total) => line.show(`${split.name}: ${done} of ${total} images`, done / total) });
   } finally {
     line.clear();
   }
@@ -114,7 +115,7 @@ async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, store
 async function keep({ folder, model, dataset, evaluation, flags, io }: { folder: RunFolder; model: Classifier; dataset: Dataset; evaluation: Evaluation; flags: OutputFlags; io: Io }): Promise<void> {
   const line = progressLine(io, flags);
   line.show('drawing pictures');
-  const onProgress = (done: number, total: number): void => line.show(`drawing Grad-CAM: ${done} of ${total} images`);
+  const onProgress = (done: number, total: number): void => line.show(`drawing Grad-CAM: ${done} of ${total} images`, done / total);
   const report = await addEvaluation(folder.dir, { model, dataset, evaluation, signal: io.signal, onProgress }).finally(() => line.clear());
   note(io, flags, `report: ${report}`);
 }

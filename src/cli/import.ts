@@ -7,7 +7,7 @@ import { CovidCtError } from '../errors';
 import { Classifier, locateWeights, tutorialEval } from '../index';
 import { EXIT } from './exit-codes';
 import { names, number, withDevice } from './flags';
-import { note, print, printJson } from './io';
+import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { loadText } from './weights-words';
 
@@ -60,7 +60,7 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
   const { arch: architecture, classes, device, threads, imageSize, channels } = flags;
   const model = await Classifier.create({ architecture, classes, device, threads, imageSize, channels });
   try {
-    const report = await model.loadWeights(file, { replaceHead: true, allowMissing: flags.allowMissing, allowUnexpected: flags.allowUnexpected, signal: io.signal });
+    const report = await during(io, flags, `loading ${file}`, () => model.loadWeights(file, { replaceHead: true, allowMissing: flags.allowMissing, allowUnexpected: flags.allowUnexpected, signal: io.signal }));
     const size = imageSize ?? model.pretraining?.imageSize ?? 224;
     const transform = flags.normalization === undefined ? model.transform : tutorialEval({ size, normalization: flags.normalization });
     model.configure({ transform, threshold: flags.threshold ?? model.threshold });

@@ -38,14 +38,22 @@ async function install(flags: Flags, io: Io): Promise<number> {
   const line = progressLine(io, flags);
   const onProgress = (progress: Progress): void => {
     const text = inWords(progress);
-    if (typeof text === 'string' && (progress.phase === 'download' || progress.phase === 'unpack' || progress.phase === 'build')) return line.show(text);
-    line.clear();
-    note(io, flags, text);
+    if (progress.phase === 'fallback' || progress.phase === 'found' || progress.phase === 'waiting') {
+      line.clear();
+      note(io, flags, text);
+    }
+    // What was told once goes on as well, and may take minutes until something new is told.
+    line.show([text].flat().at(-1) as string, shareOf(progress));
   };
   const result = await setUpNative({ fetch: flags.fetch, force: flags.force, jobs: flags.jobs, onProgress, signal: io.signal }).finally(() => line.clear());
   if (flags.json === true) printJson(io, result);
   else if (flags.quiet !== true) print(io, [`LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`, `addon ${result.addon}${result.built ? ', built just now' : ''}`]);
   return EXIT.ok;
+}
+
+function shareOf(progress: Progress): number | undefined {
+  if (progress.phase === 'download') return progress.totalBytes === undefined ? undefined : progress.receivedBytes / progress.totalBytes;
+  return progress.phase === 'unpack' ? progress.done / progress.total : undefined;
 }
 
 function inWords(progress: Progress): string | [string, string] {

@@ -10,8 +10,8 @@ import type { Text } from '../printable';
 
 /** Handed to every command, so that tests can hand in their own. */
 export interface Io {
-  readonly stdout: NodeJS.WritableStream;
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Fires at Ctrl-C, and when nobody reads standard output any more. */
   readonly signal: AbortSignal;
@@ -65,11 +65,110 @@ export function noteLeftOut(io: Io, where: string, leftOut: readonly LeftOut[]):
   if (leftOut.length > 0) note(io, {}, `${where}left out: ${leftOutText(leftOut)}`);
 }
 
-/** Returns a function that shows one line of progress, overwritten in place; nothing where it is no terminal. */
-export function progressLine(io: Io, flags: OutputFlags): { show: (text: string) => void; clear: () => void } {
-  const on = io.stderr.isTTY === true && flags.quiet !== true;
+/** A line that tells how far something is. */
+export interface Progress {
+  /** @param share of the work that is done, in [0, 1]; with it the time left is told as well */
+  readonly show: (text: string, share?: number) => void;
+  readonly clear: () => void;
+}
+
+/** Milliseconds until the first word where there is no terminal, and between two of them. */
+const FIRST_WORD_MS = 10_000;
+const NEXT_WORD_MS = 60_000;
+/** Milliseconds of work from which the time left is guessed. */
+const SURE_MS = 5_000;
+
+function inTime(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+}
+
+function timeLeft(share: number | undefined, ms: number): string {
+  return share === undefined || share <= 0 || share > 1 || ms < SURE_MS ? '' : `, about ${inTime((ms * (1 - share)) / share)} left`;
+}
+
+/** The time since work began; work whose share falls has begun anew, with its next part. */
+class Stopwatch {
+  #began: number | null = null;
+  #share = 0;
+
+  /** Milliseconds since the first call, in this part of the work. */
+  at(share = this.#share): number {
+    const now = performance.now();
+    if (this.#began === null || share < this.#share) this.#began = now;
+    this.#share = share;
+    return now - this.#began;
+  }
+
+  reset(): void {
+    this.#began = null;
+    this.#share = 0;
+  }
+}
+
+/** One line that is overwritten in place. */
+function onTerminal(io: Io): Progress {
+  const watch = new Stopwatch();
   return {
-    show: (text) => void (on && io.stderr.write(`\r\x1b[K${printable(text)}`)),
-    clear: () => void (on && io.stderr.write('\r\x1b[K')),
+    show: (text, share) => {
+      // Cut to the width: what wraps could not be overwritten.
+      const line = printable(`${text}${timeLeft(share, watch.at(share))}`).slice(0, (io.stderr.columns ?? 80) - 1);
+      io.stderr.write(`\r\x1b[K${line}`);
+    },
+    clear: () => {
+      watch.reset();
+      io.stderr.write('\r\x1b[K');
+    },
   };
+}
+
+/** A line after ten seconds of work, then one a minute, also where nothing new has come: that it goes on is news too. */
+function inLines(io: Io): Progress {
+  const watch = new Stopwatch();
+  let latest: { text: string; share: number | undefined } | null = null;
+  let toldAt: number | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  const wait = (ms: number): void => {
+    timer = setTimeout(tell, ms);
+    timer.unref();
+  };
+  const tell = (): void => {
+    if (latest === null) return;
+    const gone = watch.at(latest.share);
+    toldAt = performance.now();
+    note(io, {}, `${latest.text} (${inTime(gone)} gone${timeLeft(latest.share, gone)})`);
+    wait(NEXT_WORD_MS);
+  };
+  return {
+    show: (text, share) => {
+      if (latest === null) wait(toldAt === null ? FIRST_WORD_MS : Math.max(0, toldAt + NEXT_WORD_MS - performance.now()));
+      latest = { text, share };
+      watch.at(share);
+    },
+    clear: () => {
+      latest = null;
+      watch.reset();
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
+
+/**
+ * Tells how far long work is: on a terminal one line, overwritten in place; elsewhere a line now and then, so that a log
+ * is never silent for much more than a minute. Nothing with `--quiet`. Must be cleared before anything else is written.
+ */
+export function progressLine(io: Io, flags: OutputFlags): Progress {
+  if (flags.quiet === true) return { show: () => undefined, clear: () => undefined };
+  return io.stderr.isTTY === true ? onTerminal(io) : inLines(io);
+}
+
+/** Tells that something is under way until it is done. */
+export async function during<T>(io: Io, flags: OutputFlags, text: string, work: () => Promise<T>): Promise<T> {
+  const line = progressLine(io, flags);
+  line.show(text);
+  try {
+    return await work();
+  } finally {
+    line.clear();
+  }
 }

@@ -11,7 +11,7 @@ export async function openData(dir: string, classes: readonly string[] | undefin
     return await openDataset(dir, {
       ...(classes === undefined ? {} : { classes: [...classes] }),
       signal: io.signal,
-      onProgress: ({ archive, entries, totalEntries }) => line.show(`unpacking ${archive}: ${entries} of ${totalEntries} files`),
+      onProgress: ({ archive, entries, totalEntries }) => line.show(`unpacking ${archive}: ${entries} of ${totalEntries} files`, entries / totalEntries),
     });
   } finally {
     line.clear();

@@ -43,7 +43,7 @@ async function prepare(flags: Flags, io: Io): Promise<number> {
   const data = await openData(dataFolder(io, flags.data), flags.classes, io, flags);
   const line = progressLine(io, flags);
   const { resize, overwrite, onBadFile } = flags;
-  const onProgress = ({ images, totalImages, bytes }: { images: number; totalImages: number; bytes: number }): void => line.show(`${images} of ${totalImages} images, ${megabytes(bytes)}`);
+  const onProgress = ({ images, totalImages, bytes }: { images: number; totalImages: number; bytes: number }): void => line.show(`${images} of ${totalImages} images, ${megabytes(bytes)}`, images / totalImages);
   const summary = await preparePacked(data, flags.out, { resize, overwrite, onBadFile, onProgress, signal: io.signal }).finally(() => line.clear());
   if (flags.json === true) printJson(io, summary);
   else if (flags.quiet !== true) print(io, inWords(data.name, summary));

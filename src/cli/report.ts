@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { writeReport } from '../index';
 import { EXIT } from './exit-codes';
-import { print, printJson } from './io';
+import { during, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 
 /** Adds the command. */
@@ -15,7 +15,7 @@ export function addReport(program: Command, run: (work: (io: Io) => Promise<numb
 }
 
 async function report(dir: string, flags: OutputFlags, io: Io): Promise<number> {
-  const file = await writeReport(dir);
+  const file = await during(io, flags, 'drawing the report', () => writeReport(dir));
   if (flags.json === true) printJson(io, { report: file });
   else if (flags.quiet !== true) print(io, file);
   return EXIT.ok;

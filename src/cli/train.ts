@@ -9,7 +9,7 @@ import { evaluateRun, splitOf } from './evaluate';
 import { EXIT } from './exit-codes';
 import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withClasses, withData, withDevice, withOutput } from './flags';
 import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
-import { note, print, printJson } from './io';
+import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { checkOut } from './run-out';
@@ -98,7 +98,7 @@ export function resultOf(history: TrainingHistory): Record<string, unknown> {
 export async function trainOn(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
   const history = await fit(data, options, flags, io);
   // Without io's signal: what a Ctrl-C has left is to be shown as well.
-  if (history.epochs.length > 0) await addTraining(options.out, { dataset: data.train });
+  if (history.epochs.length > 0) await during(io, flags, 'drawing pictures', () => addTraining(options.out, { dataset: data.train }));
   if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
   return history;
 }
@@ -111,18 +111,21 @@ async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: Out
   try {
     if (weights !== undefined) {
       const file = locateWeights(weights, architecture);
-      note(io, flags, loadText(file, await model.loadWeights(file, { replaceHead: true, signal: io.signal }), model.pretraining));
+      const report = await during(io, flags, `loading ${file}`, () => model.loadWeights(file, { replaceHead: true, signal: io.signal }));
+      note(io, flags, loadText(file, report, model.pretraining));
     }
     note(io, flags, `${architecture}, ${(model.parameterCount / 1e6).toFixed(2)} million parameters, on ${model.device}: ${model.deviceReason}`);
-    const loggers = [new TensorBoardLogger({ dir: join(recipe.out, 'tensorboard') }), consoleLogger(flags, io)];
+    const loggers = [new TensorBoardLogger({ dir: join(recipe.out, 'tensorboard') }), ...consoleLoggers(flags, io)];
     return await new Trainer({ model, ...recipe, loggers }).fit(data.train, data.validation, { signal: io.signal });
   } finally {
     model.dispose();
   }
 }
 
-function consoleLogger(flags: OutputFlags, io: Io): ConsoleLogger {
-  if (flags.json === true) return new ConsoleLogger({ stream: io.stdout, mode: 'json' });
+/** For people on standard error, unless lines of JSON pass by on the same terminal. */
+function consoleLoggers(flags: OutputFlags, io: Io): ConsoleLogger[] {
+  const json = flags.json === true ? [new ConsoleLogger({ stream: io.stdout, mode: 'json' })] : [];
+  if (json.length > 0 && io.stdout.isTTY === true) return json;
   // The end is told on standard output, in more words.
-  return new ConsoleLogger({ stream: io.stderr, mode: flags.quiet === true ? 'quiet' : 'auto', ending: false });
+  return [...json, new ConsoleLogger({ stream: io.stderr, mode: flags.quiet === true ? 'quiet' : 'auto', ending: false })];
 }

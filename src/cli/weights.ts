@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { CovidCtError } from '../errors';
 import { cachedWeights, convertWeights, fetchWeights, guessArchitecture, knownWeights, openWeightFile, recogniseWeights, weightsFolder } from '../index';
 import { EXIT } from './exit-codes';
-import { note, print, printJson, progressLine } from './io';
+import { during, note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 
 type Run = (work: (io: Io) => Promise<number>) => Promise<void>;
@@ -44,7 +44,7 @@ function list(flags: OutputFlags, io: Io): Promise<number> {
 
 async function fetch(name: string, flags: OutputFlags & { url?: string }, io: Io): Promise<number> {
   const line = progressLine(io, flags);
-  const onProgress = (received: number, total: number | undefined): void => line.show(`fetching ${name}: ${(received / 1e6).toFixed(0)} MB${total === undefined ? '' : ` of ${(total / 1e6).toFixed(0)} MB`}`);
+  const onProgress = (received: number, total: number | undefined): void => line.show(`fetching ${name}: ${(received / 1e6).toFixed(0)} MB${total === undefined ? '' : ` of ${(total / 1e6).toFixed(0)} MB`}`, total === undefined ? undefined : received / total);
   const result = await fetchWeights(name, { url: flags.url, signal: io.signal, onProgress }).finally(() => line.clear());
   if (flags.json === true) printJson(io, { name, ...result });
   else if (flags.quiet !== true) print(io, [`${result.path}${result.fetched ? '' : ' was there already'}`, `sha256 ${result.sha256}`]);
@@ -72,7 +72,7 @@ async function inspect(file: string, flags: OutputFlags, io: Io): Promise<number
 
 async function convert(file: string, flags: OutputFlags & { out: string; overwrite?: boolean }, io: Io): Promise<number> {
   if (flags.overwrite !== true && existsSync(flags.out)) throw new CovidCtError('ERR_RUN_FOLDER', `${flags.out}: there is a file of that name already; give another --out, or --overwrite to replace it`);
-  const result = await convertWeights(file, flags.out, { signal: io.signal });
+  const result = await during(io, flags, `converting ${file}`, () => convertWeights(file, flags.out, { signal: io.signal }));
   if (flags.json === true) printJson(io, { file, out: flags.out, ...result });
   else print(io, [`${flags.out}: ${result.tensors} tensors, ${result.bytes} bytes`, ...result.notes.map((each) => `  ${each}`)]);
   return EXIT.ok;

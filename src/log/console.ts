@@ -6,6 +6,7 @@ import { usedAfterClose, writeFailed } from './failure';
 import { JsonLinesLogger, writeTo } from './jsonl';
 import type { TrainEvent, TrainLogger } from './types';
 import { printable } from '../printable';
+import { Pace } from './pace';
 import { duration, figure, inWords } from './words';
 
 /** How to speak: see {@link ConsoleLogger}. */
@@ -24,6 +25,9 @@ export interface ConsoleOptions {
 }
 
 type Stream = NonNullable<ConsoleOptions['stream']>;
+
+/** Milliseconds without a line after which one says how far it is, where there is no bar. */
+const SILENCE_MS = 60_000;
 
 /** The bar: one over all epochs, so that the time left is that of the whole run; lines of text go above it. */
 class Progress {
@@ -68,11 +72,12 @@ class Progress {
  * A logger for the console.
  *
  * - `progress`: a bar with the time left, one line an epoch above it; for terminals
- * - `lines`: one line an epoch, no bar; for log files that people read
+ * - `lines`: one line an epoch, one a minute in epochs that take longer, no bar; for log files that people read
  * - `json`: every event as a line of JSON
  * - `quiet`: nothing but the files that were left out
- * - `auto`: `progress` on a terminal, else `quiet`
+ * - `auto`: `progress` on a terminal, else `lines`
  *
+ * After the first few steps `progress` and `lines` say how long an epoch and all of them are expected to take.
  * The process stays alive while a bar is shown; `close` ends it.
  */
 export class ConsoleLogger implements TrainLogger {
@@ -84,6 +89,10 @@ export class ConsoleLogger implements TrainLogger {
   #progress: Progress | null = null;
   #epochs = 0;
   #closed = false;
+  #pace: Pace | null = null;
+  #lastStep: Extract<TrainEvent, { type: 'step' }> | null = null;
+  #epochsDone = 0;
+  #silence: NodeJS.Timeout | null = null;
 
   /** @throws InvalidOptionError when the mode is none of {@link CONSOLE_MODES} */
   constructor(options: ConsoleOptions = {}) {
@@ -92,7 +101,7 @@ export class ConsoleLogger implements TrainLogger {
       throw new InvalidOptionError(`ConsoleLogger: mode must be one of ${CONSOLE_MODES.join(', ')}; got ${JSON.stringify(mode)}`, [{ path: 'mode', message: 'unknown mode' }]);
     }
     this.#stream = options.stream ?? process.stderr;
-    this.mode = mode === 'auto' ? (this.#stream.isTTY === true ? 'progress' : 'quiet') : mode;
+    this.mode = mode === 'auto' ? (this.#stream.isTTY === true ? 'progress' : 'lines') : mode;
     this.#ending = options.ending ?? true;
     this.#json = this.mode === 'json' ? new JsonLinesLogger({ stream: this.#stream }) : null;
   }
@@ -101,15 +110,13 @@ export class ConsoleLogger implements TrainLogger {
   async log(event: TrainEvent): Promise<void> {
     if (this.#closed) throw usedAfterClose('ConsoleLogger');
     if (this.#json !== null) return this.#json.log(event);
-    if (event.type === 'start') this.#epochs = event.epochs;
-    if (event.type === 'step') this.#progress?.step(event);
-    if (event.type === 'stop') this.#endProgress();
+    const estimate = this.#follow(event);
     const silent = (this.mode === 'quiet' && event.type !== 'skipped') || (event.type === 'stop' && !this.#ending);
-    const line = silent ? null : inWords(event, this.#epochs);
-    if (line !== null) await this.#write(printable(line));
+    const line = silent ? null : estimate ?? this.#inWords(event);
+    if (line !== null) await this.#write(line);
     // A bar on something that is no terminal would be a line for each redraw; there, the lines alone are shown.
-    if (event.type === 'start' && this.mode === 'progress' && this.#stream.isTTY === true) {
-      this.#endProgress();
+    if (event.type === 'start' && this.#hasBar) {
+      this.#progress?.stop();
       this.#progress = new Progress(this.#stream, event);
     }
   }
@@ -118,17 +125,75 @@ export class ConsoleLogger implements TrainLogger {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#endProgress();
+    this.#end();
     await this.#json?.close();
   }
 
-  #endProgress(): void {
+  get #hasBar(): boolean {
+    return this.mode === 'progress' && this.#stream.isTTY === true;
+  }
+
+  /** Keeps the bar, the pace and the clock of the silence up to date; returns the estimate where it has become known. */
+  #follow(event: TrainEvent): string | null {
+    const now = performance.now();
+    if (event.type === 'start') {
+      this.#epochs = event.epochs;
+      this.#epochsDone = 0;
+      this.#lastStep = null;
+      this.#pace = new Pace(event, now);
+    }
+    if (event.type === 'epoch') {
+      this.#epochsDone = event.epoch;
+      this.#pace?.epoch(event.seconds, now);
+    }
+    if (event.type === 'stop') this.#end();
+    if (event.type !== 'step') return null;
+    this.#lastStep = event;
+    this.#progress?.step(event);
+    if (this.#pace?.step(now) !== true) return null;
+    const seconds = this.#pace.epochSeconds as number;
+    return `about ${duration(seconds)} an epoch, so at most ${duration(seconds * this.#epochs)} for ${this.#epochs === 1 ? 'the one' : `all ${this.#epochs}`}`;
+  }
+
+  #inWords(event: TrainEvent): string | null {
+    const line = inWords(event, this.#epochs);
+    const left = event.type === 'epoch' && event.epoch < this.#epochs && !this.#hasBar ? this.#pace?.allLeft(performance.now()) ?? null : null;
+    return line === null || left === null ? line : `${line} | at most ${duration(left)} left`;
+  }
+
+  /** How far the training is, for who has read nothing for a minute. */
+  #whereItIs(): string {
+    if (this.#epochsDone >= this.#epochs) return 'all epochs are done; the last things are written';
+    const epoch = `epoch ${this.#epochsDone + 1}/${this.#epochs}`;
+    const step = this.#lastStep;
+    const now = performance.now();
+    const [epochLeft, allLeft] = [this.#pace?.epochLeft(now) ?? null, this.#pace?.allLeft(now) ?? null];
+    const left = epochLeft === null || allLeft === null ? '' : ` | about ${duration(epochLeft)} of the epoch and at most ${duration(allLeft)} of all left`;
+    if (step === null || step.epoch !== this.#epochsDone + 1) return `${epoch}: its first step is not done yet${left}`;
+    return `${epoch}, step ${step.step} of ${step.steps}${step.step === step.steps ? ': validating' : `, loss ${figure(step.loss, 4)}`}${left}`;
+  }
+
+  /** Takes the bar and the clock of the silence away. */
+  #end(): void {
+    if (this.#silence !== null) clearTimeout(this.#silence);
+    this.#silence = null;
+    this.#pace = null;
     this.#progress?.stop();
     this.#progress = null;
   }
 
   async #write(line: string): Promise<void> {
-    if (this.#progress !== null) this.#progress.line(line);
-    else await writeTo(this.#stream, `${line}\n`).catch((error: unknown) => Promise.reject(writeFailed('the console', error)));
+    if (this.#progress !== null) return this.#progress.line(printable(line));
+    this.#breakSilence();
+    await writeTo(this.#stream, `${printable(line)}\n`).catch((error: unknown) => Promise.reject(writeFailed('the console', error)));
+  }
+
+  /** From the last line on, a minute without another one is ended by a line. */
+  #breakSilence(): void {
+    if (this.#silence !== null) clearTimeout(this.#silence);
+    if (this.#pace === null || this.mode === 'quiet' || this.#hasBar) return;
+    // A stream that fails is told by the next event; a word about how far it is ends no training.
+    this.#silence = setTimeout(() => void this.#write(this.#whereItIs()).catch(() => undefined), SILENCE_MS);
+    this.#silence.unref();
   }
 }

@@ -40,6 +40,7 @@ test('progress on something that is no terminal shows the lines alone', async ()
   const text = await shown('progress', false);
   expect(text).toBe(await shown('lines', false));
   expect(text.split('\n')).toHaveLength(EVENTS.length - 2 + 1);
+  expect(text).toMatch(/^epoch 1\/3 .* best so far \| at most \d+s left$/m);
   expect(text).not.toContain('\u001b');
 });
 
@@ -52,8 +53,8 @@ test('quiet: nothing but the files that were left out', async () => {
   expect(await shown('quiet', true)).toBe('left out (train): broken.png: not an image\n');
 });
 
-test('auto: the bar on a terminal, quiet elsewhere', async () => {
-  expect(await shown('auto', false)).toBe(await shown('quiet', false));
+test('auto: the bar on a terminal, lines elsewhere', async () => {
+  expect(await shown('auto', false)).toBe(await shown('lines', false));
   expect(await shown(undefined, true)).toContain('at most');
 });
 
@@ -74,6 +75,82 @@ test('epochs without validation, and figures that are not numbers, have words', 
   const logger = new ConsoleLogger({ stream, mode: 'lines' });
   await logger.log(epochEvent({ trainLoss: Number.NaN, validationLoss: null, validationAccuracy: null, best: false }));
   expect(String(stream.read())).toBe('epoch 1/0 | train loss NaN, accuracy 0.600 | 13s\n');
+});
+
+describe('with a clock', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  const stepsPerEpoch = 54;
+  const start = startEvent({ epochs: 60, stepsPerEpoch, trainSamples: 425, validationSamples: 118 });
+
+  /** Lets steps of the first epoch pass; returns what was written by the last of them. */
+  async function pass(logger: ConsoleLogger, stream: PassThrough, steps: number, secondsEach: number, from = 1): Promise<string> {
+    stream.read();
+    for (let step = from; step < from + steps; step += 1) {
+      await jest.advanceTimersByTimeAsync(secondsEach * 1000);
+      await logger.log(stepEvent({ step, steps: stepsPerEpoch, loss: 0.5 }));
+    }
+    return String(stream.read() ?? '');
+  }
+
+  test.each([false, true])('the expected times are told once, after the first steps (terminal: %s)', async (isTTY) => {
+    const stream = Object.assign(new PassThrough(), { isTTY, columns: 200 });
+    const logger = new ConsoleLogger({ stream });
+    await logger.log(start);
+    // 54 steps of 2 s, and the validation of 118 images at a third of the time an image takes.
+    expect(await pass(logger, stream, 4, 2)).not.toContain('an epoch');
+    // A bar shows lines when it is drawn the next time.
+    const text = await pass(logger, stream, 11, 2, 5);
+    expect(text.match(/about .* an epoch.*/g)).toEqual(['about 1m58s an epoch, so at most 1h58m for all 60']);
+    if (!isTTY) expect(text).toMatch(/^about/);
+    await logger.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('steps that take long are enough by two', async () => {
+    const stream = new PassThrough();
+    const logger = new ConsoleLogger({ stream, mode: 'lines' });
+    await logger.log(start);
+    expect(await pass(logger, stream, 2, 30)).toContain('an epoch');
+    await logger.close();
+  });
+
+  test('where there is no bar, a word comes every minute: in a long step, between steps, in a validation', async () => {
+    const stream = new PassThrough();
+    const logger = new ConsoleLogger({ stream });
+    await logger.log(start);
+    stream.read();
+    await jest.advanceTimersByTimeAsync(59_000);
+    expect(stream.read()).toBeNull();
+    await jest.advanceTimersByTimeAsync(181_000);
+    expect(String(stream.read())).toBe('epoch 1/60: its first step is not done yet\n'.repeat(4));
+    expect(await pass(logger, stream, 30, 6)).toMatch(/^about 5m\d\ds an epoch.*\nepoch 1\/60, step 1\d of 54, loss 0\.5000 \| about .* of the epoch and at most .* of all left\nepoch 1\/60, step 2\d of 54, .*\n(epoch 1\/60, step (29|30) of 54.*\n)?$/);
+    await logger.log(stepEvent({ step: stepsPerEpoch, steps: stepsPerEpoch }));
+    stream.read();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(String(stream.read())).toMatch(/^epoch 1\/60, step 54 of 54: validating/);
+    await logger.log(epochEvent({ seconds: 600 }));
+    expect(String(stream.read())).toMatch(/ \| at most 9h50m left\n$/);
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(String(stream.read())).toBe('epoch 2/60: its first step is not done yet | about 9m00s of the epoch and at most 9h49m of all left\n');
+    await logger.log(stopEvent());
+    stream.read();
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(stream.read()).toBeNull();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('quiet stays quiet, and a bar is enough', async () => {
+    for (const [mode, isTTY] of [['quiet', false], ['progress', true]] as const) {
+      const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
+      const logger = new ConsoleLogger({ stream, mode });
+      await logger.log(start);
+      await jest.advanceTimersByTimeAsync(300_000);
+      expect(String(stream.read() ?? '')).not.toContain('its first step');
+      await logger.close();
+    }
+  });
 });
 
 test('an unknown mode is refused', () => {
