@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'intended-use': [],
   // The words for what is left out: data counts it, training stores it, logs, figures and reports tell it.
   'left-out': [],
-  options: ['errors', 'describe', 'data', 'train', 'log', 'metrics'],
+  options: ['errors', 'describe', 'data', 'train', 'log', 'metrics', 'left-out'],
   native: ['errors', 'describe', 'files', 'options'],
   data: ['errors', 'describe', 'files', 'options', 'native', 'left-out'],
   model: ['errors', 'describe', 'files', 'intended-use', 'options', 'native', 'data'],
@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   report: ['errors', 'describe', 'files', 'intended-use', 'options', 'data', 'model', 'metrics', 'log', 'train', 'left-out'],
   bench: ['errors', 'options', 'native', 'data', 'model'],
   index: ['errors', 'intended-use', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report', 'bench', 'left-out'],
-  cli: ['index', 'errors', 'files', 'options', 'printable'],
+  cli: ['index', 'errors', 'files', 'options', 'printable', 'left-out'],
 };
 
 /** Rooms of which only types may be imported, because of what their values would pull in. */

@@ -2,13 +2,13 @@
 import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
 import { writeWhole } from '../files/write';
-import { Classifier, drawExplanation, encodeImage, nameOfSource } from '../index';
+import { Classifier, drawExplanation, encodeImage } from '../index';
 import type { Convolution, Precision } from '../index';
 import { EXIT } from './exit-codes';
 import { withDevice, withOutput } from './flags';
 import { note, noteLeftOut, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
-import { imageFiles } from './sources';
+import { imageFiles, nameOf } from './sources';
 
 interface Flags extends OutputFlags {
   readonly model: string;
@@ -48,7 +48,7 @@ async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<
   try {
     const taken = new Set<string>();
     for (const source of files) {
-      const file = nameOfSource(source);
+      const file = nameOf(source);
       for (const explanation of await model.explain(source, { class: flags.class, layer: flags.layer, signal: io.signal })) {
         const overlay = join(flags.out, freeName(taken, `${basename(file, extname(file))}-${explanation.explained}`));
         await writeWhole(overlay, await encodeImage(await drawExplanation(explanation)));

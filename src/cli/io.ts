@@ -3,8 +3,8 @@
  * else in the command line writes to a stream, so that no name out of a file or a folder reaches a terminal raw.
  */
 import { linesOf } from '../errors';
-import { leftOutText } from '../index';
-import type { LeftOut } from '../index';
+import { leftOutText } from '../left-out';
+import type { LeftOut } from '../left-out';
 import { printable, printableJson, printableText } from '../printable';
 import type { Text } from '../printable';
 

@@ -1,6 +1,6 @@
 /** `covidct predict`: what a trained model says of images. */
 import type { Command } from 'commander';
-import { BadImageError, Classifier, nameOfSource } from '../index';
+import { BadImageError, Classifier } from '../index';
 import type { Convolution, ImageSource, Precision, Prediction } from '../index';
 import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../options/model';
@@ -8,7 +8,7 @@ import { EXIT } from './exit-codes';
 import { number, withBadFile, withDevice, withOutput } from './flags';
 import { note, noteLeftOut, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
-import { imageFiles } from './sources';
+import { imageFiles, nameOf } from './sources';
 import { percent } from './words';
 
 interface Flags extends OutputFlags {
@@ -69,7 +69,7 @@ async function answersFor(model: Classifier, files: readonly ImageSource[], flag
   } catch (error) {
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
     const [file] = files;
-    if (files.length === 1 && file !== undefined) return [{ path: nameOfSource(file), error: error.reason }];
+    if (files.length === 1 && file !== undefined) return [{ path: nameOf(file), error: error.reason }];
     const answers: Answer[] = [];
     for (const each of files) answers.push(...(await answersFor(model, [each], flags, io)));
     return answers;

@@ -1,8 +1,9 @@
 /** Turns the paths of a command line into image files; a folder stands for the images in it. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findImages, InvalidOptionError, leftOutText, mergeLeftOut } from '../index';
+import { findImages, InvalidOptionError } from '../index';
 import type { ImageSource, LeftOut } from '../index';
+import { leftOutText, mergeLeftOut } from '../left-out';
 
 /** Images that a command was given, and what of its folders it leaves out. */
 export interface ImageFiles {
@@ -31,6 +32,12 @@ export async function imageFiles(paths: readonly string[]): Promise<ImageFiles> 
     leftOut.push(...found.leftOut);
   }
   return { files, leftOut: mergeLeftOut(leftOut) };
+}
+
+/** How messages and answers name an image of a command line. */
+export function nameOf(source: ImageSource): string {
+  if (typeof source === 'string') return source;
+  return 'name' in source ? source.name : `(${source.byteLength} bytes)`;
 }
 
 function refuse(path: string, message: string): InvalidOptionError {

@@ -1,15 +1,21 @@
 /** Opens the COVID-CT data set in the layout of its public repository, with its images unpacked or still zipped. */
-import { access, readFile, readdir, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError, throwIfAborted } from '../errors';
+import { mergeLeftOut } from '../left-out';
+import type { LeftOut } from '../left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { covidCtOptionsSchema } from '../options/data';
 import type { CovidCtOptions } from '../options/data';
 import { isFolder, unpackBeside } from './archive';
+import { sourceOfBytes } from './byte-path';
+import { entriesOf, ImageFinder } from './find-images';
+import type { Entry } from './find-images';
 import { isPacked } from './packed';
 import { countClasses, makeSplits, parseSplitName, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
+import { decodeText } from './table';
 import type { Dataset, DatasetSplits, Sample } from './types';
 
 /** Index 0 is NonCOVID, index 1, the positive class, is COVID. */
@@ -50,26 +56,30 @@ export function parseList(text: string, file: string): ListedName[] {
 }
 
 async function readList(dir: string, file: string): Promise<ListedName[]> {
-  try {
-    return parseList(await readFile(path.join(dir, file), 'utf8'), file);
-  } catch (error) {
-    throw new DatasetError(`${dir}: the list ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}). Expected one image name a line`, { cause: error });
-  }
+  const bytes = await readFile(path.join(dir, file)).catch((error: NodeJS.ErrnoException) => {
+    throw new DatasetError(`${dir}: the list ${file} cannot be read (${error.code ?? 'unknown'}). Expected one image name a line`, { cause: error });
+  });
+  return parseList(decodeText(bytes, path.join(dir, file)).text, file);
 }
 
 interface ClassSamples {
   readonly samples: Record<SplitName, Sample[]>;
-  readonly unlisted: string[];
-  readonly problems: string[];
+  readonly unlisted: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+  readonly problems: readonly string[];
 }
 
 async function readClass(dir: string, label: number, options: ResolvedOptions): Promise<ClassSamples> {
   const className = COVID_CT_CLASSES[label]!;
   const folder = await imageFolder(dir, className, options);
+  const inside = `${IMAGES}/CT_${className}`;
   throwIfAborted(options.signal);
+  const entries = await entriesOf(Buffer.from(folder)).catch((error: NodeJS.ErrnoException) => {
+    throw new DatasetError(`${folder} cannot be read (${error.code ?? 'unknown'})`, { cause: error });
+  });
   // By normalised name: a file system may store an accent as two characters where the list has one.
-  const files = new Map((await readdir(folder)).filter((name) => !name.startsWith('.')).map((name) => [name.normalize('NFC'), name]));
-  const seen = new Map<string, string>();
+  const files = new Map(entries.map((entry) => [entry.name.normalize('NFC'), entry]));
+  const seen = new Map<Entry, string>();
   const problems: string[] = [];
   const samples: ClassSamples['samples'] = { train: [], validation: [], test: [] };
   for (const split of SPLIT_NAMES) {
@@ -77,16 +87,18 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
     for (const { name, origin } of await readList(dir, list)) {
       const file = files.get(name.normalize('NFC')) ?? files.get(name.trim().normalize('NFC'));
       const earlier = file === undefined ? undefined : seen.get(file);
-      if (file === undefined) problems.push(`${origin}: "${name}" is not in ${IMAGES}/CT_${className}`);
-      else if (earlier !== undefined) problems.push(`${origin}: "${file}" is listed already in ${earlier}`);
+      if (file === undefined) problems.push(`${origin}: "${name}" is not in ${inside}`);
+      else if (earlier !== undefined) problems.push(`${origin}: "${file.name}" is listed already in ${earlier}`);
       else {
         seen.set(file, origin);
-        samples[split].push(Object.freeze({ id: `${IMAGES}/CT_${className}/${file}`, source: path.join(folder, file), label, origin }));
+        samples[split].push(Object.freeze({ id: `${inside}/${file.name}`, source: sourceOfBytes(file.file), label, origin }));
       }
     }
   }
-  const unlisted = [...files.values()].filter((file) => !seen.has(file)).map((file) => `${IMAGES}/CT_${className}/${file}`);
-  return { samples, unlisted, problems };
+  const finder = new ImageFinder(options.signal);
+  await finder.addEntries(entries.filter((entry) => !seen.has(entry)), `${inside}/`);
+  for (const { id } of finder.images) finder.leftOut.add('unlisted', id);
+  return { samples, unlisted: finder.images.map(({ id }) => id), leftOut: finder.leftOut.list(), problems };
 }
 
 /** Marks a folder of made-up slices. */
@@ -110,6 +122,8 @@ export class CovidCtDataset implements DatasetSplits {
   readonly test: Dataset;
   /** Images that no list names; they are in no split. */
   readonly unlisted: readonly string[];
+  /** What lies beside the listed images, by reason; those that no list names are `unlisted`. */
+  readonly leftOut: readonly LeftOut[];
 
   private constructor(
     /** The folder it was opened from, absolute. */
@@ -119,10 +133,11 @@ export class CovidCtDataset implements DatasetSplits {
   ) {
     this.name = madeUp ? 'made-up slices' : 'COVID-CT';
     const gather = (split: SplitName): Sample[] => parts.flatMap((part) => part.samples[split]);
-    const splits = makeSplits(this.name, this.classes, { train: gather('train'), validation: gather('validation'), test: gather('test') });
+    const splits = makeSplits(this.name, this.classes, { train: gather('train'), validation: gather('validation'), test: gather('test') }, { train: mergeLeftOut(...parts.map((part) => part.leftOut)) });
     this.train = splits.train;
     this.validation = splits.validation!;
     this.test = splits.test!;
+    this.leftOut = splits.leftOut;
     this.unlisted = parts.flatMap((part) => part.unlisted);
   }
 

@@ -1,79 +1,169 @@
 /** Reads a data set from a table of paths and labels. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parse } from 'csv-parse/sync';
-import { DatasetError, messageOf } from '../errors';
+import { throwIfAborted } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { csvOptionsSchema } from '../options/data';
 import type { CsvOptions } from '../options/data';
-import { makeSplits, parseSplitName, sortedClasses, throwProblems } from './splits';
+import { isMissingLabel, orderClasses } from './classes';
+import { understandSplitNames } from './split-names';
+import { makeSplits, throwProblems } from './splits';
 import type { SplitName } from './splits';
+import { readTable } from './table';
+import type { Row, Table } from './table';
+import { findColumns } from './table-columns';
+import type { Columns } from './table-columns';
 import type { DatasetSplits, Sample } from './types';
 
-interface Row {
-  readonly record: Readonly<Record<string, string>>;
-  readonly line: number;
+type Resolved = ReturnType<typeof checkCsvOptions>;
+
+function checkCsvOptions(options: CsvOptions) {
+  return checkOptions(csvOptionsSchema, options, 'openCsv');
 }
 
-async function readRows(file: string, delimiter: string): Promise<Row[]> {
-  try {
-    const text = await readFile(file, 'utf8');
-    const rows = parse(text, { bom: true, columns: true, delimiter, info: true, skip_empty_lines: true, trim: true }) as unknown as { record: Record<string, string>; info: { lines: number } }[];
-    return rows.map(({ record, info }) => ({ record, line: info.lines }));
-  } catch (error) {
-    throw new DatasetError(`${file}: the table cannot be read: ${messageOf(error)}`, { cause: error });
+/** Files that are asked for at the same time. */
+const AT_ONCE = 32;
+
+/** A table with its columns known. */
+interface Source {
+  readonly table: Table;
+  readonly columns: Columns;
+  readonly notes: readonly string[];
+  /** Where a column's field stands, for messages. */
+  readonly place: (row: Row, purpose: keyof Columns) => string;
+}
+
+async function readSource(file: string, options: Resolved): Promise<Source> {
+  const table = await readTable(file, options.delimiter);
+  const { columns, problems, notes, groupGuessed } = findColumns(table.columns, options);
+  throwProblems(file, problems, `The columns are: ${table.columns.join(', ')}.`);
+  const found = columns!;
+  const without = table.rows.find(({ fields }) => found.group !== undefined && isMissingLabel(fields.get(found.group)!));
+  const drop = groupGuessed && without !== undefined;
+  const more = drop ? [`"${found.group}" is not used for groups: line ${without.line} has none`] : [];
+  return {
+    table, columns: drop ? { ...found, group: undefined } : found, notes: [...table.notes, ...notes, ...more],
+    place: ({ line }, purpose) => `line ${line}, column "${found[purpose]}"`,
+  };
+}
+
+/** The class of each row; what cannot be one is a problem. */
+function labelsOf({ table, columns, place }: Source, choice: Resolved, problems: string[]): { classes: readonly string[]; labels: readonly number[] } {
+  const { classes: wanted } = choice;
+  const first = new Map<string, Row>();
+  for (const row of table.rows) {
+    const label = row.fields.get(columns.label)!;
+    if (label === '') problems.push(`${place(row, 'label')}: the label is empty`);
+    else if (wanted === undefined && isMissingLabel(label)) problems.push(`${place(row, 'label')}: the label "${label}" reads like a missing one; correct it, or name it in classes (--classes) if it is a class`);
+    else if (wanted !== undefined && !wanted.includes(label)) problems.push(`${place(row, 'label')}: the label "${label}" is not one of ${wanted.join(', ')}`);
+    else if (!first.has(label)) first.set(label, row);
   }
+  const many = first.size > 100 && first.size > table.rows.length / 2;
+  if (wanted === undefined && many) problems.push(`column "${columns.label}" has ${first.size} different labels in ${table.rows.length} rows: is it the column of the classes? Say it with labelColumn (--label-column), or name the classes`);
+  const ordered = orderClasses(first.keys(), choice, (name) => (first.has(name) ? ` (${place(first.get(name)!, 'label')})` : ''));
+  problems.push(...(many ? [] : ordered.problems));
+  const indices = new Map(ordered.classes.map((name, index) => [name, index]));
+  return { classes: Object.freeze(ordered.classes), labels: table.rows.map(({ fields }) => indices.get(fields.get(columns.label)!) ?? -1) };
 }
 
-function checkColumns(file: string, rows: readonly Row[], wanted: readonly string[]): void {
-  const there = Object.keys(rows[0]!.record);
-  const problems = wanted.filter((name) => !there.includes(name)).map((name) => `no column "${name}"`);
-  throwProblems(file, problems, `The columns are: ${there.join(', ')}.`);
+/** The split of each row; undefined where it is unclear, which is a problem. */
+function splitsOf({ table, columns, place }: Source, problems: string[], notes: string[]): readonly (SplitName | undefined)[] {
+  const { split } = columns;
+  if (split === undefined) return table.rows.map(() => 'train');
+  const names = table.rows.map(({ fields }) => fields.get(split)!.toLowerCase());
+  const understood = understandSplitNames([...new Set(names)]);
+  problems.push(...understood.problems.map((what) => `column "${split}": ${what}`));
+  notes.push(...understood.notes);
+  return table.rows.map((row, index) => {
+    const found = understood.splits.get(names[index]!);
+    if (found === undefined) problems.push(`${place(row, 'split')}: the split "${row.fields.get(split)}" is not train, val or test`);
+    return found;
+  });
 }
 
-async function isFile(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => null))?.isFile() ?? false;
+/** What tells one file from every other: its place on the disk, however it is spelled or linked; null for no file. */
+async function fileKey(source: string): Promise<string | null> {
+  const info = await stat(source, { bigint: true }).catch(() => null);
+  if (info?.isFile() !== true) return null;
+  return info.ino === 0n ? source : `${info.dev}:${info.ino}`;
+}
+
+async function fileKeys(sources: readonly string[], signal: AbortSignal | undefined): Promise<(string | null)[]> {
+  const keys: (string | null)[] = [];
+  for (let at = 0; at < sources.length; at += AT_ONCE) {
+    throwIfAborted(signal);
+    keys.push(...(await Promise.all(sources.slice(at, at + AT_ONCE).map(fileKey))));
+  }
+  return keys;
+}
+
+/** In the order of the lines; what is of no line comes last. */
+function byLine(problems: readonly string[]): string[] {
+  const line = (problem: string): number => Number(/^line (\d+)/.exec(problem)?.[1] ?? Infinity);
+  return [...problems].sort((a, b) => (line(a) === line(b) ? 0 : line(a) - line(b)));
+}
+
+/** Every path must be a file of its own. */
+function checkPaths({ table, columns, place }: Source, keys: readonly (string | null)[], splits: readonly (SplitName | undefined)[], base: string): string[] {
+  const problems: string[] = [];
+  const seen = new Map<string, number>();
+  for (const [index, row] of table.rows.entries()) {
+    const id = row.fields.get(columns.path)!;
+    const key = keys[index] ?? null;
+    const earlier = key === null ? undefined : seen.get(key);
+    if (id === '') problems.push(`${place(row, 'path')}: the path is empty`);
+    else if (key === null) problems.push(`${place(row, 'path')}: "${id}" is not a file below ${base}`);
+    else if (earlier === undefined) seen.set(key, index);
+    else {
+      const before = table.rows[earlier]!;
+      const other = before.fields.get(columns.path)!;
+      const where = splits[earlier] === splits[index] ? '' : `, there for ${splits[earlier] ?? 'no split'}`;
+      problems.push(`${place(row, 'path')}: "${id}" ${other === id ? 'stands already' : `is the same file as "${other}"`} in line ${before.line}${where}`);
+    }
+  }
+  return problems;
 }
 
 /**
- * Opens a table with one image a row and a first row of column names.
+ * Opens a table with one image a row and a first row of column names: UTF-8, or UTF-16 behind its byte-order mark.
  *
- * @param file the table, UTF-8
+ * Columns that are not named are guessed where their names leave no doubt (`file`, `label`, `split`, `patient_id`, ...); what
+ * was guessed is in `notes`.
+ *
+ * @param file the table
  * @param options.pathColumn column of the image paths, relative to `root` or absolute
  * @param options.labelColumn column of the class names
- * @param options.splitColumn column that says train, val or test; without it every row is a training row
+ * @param options.splitColumn column that says train, val or test; without one every row is a training row
+ * @param options.groupColumn column of what belongs together, e.g. the patient
  * @param options.root default: the folder of the table
  * @param options.classes class names in the order of their indices; default: the labels found, sorted
- * @throws DatasetError listing every missing file, unknown label or split and repeated path with its line
+ * @param options.positive of two classes the one that counts as positive: it comes last
+ * @param options.delimiter default: a comma, or what the ending or the first line leaves no doubt of
+ * @throws DatasetError listing, each with line and column, what is not UTF-8, every missing file, empty, doubtful or unknown
+ *   label or split, repeated path, row of another length, and column name that is missing or there twice
  */
-export async function openCsv(file: string, options: CsvOptions): Promise<DatasetSplits> {
-  const { pathColumn, labelColumn, splitColumn, root, classes: wanted, delimiter } = checkOptions(csvOptionsSchema, options, 'openCsv');
-  const table = path.resolve(checkArgument(pathSchema, file, 'openCsv', 'file'));
-  const base = root === undefined ? path.dirname(table) : path.resolve(root);
-  const rows = await readRows(table, delimiter);
-  if (rows.length === 0) throw new DatasetError(`${table}: the table has no rows. Expected column names and one image a row`);
-  checkColumns(table, rows, [pathColumn, labelColumn, ...(splitColumn === undefined ? [] : [splitColumn])]);
-  const classes = Object.freeze(wanted ?? sortedClasses(rows.map(({ record }) => record[labelColumn]!).filter((label) => label !== '')));
-  const samples: Record<SplitName, Sample[]> = { train: [], validation: [], test: [] };
+export async function openCsv(file: string, options: CsvOptions = {}): Promise<DatasetSplits & { readonly notes: readonly string[] }> {
+  const resolved = checkCsvOptions(options);
+  const tablePath = path.resolve(checkArgument(pathSchema, file, 'openCsv', 'file'));
+  const base = resolved.root === undefined ? path.dirname(tablePath) : path.resolve(resolved.root);
+  const source = await readSource(tablePath, resolved);
+  const { table, columns, place } = source;
   const problems: string[] = [];
-  const seen = new Map<string, number>();
-  for (const { record, line } of rows) {
-    const id = record[pathColumn]!;
-    const source = path.resolve(base, id);
-    const label = classes.indexOf(record[labelColumn]!);
-    const split = splitColumn === undefined ? 'train' : parseSplitName(record[splitColumn]!);
-    const found: string[] = [];
-    if (id === '') found.push('the path is empty');
-    else if (seen.has(source)) found.push(`"${id}" stands already in line ${seen.get(source)}`);
-    else if (!(await isFile(source))) found.push(`"${id}" is not a file below ${base}`);
-    if (label < 0) found.push(`the label "${record[labelColumn]}" is not one of ${classes.join(', ')}`);
-    if (split === undefined) found.push(`the split "${record[splitColumn!]}" is not train, val or test`);
-    problems.push(...found.map((what) => `line ${line}: ${what}`));
-    seen.set(source, line);
-    if (found.length === 0) samples[split!].push(Object.freeze({ id, source, label, origin: `${path.basename(table)}:${line}` }));
+  const notes = [...source.notes];
+  const sources = table.rows.map(({ fields }) => path.resolve(base, fields.get(columns.path)!));
+  const { classes, labels } = labelsOf(source, resolved, problems);
+  const splits = splitsOf(source, problems, notes);
+  problems.push(...checkPaths(source, await fileKeys(sources, resolved.signal), splits, base));
+  const samples: Record<SplitName, Sample[]> = { train: [], validation: [], test: [] };
+  for (const [index, row] of table.rows.entries()) {
+    const group = columns.group === undefined ? undefined : row.fields.get(columns.group)!;
+    if (group !== undefined && isMissingLabel(group)) problems.push(`${place(row, 'group')}: the group is empty`);
+    const sample = { id: row.fields.get(columns.path)!, source: sources[index]!, label: labels[index]!, origin: `${path.basename(tablePath)}:${row.line}`, ...(group === undefined ? {} : { group }) };
+    samples[splits[index] ?? 'train'].push(Object.freeze(sample));
   }
-  throwProblems(table, problems, 'Correct the table, or give root and classes.');
+  if (samples.train.length === 0) problems.push(`column "${columns.split}": no row is for train`);
+  throwProblems(tablePath, byLine(problems), 'Correct the table, or give root (--root) and classes (--classes).');
   const part = (split: SplitName): Sample[] | undefined => (samples[split].length === 0 ? undefined : samples[split]);
-  return makeSplits(path.basename(table, path.extname(table)), classes, { train: samples.train, validation: part('validation'), test: part('test') });
+  return { ...makeSplits(path.basename(tablePath, path.extname(tablePath)), classes, { train: samples.train, validation: part('validation'), test: part('test') }), notes };
 }

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
 import { LeftOutCounter } from '../left-out';
 import type { LeftOut } from '../left-out';
-import { checkOptions } from '../options/check';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { findImagesOptionsSchema } from '../options/data';
 import type { FindImagesOptions } from '../options/data';
 import { sourceOfBytes, textOfBytes } from './byte-path';
@@ -162,7 +163,7 @@ export class ImageFinder {
  */
 export async function findImages(dir: string, options: FindImagesOptions = {}): Promise<FoundImages> {
   const { signal } = checkOptions(findImagesOptionsSchema, options, 'findImages');
-  const root = await checkFolder(dir, 'Expected a folder of images');
+  const root = await checkFolder(checkArgument(pathSchema, dir, 'findImages', 'dir'), 'Expected a folder of images');
   const finder = new ImageFinder(signal);
   const bytes = Buffer.from(root);
   await finder.addEntries(await entriesOf(bytes), '', [(await realpath(bytes, 'buffer')).toString('latin1')]);
@@ -175,7 +176,6 @@ export async function findImages(dir: string, options: FindImagesOptions = {}): 
  * @throws DatasetError saying which of it is not so; `expected` is put behind
  */
 export async function checkFolder(dir: string, expected: string): Promise<string> {
-  if (typeof dir !== 'string' || dir === '' || dir.includes('\0')) throw new CovidCtError('ERR_INVALID_OPTION', `expected the path of a folder as a string; got ${JSON.stringify(dir) ?? typeof dir}. ${expected}`);
   const root = path.resolve(dir);
   try {
     if (!(await stat(root)).isDirectory()) throw new DatasetError(`${root} is not a folder. ${expected}`);

@@ -1,110 +1,164 @@
 /** Reads a folder whose subfolders are the classes, with or without a train, val and test folder above them. */
-import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from '../errors';
+import { leftOutText } from '../left-out';
+import type { LeftOut } from '../left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { folderOptionsSchema } from '../options/data';
 import type { FolderOptions } from '../options/data';
-import { isImageName } from './image-names';
-import { makeSplits, parseSplitName, sortedClasses, SPLIT_NAMES, throwProblems } from './splits';
+import { orderClasses } from './classes';
+import type { ClassChoice } from './classes';
+import { checkFolder, entriesOf, ImageFinder, isFolderEntry } from './find-images';
+import type { Entry, FoundImage } from './find-images';
+import { groupOf } from './groups';
+import { understandSplitNames } from './split-names';
+import { makeSplits, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
+import { isHidden, isSystemFolder } from './system-names';
 import type { DatasetSplits, Sample } from './types';
 
 /** A folder-of-classes data set. */
 export interface FolderDataset extends DatasetSplits {
   readonly dir: string;
-  /** Files in the class folders that are no images by their names, relative to `dir`. */
-  readonly ignored: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+  readonly notes: readonly string[];
 }
 
-interface Found {
-  readonly images: string[];
-  readonly others: string[];
+/** One level of folders: those that may be classes or splits, and everything else. */
+interface Level {
+  readonly folders: readonly Entry[];
+  readonly others: readonly Entry[];
 }
 
-/** All files below a folder in sorted order; links are followed, loops are not. */
-async function findFiles(dir: string, found: Found, above: readonly string[] = []): Promise<Found> {
-  const real = await realpath(dir);
-  if (above.includes(real)) return found;
-  for (const name of (await readdir(dir)).sort()) {
-    if (name.startsWith('.')) continue;
-    const file = path.join(dir, name);
-    const info = await stat(file).catch(() => null);
-    if (info?.isDirectory()) await findFiles(file, found, [...above, real]);
-    else (info?.isFile() && isImageName(name) ? found.images : found.others).push(file);
+/** A folder that stands for a split. */
+interface SplitFolder extends Level {
+  readonly split: SplitName;
+  /** Of the ids: empty, or ending in a slash. */
+  readonly prefix: string;
+  readonly finder: ImageFinder;
+}
+
+const FOLDER = 'Expected a folder with a subfolder for each class';
+
+async function readLevel(dir: Buffer): Promise<Level> {
+  const entries = await entriesOf(dir).catch((error: unknown) => { throw new DatasetError(`${dir.toString()} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}). ${FOLDER}`, { cause: error }); });
+  const folders = await Promise.all(entries.map(async (entry) => !isHidden(entry.name) && (await isFolderEntry(entry))));
+  return { folders: entries.filter((_, index) => folders[index]), others: entries.filter((_, index) => !folders[index]) };
+}
+
+/** Images that lie where no class is are left out, for that reason. */
+async function leaveOut(finder: ImageFinder, entries: readonly Entry[], prefix: string, reason: LeftOut['reason'], signal: AbortSignal | undefined): Promise<void> {
+  const beside = new ImageFinder(signal);
+  await beside.addEntries(entries, prefix);
+  for (const { id } of beside.images) finder.leftOut.add(reason, id);
+  finder.leftOut.addAll(beside.leftOut.list());
+}
+
+/** The folder of each split: the root itself is the training split when it has no folders for splits. */
+async function splitFolders(root: string, { classes, signal }: FolderOptions): Promise<{ splits: SplitFolder[]; notes: readonly string[] }> {
+  const level = await readLevel(Buffer.from(root));
+  const named = new Set(classes ?? []);
+  const { splits: understood, problems, notes } = understandSplitNames(level.folders.map(({ name }) => name).filter((name) => !named.has(name)));
+  const found = [...problems];
+  const spoken = new Set(understood.values());
+  if (spoken.size > 0 && !spoken.has('train')) found.push(`there ${understood.size === 1 ? 'is a folder' : 'are folders'} for a split, ${[...understood.keys()].map((name) => `"${name}"`).join(' and ')}, but none for train`);
+  throwProblems(root, found, 'Keep one folder for each split, e.g. train, val and test; or name the classes (classes, --classes), if they are classes.');
+  if (spoken.size === 0) return { splits: [{ ...level, split: 'train', prefix: '', finder: new ImageFinder(signal) }], notes };
+  const splits: SplitFolder[] = [];
+  for (const entry of level.folders) {
+    const split = understood.get(entry.name);
+    if (split !== undefined) splits.push({ ...(await readLevel(entry.file)), split, prefix: `${entry.name}/`, finder: new ImageFinder(signal) });
   }
-  return found;
+  // What belongs to no split is told with the training split.
+  const { finder } = splits.find(({ split }) => split === 'train')!;
+  await leaveOut(finder, [...level.others, ...level.folders.filter(({ name }) => !understood.has(name))], '', 'outsideSplits', signal);
+  return { splits, notes };
 }
 
-async function subfolders(dir: string): Promise<string[]> {
-  const names = (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
-  const kinds = await Promise.all(names.map(async (name) => (await stat(path.join(dir, name)).catch(() => null))?.isDirectory() ?? false));
-  return names.filter((_, index) => kinds[index]);
+/** Why a folder cannot be a class, or may not be one without being named. */
+function doubtful(name: string, prefix: string, candidates: readonly string[]): string {
+  const others = candidates.filter((other) => !isSystemFolder(other));
+  return `the folder "${prefix}${name}" belongs to a system or a tool and holds no class by common sense: name the classes without it to leave it out (--classes ${others.join(',') || 'NonCOVID,COVID'}), or with it to take it for one`;
 }
 
-/** The folder of each split: `dir` itself is the training split when it has no train folder. */
-async function splitFolders(dir: string): Promise<Map<SplitName, string>> {
-  const folders = new Map<SplitName, string>();
+/** The classes in order. Throws DatasetError for whatever makes them doubtful. */
+async function classNames(root: string, splits: readonly SplitFolder[], choice: ClassChoice): Promise<readonly string[]> {
+  const wanted = choice.classes;
+  const named = new Set(wanted ?? []);
   const problems: string[] = [];
-  for (const name of await subfolders(dir)) {
-    const split = parseSplitName(name);
-    if (split === undefined) continue;
-    const earlier = folders.get(split);
-    if (earlier !== undefined) problems.push(`"${path.basename(earlier)}" and "${name}" both mean the ${split} split`);
-    folders.set(split, path.join(dir, name));
+  const names = new Set<string>();
+  for (const { folders, prefix } of splits) {
+    for (const { name } of folders) {
+      if (isSystemFolder(name) && !named.has(name)) {
+        if (wanted === undefined) problems.push(doubtful(name, prefix, folders.map((each) => each.name)));
+      } else if (wanted !== undefined && !named.has(name)) problems.push(`the folder "${prefix}${name}" is not one of the classes ${wanted.join(', ')}`);
+      else names.add(name);
+    }
   }
-  if (folders.size > 0 && !folders.has('train')) problems.push(`there are folders for ${[...folders.keys()].join(' and ')}, but none for train`);
-  throwProblems(dir, problems, 'Keep one folder for each split.');
-  return folders.has('train') ? folders : new Map([['train', dir]]);
+  if (names.size === 0 && problems.length === 0) throw new DatasetError(`${root}: no class folders. Expected one subfolder for each class with its images, e.g. NonCOVID and COVID, or train, val and test with those inside`);
+  for (const name of wanted ?? []) if (!names.has(name)) problems.push(`the class "${name}" has no folder`);
+  const training = splits.find(({ split }) => split === 'train')!;
+  for (const name of names) if (!training.folders.some((entry) => entry.name === name)) problems.push(`the class "${name}" has no folder in the training split`);
+  if (names.size === 1 && wanted === undefined) problems.push(...(await wrapped(training)));
+  const ordered = orderClasses(names, choice);
+  throwProblems(root, [...problems, ...ordered.problems], 'Rename the folders, or give the classes that are there (classes, --classes).');
+  return Object.freeze(ordered.classes);
 }
 
-async function classNames(dir: string, folders: ReadonlyMap<SplitName, string>, wanted: readonly string[] | undefined): Promise<string[]> {
-  const found = await Promise.all([...folders.values()].map(subfolders));
-  const names = sortedClasses(found.flat());
-  if (names.length === 0) throw new DatasetError(`${dir}: no class folders. Expected one subfolder for each class with its images, e.g. NonCOVID and COVID, or train, val and test with those inside`);
-  const problems: string[] = [];
-  if (wanted !== undefined) {
-    for (const name of names) if (!wanted.includes(name)) problems.push(`the folder "${name}" is not one of the classes ${wanted.join(', ')}`);
-    for (const name of wanted) if (!names.includes(name)) problems.push(`the class "${name}" has no folder`);
-  }
-  const training = found[[...folders.keys()].indexOf('train')]!;
-  for (const name of names) if (!training.includes(name)) problems.push(`the class "${name}" has no folder in the training split`);
-  throwProblems(dir, problems, 'Rename the folders, or give the classes that are there.');
-  return wanted === undefined ? names : [...wanted];
+/** A single folder that holds nothing but folders is the data set itself, one level too high. */
+async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
+  const [only] = folders.filter(({ name }) => !isSystemFolder(name));
+  const inside = await readLevel(only!.file);
+  if (inside.folders.length < 2 || inside.others.some(({ name }) => !isHidden(name))) return [];
+  return [`"${prefix}${only!.name}" is the only class and holds nothing but folders (${inside.folders.slice(0, 4).map(({ name }) => name).join(', ')}): if those are the classes or splits, open ${prefix}${only!.name} instead`];
 }
 
 /**
- * Opens `dir/<class>/**` (everything is the training split; see `splitDataset`) or `dir/{train,val,test}/<class>/**`.
+ * Opens `dir/<class>/**` (everything is the training split; see `splitDataset`) or `dir/{train,val,test}/<class>/**`. The
+ * folders of the splits may have the names in use elsewhere (`training_set`, `dev`, `holdout`, ...); which was taken for
+ * which is in `notes`. What is left out is counted by reason in `leftOut`.
  *
- * @param options.classes class names in the order of their indices; default: the folder names, sorted
- * @throws DatasetError when there are no classes, a class has no images, or the splits' classes differ
+ * @param options.classes class names in the order of their indices; default: the folder names, sorted. Also allows names
+ *   that are refused otherwise
+ * @param options.positive of two classes the one that counts as positive: it comes last
+ * @param options.groupPattern regular expression over the path relative to `dir`; its group named `group`, or the first,
+ *   is the sample's group, e.g. the patient
+ * @throws DatasetError when there are no classes, a class has no images, the splits' classes differ, a split or class would
+ *   have to be guessed, or the order of two classes would make the negative one (`NonCOVID`, `normal`) the positive
  */
 export async function openFolder(dir: string, options: FolderOptions = {}): Promise<FolderDataset> {
-  const { classes: wanted } = checkOptions(folderOptionsSchema, options, 'openFolder');
-  const root = path.resolve(checkArgument(pathSchema, dir, 'openFolder', 'dir'));
-  if (!(await stat(root).catch(() => null))?.isDirectory()) throw new DatasetError(`${root} is not a folder. Expected one with a subfolder for each class`);
-  const folders = await splitFolders(root);
-  const classes = Object.freeze(await classNames(root, folders, wanted));
+  const { classes: wanted, positive, groupPattern, signal } = checkOptions(folderOptionsSchema, options, 'openFolder');
+  const root = await checkFolder(checkArgument(pathSchema, dir, 'openFolder', 'dir'), FOLDER);
+  const { splits, notes } = await splitFolders(root, { classes: wanted, signal });
+  const classes = await classNames(root, splits, { classes: wanted, positive });
   const samples: Record<SplitName, Sample[] | undefined> = { train: undefined, validation: undefined, test: undefined };
-  const ignored: string[] = [];
+  const leftOut: Partial<Record<SplitName, readonly LeftOut[]>> = {};
   const problems: string[] = [];
+  const toSample = (label: number) => ({ id, source }: FoundImage): Sample => Object.freeze({ id, source, label, ...groupOf(id, groupPattern, problems) });
   for (const split of SPLIT_NAMES) {
-    const folder = folders.get(split);
+    const folder = splits.find((each) => each.split === split);
     if (folder === undefined) continue;
+    const { prefix, finder } = folder;
     const list: Sample[] = [];
+    await leaveOut(finder, [...folder.others, ...folder.folders.filter(({ name }) => !classes.includes(name))], prefix, 'outsideClasses', signal);
     for (const [label, name] of classes.entries()) {
-      const inside = path.join(folder, name);
-      const found: Found = { images: [], others: [] };
-      if ((await stat(inside).catch(() => null))?.isDirectory()) await findFiles(inside, found);
-      const relative = (file: string): string => path.relative(root, file).split(path.sep).join('/');
-      if (found.images.length === 0 && split === 'train') problems.push(`no images in ${relative(inside)}`);
-      list.push(...found.images.map((file) => Object.freeze({ id: relative(file), source: file, label })));
-      ignored.push(...found.others.map(relative));
+      const inside = new ImageFinder(signal);
+      const entry = folder.folders.find((each) => each.name === name);
+      if (entry !== undefined) await inside.addFolder(entry.file, `${prefix}${name}/`);
+      finder.leftOut.addAll(inside.leftOut.list());
+      if (inside.images.length === 0 && split === 'train') problems.push(`no images in ${prefix}${name}${told(inside)}`);
+      list.push(...inside.images.map(toSample(label)));
     }
-    if (list.length === 0 && split !== 'train') problems.push(`no images in ${path.basename(folder)}`);
+    if (list.length === 0 && split !== 'train') problems.push(`no images in ${prefix.slice(0, -1)}${told(finder)}`);
     samples[split] = list;
+    leftOut[split] = finder.leftOut.list();
   }
-  throwProblems(root, problems, 'Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF).');
-  return { ...makeSplits(path.basename(root), classes, samples), dir: root, ignored };
+  throwProblems(root, problems, 'Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PNM).');
+  return { ...makeSplits(path.basename(root), classes, samples, leftOut), dir: root, notes };
+}
+
+function told({ leftOut }: ImageFinder): string {
+  const list = leftOut.list();
+  return list.length === 0 ? '' : `: left out ${leftOutText(list)}`;
 }

@@ -1,33 +1,82 @@
-/** Opens a data set of any known layout: COVID-CT, a folder of classes, or a packed file. */
+/** Opens a data set of any known layout: COVID-CT, a folder of classes, a table, or a packed file. */
 import { stat } from 'node:fs/promises';
-import { DatasetError } from '../errors';
+import { DatasetError, InvalidOptionError } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { openDatasetOptionsSchema } from '../options/data';
-import type { CovidCtOptions, FolderOptions } from '../options/data';
+import type { OpenDatasetOptions } from '../options/data';
 import { COVID_CT_CLASSES, CovidCtDataset, isCovidCt } from './covid-ct';
+import { openCsv } from './csv';
 import { openFolder } from './folder';
-import { PackedDataset } from './packed';
+import { holdOut } from './hold-out';
+import { isPacked, PackedDataset } from './packed';
 import type { DatasetSplits } from './types';
 
-/** Options of {@link openDataset}. */
-export interface OpenDatasetOptions extends CovidCtOptions, Pick<FolderOptions, 'classes'> {}
+type Resolved = ReturnType<typeof checkOpenOptions>;
+
+function checkOpenOptions(options: OpenDatasetOptions) {
+  return checkOptions(openDatasetOptionsSchema, options, 'openDataset');
+}
+
+const TABLE_OPTIONS = ['pathColumn', 'labelColumn', 'splitColumn', 'groupColumn', 'root', 'delimiter'] as const;
+
+/** An option that does not fit the layout is a mistake about one of the two. */
+function refuse(data: string, layout: string, options: Resolved, names: readonly (keyof Resolved)[]): void {
+  const given = names.filter((name) => options[name] !== undefined);
+  if (given.length === 0) return;
+  const message = `${given.join(', ')}: not for ${layout}, which ${data} is`;
+  throw new InvalidOptionError(`openDataset: ${message}`, given.map((path) => ({ path, message })));
+}
+
+/** What has its classes in an order of its own can only be asked whether it is the one that was expected. */
+function checkOrder(data: string, what: string, own: readonly string[], { classes, positive }: Resolved): void {
+  if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(own)) {
+    throw new DatasetError(`${data}: expected a data set of the classes ${classes.join(', ')}; ${what} has ${own.join(', ')}, in that order`);
+  }
+  if (positive !== undefined && (own.length !== 2 || own[1] !== positive)) {
+    throw new DatasetError(`${data}: expected a data set whose positive class is ${positive}; ${what} has ${own.join(', ')}, of which ${own.length === 2 ? `${own[1]} is positive` : 'none is positive'}, in that order`);
+  }
+}
+
+async function openAny(data: string, options: Resolved): Promise<DatasetSplits> {
+  const { classes, positive, signal, split, onProgress, groupPattern } = options;
+  if ((await stat(data).catch(() => null))?.isFile()) {
+    const packed = await isPacked(data);
+    if (!packed && (/\.(?:csv|tsv|tab|txt)$/i.test(data) || TABLE_OPTIONS.some((name) => options[name] !== undefined))) {
+      refuse(data, 'a table', options, ['split', 'groupPattern']);
+      const table = Object.fromEntries(TABLE_OPTIONS.map((name) => [name, options[name]]));
+      return openCsv(data, { ...table, classes, positive, signal });
+    }
+    refuse(data, 'a packed data set', options, [...TABLE_OPTIONS, 'split', 'groupPattern']);
+    const opened = await PackedDataset.open(data, { classes });
+    checkOrder(data, 'it', opened.classes, options);
+    return opened;
+  }
+  if (!(await isCovidCt(data))) {
+    refuse(data, 'a folder of classes', options, TABLE_OPTIONS);
+    return openFolder(data, { classes, positive, groupPattern, signal });
+  }
+  refuse(data, 'the COVID-CT layout', options, [...TABLE_OPTIONS, 'groupPattern']);
+  checkOrder(data, 'COVID-CT', COVID_CT_CLASSES, options);
+  return CovidCtDataset.open(data, { split, onProgress, signal });
+}
 
 /**
- * Opens the COVID-CT layout (`Images-processed` and `Data-split`), a folder of classes, or a packed data set (a file).
+ * Opens the COVID-CT layout (`Images-processed` and `Data-split`), a folder of classes, a table (`.csv`, `.tsv`) or a packed
+ * data set (a file).
  *
- * @param options as for `CovidCtDataset.open`; progress is told only of zip files that are unpacked. `classes`: class
- *   names in the order of their indices, e.g. a model's; a folder's own are sorted without it
+ * @param data path of the folder or file
+ * @param options as for `CovidCtDataset.open`, `openFolder` and `openCsv`; one that is not for the layout is refused.
+ *   Progress is told only of zip files that are unpacked. `classes`: class names in the order of their indices, e.g. a
+ *   model's. `validationSplit`, `testSplit`: shares of the training images to hold out where there is no such split, by
+ *   class and whole groups, with `splitSeed` (see `holdOut`)
  * @throws DatasetError (also when COVID-CT or a packed data set is asked for other classes than its own), CovidCtError
- *   ERR_PACKED_DATA, AbortedError
+ *   ERR_BAD_ARCHIVE, ERR_PACKED_DATA, AbortedError, InvalidOptionError
  */
-export async function openDataset(dir: string, openOptions: OpenDatasetOptions = {}): Promise<DatasetSplits> {
-  checkArgument(pathSchema, dir, 'openDataset', 'dir');
-  const { classes, ...options } = checkOptions(openDatasetOptionsSchema, openOptions, 'openDataset');
-  if ((await stat(dir).catch(() => null))?.isFile()) return PackedDataset.open(dir, { classes });
-  if (!(await isCovidCt(dir))) return openFolder(dir, { classes });
-  if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(COVID_CT_CLASSES)) {
-    throw new DatasetError(`${dir}: expected a data set of the classes ${classes.join(', ')}; COVID-CT has ${COVID_CT_CLASSES.join(', ')}, in that order`);
-  }
-  return CovidCtDataset.open(dir, options);
+export async function openDataset(data: string, options: OpenDatasetOptions = {}): Promise<DatasetSplits> {
+  const resolved = checkOpenOptions(options);
+  checkArgument(pathSchema, data, 'openDataset', 'data');
+  const opened = await openAny(data, resolved);
+  const { validationSplit, testSplit, splitSeed } = resolved;
+  return holdOut(opened, { validation: validationSplit, test: testSplit, seed: splitSeed });
 }

@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CovidCtError } from '../errors';
+import { LEFT_OUT_REASONS } from '../left-out';
 import { SPLIT_NAMES } from './splits';
 
 const MAGIC = 'COVIDCT-PACK';
@@ -30,6 +31,8 @@ export interface PackedHead {
 const strings = z.array(z.string());
 const whole = (most: number) => z.array(z.int().min(0).max(most));
 
+const leftOut = z.array(z.strictObject({ reason: z.enum(LEFT_OUT_REASONS), count: z.int().min(1), examples: strings }));
+
 const indexSchema = z.strictObject({
   /** Name of the data set. */
   name: z.string().min(1),
@@ -48,6 +51,12 @@ const indexSchema = z.strictObject({
   checksums: whole(0xffff_ffff),
   /** Files that could not be decoded and were left out. */
   skipped: z.array(z.strictObject({ split: z.enum(SPLIT_NAMES), id: z.string(), reason: z.string() })),
+  /** What the originals' reader left out of each split. */
+  leftOut: z.strictObject({ train: leftOut, validation: leftOut, test: leftOut }).optional(),
+  /** What the originals' reader took for granted. */
+  notes: strings.optional(),
+  /** The group of each image, e.g. the patient; empty: none. */
+  groups: strings.optional(),
   /** Version of the package that wrote it. */
   writtenBy: z.string(),
 });
@@ -124,6 +133,7 @@ function contradiction({ classes, counts, ids, ...lists }: PackedIndex, pixelByt
   for (const name of ['origins', 'labels', 'heights', 'widths', 'checksums'] as const) {
     if (lists[name].length !== n) return `${n} images but ${lists[name].length} ${name}`;
   }
+  if (lists.groups !== undefined && lists.groups.length !== n) return `${n} images but ${lists.groups.length} groups`;
   const wrong = lists.labels.find((label) => label >= classes.length);
   if (wrong !== undefined) return `a label ${wrong} of ${classes.length} classes`;
   let bytes = 0;

@@ -14,7 +14,7 @@ import type { PackedIndex } from './packed-format';
 import { resizedSize } from './program';
 import { SPLIT_NAMES } from './splits';
 import type { SplitName } from './splits';
-import type { DatasetSplits, Pixels, ResizePixels, Sample } from './types';
+import type { Dataset, DatasetSplits, Pixels, ResizePixels, Sample } from './types';
 
 /** What was written. */
 export interface PackedSummary {
@@ -79,15 +79,26 @@ async function* outcomes(tasks: readonly Task[], options: ResolvedPrepareOptions
   }
 }
 
+/** What goes into the index only where there is something to say: a set without it stays readable by older versions. */
+function whatTheReaderSaid(data: DatasetSplits): Pick<PackedIndex, 'leftOut' | 'notes' | 'groups'> {
+  const parts = SPLIT_NAMES.map((split) => data[split]);
+  const copy = (part: Dataset | null) => (part?.leftOut ?? []).map(({ reason, count, examples }) => ({ reason, count, examples: [...examples] }));
+  return {
+    ...(parts.some((part) => (part?.leftOut ?? []).length > 0) ? { leftOut: { train: copy(data.train), validation: copy(data.validation), test: copy(data.test) } } : {}),
+    ...((data.notes ?? []).length > 0 ? { notes: [...data.notes!] } : {}),
+    ...(parts.some((part) => part?.samples.some(({ group }) => group !== undefined)) ? { groups: [] } : {}),
+  };
+}
+
 async function writeImages(handle: FileHandle, data: DatasetSplits, options: ResolvedPrepareOptions, tools: PackedTools): Promise<{ index: PackedIndex; pixelBytes: number }> {
   const tasks = SPLIT_NAMES.flatMap((split) => (data[split]?.samples ?? []).map((sample): Task => ({ split, sample })));
   if (tasks.length === 0) throw new DatasetError(`${data.name}: expected at least one image to pack; it has none`);
   const count = (split: SplitName): number | null => (data[split] === null ? null : 0);
   const counts = { train: 0, validation: count('validation'), test: count('test') };
-  const index: PackedIndex = { name: data.name, classes: [...data.classes], resize: options.resize ?? null, counts, ids: [], origins: [], labels: [], heights: [], widths: [], checksums: [], skipped: [], writtenBy: tools.writtenBy };
+  const index: PackedIndex = { name: data.name, classes: [...data.classes], resize: options.resize ?? null, counts, ids: [], origins: [], labels: [], heights: [], widths: [], checksums: [], skipped: [], ...whatTheReaderSaid(data), writtenBy: tools.writtenBy };
   let position = HEAD_BYTES;
   let done = 0;
-  for await (const [{ split, sample: { id, label, origin } }, outcome] of outcomes(tasks, options, tools)) {
+  for await (const [{ split, sample: { id, label, origin, group } }, outcome] of outcomes(tasks, options, tools)) {
     done += 1;
     if ('reason' in outcome) index.skipped.push({ split, id, reason: outcome.reason });
     else {
@@ -97,6 +108,7 @@ async function writeImages(handle: FileHandle, data: DatasetSplits, options: Res
       for (const [list, value] of [[index.labels, label], [index.heights, height], [index.widths, width], [index.checksums, crc32(bytes)]] as const) list.push(value);
       index.ids.push(id);
       index.origins.push(origin ?? '');
+      index.groups?.push(group ?? '');
       counts[split] = (counts[split] ?? 0) + 1;
     }
     options.onProgress?.({ images: done, totalImages: tasks.length, bytes: position });

@@ -2,14 +2,17 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from '../errors';
+import { LeftOutCounter, mergeLeftOut } from '../left-out';
+import type { LeftOut } from '../left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { folderOptionsSchema } from '../options/data';
-import type { FolderOptions } from '../options/data';
+import { packedOptionsSchema } from '../options/data';
+import type { PackedOptions } from '../options/data';
 import { PackedFile, PackedImage } from './packed-file';
 import { HEAD_BYTES, isPackedHead } from './packed-format';
+import type { PackedIndex } from './packed-format';
 import { makeSplits, SPLIT_NAMES } from './splits';
-import type { SplitName } from './splits';
+import type { LeftOutBySplit, SplitName } from './splits';
 import type { Dataset, DatasetSplits, Sample } from './types';
 
 /** Whether a file begins as a packed data set; false for what cannot be read. */
@@ -41,6 +44,9 @@ export class PackedDataset implements DatasetSplits {
   readonly resize: number | null;
   /** Files that could not be decoded and were left out when it was made. */
   readonly skipped: readonly { readonly split: SplitName; readonly id: string; readonly reason: string }[];
+  /** What was left out when it was made, by the reader of the originals and by the decoder. */
+  readonly leftOut: readonly LeftOut[];
+  readonly notes: readonly string[];
   readonly #source: PackedFile;
 
   private constructor(source: PackedFile) {
@@ -60,7 +66,8 @@ export class PackedDataset implements DatasetSplits {
       samples[split] = Object.freeze(Array.from({ length: count }, (_, i) => sampleOf(source, first + i)));
       first += count;
     }
-    ({ train: this.train, validation: this.validation, test: this.test } = makeSplits(this.name, this.classes, samples));
+    ({ train: this.train, validation: this.validation, test: this.test, leftOut: this.leftOut } = makeSplits(this.name, this.classes, samples, leftOutOf(index)));
+    this.notes = index.notes ?? [];
   }
 
   /**
@@ -70,8 +77,8 @@ export class PackedDataset implements DatasetSplits {
    * @throws CovidCtError ERR_PACKED_DATA for a file that is damaged, cut off, of another version or something else;
    *   DatasetError for other classes
    */
-  static async open(file: string, options: FolderOptions = {}): Promise<PackedDataset> {
-    const { classes } = checkOptions(folderOptionsSchema, options, 'PackedDataset.open');
+  static async open(file: string, options: PackedOptions = {}): Promise<PackedDataset> {
+    const { classes } = checkOptions(packedOptionsSchema, options, 'PackedDataset.open');
     const source = await PackedFile.open(path.resolve(checkArgument(pathSchema, file, 'PackedDataset.open', 'file')));
     if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(source.index.classes)) {
       await source.close();
@@ -90,8 +97,18 @@ export class PackedDataset implements DatasetSplits {
   }
 }
 
+/** What its index says was left out of each split. */
+function leftOutOf({ leftOut, skipped }: PackedIndex): LeftOutBySplit {
+  return Object.fromEntries(SPLIT_NAMES.map((split) => {
+    const undecodable = new LeftOutCounter();
+    for (const file of skipped) if (file.split === split) undecodable.add('undecodable', file.id);
+    return [split, mergeLeftOut(leftOut?.[split], undecodable.list())];
+  }));
+}
+
 function sampleOf(source: PackedFile, i: number): Sample {
-  const { ids, labels, origins } = source.index;
+  const { ids, labels, origins, groups } = source.index;
+  const group = groups?.[i] ?? '';
   const origin = origins[i]!;
-  return Object.freeze({ id: ids[i]!, source: new PackedImage(source, i), label: labels[i]!, ...(origin === '' ? {} : { origin }) });
+  return Object.freeze({ id: ids[i]!, source: new PackedImage(source, i), label: labels[i]!, ...(origin === '' ? {} : { origin }), ...(group === '' ? {} : { group }) });
 }

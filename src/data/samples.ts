@@ -4,6 +4,7 @@ import { datasetSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { samplesOptionsSchema, splitOptionsSchema } from '../options/data';
 import type { SamplesOptions, SplitOptions } from '../options/data';
+import { splitGroups } from './group-split';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
 import { makeSplits, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
@@ -21,13 +22,13 @@ export function fromSamples(options: SamplesOptions): Dataset {
   const { name, classes, samples } = checkOptions(samplesOptionsSchema, options, 'fromSamples');
   const problems: string[] = [];
   const ids = new Set<string>();
-  const made = samples.map(({ source, label, id }, index): Sample => {
+  const made = samples.map(({ source, label, id, group }, index): Sample => {
     const known = typeof label === 'number' ? label : classes.indexOf(label);
     const unique = id ?? (typeof source === 'string' ? source : `sample-${index}`);
     if (known < 0 || known >= classes.length) problems.push(`samples[${index}]: the label ${JSON.stringify(label)} is not one of ${classes.map((c, i) => `${i} ${c}`).join(', ')}`);
     if (ids.has(unique)) problems.push(`samples[${index}]: the id "${unique}" is taken; give each sample its own id`);
     ids.add(unique);
-    return Object.freeze({ id: unique, source: typeof source === 'string' ? path.resolve(source) : source, label: known, origin: `${name}[${index}]` });
+    return Object.freeze({ id: unique, source: typeof source === 'string' ? path.resolve(source) : source, label: known, origin: `${name}[${index}]`, ...(group === undefined ? {} : { group }) });
   });
   throwProblems(name, problems, 'Correct the list.');
   return Object.freeze({ name, classes: Object.freeze([...classes]), samples: Object.freeze(made) });
@@ -47,10 +48,27 @@ function shares(n: number, fractions: readonly number[]): number[] {
   return whole;
 }
 
+/** Positions for each part, class by class. */
+function splitByClass(dataset: Dataset, fractions: readonly number[], seed: number, stratify: boolean): number[][] {
+  const all = [...dataset.samples.keys()];
+  const strata = stratify ? dataset.classes.map((_, label) => all.filter((index) => dataset.samples[index]!.label === label)) : [all];
+  const picked: number[][] = fractions.map(() => []);
+  strata.forEach((stratum, number) => {
+    shuffleInPlace(stratum, makeDraw({ seed, sample: number, stream: STREAM.split }));
+    let from = 0;
+    shares(stratum.length, fractions).forEach((count, part) => {
+      picked[part]!.push(...stratum.slice(from, from + count));
+      from += count;
+    });
+  });
+  return picked;
+}
+
 /**
  * Splits a data set at random into parts; each part keeps the order of the original.
  *
- * It knows nothing of patients: slices of one patient may land in two parts. Split by patient where you know them.
+ * Where samples have a `group`, e.g. the patient, a group is never torn apart, and the shares are met as nearly as the
+ * groups allow. Without groups, slices of one patient may land in two parts.
  *
  * @param options.fractions shares of train, validation and test, which sum to 1; a part with share 0 is null
  * @param options.seed another seed, other parts; default 0
@@ -59,19 +77,12 @@ function shares(n: number, fractions: readonly number[]): number[] {
 export function splitDataset(dataset: Dataset, options: SplitOptions): DatasetSplits {
   const { fractions, seed, stratify } = checkOptions(splitOptionsSchema, options, 'splitDataset');
   checkArgument(datasetSchema, dataset, 'splitDataset', 'dataset');
-  const all = [...dataset.samples.keys()];
-  const groups = stratify ? dataset.classes.map((_, label) => all.filter((index) => dataset.samples[index]!.label === label)) : [all];
-  const picked: Record<SplitName, number[]> = { train: [], validation: [], test: [] };
-  groups.forEach((group, number) => {
-    shuffleInPlace(group, makeDraw({ seed, sample: number, stream: STREAM.split }));
-    const counts = shares(group.length, SPLIT_NAMES.map((split) => fractions[split]));
-    let from = 0;
-    SPLIT_NAMES.forEach((split, position) => {
-      picked[split].push(...group.slice(from, from + counts[position]!));
-      from += counts[position]!;
-    });
-  });
+  const wanted = SPLIT_NAMES.map((split) => fractions[split]);
+  const picked = dataset.samples.some(({ group }) => group !== undefined)
+    ? splitGroups(dataset.samples, dataset.classes.length, wanted, makeDraw({ seed, stream: STREAM.split }), stratify)
+    : splitByClass(dataset, wanted, seed, stratify);
   const part = (split: SplitName): Sample[] | undefined =>
-    fractions[split] === 0 ? undefined : picked[split].sort((a, b) => a - b).map((index) => dataset.samples[index]!);
-  return makeSplits(dataset.name, dataset.classes, { train: part('train'), validation: part('validation'), test: part('test') });
+    fractions[split] === 0 ? undefined : picked[SPLIT_NAMES.indexOf(split)]!.sort((a, b) => a - b).map((index) => dataset.samples[index]!);
+  const leftOut = { train: dataset.leftOut ?? [] };
+  return makeSplits(dataset.name, dataset.classes, { train: part('train'), validation: part('validation'), test: part('test') }, leftOut);
 }

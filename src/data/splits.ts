@@ -2,6 +2,8 @@
 import { DatasetError } from '../errors';
 import { datasetSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
+import { mergeLeftOut } from '../left-out';
+import type { LeftOut } from '../left-out';
 import type { Dataset, DatasetSplits, Sample } from './types';
 
 /** The three parts of a data set. */
@@ -16,6 +18,9 @@ export function parseSplitName(text: string): SplitName | undefined {
   const key = text.trim().toLowerCase();
   return Object.hasOwn(SPELLINGS, key) ? SPELLINGS[key] : undefined;
 }
+
+/** What was left out of each split. */
+export type LeftOutBySplit = Readonly<Partial<Record<SplitName, readonly LeftOut[]>>>;
 
 const MOST_LINES = 200;
 
@@ -38,13 +43,23 @@ export function countClasses(dataset: Dataset): Readonly<Record<string, number>>
   return Object.fromEntries(dataset.classes.map((name, label) => [name, counts[label]!]));
 }
 
-/** Makes the parts out of one list of samples for each split; a list that is undefined becomes null. */
-export function makeSplits(name: string, classes: readonly string[], samples: Readonly<Record<SplitName, readonly Sample[] | undefined>>): DatasetSplits {
+/**
+ * Makes the parts out of one list of samples for each split; a list that is undefined becomes null.
+ *
+ * @param leftOut what each split's reader left out
+ */
+export function makeSplits(
+  name: string, classes: readonly string[], samples: Readonly<Record<SplitName, readonly Sample[] | undefined>>, leftOut: LeftOutBySplit = {},
+): DatasetSplits & { readonly leftOut: readonly LeftOut[] } {
   const part = (split: SplitName): Dataset | null => {
     const list = samples[split];
-    return list === undefined ? null : Object.freeze({ name: `${name} ${split}`, classes, samples: list });
+    if (list === undefined) return null;
+    const left = leftOut[split] ?? [];
+    return Object.freeze({ name: `${name} ${split}`, classes, samples: list, ...(left.length === 0 ? {} : { leftOut: left }) });
   };
-  return { name, classes, train: part('train') ?? { name: `${name} train`, classes, samples: [] }, validation: part('validation'), test: part('test') };
+  const train = part('train') ?? { name: `${name} train`, classes, samples: [] };
+  const all = mergeLeftOut(...SPLIT_NAMES.map((split) => leftOut[split]));
+  return { name, classes, train, validation: part('validation'), test: part('test'), leftOut: all };
 }
 
 /** Compares class names so that "10" comes after "9". */

@@ -40,6 +40,8 @@ export interface Sample {
   readonly label: number;
   /** Where the data set names it, for error messages: `Data-split/COVID/trainCT_COVID.txt:12`. */
   readonly origin?: string;
+  /** What belongs together, e.g. the patient: samples of one group are not torn apart by `splitDataset`. */
+  readonly group?: string;
 }
 
 /** Anything a Trainer can train on: classes and samples. */

@@ -1,5 +1,6 @@
 /** What arguments of many functions are made of: paths, data sets, pixels, loggers, networks. They look, and change nothing. */
 import { z } from 'zod';
+import { LEFT_OUT_REASONS } from '../left-out';
 import type { Dataset, DatasetSplits, Pixels } from '../data/types';
 import type { TrainLogger } from '../log/types';
 
@@ -88,7 +89,17 @@ function sampleFault(value: unknown): Fault | null {
   if (typeof value['id'] !== 'string') return wrong('expected a text', 'id');
   if (typeof value['label'] !== 'number') return wrong('expected the index of a class', 'label');
   if (value['origin'] !== undefined && typeof value['origin'] !== 'string') return wrong('expected a text', 'origin');
+  if (value['group'] !== undefined && typeof value['group'] !== 'string') return wrong('expected a text', 'group');
   return isSampleSource(value['source']) ? null : wrong('expected a path, bytes of an encoded image, or an image of a packed data set', 'source');
+}
+
+/** What is wrong with a list of what was left out; nothing where there is none. */
+function leftOutFault(value: unknown): Fault | null {
+  if (value === undefined) return null;
+  return listFault(value, 'what was left out', (entry) => {
+    if (!isObject(entry) || !(LEFT_OUT_REASONS as readonly unknown[]).includes(entry['reason']) || !Number.isSafeInteger(entry['count'])) return wrong('expected { reason, count, examples }');
+    return within('examples', listFault(entry['examples'], 'texts', (text) => (typeof text === 'string' ? null : wrong('expected a text'))));
+  });
 }
 
 /** What is wrong with one split of a data set; whether its labels are in range is for {@link DatasetError} to say. */
@@ -98,7 +109,7 @@ export function datasetFault(value: unknown): Fault | null {
   if (value['samples'] === undefined && isObject(value['train'])) return wrong('expected one split of the data set: its train, validation or test');
   if (!Array.isArray(value['samples']) || !Array.isArray(value['classes'])) return wrong(advice);
   if (typeof value['name'] !== 'string') return wrong('expected a text', 'name');
-  return within('classes', listFault(value['classes'], 'class names', textFault)) ?? within('samples', listFault(value['samples'], 'samples', sampleFault));
+  return within('leftOut', leftOutFault(value['leftOut'])) ?? within('classes', listFault(value['classes'], 'class names', textFault)) ?? within('samples', listFault(value['samples'], 'samples', sampleFault));
 }
 
 /** One split of a data set. */
@@ -112,6 +123,8 @@ export const splitsSchema = faultless<DatasetSplits>((value) => {
   if (typeof value['name'] !== 'string') return wrong('expected a text', 'name');
   const classes = within('classes', listFault(value['classes'], 'class names', textFault));
   if (classes !== null) return classes;
+  const told = within('leftOut', leftOutFault(value['leftOut'])) ?? (value['notes'] === undefined ? null : within('notes', listFault(value['notes'], 'texts', textFault)));
+  if (told !== null) return told;
   for (const split of ['train', 'validation', 'test']) {
     const part = value[split];
     const fault = part === null || part === undefined ? null : datasetFault(part);

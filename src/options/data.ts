@@ -85,27 +85,72 @@ export interface UnpackProgress {
 
 const classList = z.array(z.string().min(1)).min(1).refine((names) => new Set(names).size === names.length, 'class names must differ').readonly();
 
-export const folderOptionsSchema = z.strictObject({
-  /** Class names in the order of their indices; without it the folder names, sorted. */
+/** What every reader takes to put the classes in order. */
+const classChoice = {
+  /** Class names in the order of their indices; without it those found, sorted. Also allows names that are refused otherwise. */
   classes: classList.optional(),
+  /** Of two classes the one that counts as positive: it comes last. */
+  positive: z.string().min(1).optional(),
+};
+
+export const folderOptionsSchema = z.strictObject({
+  ...classChoice,
+  /** Over the path relative to the folder; its group named `group`, or the first, is the sample's group, e.g. the patient. */
+  groupPattern: z.instanceof(RegExp, { error: 'expected a regular expression with a group, e.g. /(patient\\d+)/' }).optional(),
+  signal: abortSignal,
 });
 export type FolderOptions = z.input<typeof folderOptionsSchema>;
 
-/** Of whichever layout is found. */
-export const openDatasetOptionsSchema = z.strictObject({ ...folderOptionsSchema.shape, ...covidCtOptionsSchema.shape });
-
-export const csvOptionsSchema = z.strictObject({
-  pathColumn: z.string().min(1),
-  labelColumn: z.string().min(1),
-  /** Holds train, val (or validation, valid) or test; without it every row is a training row. */
+const tableShape = {
+  /** Column of the image paths; without it the one whose name leaves no doubt (`path`, `file`, `image`, ...). */
+  pathColumn: z.string().min(1).optional(),
+  /** Column of the class names; without it the one whose name leaves no doubt (`label`, `class`, `diagnosis`, ...). */
+  labelColumn: z.string().min(1).optional(),
+  /** Holds train, val (or validation, dev, ...) or test; without one every row is a training row. */
   splitColumn: z.string().min(1).optional(),
+  /** Holds what belongs together, e.g. the patient. */
+  groupColumn: z.string().min(1).optional(),
   /** Folder the paths are relative to; without it the folder of the table. */
   root: z.string().min(1).optional(),
-  /** Class names in the order of their indices; without it the labels found, sorted. */
-  classes: classList.optional(),
-  delimiter: z.string().length(1).default(','),
-});
+  /** Between the columns; found out without it. */
+  delimiter: z.string().length(1).optional(),
+};
+
+export const csvOptionsSchema = z.strictObject({ ...tableShape, ...classChoice, signal: abortSignal });
 export type CsvOptions = z.input<typeof csvOptionsSchema>;
+
+const share = z.number().gt(0).lt(1);
+
+export const holdOutOptionsSchema = z.strictObject({ validation: share.optional(), test: share.optional(), seed: seedSchema.default(0) })
+  .refine(({ validation = 0, test = 0 }) => validation + test < 1, 'validation and test together must leave images for training');
+export type HoldOutOptions = z.input<typeof holdOutOptionsSchema>;
+
+/** What is said of a data set when it is opened, in the library and on the command line. */
+export const dataShape = {
+  ...classChoice,
+  ...tableShape,
+  /** Share of the training images to hold out for validation, in (0, 1), where there is no such split. */
+  validationSplit: share.optional(),
+  /** The same for a test split. */
+  testSplit: share.optional(),
+  /** Seed of what is held out; default 0. */
+  splitSeed: seedSchema.optional(),
+};
+
+export const openDatasetOptionsSchema = z.strictObject({
+  ...dataShape,
+  groupPattern: folderOptionsSchema.shape.groupPattern,
+  /** Of the COVID-CT layout: folder of the split lists; default `Data-split`. */
+  split: z.string().min(1).optional(),
+  onProgress: callback<(progress: UnpackProgress) => void>(),
+  signal: abortSignal,
+}).refine(({ validationSplit = 0, testSplit = 0 }) => validationSplit + testSplit < 1, 'validationSplit and testSplit together must leave images for training');
+/** Options of `openDataset`. */
+export type OpenDatasetOptions = z.input<typeof openDatasetOptionsSchema>;
+
+/** Options of `PackedDataset.open`. */
+export const packedOptionsSchema = z.strictObject({ classes: classList.optional() });
+export type PackedOptions = z.input<typeof packedOptionsSchema>;
 
 export const samplesOptionsSchema = z.strictObject({
   name: z.string().min(1).default('samples'),
@@ -114,6 +159,8 @@ export const samplesOptionsSchema = z.strictObject({
     source: z.union([z.string().min(1), z.custom<Uint8Array | PixelSource>((value) => (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1) || typeof (value as PixelSource | null | undefined)?.readPixels === 'function', 'expected a path, a Buffer or an image of a packed data set')]),
     label: z.union([z.int().min(0), z.string().min(1)]),
     id: z.string().min(1).optional(),
+    /** What belongs together, e.g. the patient: `splitDataset` does not tear it apart. */
+    group: z.string().min(1).optional(),
   })),
 });
 export type SamplesOptions = z.input<typeof samplesOptionsSchema>;

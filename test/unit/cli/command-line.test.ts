@@ -151,7 +151,7 @@ test('what cannot be done in the end is refused before a training begins', async
   }
   expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--test'])).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a test split; it has train and validation') });
   expect(await run(['demo', '--data', join(data, 'train'), '--out', join(dir, 'new')])).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a test or validation split') });
-  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--classes', 'b,c'])).toMatchObject({ code: 1, stderr: expect.stringMatching(/"a" is not one of the classes b, c/) });
+  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--classes', 'b,c'])).toMatchObject({ code: 1, stderr: expect.stringMatching(/a" is not one of the classes b, c/) });
 });
 
 test('a run folder that cannot be written is refused before data are opened', async () => {

@@ -36,12 +36,13 @@ describe('openFolder', () => {
 
   test('classes are sorted, files are found at any depth, the rest is reported', async () => {
     const root = await tree('sick/b.JPG', 'sick/deep er/a%1.png', 'healthy/1.jpeg', 'healthy/notes.txt', 'healthy/.hidden.png', 'readme.txt');
-    const { train, validation, test: held, ignored, classes } = await openFolder(root);
+    const { train, validation, test: held, leftOut, classes } = await openFolder(root);
     expect(classes).toEqual(['healthy', 'sick']);
-    expect(train.samples.map(({ id, label }) => [id, label])).toEqual([['healthy/1.jpeg', 0], ['sick/b.JPG', 1], ['sick/deep er/a%1.png', 1]]);
+    expect(train.samples.map(({ id, label }) => [id, label])).toEqual([['healthy/.hidden.png', 0], ['healthy/1.jpeg', 0], ['sick/b.JPG', 1], ['sick/deep er/a%1.png', 1]]);
     expect([validation, held]).toEqual([null, null]);
-    expect(ignored).toEqual(['healthy/notes.txt']);
-    expect((await decodeImage(train.samples[2]!.source)).width).toBe(8);
+    expect(leftOut).toEqual([{ reason: 'notAnImage', count: 2, examples: ['readme.txt', 'healthy/notes.txt'] }]);
+    expect(train.leftOut).toEqual(leftOut);
+    expect((await decodeImage(train.samples[3]!.source)).width).toBe(8);
   });
 
   test('train, valid and test folders; numbered classes in the order of their numbers; an own order', async () => {
@@ -74,7 +75,8 @@ describe('openFolder', () => {
   });
 
   test('a folder that is not there', async () => {
-    await expect(openFolder(path.join(newFolder(), 'none'))).rejects.toThrow(/is not a folder/);
+    await expect(openFolder(path.join(newFolder(), 'none'))).rejects.toThrow(/does not exist/);
+    await expect(openFolder(writeAt(newFolder(), 'file', ''))).rejects.toThrow(/is not a folder/);
   });
 });
 
@@ -117,10 +119,10 @@ describe('openCsv', () => {
   });
 
   test('every fault in one error with its line', async () => {
-    const file = await table('file,finding,part\nimages/a.png,sick,train\nimages/none.png,sick,train\nimages/a.png,well,train\n"images/b, c.png",?,holdout\n,sick,train\n');
+    const file = await table('file,finding,part\nimages/a.png,sick,train\nimages/none.png,sick,train\nimages/a.png,well,train\n"images/b, c.png",?,extra\n,sick,train\n');
     const error: unknown = await openCsv(file, { ...columns, splitColumn: 'part', classes: ['sick', 'well'] }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(DatasetError);
-    for (const line of ['line 3: "images/none.png" is not a file', 'line 4: "images/a.png" stands already in line 2', 'line 5: the label "?" is not one of sick, well', 'line 5: the split "holdout" is not', 'line 6: the path is empty', '5 problems']) {
+    for (const line of ['line 3, column "file": "images/none.png" is not a file', 'line 4, column "file": "images/a.png" stands already in line 2', 'line 5, column "finding": the label "?" is not one of sick, well', 'line 5, column "part": the split "extra" is not', 'line 6, column "file": the path is empty', '5 problems']) {
       expect((error as Error).message).toContain(line);
     }
   });
@@ -129,9 +131,9 @@ describe('openCsv', () => {
     await expect(openCsv(path.join(newFolder(), 'none.csv'), columns)).rejects.toThrow(/cannot be read/);
     await expect(openCsv(await table(''), columns)).rejects.toThrow(/no rows/);
     await expect(openCsv(await table('file,finding\n'), columns)).rejects.toThrow(/no rows/);
-    await expect(openCsv(await table('path,finding\na.png,x\n'), columns)).rejects.toThrow(/no column "file"\nThe columns are: path, finding/);
+    await expect(openCsv(await table('path,finding\na.png,x\n'), columns)).rejects.toThrow(/no column "file" \(pathColumn, --path-column\)\nThe columns are: path, finding/);
     await expect(openCsv(await table('file,finding\nimages/a.png\n'), columns)).rejects.toThrow(DatasetError);
-    await expect(openCsv(await table('x'), { pathColumn: 'file' } as never)).rejects.toThrow(InvalidOptionError);
+    await expect(openCsv(await table('x'), { pathColum: 'file' } as never)).rejects.toThrow(InvalidOptionError);
   });
 });
 

@@ -1,0 +1,27 @@
+/** A data set in one line for people: classes, counts, which class is positive, and what was taken for granted. */
+import { splitsSchema } from '../options/atoms';
+import { checkArgument } from '../options/check';
+import { groupNotes } from './groups';
+import { countClasses, SPLIT_NAMES } from './splits';
+import type { Dataset, DatasetSplits } from './types';
+
+function countsText(dataset: Dataset): string {
+  const counts = Object.entries(countClasses(dataset));
+  return `${dataset.samples.length} (${counts.map(([name, count]) => `${name} ${count}`).join(', ')})`;
+}
+
+/**
+ * Says what was opened: the classes in the order of their indices, of two classes which is positive, the images of each
+ * class in each split, classes without an image, and what the reader took for granted. What it left out is in `leftOut`.
+ *
+ * @example `scans: classes healthy, ill (positive); train 90 (healthy 50, ill 40), validation 10 (healthy 5, ill 5), no test split`
+ */
+export function describeDataset(data: DatasetSplits): string {
+  const { name, classes } = checkArgument(splitsSchema, data, 'describeDataset', 'data');
+  const order = classes.map((each, index) => (classes.length === 2 && index === 1 ? `${each} (positive)` : each)).join(', ');
+  const there = SPLIT_NAMES.map((split) => [split, data[split] ?? null] as const);
+  const parts = there.map(([split, part]) => (part === null ? `no ${split} split` : `${split} ${countsText(part)}`));
+  const empty = there.flatMap(([split, part]) => (part === null ? [] : Object.entries(countClasses(part)).flatMap(([each, count]) => (count === 0 ? [`${split} has no image of ${each}`] : []))));
+  const groups = groupNotes(there.flatMap(([split, part]) => (part === null ? [] : [{ name: split, samples: part.samples }])));
+  return [`${name}: ${classes.length === 1 ? 'one class only, ' : 'classes '}${order}`, parts.join(', '), ...empty, ...(data.notes ?? []), ...groups].join('; ');
+}

@@ -1,0 +1,31 @@
+/** Groups of samples that belong together, e.g. the slices of one patient: they are never split. */
+import type { Sample } from './types';
+
+/**
+ * The group of a sample by a regular expression over its id: the group named `group`, or the first; nothing without a
+ * pattern.
+ *
+ * @param problems is added to where the pattern does not match
+ */
+export function groupOf(id: string, pattern: RegExp | undefined, problems: string[]): Pick<Sample, 'group'> {
+  if (pattern === undefined) return {};
+  const match = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).exec(id);
+  const group = match?.groups?.['group'] ?? match?.[1];
+  if (group !== undefined && group !== '') return { group };
+  problems.push(match === null ? `the pattern of the groups ${pattern} does not match ${id}` : `the pattern of the groups ${pattern} finds no group in ${id}; put the group in parentheses`);
+  return {};
+}
+
+/** Notes of groups whose samples lie in more than one split: what is learned of a patient is then tested on the same one. */
+export function groupNotes(splits: readonly { readonly name: string; readonly samples: readonly Sample[] }[]): string[] {
+  const where = new Map<string, Set<string>>();
+  for (const { name, samples } of splits) {
+    for (const { group } of samples) {
+      if (group !== undefined) where.set(group, (where.get(group) ?? new Set()).add(name));
+    }
+  }
+  const shared = [...where].filter(([, names]) => names.size > 1).map(([group]) => group);
+  if (shared.length === 0) return [];
+  const examples = `${shared.slice(0, 3).join(', ')}${shared.length > 3 ? ', ...' : ''}`;
+  return [`${shared.length} of ${where.size} groups have images in more than one split (${examples}): figures of one split then tell of groups that were trained on`];
+}

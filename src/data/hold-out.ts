@@ -1,0 +1,39 @@
+/** Takes a validation or test part out of the training images of a data set that came without one. */
+import { DatasetError } from '../errors';
+import { splitsSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import { holdOutOptionsSchema } from '../options/data';
+import type { HoldOutOptions } from '../options/data';
+import { splitDataset } from './samples';
+import { makeSplits } from './splits';
+import type { DatasetSplits } from './types';
+
+/**
+ * Holds some of the training images out as a validation or test split: by class, whole groups (`Sample.group`) where they
+ * are known, the same ones for the same seed. What was done is in `notes`.
+ *
+ * @param options.validation share of the training images, in (0, 1); default: none
+ * @param options.test the same for a test split
+ * @param options.seed another seed, other images; default 0
+ * @throws DatasetError when the data set has that split already, or too few images (or groups) for it
+ */
+export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSplits {
+  const { validation = 0, test = 0, seed } = checkOptions(holdOutOptionsSchema, options, 'holdOut');
+  checkArgument(splitsSchema, data, 'holdOut', 'data');
+  if (validation === 0 && test === 0) return data;
+  for (const [name, share] of [['validation', validation], ['test', test]] as const) {
+    if (share > 0 && data[name] !== null) throw new DatasetError(`${data.name}: it has a ${name} split already, with ${data[name].samples.length} images; leave ${name === 'validation' ? 'validationSplit (--val-split)' : 'testSplit (--test-split)'} out`);
+  }
+  const { samples } = data.train;
+  const parts = splitDataset(data.train, { fractions: { train: 1 - validation - test, validation, test }, seed });
+  const groups = new Set(samples.flatMap(({ group }) => (group === undefined ? [] : [group])));
+  for (const name of ['train', 'validation', 'test'] as const) {
+    if (parts[name] !== null && parts[name].samples.length === 0) throw new DatasetError(`${data.name}: too few images for a ${name} split: there are ${samples.length}${groups.size > 0 ? ` in ${groups.size} groups` : ''}; give other shares (--val-split, --test-split)`);
+  }
+  const shares = [...(validation > 0 ? [`${validation} for validation`] : []), ...(test > 0 ? [`${test} for test`] : [])].join(', ');
+  const note = `held out of the training images: ${shares}, by class, ${groups.size > 0 ? 'whole groups' : 'each image by itself, for no groups (patients) are known'}, seed ${seed}`;
+  const split = makeSplits(data.name, data.classes, {
+    train: parts.train.samples, validation: parts.validation?.samples ?? data.validation?.samples, test: parts.test?.samples ?? data.test?.samples,
+  }, { train: data.train.leftOut ?? [], validation: data.validation?.leftOut ?? [], test: data.test?.leftOut ?? [] });
+  return { ...split, notes: [...(data.notes ?? []), note] };
+}
