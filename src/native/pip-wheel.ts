@@ -1,15 +1,21 @@
-/** Fetches PyTorch's CPU wheel, which contains a LibTorch, through pip: its indexes, proxies and mirrors are the user's. */
+/** Fetches PyTorch's CPU wheel, which contains a LibTorch, through pip, whose indexes and proxies are the user's. */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { basename, join } from 'node:path';
+import { CovidCtError, InvalidOptionError, messageOf, throwIfAborted } from '../errors';
+import { sha256Of } from './download';
 import { TESTED_LIBTORCH } from './libtorch-folder';
 import { runLogged } from './run-logged';
+import { WHEEL_SHA256 } from './wheel-hashes';
 
 const PYTORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu';
 
+/** The variable that names the SHA-256 of the one wheel to take, where it is none of the known ones. */
+export const WHEEL_SHA256_VARIABLE = 'COVIDCT_TORCH_WHEEL_SHA256';
+
 /**
- * What pip is asked for, in order. On Linux `+cpu` is named, because the plain version may be the CUDA wheel, five times
- * the size and without NVIDIA's libraries. From PyTorch's index any Python's wheel will do: the LibTorch in it is one.
+ * What pip is asked for, in order. On Linux `+cpu` is named, because the plain version may be the CUDA wheel, five
+ * times the size and without NVIDIA's libraries. From PyTorch's index any Python's wheel will do: the LibTorch in it is
+ * one.
  */
 export function pipRequests(platform: NodeJS.Platform = process.platform, arch: string = process.arch): string[][] {
   const fromIndex = ['--index-url', PYTORCH_CPU_INDEX];
@@ -33,18 +39,29 @@ function bytesBelow(folder: string): number {
   return bytes;
 }
 
+/** What pip's output says of a failure: its own ERROR lines, or the last line of a traceback. */
+function reasonOf(tail: string, status: number | null): string {
+  const lines = tail.split('\n').filter((line) => line.trim() !== '');
+  return lines.filter((line) => line.startsWith('ERROR')).join('; ') || lines.at(-1)?.trim() || `exit ${status}`;
+}
+
 async function runPip(request: readonly string[], folder: string, options: PipOptions): Promise<string | undefined> {
   const { env = process.env, onProgress, signal } = options;
   const temporary = join(folder, 'tmp');
-  mkdirSync(temporary, { recursive: true });
+  mkdirSync(temporary, { recursive: true, mode: 0o700 });
   const timer = setInterval(() => onProgress?.(bytesBelow(folder)), 500);
+  const manner = ['--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--no-input', '--dest', folder];
   try {
-    const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--no-input', '--dest', folder, ...request];
+    const args = ['-m', 'pip', 'download', ...manner, ...request];
     const { status, tail } = await runLogged('python3', args, { env: { ...env, TMPDIR: temporary }, signal });
     if (status === 0) return undefined;
-    return tail.split('\n').filter((line) => line.startsWith('ERROR')).join('; ') || tail.split('\n').at(-1) || `exit ${status}`;
+    if (/No space left on device|Disk quota exceeded/.test(tail)) {
+      throw new CovidCtError('ERR_DOWNLOAD', `the disk is full: pip could not write the wheel into ${folder}`);
+    }
+    return reasonOf(tail, status);
   } catch (error) {
     throwIfAborted(signal);
+    if (error instanceof CovidCtError) throw error;
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'python3 is not on PATH' : messageOf(error);
   } finally {
     clearInterval(timer);
@@ -58,23 +75,72 @@ export interface PipOptions {
   /** Bytes so far. */
   onProgress?: (receivedBytes: number) => void;
   signal?: AbortSignal;
+  /**
+   * SHA-256 of the one wheel to take, 64 hexadecimal digits; `COVIDCT_TORCH_WHEEL_SHA256` by default, else the known
+   * wheels.
+   */
+  wheelSha256?: string;
+}
+
+/** The digest that the user named, checked; undefined where the table counts. */
+function namedDigest({ wheelSha256, env = process.env }: PipOptions): string | undefined {
+  const named = wheelSha256 ?? env[WHEEL_SHA256_VARIABLE] ?? '';
+  if (named === '' && wheelSha256 === undefined) return undefined;
+  if (/^[0-9a-f]{64}$/i.test(named)) return named.toLowerCase();
+  const path = wheelSha256 === undefined ? WHEEL_SHA256_VARIABLE : 'wheelSha256';
+  const message = `expected a SHA-256 of 64 hexadecimal digits, got ${JSON.stringify(named)}`;
+  throw new InvalidOptionError(`${path}: ${message}`, [{ path, message }]);
 }
 
 /**
- * Downloads the wheel into `folder`.
+ * Why a wheel is not taken; undefined when it is the one that was named, or a known one. A file with a known wheel's
+ * name and other bytes is not what it says: that ends the work instead of being a reason to look elsewhere.
+ */
+async function refusalOf(wheel: string, named: string | undefined): Promise<string | undefined> {
+  const name = basename(wheel);
+  const expected = named ?? WHEEL_SHA256[name];
+  const actual = await sha256Of(wheel);
+  if (actual === expected) return undefined;
+  if (named !== undefined) return `gave ${name} with sha256 ${actual}, but ${named} was named`;
+  if (expected === undefined) {
+    return (
+      `gave ${name} with sha256 ${actual}, which is not known, so it was not taken. If you know that it is ` +
+      `PyTorch's, name it: ${WHEEL_SHA256_VARIABLE}=${actual}, or --sha256 of \`covidct install-libtorch\``
+    );
+  }
+  throw new CovidCtError(
+    'ERR_DOWNLOAD',
+    `pip gave a ${name} that is not PyTorch's: expected sha256 ${expected}, got ${actual}; it was removed. ` +
+      'Look at the indexes and mirrors of `python3 -m pip config list`, and at `python3 -m pip cache purge`',
+  );
+}
+
+/**
+ * Downloads the wheel into `folder` and checks its SHA-256 against the known ones, or against the one that was named.
  *
  * @returns the wheel's path
- * @throws CovidCtError ERR_DOWNLOAD when no Python, no pip or no index gives it; the message has each attempt
+ * @throws CovidCtError ERR_DOWNLOAD when no Python, no pip or no index gives a known one (the message has each
+ *   attempt), when one has another digest than its name stands for, or when the disk is full
+ * @throws InvalidOptionError when what was named is no SHA-256
  */
 export async function downloadWheel(folder: string, options: PipOptions = {}): Promise<string> {
+  const named = namedDigest(options);
   const failures: string[] = [];
-  for (const request of pipRequests()) {
+  try {
+    for (const request of pipRequests()) {
+      rmSync(folder, { recursive: true, force: true });
+      const failure = await runPip(request, folder, options);
+      throwIfAborted(options.signal);
+      const name = existsSync(folder) ? readdirSync(folder).find((each) => each.endsWith('.whl')) : undefined;
+      const wheel = name === undefined ? undefined : join(folder, name);
+      const problem = failure ?? (wheel === undefined ? 'gave no wheel' : await refusalOf(wheel, named));
+      if (problem === undefined) return wheel as string;
+      failures.push(`  python3 -m pip download --no-deps ${request.join(' ')}: ${problem}`);
+    }
+  } catch (error) {
     rmSync(folder, { recursive: true, force: true });
-    const failure = await runPip(request, folder, options);
-    throwIfAborted(options.signal);
-    const wheel = existsSync(folder) ? readdirSync(folder).find((name) => name.endsWith('.whl')) : undefined;
-    if (failure === undefined && wheel !== undefined) return join(folder, wheel);
-    failures.push(`  python3 -m pip download --no-deps ${request.join(' ')}: ${failure ?? 'gave no wheel'}`);
+    throw error;
   }
+  rmSync(folder, { recursive: true, force: true });
   throw new CovidCtError('ERR_DOWNLOAD', failures);
 }

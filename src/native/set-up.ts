@@ -11,6 +11,8 @@ export interface SetUpOptions {
   fetch?: 'ifMissing' | 'always' | 'never';
   /** Build the addon from nothing. */
   force?: boolean;
+  /** SHA-256 of the one wheel of PyTorch's to take from pip, where it is none of the known ones. */
+  wheelSha256?: string;
   /** Compiler processes at once. Default 2. */
   jobs?: number;
   onProgress?: (progress: SetUpProgress) => void;
@@ -31,8 +33,8 @@ export interface SetUpResult {
 }
 
 async function provideLibTorch(options: SetUpOptions): Promise<{ libtorch: LibTorch; installed: boolean }> {
-  const { fetch = 'ifMissing', onProgress, signal } = options;
-  const install: InstallOptions = { onProgress, signal };
+  const { fetch = 'ifMissing', wheelSha256, onProgress, signal } = options;
+  const install: InstallOptions = { wheelSha256, onProgress, signal };
   const own = process.env['COVIDCT_TORCH_LIBTORCH'];
   if (fetch === 'always') return installLibTorch(install);
   try {

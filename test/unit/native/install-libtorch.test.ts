@@ -1,11 +1,10 @@
-/** The installer against a loopback server: whole, resumed, wrong checksum, two at once, killed, hostile zips, pip. */
+/** The installer against a loopback server: whole, resumed, wrong checksum, two at once, killed, hostile zips. */
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AbortedError, type CovidCtError } from '../../../src/errors';
 import { installLibTorch, LIBTORCH_ARCHIVES, type InstallOptions, type InstallProgress } from '../../../src/native/install-libtorch';
-import { pipRequests } from '../../../src/native/pip-wheel';
 import { serveArchive, type ArchiveServer } from './archive-server';
 import { below, fakePython, libtorchFiles, temporaryFolder, writeFiles, writeZip } from './fake-libtorch';
 
@@ -214,78 +213,5 @@ describe('a zip that must not be unpacked', () => {
     sha256 = createHash('sha256').update(body).digest('hex');
     server = await serveArchive(body);
     expect((await failing()).code).toBe('ERR_BAD_ARCHIVE');
-  });
-});
-
-describe('the wheel through pip', () => {
-  const wheel = () => writeZip(join(folder, 'torch.whl'), {
-    ...below('torch', libtorchFiles('2.13.0', { wheel: true })), 'torch/__init__.py': '', 'torch-2.13.0.dist-info/METADATA': '',
-  }).file;
-  /** Notes its arguments; gives the wheel at the given attempt, fails before. */
-  const pip = (succeedsAt: number) => fakePython(join(folder, 'bin'), [
-    `echo "$@" >> ${folder}/calls`,
-    `[ "$(wc -l < ${folder}/calls)" -lt ${succeedsAt} ] && { echo "ERROR: No matching distribution" >&2; exit 1; }`,
-    'while [ "$1" != --dest ]; do shift; done',
-    `cp ${wheel()} "$2"/torch-2.13.0+cpu.whl`,
-  ].join('\n'));
-  const calls = () => readFileSync(join(folder, 'calls'), 'utf8').trim().split('\n');
-
-  test.each([['refuses', 403], ['does not have it', 404]])('is taken when the server %s', async (_, status) => {
-    server.manner.status = status;
-    pip(1);
-    const seen: InstallProgress[] = [];
-    expect(await install({ onProgress: (progress) => seen.push(progress) })).toMatchObject({ installed: true, from: 'torch-2.13.0+cpu.whl', libtorch: { root: target } });
-    expect(seen[0]).toMatchObject({ phase: 'fallback', reason: expect.stringContaining(String(status)) });
-    expect(readdirSync(target).sort()).toEqual(['include', 'lib', 'share', 'version.py']);
-    expect(readdirSync(join(folder, 'cache/covidct-torch'))).toEqual(['libtorch']);
-  });
-
-  test('is taken when nobody listens, from the second source when the first has none', async () => {
-    await server.close();
-    pip(2);
-    await install();
-    expect(calls()).toHaveLength(2);
-    for (const [i, request] of pipRequests().entries()) expect(calls()[i]).toMatch(new RegExp(`^-m pip download --no-deps .*${request.at(-1)?.replace('+', '\\+')}$`));
-  });
-
-  test('is taken when the server does not answer in time', async () => {
-    server.manner.silent = true;
-    pip(1);
-    const seen: InstallProgress[] = [];
-    await install({ connectTimeoutMs: 200, onProgress: (progress) => seen.push(progress) });
-    expect(seen[0]).toMatchObject({ phase: 'fallback', reason: expect.stringContaining('no answer for 0.2 s') });
-  });
-
-  test('neither: the error has every attempt and what to do', async () => {
-    server.manner.status = 503;
-    pip(99);
-    const error = await failing();
-    expect(error.code).toBe('ERR_DOWNLOAD');
-    expect(error.message).toContain('answered 503');
-    expect(error.message.match(/pip download --no-deps torch==2\.13\.0/g)).toHaveLength(2);
-    expect(error.message).toContain('ERROR: No matching distribution');
-    expect(error.message).toContain('COVIDCT_TORCH_LIBTORCH');
-  });
-
-  test('an abort ends pip', async () => {
-    server.manner.status = 503;
-    fakePython(join(folder, 'bin'), `echo $$ > ${folder}/pid; exec sleep 50`);
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(), 300);
-    expect(await failing({ signal: controller.signal })).toBeInstanceOf(AbortedError);
-    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
-    await new Promise((done) => setTimeout(done, 200));
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
-  });
-
-  test('no Python at all is told', async () => {
-    server.manner.status = 503;
-    const error = await failing({ env: { ...env, PATH: join(folder, 'nothing') } });
-    expect(error.message).toContain('python3 is not on PATH');
-  });
-
-  test('Linux asks for the CPU build by name', () => {
-    for (const request of pipRequests('linux', 'x64')) expect(request[0]).toBe('torch==2.13.0+cpu');
-    for (const request of pipRequests('darwin', 'arm64')) expect(request[0]).toBe('torch==2.13.0');
   });
 });
