@@ -4,9 +4,10 @@
  *   node scripts/build.cjs --ts       TypeScript and the ESM entry
  *   node scripts/build.cjs --native   the addon
  *   --force: the addon from nothing; --verbose: show the compiler's output; --jobs=N: compilers at once (default 2)
- * In a checkout, LibTorch is fetched into the per-user cache where none is found.
+ * In a checkout, LibTorch is fetched into the per-user cache where none is found. Objects stay in build/ for the next time,
+ * the finished addon goes into the cache.
  */
-const { buildTypeScript, writeEsmEntry, compileNativeRoom } = require('./typescript.cjs');
+const { buildTypeScript, writeEsmEntry, compileNativeRoom, noteSources } = require('./typescript.cjs');
 const { setUp } = require('./set-up.cjs');
 
 function jobsOf(flags) {
@@ -24,6 +25,7 @@ async function main() {
     compileNativeRoom();
   }
   if (wantsAll || flags.has('--native')) await setUp({ force: flags.has('--force'), verbose: flags.has('--verbose'), jobs: jobsOf(flags) });
+  else noteSources();
 }
 
 main().catch((error) => {

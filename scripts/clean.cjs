@@ -1,4 +1,4 @@
-/** Removes what the build made: dist/ and build/. The LibTorch in the per-user cache stays. */
+/** Removes what the build made: dist/ and build/. LibTorch and the addons in the per-user cache stay. */
 const { rmSync } = require('node:fs');
 const path = require('node:path');
 

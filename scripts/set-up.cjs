@@ -25,6 +25,7 @@ function reporter(verbose) {
       }
       case 'unpack': return step(`unpack ${Math.floor((4 * progress.done) / progress.total)}`, `unpacking LibTorch: ${progress.done} of ${progress.total} files`);
       case 'found': return line(`LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) at ${progress.libtorch.root}`);
+      case 'compile': return line(`compiling the addon: ${progress.reason}`);
       case 'build': {
         if (verbose) return line(progress.line);
         const ninja = /^\[\s*(\d+\/\d+|\d+%)\]/.exec(progress.line);
@@ -41,9 +42,10 @@ async function setUp({ force = false, verbose = false, jobs } = {}) {
   const started = Date.now();
   // An installed package downloads only when `covidct install-libtorch` asks it to, `node-gyp rebuild` included.
   const fetch = existsSync(path.resolve(__dirname, '../src')) ? 'ifMissing' : 'never';
-  const { addon, built } = await setUpNative({ fetch, force, jobs, onProgress: reporter(verbose) });
+  const { addon, built, origin } = await setUpNative({ fetch, force, jobs, onProgress: reporter(verbose) });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  console.error(`${built ? 'built' : 'up to date'}: ${path.relative(process.cwd(), addon)} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  const what = built ? 'built' : origin === 'compiled' ? 'up to date' : `prebuilt (${origin})`;
+  console.error(`${what}: ${addon} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }
 
 module.exports = { setUp };

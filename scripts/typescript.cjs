@@ -23,6 +23,11 @@ function removeOrphans() {
   }
 }
 
+/** Notes whose addon is to be loaded, in dist/native/sources.json: what is published needs no hashing at run time. */
+function noteSources() {
+  if (hasSources) require(path.join(root, 'dist/native/addon-folder.js')).rememberSources(root);
+}
+
 /** The files of src/ that one of them needs, itself included; types alone count too, which costs nothing. */
 function neededBy(first) {
   const found = new Set([first]);
@@ -68,4 +73,4 @@ function writeEsmEntry() {
   put(path.join(root, 'dist/index.d.mts'), "// Made by scripts/typescript.cjs.\nexport * from './index.js';\n");
 }
 
-module.exports = { buildTypeScript, compileNativeRoom, writeEsmEntry };
+module.exports = { buildTypeScript, compileNativeRoom, noteSources, writeEsmEntry };

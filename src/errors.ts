@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   ERR_ADDON_LOAD: 'the native addon exists but could not be loaded',
   ERR_CACHE: 'a folder of the cache cannot be made, belongs to another user, or can be written by others',
   ERR_LOCK: 'the lock on a folder cannot be taken, or was lost while work was done under it',
+  ERR_PACKAGE_FILES: "the package's own files cannot be found, as in a bundle",
   ERR_BUILD_FAILED: 'the native addon could not be compiled',
   ERR_DOWNLOAD: 'a download failed or did not match its checksum',
   ERR_DEVICE: 'the device that was asked for is not available',

@@ -109,7 +109,7 @@ export type { BenchOptions } from './options/bench';
 
 // set-up
 export { diagnose } from './native/doctor';
-export { packageVersion } from './native/load';
+export { packageVersion } from './native/package-root';
 export type { Diagnosis } from './native/doctor';
 export { installLibTorch } from './native/install-libtorch';
 export { setUpNative } from './native/set-up';

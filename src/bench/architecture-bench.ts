@@ -3,11 +3,11 @@ import { createReadStream } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CovidCtError } from '../errors';
-import { PACKAGE_ROOT } from '../native/addon-folder';
+import { packageFile } from '../native/package-root';
 import type { CheckedBenchOptions } from '../options/bench';
 import type { Contender } from './contenders';
 import { imageBytes } from './images';
-import { PYTORCH_SCRIPT } from './peers';
+import { pytorchScript } from './peers';
 import type { Peers } from './peers';
 import { runTask } from './process';
 import type { Outcome } from './process';
@@ -105,8 +105,8 @@ export class ArchitectureBench {
   #run(contender: Pick<Contender, 'name' | 'runtime'>, part: Pick<Task, 'mode' | 'batchSize'>): Promise<Outcome<Answer>> {
     const { options } = this.#of;
     const env = { ...process.env, TORCHINDUCTOR_CACHE_DIR: join(this.#dir, 'inductor'), TORCHINDUCTOR_COMPILE_THREADS: '1' };
-    const [command, script] = contender.runtime === 'python' ? [options.python, PYTORCH_SCRIPT]
-      : [process.execPath, join(PACKAGE_ROOT, `dist/bench/${contender.runtime === 'ours' ? 'own' : 'onnxruntime'}-process.js`)];
+    const [command, script] = contender.runtime === 'python' ? [options.python, pytorchScript()]
+      : [process.execPath, packageFile(`dist/bench/${contender.runtime === 'ours' ? 'own' : 'onnxruntime'}-process.js`)];
     return runTask<Answer>(command, [script], this.#task(contender.name, part), { env, timeoutMs: options.timeoutMs, signal: options.signal });
   }
 
@@ -138,7 +138,7 @@ export class ArchitectureBench {
   async #countFlops(): Promise<Flops | null> {
     const { options, peers } = this.#of;
     if (!peers.pytorch) return null;
-    const outcome = await runTask<Flops>(options.python, [PYTORCH_SCRIPT], this.#task('pytorch', { mode: 'flops', batchSize: 1 }), { timeoutMs: options.timeoutMs, signal: options.signal });
+    const outcome = await runTask<Flops>(options.python, [pytorchScript()], this.#task('pytorch', { mode: 'flops', batchSize: 1 }), { timeoutMs: options.timeoutMs, signal: options.signal });
     return 'problem' in outcome ? null : outcome.answer;
   }
 }

@@ -1,9 +1,8 @@
 /** Run as a process of its own by the benchmark: prepares, or measures ours through the public classifier. */
-import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
 import { messageOf } from '../errors';
 import type { Classifier as ClassifierClass } from '../model/classifier';
-import { PACKAGE_ROOT } from '../native/addon-folder';
+import { packageFile } from '../native/package-root';
 import type { NativeBatch } from '../native/types';
 import { peakMemory } from '../model/peak-memory';
 import { readImages } from './images';
@@ -12,7 +11,7 @@ import type { Answer, Task } from './types';
 
 /** The whole package, loaded as a program that uses it loads it: a cold start pays for it. */
 function packageOf(): { Classifier: typeof ClassifierClass } {
-  return require(join(PACKAGE_ROOT, 'dist/index.js')) as { Classifier: typeof ClassifierClass }; // eslint-disable-line @typescript-eslint/no-require-imports
+  return require(packageFile('dist/index.js')) as { Classifier: typeof ClassifierClass }; // eslint-disable-line @typescript-eslint/no-require-imports
 }
 
 function batchOf(model: ClassifierClass, task: Task): NativeBatch {

@@ -1,6 +1,5 @@
 /** Which contenders there are on this machine, and why the others are missing. */
-import { join } from 'node:path';
-import { PACKAGE_ROOT } from '../native/addon-folder';
+import { packageFile } from '../native/package-root';
 import type { CheckedBenchOptions } from '../options/bench';
 import { chosenContenders } from './contenders';
 import type { Contender } from './contenders';
@@ -9,7 +8,9 @@ import { runTask } from './process';
 import type { PeerRow } from './types';
 
 /** PyTorch's part of the benchmark. */
-export const PYTORCH_SCRIPT = join(PACKAGE_ROOT, 'scripts/bench_pytorch.py');
+export function pytorchScript(): string {
+  return packageFile('scripts/bench_pytorch.py');
+}
 
 interface Probe {
   readonly versions: Readonly<Record<string, string>>;
@@ -42,7 +43,7 @@ function remedy(python: string, problem: string): string {
  */
 export async function findPeers({ python, onnxruntime, peers, timeoutMs, signal }: CheckedBenchOptions): Promise<Peers> {
   const wanted = chosenContenders(peers);
-  const probe = await runTask<Probe>(python, [PYTORCH_SCRIPT], { mode: 'probe' }, { timeoutMs, signal });
+  const probe = await runTask<Probe>(python, [pytorchScript()], { mode: 'probe' }, { timeoutMs, signal });
   const noPython = 'problem' in probe ? remedy(python, probe.problem) : null;
   const noCompile = 'problem' in probe ? null : probe.answer.noCompile;
   const node = wanted.some(({ runtime }) => runtime === 'onnxruntime') ? findOnnxRuntime(onnxruntime) : { problem: 'not asked for' };

@@ -9,7 +9,7 @@ import { benchOptionsSchema } from '../options/bench';
 import type { BenchOptions, CheckedBenchOptions } from '../options/bench';
 import { checkOptions } from '../options/check';
 import { ArchitectureBench } from './architecture-bench';
-import { findPeers, PYTORCH_SCRIPT } from './peers';
+import { findPeers, pytorchScript } from './peers';
 import type { Peers } from './peers';
 import { runTask } from './process';
 import type { BenchRow, CeilingsRow, ResultRow, SettingRow } from './types';
@@ -65,6 +65,6 @@ function settingOf({ imageSize, rounds }: CheckedBenchOptions, threads: number, 
 async function measureCeilings({ python, timeoutMs, signal }: CheckedBenchOptions, threads: number, { pytorch, pytorchProblem }: Peers): Promise<CeilingsRow> {
   const none = { type: 'ceilings', matrixProducts: null, copyGigabytesPerSecond: null } as const;
   if (!pytorch) return { ...none, problem: pytorchProblem };
-  const outcome = await runTask<Pick<CeilingsRow, 'matrixProducts' | 'copyGigabytesPerSecond'>>(python, [PYTORCH_SCRIPT], { mode: 'ceilings', threads }, { timeoutMs, signal });
+  const outcome = await runTask<Pick<CeilingsRow, 'matrixProducts' | 'copyGigabytesPerSecond'>>(python, [pytorchScript()], { mode: 'ceilings', threads }, { timeoutMs, signal });
   return 'problem' in outcome ? { ...none, problem: outcome.problem } : { type: 'ceilings', ...outcome.answer, problem: null };
 }

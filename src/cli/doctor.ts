@@ -65,6 +65,11 @@ async function sizes({ json, imageSize, batchSize, predictBatchSize, threads, py
   return rows.some(({ training, prediction }) => (training.problem ?? prediction.problem) !== null) ? EXIT.failure : EXIT.ok;
 }
 
+/** Was it taken from a platform package rather than compiled here? */
+function isPrebuilt(origin: string | undefined): boolean {
+  return origin !== undefined && origin !== 'compiled';
+}
+
 function inWords({ package: own, node, platform, libtorch, libtorchTried, addon, native, tools, problems }: Diagnosis): string[] {
   const tool = (name: keyof typeof tools): string => `${name} ${tools[name] === undefined ? 'not found' : tools[name].version}`;
   const lines = [
@@ -73,7 +78,7 @@ function inWords({ package: own, node, platform, libtorch, libtorchTried, addon,
     `platform       ${platform.os}-${platform.arch}${platform.glibc === undefined ? '' : `, glibc ${platform.glibc}`}`,
     `LibTorch       ${libtorch === undefined ? 'not found' : `${libtorch.version} (${libtorch.variant}), ${libtorch.root}`}`,
     ...libtorchTried.map(({ path, reason }) => `                 ${path}: ${reason}`),
-    `addon          ${addon === undefined ? 'not built' : `${addon.path}: ${addon.built ? (addon.loads ? 'loads' : 'does not load') : 'not built'}${addon.upToDate ? '' : ', out of date'}`}`,
+    `addon          ${addon === undefined ? 'not built' : `${addon.path}: ${addon.built ? (addon.loads ? 'loads' : 'does not load') : 'not built'}${addon.upToDate ? '' : ', out of date'}${isPrebuilt(addon.origin) ? `, prebuilt: ${addon.origin}` : ''}`}`,
   ];
   if (native !== undefined) {
     lines.push(`CPU            ${native.cpuCapability}, ${native.threads} threads`);

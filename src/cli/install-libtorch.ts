@@ -1,4 +1,4 @@
-/** `covidct install-libtorch`: fetches LibTorch where there is none and builds the addon for it. */
+/** `covidct install-libtorch`: fetches LibTorch where there is none and provides the addon for it. */
 import type { Command } from 'commander';
 import { setUpNative } from '../index';
 import { EXIT } from './exit-codes';
@@ -25,9 +25,9 @@ LIBTORCH, Torch_DIR, Python's torch) is used instead. Running again takes up wha
 
 /** Adds the command. */
 export function addInstallLibTorch(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  program.command('install-libtorch').summary('fetch LibTorch and build the addon').description('Makes the native part usable: finds or fetches LibTorch, then compiles the addon for it.')
+  program.command('install-libtorch').summary('fetch LibTorch and provide the addon').description('Makes the native part usable: finds or fetches LibTorch, then takes the prebuilt addon for it, or compiles one.')
     .option('--fetch-always', 'fetch LibTorch into the cache even where another one is found')
-    .option('--force', 'compile the addon from nothing')
+    .option('--force', 'compile the addon from nothing, also where a prebuilt one would do')
     .option('--sha256 <hex>', "SHA-256 of the wheel to take from pip, where it is none of PyTorch's known ones")
     .option('--jobs <n>', 'compiler processes at once (default: 2)', number)
     .option('--json', 'write one JSON object to standard output')
@@ -50,13 +50,18 @@ async function install(flags: Flags, io: Io): Promise<number> {
   const { fetch, force, jobs, sha256: wheelSha256 } = flags;
   const result = await setUpNative({ fetch, force, jobs, wheelSha256, onProgress, signal: io.signal }).finally(() => line.clear());
   if (flags.json === true) printJson(io, result);
-  else if (flags.quiet !== true) print(io, [`LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`, `addon ${result.addon}${result.built ? ', built just now' : ''}`]);
+  else if (flags.quiet !== true) print(io, [`LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`, `addon ${result.addon}, ${addonInWords(result)}`]);
   return EXIT.ok;
 }
 
 function shareOf(progress: Progress): number | undefined {
   if (progress.phase === 'download') return progress.totalBytes === undefined ? undefined : progress.receivedBytes / progress.totalBytes;
   return progress.phase === 'unpack' ? progress.done / progress.total : undefined;
+}
+
+function addonInWords({ built, origin }: { built: boolean; origin: string }): string {
+  if (origin !== 'compiled') return `prebuilt: ${origin}`;
+  return built ? 'compiled just now' : 'compiled before';
 }
 
 function inWords(progress: Progress): string | [string, string] {
@@ -72,6 +77,8 @@ function inWords(progress: Progress): string | [string, string] {
       return `unpacking LibTorch: ${progress.done} of ${progress.total} files`;
     case 'found':
       return `LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) at ${progress.libtorch.root}`;
+    case 'compile':
+      return `compiling the addon: ${progress.reason}`;
     case 'build':
       return `compiling the addon: ${progress.line.slice(0, 60)}`;
   }

@@ -5,7 +5,7 @@ import type { PackedSummary } from '../data/packed-write';
 import { storedResize } from '../data/stored-resize';
 import { SPLIT_NAMES } from '../data/splits';
 import type { DatasetSplits } from '../data/types';
-import { packageVersion } from '../native/load';
+import { packageVersion } from '../native/package-root';
 import { pathSchema, splitsSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { prepareOptionsSchema } from '../options/data';

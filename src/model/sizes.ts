@@ -1,7 +1,6 @@
 /** How much memory an architecture takes in training and in prediction: measured, each in a process of its own. */
-import { join } from 'node:path';
 import { AbortedError, CovidCtError, InvalidOptionError, messageOf } from '../errors';
-import { PACKAGE_ROOT } from '../native/addon-folder';
+import { packageFile } from '../native/package-root';
 import { loadNative } from '../native/load';
 import { runLogged } from '../native/run-logged';
 import { checkOptions } from '../options/check';
@@ -70,7 +69,7 @@ export async function* measureSizes(names: readonly string[], options: SizesOpti
   for (const architecture of names) {
     const ask = (mode: SizeTask['mode'], peer: boolean): Promise<MemoryUse & { answer?: SizeAnswer }> => {
       const task: SizeTask = { architecture, mode, imageSize, threads, batchSize: mode === 'training' ? batchSize : predictBatchSize };
-      return measured(peer ? [python as string, join(PACKAGE_ROOT, 'scripts/measure_pytorch.py')] : [process.execPath, join(PACKAGE_ROOT, 'dist/model/measure-process.js')], task, signal);
+      return measured(peer ? [python as string, packageFile('scripts/measure_pytorch.py')] : [process.execPath, packageFile('dist/model/measure-process.js')], task, signal);
     };
     const training = await ask('training', false);
     const prediction = await ask('prediction', false);

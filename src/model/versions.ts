@@ -1,6 +1,7 @@
 /** The versions that made a model; they stand in its card and in reports. */
 import { imageLibraryVersions } from '../data/decode';
-import { loadNative, packageVersion } from '../native/load';
+import { loadNative } from '../native/load';
+import { packageVersion } from '../native/package-root';
 
 /** Versions of this package, Node, LibTorch and the image libraries. Needs the addon. */
 export function libraryVersions(): Readonly<Record<string, string>> {

@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CovidCtError, LibTorchNotFoundError } from '../errors';
-import { ADDON_FILE, addonFolder, buildCommand, hashSources, PACKAGE_ROOT, readStamp, type BuildStamp } from './addon-folder';
+import { ADDON_FILE, addonFolder, hashSources, readStamp, type BuildStamp } from './addon-folder';
 import { cacheFolder, findLibTorch, SET_UP_COMMAND } from './libtorch';
 import { TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
-import { loadNative, packageVersion } from './load';
+import { loadNative } from './load';
+import { buildCommand, packageRoot, packageVersion } from './package-root';
 import { findCompiler, findTool, installAdvice, missingTools, type Tool } from './tools';
 import type { NativeInfo } from './types';
 
@@ -25,8 +26,8 @@ export interface Diagnosis {
   /** Places that were looked at in vain; empty when one was found. */
   libtorchTried: readonly { path: string; reason: string }[];
   cache: string;
-  /** The addon for that LibTorch. `loads` tells whether it could be loaded just now. */
-  addon: { path: string; built: boolean; builtFor: BuildStamp['libtorch'] | undefined; upToDate: boolean; loads: boolean } | undefined;
+  /** The addon for that LibTorch. `loads` tells whether it could be loaded just now, `origin` what it was taken from. */
+  addon: { path: string; built: boolean; builtFor: BuildStamp['libtorch'] | undefined; origin: string | undefined; upToDate: boolean; loads: boolean } | undefined;
   /** What LibTorch says of itself once loaded: version, CPU capability, threads, GPUs. */
   native: NativeInfo | undefined;
   tools: { compiler: Tool | undefined; cmake: Tool | undefined; ninja: Tool | undefined; python: Tool | undefined };
@@ -63,15 +64,18 @@ function examineAddon(libtorch: LibTorch | undefined, problems: Problem[]): Pick
   if (libtorch === undefined && !chosen) return { addon: undefined, native: undefined };
   const folder = libtorch === undefined ? undefined : addonFolder(libtorch);
   const path = chosen || join(folder ?? '', ADDON_FILE);
-  const stamp = folder === undefined || chosen ? undefined : readStamp(folder);
-  const addon = {
-    path, built: existsSync(path), builtFor: stamp?.libtorch, loads: false,
-    upToDate: Boolean(chosen) || stamp?.sources === hashSources(PACKAGE_ROOT),
+  const stampNow = (): BuildStamp | undefined => (folder === undefined || chosen ? undefined : readStamp(folder));
+  const state = (): Omit<NonNullable<Diagnosis['addon']>, 'loads'> => {
+    const stamp = stampNow();
+    const upToDate = Boolean(chosen) || stamp?.sources === hashSources(packageRoot());
+    return { path, built: existsSync(path), builtFor: stamp?.libtorch, origin: stamp?.origin, upToDate };
   };
+  let addon = { ...state(), loads: false };
   try {
     const native = loadNative().info();
+    addon = { ...state(), loads: true }; // a prebuilt addon is put in place by loading it
     if (!addon.upToDate) problems.push({ what: 'the C++ sources have changed since the addon was built', remedy: `run \`${buildCommand()}\`` });
-    return { addon: { ...addon, loads: true }, native };
+    return { addon, native };
   } catch (error) {
     if (!(error instanceof CovidCtError)) throw error;
     const [what = '', ...rest] = error.message.split('\n');
@@ -100,7 +104,7 @@ export async function diagnose(): Promise<Diagnosis> {
     problems.push({ what: `LibTorch ${found.libtorch.version} is not the tested ${TESTED_LIBTORCH}`, remedy: 'nothing to do while it works' });
   }
   return Promise.resolve({
-    package: { version: packageVersion(), root: PACKAGE_ROOT },
+    package: { version: packageVersion(), root: packageRoot() },
     node: { version: process.version, napi: process.versions['napi'] ?? '', executable: process.execPath },
     platform: { os: process.platform, arch: process.arch, glibc: glibc() },
     ...found,

@@ -37,6 +37,11 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
+/** `2.13` of `2.13.0`: LibTorch keeps its interface stable within a minor version. */
+export function minorOf(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
+}
+
 /** `2.13.0+cpu`: the name of a LibTorch's folder in the cache and of its build. */
 export function libtorchKey(libtorch: Pick<LibTorch, 'version' | 'variant'>): string {
   return `${libtorch.version}+${libtorch.variant}`;

@@ -1,47 +1,48 @@
 /** Loads the addon on first use: finds it through LibTorch, and turns every failure into advice. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { CovidCtError, messageOf } from '../errors';
-import { ADDON_FILE, addonFolder, buildCommand, readStamp } from './addon-folder';
+import { CovidCtError, linesOf, messageOf } from '../errors';
+import { ADDON_FILE, addonFolder, readStamp, usedSources } from './addon-folder';
 import { findLibTorch } from './libtorch';
-import { libtorchKey, type LibTorch } from './libtorch-folder';
+import { libtorchKey, minorOf, type LibTorch } from './libtorch-folder';
+import { forced, loadAdvice } from './load-advice';
+import { buildCommand } from './package-root';
+import { placeAddonSync } from './place-addon';
+import { findPlatformAddon, prebuiltStamp, type NoPrebuilt } from './prebuilt';
+import { assertTrustedFolder } from './trusted-folder';
 import type { NativeModule } from './types';
 
-/** What the system's dynamic linker says, and what it means here. */
-const ADVICE: readonly { pattern: RegExp; advice: (command: string) => string }[] = [
-  {
-    pattern: /lib(cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|cusparseLt|nccl|nvrtc|nvToolsExt|nvJitLink|nvshmem\w*|cupti|cufile|cuda)\b[^:]*: cannot open shared object/,
-    advice: () => "this LibTorch is built for CUDA and NVIDIA's libraries are not there: install its wheel with pip, which brings them, or use a CPU LibTorch",
-  },
-  {
-    pattern: /(lib(torch|c10)\w*\.(so|dylib))[^:]*: (cannot open shared object|image not found)|Library not loaded:.*lib(torch|c10)/,
-    advice: (command) => `the LibTorch it was built for has been moved or is incomplete: run \`${command}\``,
-  },
-  { pattern: /undefined symbol|symbol not found|Symbol not found/, advice: (command) => `it was built for another LibTorch than the one that is loaded: run \`${command} -- --force\`` },
-  { pattern: /GLIBC(XX)?_[\d.]+' not found|CXXABI_[\d.]+' not found/, advice: () => "this system's C or C++ library is older than LibTorch needs (glibc 2.28): use a newer system or container" },
-  { pattern: /static TLS block/, advice: () => 'too many large libraries were loaded before it: load it earlier, or start node with LD_PRELOAD set to the library that is named' },
-  { pattern: /invalid ELF header|wrong ELF class|mach-o|incompatible architecture|cannot execute/i, advice: (command) => `it was built for another platform: run \`${command}\`` },
-];
-
-/** What to do about a message of the system's dynamic linker. */
-export function loadAdvice(message: string, command: string = buildCommand()): string {
-  return ADVICE.find(({ pattern }) => pattern.test(message))?.advice(command) ?? `run \`${command}\`, and \`npx covidct doctor\` to see what is there`;
+/** Takes the platform package's addon where it matches; gives the reason where it does not. */
+function takePrebuilt(libtorch: LibTorch, sources: string, folder: string): string | NoPrebuilt {
+  const found = findPlatformAddon(libtorch, sources);
+  if ('reason' in found) return found;
+  try {
+    return placeAddonSync(found.file, folder, prebuiltStamp(found, libtorch, sources));
+  } catch (error) {
+    if (!(error instanceof CovidCtError)) throw error;
+    return { reason: linesOf(error).join('; ') };
+  }
 }
 
-/** Checks that the addon was built, and for the LibTorch that was found; gives its path. */
-export function locateAddon(libtorch: LibTorch, packageRoot?: string): string {
-  const folder = addonFolder(libtorch, packageRoot);
-  const file = join(folder, ADDON_FILE);
-  const command = buildCommand(packageRoot);
-  const stamp = readStamp(folder);
-  if (!existsSync(file) || stamp === undefined) {
-    throw new CovidCtError('ERR_ADDON_NOT_BUILT', [`the addon has not been built for LibTorch ${libtorchKey(libtorch)} (${libtorch.root}, from ${libtorch.source}): ${file} does not exist.`, `Run \`${command}\`.`]);
+/**
+ * The addon for the LibTorch that was found: the cache's, else a prebuilt one, which is tried once and put there.
+ *
+ * @throws CovidCtError ERR_ADDON_NOT_BUILT naming the command to run, ERR_CACHE when others can write where it lies
+ */
+export function locateAddon(libtorch: LibTorch): string {
+  const sources = usedSources();
+  const folder = addonFolder(libtorch, sources);
+  if (readStamp(folder)?.libtorch.lib === libtorch.lib) {
+    assertTrustedFolder(join(folder, ADDON_FILE));
+    return join(folder, ADDON_FILE);
   }
-  if (stamp.libtorch.lib !== libtorch.lib) {
-    throw new CovidCtError('ERR_ADDON_NOT_BUILT', [`the addon was built for the LibTorch in ${stamp.libtorch.lib}, but the one found is in ${libtorch.lib} (from ${libtorch.source}).`, `Run \`${command}\`.`]);
-  }
-  return file;
+  const taken = takePrebuilt(libtorch, sources, folder);
+  if (typeof taken === 'string') return taken;
+  throw new CovidCtError('ERR_ADDON_NOT_BUILT', [
+    `the addon has not been built for LibTorch ${libtorchKey(libtorch)} (${libtorch.root}, from ${libtorch.source}): ${join(folder, ADDON_FILE)} does not exist, and ${taken.reason}.`,
+    `Run \`${buildCommand()}\`.`,
+  ]);
 }
 
 /**
@@ -62,22 +63,20 @@ function withPassiveWaiting<T>(work: () => T): T {
 
 function load(file: string): NativeModule {
   try {
-    return withPassiveWaiting(() => createRequire(__filename)(file) as NativeModule);
+    return withPassiveWaiting(() => createRequire(file)(file) as NativeModule);
   } catch (error) {
     const message = messageOf(error);
     throw new CovidCtError('ERR_ADDON_LOAD', [`the addon ${file} could not be loaded: ${message}`, loadAdvice(message)], { cause: error });
   }
 }
 
-/** `[major, minor]` as text: LibTorch keeps its interface stable within those. */
-function minorOf(version: string): string {
-  return version.split('.').slice(0, 2).join('.');
-}
-
 function checkVersion(native: NativeModule, libtorch: LibTorch, file: string): void {
   const loaded = native.info().libtorchVersion;
   if (minorOf(loaded) !== minorOf(libtorch.version)) {
-    throw new CovidCtError('ERR_ADDON_LOAD', [`the addon ${file} was built with the headers of LibTorch ${loaded}, but LibTorch ${libtorch.version} was found at ${libtorch.root}.`, `Run \`${buildCommand()} -- --force\`.`]);
+    throw new CovidCtError('ERR_ADDON_LOAD', [
+      `the addon ${file} was built with the headers of LibTorch ${loaded}, but LibTorch ${libtorch.version} was found at ${libtorch.root}.`,
+      `Run \`${forced(buildCommand())}\`.`,
+    ]);
   }
 }
 
@@ -119,9 +118,4 @@ function keep(native: NativeModule): NativeModule {
   loaded = native;
   process.once('exit', () => native.join());
   return native;
-}
-
-/** The version in package.json, for logs, reports and the doctor. */
-export function packageVersion(packageRoot: string = resolve(__dirname, '../..')): string {
-  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
 }

@@ -1,4 +1,4 @@
-/** The whole native set-up in one call: find LibTorch, fetch it where there is none, build the addon. */
+/** The whole native set-up in one call: find LibTorch, fetch it where there is none, provide the addon. */
 import { CovidCtError, LibTorchNotFoundError, linesOf } from '../errors';
 import { buildAddon } from './build';
 import { installLibTorch, type InstallOptions, type InstallProgress } from './install-libtorch';
@@ -20,7 +20,7 @@ export interface SetUpOptions {
 }
 
 /** How far the set-up is. */
-export type SetUpProgress = InstallProgress | { phase: 'found'; libtorch: LibTorch } | { phase: 'build'; line: string };
+export type SetUpProgress = InstallProgress | { phase: 'found'; libtorch: LibTorch } | { phase: 'compile'; reason: string } | { phase: 'build'; line: string };
 
 /** What {@link setUpNative} did. */
 export interface SetUpResult {
@@ -30,6 +30,8 @@ export interface SetUpResult {
   addon: string;
   /** The addon was compiled just now. */
   built: boolean;
+  /** `compiled`, or the platform package that the addon is from: `@covidct-torch/linux-x64-libtorch2.13@0.1.0`. */
+  origin: string;
 }
 
 async function provideLibTorch(options: SetUpOptions): Promise<{ libtorch: LibTorch; installed: boolean }> {
@@ -47,7 +49,8 @@ async function provideLibTorch(options: SetUpOptions): Promise<{ libtorch: LibTo
 }
 
 /**
- * Makes the native part usable: LibTorch found or fetched, the addon built for it. Quick when nothing is to be done.
+ * Makes the native part usable: LibTorch found or fetched, and for it the addon: the cache's, a prebuilt
+ * one that matches exactly, or compiled. Quick when nothing is to be done.
  *
  * @param options see {@link SetUpOptions}
  * @returns what is there now and what was done
@@ -59,8 +62,12 @@ export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResu
   const { libtorch, installed } = await provideLibTorch(options);
   onProgress?.({ phase: 'found', libtorch });
   try {
-    const { addon, built } = await buildAddon({ libtorch, force, jobs, signal, onOutput: (line) => onProgress?.({ phase: 'build', line }) });
-    return { libtorch, installed, addon, built };
+    const { addon, built, origin } = await buildAddon({
+      libtorch, force, jobs, signal,
+      onCompile: (reason) => onProgress?.({ phase: 'compile', reason }),
+      onOutput: (line) => onProgress?.({ phase: 'build', line }),
+    });
+    return { libtorch, installed, addon, built, origin };
   } catch (error) {
     if (!(error instanceof CovidCtError) || error.code !== 'ERR_BUILD_FAILED' || libtorch.version === TESTED_LIBTORCH) throw error;
     throw new CovidCtError('ERR_BUILD_FAILED', [...linesOf(error), `LibTorch ${libtorch.version} (${libtorch.source}) is not the tested ${TESTED_LIBTORCH}; \`npx covidct install-libtorch --fetch-always\` fetches that one.`], { cause: error });

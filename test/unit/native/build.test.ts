@@ -1,10 +1,11 @@
 /** The builder's stamp, its lock and its errors, with a stand-in for cmake-js; and the tools it looks for. */
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { CovidCtError } from '../../../src/errors';
-import { addonFolder, hashSources, nativeSources, readStamp } from '../../../src/native/addon-folder';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CovidCtError } from '../../../src/errors';
+import { addonFolder, hashSources, nativeSources, readStamp, systemAbi } from '../../../src/native/addon-folder';
 import { buildAddon, type BuildOptions } from '../../../src/native/build';
 import { inspectLibTorch, type LibTorch } from '../../../src/native/libtorch-folder';
+import { packageVersion } from '../../../src/native/package-root';
 import { checkTools, missingTools } from '../../../src/native/tools';
 import { libtorchFiles, temporaryFolder, writeFiles } from './fake-libtorch';
 
@@ -32,8 +33,11 @@ function inspect(root: string): LibTorch {
   return inspection.libtorch;
 }
 
+const savedCache = process.env['XDG_CACHE_HOME'];
+
 beforeEach(() => {
   folder = realpathSync(temporaryFolder());
+  process.env['XDG_CACHE_HOME'] = join(folder, 'cache');
   packageRoot = join(folder, 'package');
   writeFiles(join(folder, 'libtorch'), libtorchFiles());
   writeFiles(packageRoot, {
@@ -43,9 +47,24 @@ beforeEach(() => {
   });
   libtorch = inspect(join(folder, 'libtorch'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  if (savedCache === undefined) delete process.env['XDG_CACHE_HOME'];
+  else process.env['XDG_CACHE_HOME'] = savedCache;
+  rmSync(folder, { recursive: true, force: true });
+});
 
-const build = (more: BuildOptions = {}) => buildAddon({ libtorch, packageRoot, ...more });
+/** What is tried before it is put in place, with the link to its LibTorch beside it. */
+let tried: string[];
+const trial = (file: string, version: string): Promise<void> => {
+  tried.push(`${version} ${readFileSync(file, 'utf8')} ${readlinkSync(join(dirname(file), 'libtorch'))}`);
+  return Promise.resolve();
+};
+beforeEach(() => { tried = []; });
+
+const build = (more: BuildOptions = {}) => buildAddon({ libtorch, packageRoot, trial, ...more });
+const place = () => addonFolder(libtorch, hashSources(packageRoot));
+/** Makes the package look like the repository, where objects are kept. */
+const makeCheckout = () => writeFiles(packageRoot, { 'tsconfig.json': '{}', 'src/index.ts': '' });
 const edit = (name: string, text: string) => writeFileSync(join(packageRoot, name), text);
 const calls = () => readFileSync(join(packageRoot, 'calls'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { args: string[]; kept: boolean });
 
@@ -71,38 +90,73 @@ describe('the sources', () => {
 });
 
 describe('a build', () => {
-  test('ends in a folder of its LibTorch, platform and architecture, with a stamp', async () => {
+  test('ends in a folder of the cache of its own, with a stamp and a link to its LibTorch', async () => {
     const lines: string[] = [];
     const result = await build({ jobs: 3, onOutput: (line) => lines.push(line) });
-    const place = join(packageRoot, 'build', `2.13.0+cpu-${process.platform}-${process.arch}`);
-    expect(result).toEqual({ addon: join(place, 'covidct_torch.node'), libtorch, built: true });
+    const version = join(folder, 'cache/covidct-torch/addons', `${packageVersion()}-${hashSources(packageRoot).slice(0, 12)}`);
+    expect(dirname(place())).toBe(version);
+    expect(place().slice(version.length + 1)).toMatch(new RegExp(`^2\\.13\\.0\\+cpu-${process.platform}-${process.arch}-${systemAbi()}-[0-9a-f]{8}$`));
+    expect(result).toEqual({ addon: join(place(), 'covidct_torch.node'), libtorch, built: true, origin: 'compiled' });
     expect(readFileSync(result.addon, 'utf8')).toBe('one');
-    expect(readStamp(place)?.libtorch).toEqual({ root: libtorch.root, lib: libtorch.lib, version: '2.13.0', variant: 'cpu' });
+    expect(readlinkSync(join(place(), 'libtorch'))).toBe(libtorch.lib);
+    expect(readStamp(place())?.libtorch).toEqual({ root: libtorch.root, lib: libtorch.lib, version: '2.13.0', variant: 'cpu' });
     expect(calls()[0]?.args).toEqual([
-      'build', '--directory', packageRoot, '--out', join(place, 'cmake'), '--parallel', '3',
+      'build', '--directory', packageRoot, '--out', join(place(), '.cmake'), '--parallel', '3',
       `--CDCOVIDCT_LIBTORCH=${libtorch.root}`, `--CDCOVIDCT_LIBTORCH_INCLUDE=${libtorch.include.join(';')}`, `--CDCOVIDCT_LIBTORCH_LIB=${libtorch.lib}`,
     ]);
     expect(lines).toContain('[1/2] compiling');
-    expect(readFileSync(join(place, 'build.log'), 'utf8')).toContain('[1/2] compiling');
+    expect(readFileSync(join(place(), 'build.log'), 'utf8')).toContain('[1/2] compiling');
   });
 
-  test('is not made again while nothing changes, and says so in under a second', async () => {
+  test('leaves nothing but the addon, its stamp, its link and the log; and nothing in the package', async () => {
+    const before = readdirSync(packageRoot).sort();
     await build();
-    const started = performance.now();
-    expect(await build()).toMatchObject({ built: false });
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(readdirSync(place()).sort()).toEqual(['build.json', 'build.log', 'covidct_torch.node', 'libtorch']);
+    expect(readdirSync(packageRoot).sort()).toEqual([...before, 'calls'].sort());
+  });
+
+  test('is not made again while nothing changes', async () => {
+    await build();
+    expect(await build()).toMatchObject({ built: false, origin: 'compiled' });
     expect(calls()).toHaveLength(1);
+    expect(tried).toHaveLength(1);
   });
 
-  test('goes on from the last one when a source changes, from nothing when asked or when the configuration changes', async () => {
+  test('serves a second project, also one with other header packages, and survives the removal of node_modules', async () => {
+    const { addon } = await build();
+    rmSync(join(packageRoot, 'calls'));
+    writeFiles(packageRoot, { 'node_modules/node-addon-api/package.json': '{"version":"1.0.1"}' });
+    expect(await build()).toMatchObject({ addon, built: false });
+    expect(existsSync(join(packageRoot, 'calls'))).toBe(false);
+  });
+
+  test('in a checkout goes on from the last one when a source changes, from nothing when asked or when the configuration changes', async () => {
+    makeCheckout();
     await build();
+    const first = place();
     edit('native/addon.cc', 'changed');
     expect(readFileSync((await build()).addon, 'utf8')).toBe('changed');
+    expect(place()).not.toBe(first);
     await build({ force: true });
-    writeFiles(join(folder, 'elsewhere'), libtorchFiles());
-    libtorch = inspect(join(folder, 'elsewhere'));
+    writeFiles(packageRoot, { 'node_modules/node-addon-api/package.json': '{"version":"1.0.1"}' });
     expect((await build()).built).toBe(true);
     expect(calls().map(({ kept }) => kept)).toEqual([false, true, false, false]);
+    edit('native/addon.cc', 'one');
+    writeFiles(packageRoot, { 'node_modules/node-addon-api/package.json': '{"version":"1.0.0"}' });
+    expect((await build()).built).toBe(false);
+  });
+
+  test('in a checkout notes whose addon is to be loaded, and keeps the last few of older sources', async () => {
+    makeCheckout();
+    const folders: string[] = [];
+    for (let i = 0; i < 8; i++) {
+      edit('native/addon.cc', `version ${i}`);
+      await build();
+      folders.push(place());
+      utimesSync(join(place(), 'build.json'), 1000 + i, 1000 + i);
+      expect(JSON.parse(readFileSync(join(packageRoot, 'dist/native/sources.json'), 'utf8'))).toEqual({ sources: hashSources(packageRoot) });
+    }
+    expect(folders.map((each) => existsSync(each))).toEqual([false, false, false, true, true, true, true, true]);
   });
 
   test('for another LibTorch lies beside the first, and neither disturbs the other', async () => {
@@ -112,34 +166,63 @@ describe('a build', () => {
     expect((await build({ libtorch: cuda })).addon).toContain('2.13.0+cu130-');
     expect((await build()).built).toBe(false);
     expect((await build({ libtorch: cuda })).built).toBe(false);
+    expect(calls()).toHaveLength(2);
+  });
+
+  test('for the same release of LibTorch in another place is taken from the first, tried there, with a link of its own', async () => {
+    const { addon } = await build();
+    writeFiles(join(folder, 'elsewhere'), libtorchFiles());
+    const elsewhere = inspect(join(folder, 'elsewhere'));
+    const second = await build({ libtorch: elsewhere });
+    expect(second).toMatchObject({ built: false, origin: 'compiled' });
+    expect(second.addon).not.toBe(addon);
+    expect(readlinkSync(join(dirname(second.addon), 'libtorch'))).toBe(elsewhere.lib);
+    expect(tried).toEqual([`2.13.0 one ${libtorch.lib}`, `2.13.0 one ${elsewhere.lib}`]);
+    const distrustful = (file: string): Promise<void> => (readlinkSync(join(dirname(file), 'libtorch')).includes('third') && calls().length === 1
+      ? Promise.reject(new CovidCtError('ERR_ADDON_LOAD', 'undefined symbol')) : Promise.resolve());
+    writeFiles(join(folder, 'third'), libtorchFiles());
+    const reasons: string[] = [];
+    expect(await build({ libtorch: inspect(join(folder, 'third')), trial: distrustful, onCompile: (reason) => reasons.push(reason) })).toMatchObject({ built: true });
+    expect(reasons).toEqual(['undefined symbol']);
   });
 
   test('is made again when the addon is gone or the stamp is cut off', async () => {
     const { addon } = await build();
     rmSync(addon);
     expect((await build()).built).toBe(true);
-    writeFileSync(join(addonFolder(libtorch, packageRoot), 'build.json'), '{"sources": "');
+    writeFileSync(join(place(), 'build.json'), '{"sources": "');
     expect((await build()).built).toBe(true);
   });
 
   test('of two at once one compiles and the other waits and finds it done', async () => {
-    const lines: string[] = [];
-    const results = await Promise.all([build(), build({ onOutput: (line) => lines.push(line) })]);
+    const results = await Promise.all([build(), build()]);
     expect(results.map(({ built }) => built).sort()).toEqual([false, true]);
     expect(calls()).toHaveLength(1);
   });
 
-  test('that fails says what the compiler said, leaves the last addon, and is tried again', async () => {
+  test('that fails says what the compiler said, removes its objects, and is tried again', async () => {
     const { addon } = await build();
     edit('native/addon.cc', '#error');
     const error = await build().then(() => undefined, (thrown: unknown) => thrown as CovidCtError);
     expect(error?.code).toBe('ERR_BUILD_FAILED');
     expect(error?.message).toContain('addon.cc:1: error: asked for');
-    expect(error?.message).toContain(join(addonFolder(libtorch, packageRoot), 'build.log'));
+    expect(error?.message).toContain(join(place(), 'build.log'));
+    expect(readdirSync(place())).toEqual(['build.log']);
     expect(readFileSync(addon, 'utf8')).toBe('one');
     edit('native/addon.cc', 'mended');
     expect((await build()).built).toBe(true);
-    expect(existsSync(`${addonFolder(libtorch, packageRoot)}.lock`)).toBe(false);
+    expect(existsSync(`${place()}.lock`)).toBe(false);
+  });
+
+  test('that cannot be loaded is not put in place', async () => {
+    await expect(buildAddon({ libtorch, packageRoot })).rejects.toMatchObject({ code: 'ERR_ADDON_LOAD', message: expect.stringContaining('covidct_torch.node could not be loaded') });
+    expect(readdirSync(place())).toEqual(['build.log']);
+    expect((await build()).built).toBe(true);
+  });
+
+  test('into a cache that cannot be used is an error that says so', async () => {
+    writeFileSync(join(folder, 'cache'), 'a file');
+    await expect(build()).rejects.toMatchObject({ code: 'ERR_CACHE', message: expect.stringContaining('XDG_CACHE_HOME') });
   });
 });
 

@@ -2,9 +2,11 @@
 import { realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CovidCtError } from '../../../src/errors';
-import { addonFolder, buildCommand } from '../../../src/native/addon-folder';
+import { addonFolder } from '../../../src/native/addon-folder';
 import { inspectLibTorch, type LibTorch } from '../../../src/native/libtorch-folder';
-import { loadAdvice, loadNative, locateAddon, packageVersion } from '../../../src/native/load';
+import { loadNative, locateAddon } from '../../../src/native/load';
+import { forced, loadAdvice } from '../../../src/native/load-advice';
+import { buildCommand, packageVersion } from '../../../src/native/package-root';
 import { libtorchFiles, temporaryFolder, writeFiles } from './fake-libtorch';
 
 let folder: string;
@@ -17,9 +19,10 @@ beforeEach(() => {
   const inspection = inspectLibTorch({ root: join(folder, 'libtorch') }, 'LIBTORCH', 'linux');
   if ('reason' in inspection) throw new Error(inspection.reason);
   libtorch = inspection.libtorch;
+  process.env['XDG_CACHE_HOME'] = join(folder, 'cache');
 });
 afterEach(() => {
-  for (const name of ['COVIDCT_TORCH_ADDON', 'COVIDCT_TORCH_LIBTORCH']) {
+  for (const name of ['COVIDCT_TORCH_ADDON', 'COVIDCT_TORCH_LIBTORCH', 'XDG_CACHE_HOME']) {
     if (saved[name] === undefined) delete process.env[name];
     else process.env[name] = saved[name];
   }
@@ -37,30 +40,30 @@ function failure(action: () => unknown): CovidCtError {
 }
 
 function putAddon(lib: string): void {
-  writeFiles(addonFolder(libtorch, folder), {
-    'covidct_torch.node': 'x', 'build.json': JSON.stringify({ sources: '', configuration: '', libtorch: { root: '', lib, version: '2.13.7', variant: 'cpu' } }),
+  writeFiles(addonFolder(libtorch), {
+    'covidct_torch.node': 'x', 'build.json': JSON.stringify({ sources: '', configuration: '', origin: 'compiled', libtorch: { root: '', lib, version: '2.13.7', variant: 'cpu' } }),
   });
 }
 
-test('an addon that is not built names the LibTorch, the file and the command', () => {
-  const error = failure(() => locateAddon(libtorch, folder));
+test('an addon that is not built names the LibTorch, the file, why there is no prebuilt one, and the command', () => {
+  const error = failure(() => locateAddon(libtorch));
   expect(error.code).toBe('ERR_ADDON_NOT_BUILT');
-  expect(error.message).toMatch(/LibTorch 2\.13\.7\+cpu .*from LIBTORCH.*covidct_torch\.node does not exist.*`npx covidct install-libtorch`/s);
+  expect(error.message).toMatch(/LibTorch 2\.13\.7\+cpu .*from LIBTORCH.*covidct_torch\.node does not exist, and @covidct-torch\/\S+-libtorch2\.13 is not installed.\nRun `npm run build`/s);
 });
 
-test('a checkout is told its own command', () => {
+test('a checkout is told its own command, a project the installed one', () => {
+  expect(buildCommand(folder)).toBe('npx covidct install-libtorch');
+  expect(forced(buildCommand(folder))).toBe('npx covidct install-libtorch --force');
   writeFiles(folder, { 'tsconfig.json': '{}', 'src/index.ts': '' });
   expect(buildCommand(folder)).toBe('npm run build');
-  expect(failure(() => locateAddon(libtorch, folder)).message).toContain('`npm run build`');
+  expect(forced(buildCommand(folder))).toBe('npm run build -- --force');
 });
 
-test('an addon built for a LibTorch in another place is refused, one for this place is located', () => {
+test('an addon built for a LibTorch in another place is not taken, one for this place is located', () => {
   putAddon('/elsewhere/lib');
-  const error = failure(() => locateAddon(libtorch, folder));
-  expect(error.code).toBe('ERR_ADDON_NOT_BUILT');
-  expect(error.message).toContain(`built for the LibTorch in /elsewhere/lib, but the one found is in ${libtorch.lib}`);
+  expect(failure(() => locateAddon(libtorch)).code).toBe('ERR_ADDON_NOT_BUILT');
   putAddon(libtorch.lib);
-  expect(locateAddon(libtorch, folder)).toBe(join(addonFolder(libtorch, folder), 'covidct_torch.node'));
+  expect(locateAddon(libtorch)).toBe(join(addonFolder(libtorch), 'covidct_torch.node'));
 });
 
 test('COVIDCT_TORCH_ADDON goes before everything; a wrong one is an error, a damaged one tells why', () => {
@@ -84,7 +87,7 @@ test.each([
   ['libtorch_cpu.so: cannot open shared object file: No such file or directory', /moved or is incomplete: run `CMD`/],
   ['libc10.so: cannot open shared object file: No such file or directory', /moved or is incomplete/],
   ['dlopen(x.node): Library not loaded: @rpath/libtorch_cpu.dylib', /moved or is incomplete/],
-  ['x.node: undefined symbol: _ZN2at4addmmE', /another LibTorch .*`CMD -- --force`/],
+  ['x.node: undefined symbol: _ZN2at4addmmE', /another LibTorch .*`CMD --force`/],
   ["/lib/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by x.node)", /older than LibTorch needs/],
   ['libgomp.so.1: cannot allocate memory in static TLS block', /LD_PRELOAD/],
   ['x.node: invalid ELF header', /another platform/],
