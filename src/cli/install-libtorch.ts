@@ -40,7 +40,7 @@ async function install(flags: Flags, io: Io): Promise<number> {
   const line = progressLine(io, flags);
   const onProgress = (progress: Progress): void => {
     const text = inWords(progress);
-    if (progress.phase === 'fallback' || progress.phase === 'found' || progress.phase === 'waiting') {
+    if (progress.phase === 'fallback' || progress.phase === 'found' || progress.phase === 'compile' || progress.phase === 'waiting') {
       line.clear();
       note(io, flags, text);
     }
