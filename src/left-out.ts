@@ -1,4 +1,6 @@
 /** What a reader of a data set or a folder leaves out: counted by reason, never dropped without a word. */
+import { describeValue } from './describe';
+import { InvalidOptionError } from './errors';
 
 /** Why something was left out, and how people are told; the order is that of every list. */
 const REASONS = {
@@ -28,6 +30,20 @@ export interface LeftOut {
   readonly count: number;
   /** The first few, relative to the data set; a folder ends in a slash. */
   readonly examples: readonly string[];
+}
+
+/** Checks what a caller gave. By hand: the schemas of data sets are made of what this file says. */
+function checkList(value: unknown, where: string, name: string): readonly LeftOut[] {
+  const fits = (entry: Partial<LeftOut> | null | undefined): boolean => typeof entry?.reason === 'string' && Object.hasOwn(REASONS, entry.reason)
+    && typeof entry.count === 'number' && Array.isArray(entry.examples) && entry.examples.every((example) => typeof example === 'string');
+  let isList = false;
+  try {
+    isList = Array.isArray(value) && value.length <= Object.keys(REASONS).length * 1000 && Array.from(value as LeftOut[]).every(fits);
+  } catch {
+    // a getter or a Proxy of the caller's has thrown
+  }
+  if (isList) return value as readonly LeftOut[];
+  throw new InvalidOptionError(`${where}: ${name}: expected a list of { reason, count, examples }; got ${describeValue(value)}`, [{ path: name, message: 'expected a list' }]);
 }
 
 const MOST_EXAMPLES = 5;
@@ -63,7 +79,7 @@ export class LeftOutCounter {
 /** Several lists as one, with the counts of each reason added up. */
 export function mergeLeftOut(...lists: readonly (readonly LeftOut[] | undefined)[]): readonly LeftOut[] {
   const counter = new LeftOutCounter();
-  for (const list of lists) counter.addAll(list ?? []);
+  for (const list of lists) counter.addAll(list === undefined ? [] : checkList(list, 'mergeLeftOut', 'lists'));
   return counter.list();
 }
 
@@ -79,7 +95,7 @@ export function leftOutReasonText({ reason, count }: Pick<LeftOut, 'reason' | 'c
 
 /** `2 links that lead nowhere (a/x.png, b/y.png)`, and so on for each reason; empty where nothing was left out. */
 export function leftOutText(list: readonly LeftOut[]): string {
-  return list.map((entry) => {
+  return checkList(list, 'leftOutText', 'list').map((entry) => {
     const { count, examples } = entry;
     const more = count > examples.length ? ', ...' : '';
     return `${count} ${leftOutReasonText(entry)} (${examples.join(', ')}${more})`;

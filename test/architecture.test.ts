@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   files: ['errors', 'describe'],
   'intended-use': [],
   // The words for what is left out: data counts it, training stores it, logs, figures and reports tell it.
-  'left-out': [],
+  'left-out': ['errors', 'describe'],
   options: ['errors', 'describe', 'data', 'train', 'log', 'metrics', 'left-out'],
   native: ['errors', 'describe', 'files', 'options'],
   data: ['errors', 'describe', 'files', 'options', 'native', 'left-out'],

@@ -1,5 +1,7 @@
 /** Several loggers as one. */
 import { CovidCtError, messageOf } from '../errors';
+import { loggersSchema } from '../options/atoms';
+import { checkArgument } from '../options/check';
 import type { TrainEvent, TrainLogger } from './types';
 
 /** Calls `action` for every logger, in order, also after a failure; then throws what was thrown. */
@@ -23,6 +25,7 @@ async function forEvery(loggers: readonly TrainLogger[], what: string, action: (
  * closed; its error is thrown afterwards (several become one CovidCtError ERR_RUN_FOLDER that names them all).
  */
 export function combine(loggers: readonly TrainLogger[]): TrainLogger {
+  checkArgument(loggersSchema, loggers, 'combine', 'loggers');
   return {
     log: (event: TrainEvent) => forEvery(loggers, 'write', (logger) => logger.log(event)),
     close: () => forEvery(loggers, 'close', (logger) => logger.close()),

@@ -1,7 +1,10 @@
 /** Tells a person, or a program that reads JSON, how the training goes: progress bar, lines, JSON lines or nothing. */
 import { MultiBar } from 'cli-progress';
 import type { SingleBar } from 'cli-progress';
-import { InvalidOptionError } from '../errors';
+import { z } from 'zod';
+import { writableSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import { trainEventSchema } from '../options/evaluation';
 import { usedAfterClose, writeFailed } from './failure';
 import { JsonLinesLogger, writeTo } from './jsonl';
 import type { TrainEvent, TrainLogger } from './types';
@@ -28,6 +31,12 @@ type Stream = NonNullable<ConsoleOptions['stream']>;
 
 /** Milliseconds without a line after which one says how far it is, where there is no bar. */
 const SILENCE_MS = 60_000;
+
+const optionsSchema = z.strictObject({
+  stream: writableSchema.optional(),
+  mode: z.enum(CONSOLE_MODES, `mode must be one of ${CONSOLE_MODES.join(', ')}`).default('auto'),
+  ending: z.boolean().default(true),
+});
 
 /** The bar: one over all epochs, so that the time left is that of the whole run; lines of text go above it. */
 class Progress {
@@ -96,10 +105,7 @@ export class ConsoleLogger implements TrainLogger {
 
   /** @throws InvalidOptionError when the mode is none of {@link CONSOLE_MODES} */
   constructor(options: ConsoleOptions = {}) {
-    const mode = options.mode ?? 'auto';
-    if (!CONSOLE_MODES.includes(mode)) {
-      throw new InvalidOptionError(`ConsoleLogger: mode must be one of ${CONSOLE_MODES.join(', ')}; got ${JSON.stringify(mode)}`, [{ path: 'mode', message: 'unknown mode' }]);
-    }
+    const { mode } = checkOptions(optionsSchema, options, 'ConsoleLogger');
     this.#stream = options.stream ?? process.stderr;
     this.mode = mode === 'auto' ? (this.#stream.isTTY === true ? 'progress' : 'lines') : mode;
     this.#ending = options.ending ?? true;
@@ -108,6 +114,7 @@ export class ConsoleLogger implements TrainLogger {
 
   /** @throws CovidCtError ERR_RUN_FOLDER when the stream cannot be written to, ERR_DISPOSED after close */
   async log(event: TrainEvent): Promise<void> {
+    checkArgument(trainEventSchema, event, 'ConsoleLogger.log', 'event');
     if (this.#closed) throw usedAfterClose('ConsoleLogger');
     if (this.#json !== null) return this.#json.log(event);
     const estimate = this.#follow(event);

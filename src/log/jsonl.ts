@@ -2,8 +2,12 @@
 import { mkdir, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { z } from 'zod';
 import { InvalidOptionError } from '../errors';
 import { printableJson } from '../printable';
+import { pathSchema, writableSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import { EVENT_TYPES, trainEventSchema } from '../options/evaluation';
 import { usedAfterClose, writeFailed } from './failure';
 import type { TrainEvent, TrainLogger } from './types';
 
@@ -16,6 +20,12 @@ export interface JsonLinesOptions {
   /** Types of event to write; all by default. */
   readonly only?: readonly TrainEvent['type'][];
 }
+
+const optionsSchema = z.strictObject({
+  path: pathSchema.optional(),
+  stream: writableSchema.optional(),
+  only: z.array(z.enum(EVENT_TYPES)).readonly().optional(),
+});
 
 /**
  * One event as one line of JSON without the line's end. JSON has no NaN and no infinity: they are written as null.
@@ -42,7 +52,8 @@ export class JsonLinesLogger implements TrainLogger {
   readonly #onStreamError = (): void => {};
 
   /** @throws InvalidOptionError unless exactly one of `path` and `stream` is given */
-  constructor(options: JsonLinesOptions) {
+  constructor(jsonLinesOptions: JsonLinesOptions) {
+    const options = checkOptions(optionsSchema, jsonLinesOptions, 'JsonLinesLogger');
     if ((options.path === undefined) === (options.stream === undefined)) {
       throw new InvalidOptionError('JsonLinesLogger: exactly one of path and stream must be given', [{ path: 'path', message: 'exactly one of path and stream' }]);
     }
@@ -54,10 +65,11 @@ export class JsonLinesLogger implements TrainLogger {
 
   /** @throws CovidCtError ERR_RUN_FOLDER when the line cannot be written, ERR_DISPOSED after close */
   async log(event: TrainEvent): Promise<void> {
+    checkArgument(trainEventSchema, event, 'JsonLinesLogger.log', 'event');
     if (this.#closed) throw usedAfterClose(this.#name);
     if (this.#only !== null && !this.#only.includes(event.type)) return;
-    const line = `${eventLine(event, new Date())}\n`;
     try {
+      const line = `${eventLine(event, new Date())}\n`;
       if (this.#stream !== null) await writeTo(this.#stream, line);
       else await this.#append(line, event.type === 'epoch' || event.type === 'stop');
     } catch (error) {

@@ -3,7 +3,10 @@ import { mkdir, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { InvalidOptionError } from '../errors';
+import { z } from 'zod';
+import { nameSchema, pathSchema, textSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import { trainEventSchema } from '../options/evaluation';
 import { encodeRecord } from './event-file';
 import type { EventBody, SummaryValue } from './event-file';
 import { usedAfterClose, writeFailed } from './failure';
@@ -19,6 +22,18 @@ let made = 0;
 export interface TensorBoardOptions {
   /** Folder of the event file; made when the first event comes. Point `tensorboard --logdir` here or above. */
   readonly dir: string;
+}
+
+const optionsSchema = z.strictObject({ dir: pathSchema });
+const numberSchema = z.custom<number>((value) => typeof value === 'number', 'expected a number');
+const valuesSchema = z.record(z.string(), numberSchema);
+const bytesSchema = z.instanceof(Uint8Array, { error: 'expected the bytes of a PNG file' });
+const sizeSchema = z.looseObject({ width: z.int().min(1), height: z.int().min(1) });
+const stepSchema = z.int().min(0);
+
+function checkPlace(method: string, tag: unknown, step: unknown): void {
+  checkArgument(nameSchema, tag, `TensorBoardLogger.${method}`, 'tag');
+  checkArgument(stepSchema, step, `TensorBoardLogger.${method}`, 'step');
 }
 
 /**
@@ -39,12 +54,10 @@ export class TensorBoardLogger implements TrainLogger {
 
   /** @throws InvalidOptionError when `dir` is empty */
   constructor(options: TensorBoardOptions) {
-    if (typeof options?.dir !== 'string' || options.dir === '') {
-      throw new InvalidOptionError('TensorBoardLogger: dir must name the folder of the event file', [{ path: 'dir', message: 'a folder is needed' }]);
-    }
+    const { dir } = checkOptions(optionsSchema, options, 'TensorBoardLogger');
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
     const host = hostname().replace(/[^A-Za-z0-9-]/g, '-') || 'localhost';
-    this.path = path.join(options.dir, `events.out.tfevents.${seconds}.${host}.${process.pid}.${made++}`);
+    this.path = path.join(dir, `events.out.tfevents.${seconds}.${host}.${process.pid}.${made++}`);
     this.#record({ fileVersion: 'brain.Event:2' });
   }
 
@@ -54,11 +67,15 @@ export class TensorBoardLogger implements TrainLogger {
    * @throws CovidCtError ERR_DISPOSED after close, ERR_RUN_FOLDER when the file cannot be written
    */
   async scalar(tag: string, value: number, step: number): Promise<void> {
+    checkArgument(numberSchema, value, 'TensorBoardLogger.scalar', 'value');
+    checkPlace('scalar', tag, step);
     await this.#add(step, [{ tag, simpleValue: value }]);
   }
 
   /** Several numbers under one heading: `scalars('Losses', { train: 0.5 }, 3)` writes the tag `Losses/train`. */
   async scalars(tag: string, values: Readonly<Record<string, number>>, step: number): Promise<void> {
+    checkArgument(valuesSchema, values, 'TensorBoardLogger.scalars', 'values');
+    checkPlace('scalars', tag, step);
     await this.#add(step, Object.entries(values).map(([name, simpleValue]) => ({ tag: `${tag}/${name}`, simpleValue })));
   }
 
@@ -69,17 +86,23 @@ export class TensorBoardLogger implements TrainLogger {
    * @param size its width and height in pixels
    */
   async image(tag: string, png: Uint8Array, size: { readonly width: number; readonly height: number }, step: number): Promise<void> {
+    checkArgument(bytesSchema, png, 'TensorBoardLogger.image', 'png');
+    checkArgument(sizeSchema, size, 'TensorBoardLogger.image', 'size');
+    checkPlace('image', tag, step);
     // The colour space is the number of channels; readers take the truth from the PNG itself.
     await this.#add(step, [{ tag, image: { height: size.height, width: size.width, colorspace: 3, encodedImageString: png } }]);
   }
 
   /** A text, shown as Markdown. */
   async text(tag: string, text: string, step: number): Promise<void> {
+    checkArgument(textSchema, text, 'TensorBoardLogger.text', 'text');
+    checkPlace('text', tag, step);
     await this.#add(step, [{ tag, text }]);
   }
 
   /** Writes what the event says, and at the end of an epoch sees to it that the file holds it. */
   async log(event: TrainEvent): Promise<void> {
+    checkArgument(trainEventSchema, event, 'TensorBoardLogger.log', 'event');
     if (this.#closing !== null) throw usedAfterClose(this.path);
     if (event.type === 'start') await this.text('config', configText(event), 0);
     if (event.type === 'epoch') await this.#add(event.epoch, epochValues(event));

@@ -8,8 +8,9 @@ import type { ImageSource, Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
 import type { NativeClassifier } from '../native/types';
-import { checkOptions } from '../options/check';
-import { classifierOptionsSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
+import { metadataSchema, pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import { classifierOptionsSchema, configureSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
 import type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from '../options/model';
 import { makeCard, readCard, writeCard } from './card';
 import { asList, inChunks } from './chunks';
@@ -129,7 +130,7 @@ export class Classifier extends NativeNetwork implements Network {
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Classifier> {
     const { device, threads, convolution, precision, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
-    const { card, dir } = await readCard(path);
+    const { card, dir } = await readCard(checkArgument(pathSchema, path, 'Classifier.load', 'path'));
     let classifier: Classifier | undefined;
     try {
       classifier = await Classifier.#make({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution, precision }, false);
@@ -175,10 +176,10 @@ export class Classifier extends NativeNetwork implements Network {
    * Sets transform and threshold of later predictions, and where the weights now come from; a training does it with its
    * own. Throws InvalidOptionError.
    */
-  configure({ transform, threshold, origin }: Preprocessing & { readonly origin?: string }): void {
+  configure(settings: Preprocessing & { readonly origin?: string }): void {
+    const { transform, threshold, origin } = checkArgument(configureSchema, settings, 'Classifier.configure', 'settings');
     const checked = parseTransform(transform);
     inputRegion(checked, { height: 1, width: 1 }); // refuses a transform that draws
-    if (!(threshold >= 0 && threshold <= 1)) throw new InvalidOptionError(`expected a threshold in [0, 1]; got ${threshold}`);
     this.#preprocessing = { transform: checked, threshold };
     if (origin !== undefined) this.#origin = origin;
   }
@@ -237,6 +238,7 @@ export class Classifier extends NativeNetwork implements Network {
    * @throws CovidCtError ERR_RUN_FOLDER
    */
   async save(dir: string): Promise<ModelCard> {
+    checkArgument(pathSchema, dir, 'Classifier.save', 'dir');
     const { transform, threshold } = this.#preprocessing;
     const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, precision: this.precision, pretraining: this.#pretraining ?? undefined, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
     await this.saveWeights(join(dir, card.weights));
@@ -246,6 +248,8 @@ export class Classifier extends NativeNetwork implements Network {
 
   /** Writes parameters and buffers under torchvision's names as safetensors, whole or not at all, with normalisation and input size in the metadata. */
   async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+    checkArgument(pathSchema, path, 'saveWeights', 'path');
+    checkArgument(metadataSchema, metadata, 'saveWeights', 'metadata');
     const tensors = this.tensors();
     await writeSafetensors(path, tensors, { architecture: this.architecture, [PRETRAINING_KEY]: JSON.stringify(trainedFor(this.#origin, this.transform)), ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
   }
@@ -263,6 +267,7 @@ export class Classifier extends NativeNetwork implements Network {
    */
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
     const { signal, weightsOnly, ...fit } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
+    checkArgument(pathSchema, path, 'loadWeights', 'path');
     const { report, metadata } = await this.#read(path, fit, signal);
     if (weightsOnly) return report;
     this.#origin = path;

@@ -5,6 +5,8 @@ import { dirname } from 'node:path';
 import { CovidCtError, throwIfAborted } from '../errors';
 import { fileError, unfinished } from '../files/write';
 import type { NativeTensorSource } from '../native/types';
+import { metadataSchema, pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
 import { PRETRAINING_KEY, recognise } from './known-weights';
 import { elementBytes, encodeHeader } from './safetensors';
 import { openWeightFile } from './weight-file';
@@ -12,6 +14,8 @@ import { openWeightFile } from './weight-file';
 const CHUNK_BYTES = 8 * 1024 ** 2;
 /** A strided tensor is gathered in memory; more than this is no tensor of a network. */
 const MAX_STRIDED_BYTES = 4 * 1024 ** 3;
+
+const optionsSchema = signalOptionsSchema.extend({ metadata: metadataSchema.optional() });
 
 async function readExactly(file: FileHandle, path: string, offset: number, buffer: Buffer): Promise<void> {
   const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
@@ -65,7 +69,9 @@ async function copyTensor(from: FileHandle, path: string, to: FileHandle, source
  * @throws CovidCtError ERR_WEIGHTS for a file that cannot be read, ERR_RUN_FOLDER for one that cannot be written; AbortedError
  */
 export async function convertWeights(from: string, to: string, options: { readonly metadata?: Readonly<Record<string, string>>; readonly signal?: AbortSignal } = {}): Promise<{ tensors: number; bytes: number; notes: readonly string[] }> {
-  const { signal } = options;
+  checkArgument(pathSchema, from, 'convertWeights', 'from');
+  checkArgument(pathSchema, to, 'convertWeights', 'to');
+  const { signal, metadata: given } = checkOptions(optionsSchema, options, 'convertWeights');
   const { tensors, metadata, notes } = await openWeightFile(from, { signal });
   const pretraining = recognise(from, metadata);
   const known: Record<string, string> = pretraining.assumed ? {} : { [PRETRAINING_KEY]: JSON.stringify(pretraining) };
@@ -76,7 +82,7 @@ export async function convertWeights(from: string, to: string, options: { readon
     const target = await open(temporary, 'w');
     let bytes = 0;
     try {
-      await target.writeFile(encodeHeader(tensors, { ...metadata, ...known, ...options.metadata }));
+      await target.writeFile(encodeHeader(tensors, { ...metadata, ...known, ...given }));
       for (const tensor of tensors) bytes += await copyTensor(source, from, target, tensor, signal);
       await target.sync();
     } finally {

@@ -7,9 +7,12 @@ import { download, DownloadError, sha256Of } from '../native/download';
 import { cacheFolder } from '../native/cache-folder';
 import { withLock } from '../native/lock';
 import { assertTrustedFolder, makeTrustedFolder } from '../native/trusted-folder';
-import { checkOptions, signalSchema } from '../options/check';
+import { isObject, nameSchema, pathSchema, faultless } from '../options/atoms';
+import { checkArgument, checkOptions, signalSchema } from '../options/check';
 import { findKnownWeights, requireKnownWeights } from './known-weights';
 import type { KnownWeights } from './known-weights';
+
+const knownSchema = faultless<KnownWeights>((value) => (isObject(value) && typeof value['file'] === 'string' ? null : { path: [], message: 'expected weights of knownWeights()' }));
 
 const optionsSchema = z.strictObject({
   dir: z.string().min(1).optional(),
@@ -35,7 +38,8 @@ export function weightsFolder(): string {
 
 /** Where a known checkpoint lies, or would lie, and whether it does. */
 export function cachedWeights(known: KnownWeights, dir: string = weightsFolder()): { readonly path: string; readonly present: boolean } {
-  const path = join(dir, known.file);
+  checkArgument(knownSchema, known, 'cachedWeights', 'known');
+  const path = join(checkArgument(pathSchema, dir, 'cachedWeights', 'dir'), known.file);
   return { path, present: existsSync(path) };
 }
 
@@ -50,7 +54,7 @@ export function cachedWeights(known: KnownWeights, dir: string = weightsFolder()
  */
 export async function fetchWeights(name: string, options: FetchWeightsOptions = {}): Promise<{ path: string; sha256: string; fetched: boolean }> {
   const { dir, url, signal, onProgress } = checkOptions(optionsSchema, options, 'fetchWeights');
-  const known = requireKnownWeights(name);
+  const known = requireKnownWeights(checkArgument(nameSchema, name, 'fetchWeights', 'name'));
   const { path } = cachedWeights(known, dir);
   if (dir === undefined) makeTrustedFolder(weightsFolder());
   return await withLock(path, async (held) => {
@@ -79,6 +83,8 @@ async function fetchFile(known: KnownWeights, url: string, file: string, options
  *   they are, but others could have put them there
  */
 export function locateWeights(what: string, architecture: string): string {
+  checkArgument(pathSchema, what, 'locateWeights', 'what');
+  checkArgument(nameSchema, architecture, 'locateWeights', 'architecture');
   const known = existsSync(what) ? undefined : what === 'imagenet' ? requireKnownWeights(what, architecture) : findKnownWeights(what);
   if (known === undefined) return what;
   const { path, present } = cachedWeights(known);

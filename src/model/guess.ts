@@ -1,5 +1,10 @@
 /** Guesses which architecture weights are of, by the names and the number of their convolutions. */
 import type { NativeTensorSource } from '../native/types';
+import { faultless, isObject, listFault } from '../options/atoms';
+import { checkArgument } from '../options/check';
+
+const tensorsSchema = faultless<readonly Pick<NativeTensorSource, 'name' | 'shape'>[]>((value) => listFault(value, 'tensors', (tensor) => (
+  isObject(tensor) && typeof tensor['name'] === 'string' && Array.isArray(tensor['shape']) ? null : { path: [], message: 'expected a tensor: { name, shape }' })));
 
 /** Convolutions of each depth. */
 const VGG: Readonly<Record<number, string>> = { 8: 'vgg11', 10: 'vgg13', 13: 'vgg16', 16: 'vgg19' };
@@ -8,6 +13,7 @@ const DENSENET: Readonly<Record<number, string>> = { 120: 'densenet121', 160: 'd
 
 /** The architecture's name, or null where none of the known ones is recognised. */
 export function guessArchitecture(tensors: readonly Pick<NativeTensorSource, 'name' | 'shape'>[]): string | null {
+  checkArgument(tensorsSchema, tensors, 'guessArchitecture', 'tensors');
   const names = new Set(tensors.map(({ name }) => name));
   const convolutions = tensors.filter(({ shape }) => shape.length === 4).length;
   if (names.has('layer1.0.conv1.weight')) return RESNET[convolutions] ?? null;

@@ -5,6 +5,8 @@
 import { inputSize, normalizationOf } from '../data/transform';
 import type { Transform } from '../data/types';
 import { CovidCtError } from '../errors';
+import { metadataSchema, nameSchema, pathSchema } from '../options/atoms';
+import { checkArgument } from '../options/check';
 
 /** How the input of a network was prepared when its weights were trained. */
 export interface Pretraining {
@@ -92,6 +94,8 @@ export function knownWeights(): readonly KnownWeights[] {
  * @returns undefined where no checkpoint has that name
  */
 export function findKnownWeights(name: string, architecture?: string): KnownWeights | undefined {
+  checkArgument(nameSchema, name, 'findKnownWeights', 'name');
+  checkArgument(nameSchema.optional(), architecture, 'findKnownWeights', 'architecture');
   if (name === 'imagenet') return TABLE.find((each) => each.architecture === architecture);
   return TABLE.find((each) => each.name === name);
 }
@@ -135,6 +139,8 @@ export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretr
 
 /** What is known of a weight file's training: by its metadata, by its name, or ImageNet's statistics as an assumption. */
 export function recognise(path: string, metadata: Readonly<Record<string, string>>): Pretraining {
+  checkArgument(pathSchema, path, 'recogniseWeights', 'path');
+  checkArgument(metadataSchema, metadata, 'recogniseWeights', 'metadata');
   const base = path.split(/[\\/]/).at(-1) ?? path;
   return pretrainingOf(metadata) ?? TABLE.find(({ file }) => file === base)?.pretraining ?? { name: base, mean: MEAN, std: STD, imageSize: null, assumed: true };
 }

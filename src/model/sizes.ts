@@ -1,9 +1,11 @@
 /** How much memory an architecture takes in training and in prediction: measured, each in a process of its own. */
+import { z } from 'zod';
 import { AbortedError, CovidCtError, InvalidOptionError, messageOf } from '../errors';
 import { packageFile } from '../native/package-root';
 import { loadNative } from '../native/load';
 import { runLogged } from '../native/run-logged';
-import { checkOptions } from '../options/check';
+import { nameSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { sizesOptionsSchema } from '../options/sizes';
 import type { SizesOptions } from '../options/sizes';
 
@@ -63,6 +65,7 @@ export function architectures(): string[] {
  */
 export async function* measureSizes(names: readonly string[], options: SizesOptions = {}): AsyncGenerator<ArchitectureSizes, void, undefined> {
   const { signal, python, imageSize, batchSize, predictBatchSize, threads } = checkOptions(sizesOptionsSchema, options, 'measureSizes');
+  checkArgument(z.array(nameSchema).readonly(), names, 'measureSizes', 'names');
   const known = architectures();
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new InvalidOptionError(`measureSizes: expected an architecture of ${known.join(', ')}; got '${unknown}'`, [{ path: 'architectures', message: 'unknown architecture' }]);

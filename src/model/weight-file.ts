@@ -2,6 +2,8 @@
 import { open } from 'node:fs/promises';
 import { CovidCtError, messageOf } from '../errors';
 import type { NativeTensorSource } from '../native/types';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
 import { readPthLegacy } from './pth-legacy';
 import { readPthZip } from './pth-zip';
 import { readSafetensorsHeader } from './safetensors';
@@ -40,8 +42,10 @@ async function firstBytes(path: string): Promise<Buffer> {
  * @throws CovidCtError ERR_WEIGHTS for a file that is damaged, holds no state dict, or asks for code to be run; AbortedError
  */
 export async function openWeightFile(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<WeightFile> {
+  checkArgument(pathSchema, path, 'openWeightFile', 'path');
+  const { signal } = checkOptions(signalOptionsSchema, options, 'openWeightFile');
   const start = await firstBytes(path);
-  if (start.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return { path, format: 'pth-zip', metadata: {}, ...(await readPthZip(path, options.signal)) };
-  if (start[0] === 0x80 && (start[1] as number) <= 5) return { path, format: 'pth-legacy', metadata: {}, ...(await readPthLegacy(path, options.signal)) };
+  if (start.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return { path, format: 'pth-zip', metadata: {}, ...(await readPthZip(path, signal)) };
+  if (start[0] === 0x80 && (start[1] as number) <= 5) return { path, format: 'pth-legacy', metadata: {}, ...(await readPthLegacy(path, signal)) };
   return { path, format: 'safetensors', notes: [], ...(await readSafetensorsHeader(path)) };
 }

@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CovidCtError, linesOf, messageOf } from '../errors';
+import { checkOptions } from '../options/check';
+import { installOptionsSchema } from '../options/native';
 import { download, DownloadError } from './download';
 import { cacheFolder } from './cache-folder';
 import { inspectLibTorch, libtorchKey, TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
@@ -132,6 +134,7 @@ function removeLeftovers(folder: string): void {
  * @throws AbortedError when `signal` fires
  */
 export async function installLibTorch(options: InstallOptions = {}): Promise<InstallResult> {
+  checkOptions(installOptionsSchema, options, 'installLibTorch');
   const cache = cacheFolder(options.env);
   const target = join(cache, 'libtorch', `${TESTED_LIBTORCH}+cpu`);
   try {

@@ -1,5 +1,7 @@
 /** The whole native set-up in one call: find LibTorch, fetch it where there is none, provide the addon. */
 import { CovidCtError, LibTorchNotFoundError, linesOf } from '../errors';
+import { checkOptions } from '../options/check';
+import { setUpOptionsSchema } from '../options/native';
 import { buildAddon } from './build';
 import { installLibTorch, type InstallOptions, type InstallProgress } from './install-libtorch';
 import { findLibTorch } from './libtorch';
@@ -58,6 +60,7 @@ async function provideLibTorch(options: SetUpOptions): Promise<{ libtorch: LibTo
  * @throws CovidCtError ERR_DOWNLOAD, ERR_BAD_ARCHIVE or ERR_BUILD_FAILED
  */
 export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResult> {
+  checkOptions(setUpOptionsSchema, options, 'setUpNative');
   const { force, jobs, onProgress, signal } = options;
   const { libtorch, installed } = await provideLibTorch(options);
   onProgress?.({ phase: 'found', libtorch });

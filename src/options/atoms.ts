@@ -153,3 +153,27 @@ export const loggersSchema = faultless<readonly TrainLogger[]>((value) => listFa
 
 /** A stream that can be written to. */
 export const writableSchema = methodsSchema<NodeJS.WritableStream>('expected a stream to write to', ['write', 'on', 'removeListener']);
+
+/** Entries of a plain object that are looked at; configurations have dozens. */
+const MOST_PLAIN = 10_000;
+
+/** What is wrong with plain data, as JSON has it: what can be shown and stored, within bounds. */
+export function plainFault(value: unknown): Fault | null {
+  if (!isObject(value) || Array.isArray(value)) return wrong('expected an object of plain values');
+  let seen = 0;
+  const walk = (entry: unknown, path: readonly PropertyKey[]): Fault | null => {
+    seen += 1;
+    if (seen > MOST_PLAIN || path.length > 20) return wrong(`expected at most ${MOST_PLAIN} values, 20 levels deep, and no circle`);
+    if (entry === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof entry)) return null;
+    if (!isObject(entry) || (!Array.isArray(entry) && ![Object.prototype, null].includes(Object.getPrototypeOf(entry) as object | null))) return { path, message: 'expected a plain value: text, number, boolean, null, list or object' };
+    for (const key of Object.keys(entry)) {
+      const fault = walk(entry[key], [...path, Array.isArray(entry) ? Number(key) : key]);
+      if (fault !== null) return fault;
+    }
+    return null;
+  };
+  return walk(value, []);
+}
+
+/** Options and facts by name, of any plain kind. */
+export const plainSchema = faultless<Readonly<Record<string, unknown>>>(plainFault);

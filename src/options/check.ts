@@ -8,6 +8,9 @@ export const signalSchema = z.custom<AbortSignal>(
   (value) => value instanceof AbortSignal && typeof value.aborted === 'boolean', 'expected an AbortSignal',
 ).optional();
 
+/** Options that are a signal and nothing else. */
+export const signalOptionsSchema = z.strictObject({ signal: signalSchema });
+
 /** Lines of a message; a list of a million wrong entries is one mistake. */
 const MOST_LINES = 20;
 /** Entries that no list of this library has. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { EpochRecord, TrainEvent } from '../log/types';
 import type { Evaluation } from '../metrics/types';
-import { faultless, isObject, listFault } from './atoms';
+import { faultless, isObject, listFault, plainSchema } from './atoms';
 import type { Fault } from './atoms';
 
 /** Class names of figures. */
@@ -66,6 +66,14 @@ export const evaluationSchema = z.looseObject({
   if (fault !== null) context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });
 }) as unknown as z.ZodType<Evaluation, Evaluation>;
 
+/** The part of figures that the choice of samples looks at. */
+export const scoredSchema = faultless<Pick<Evaluation, 'samples' | 'classes'>>((value) => {
+  if (!isObject(value) || !Array.isArray(value['classes'])) return { path: [], message: 'expected an evaluation, e.g. of evaluate()' };
+  const classes = value['classes'].length;
+  const fault = listFault(value['samples'], 'scored samples', (sample) => scoredFault(sample, classes, true));
+  return fault === null ? null : { path: ['samples', ...fault.path], message: fault.message };
+});
+
 /** What is read of the scores by `summarize`, which says itself what is wrong with numbers. */
 export const summarizeInputSchema = z.looseObject({
   split: z.string(),
@@ -75,20 +83,24 @@ export const summarizeInputSchema = z.looseObject({
   skipped: z.array(skippedFile).readonly().optional(),
 });
 
+/** Of a training that has diverged: NaN, which a file has as null. */
+const anyFigure = z.custom<number | null>((value) => typeof value === 'number' || value === null, 'expected a number or null');
+const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expected a number');
+
 const epochShape = {
   epoch: z.number(),
-  learningRate: z.number(),
-  trainLoss: z.number(),
-  trainAccuracy: z.number(),
-  validationLoss: figure,
-  validationAccuracy: figure,
-  validationAuc: figure,
-  validationSensitivity: figure,
-  validationSpecificity: figure,
-  runningLoss: figure,
-  runningAccuracy: figure,
+  learningRate: anyNumber,
+  trainLoss: anyFigure,
+  trainAccuracy: anyFigure,
+  validationLoss: anyFigure,
+  validationAccuracy: anyFigure,
+  validationAuc: anyFigure,
+  validationSensitivity: anyFigure,
+  validationSpecificity: anyFigure,
+  runningLoss: anyFigure,
+  runningAccuracy: anyFigure,
   best: z.boolean(),
-  seconds: z.number(),
+  seconds: anyNumber,
 };
 
 const record = z.looseObject(epochShape);
@@ -98,19 +110,20 @@ export const epochRecordsSchema = z.array(record) as unknown as z.ZodType<readon
 
 /** An event of a training; of a type that this version knows. */
 export const trainEventSchema = z.discriminatedUnion('type', [
-  z.looseObject({ type: z.literal('start'), epochs: z.number(), stepsPerEpoch: z.number(), trainSamples: z.number(), validationSamples: z.number(), architecture: z.string(), device: z.string(), out: z.string().nullable(), config: z.record(z.string(), z.unknown()) }),
-  z.looseObject({ type: z.literal('step'), epoch: z.number(), step: z.number(), steps: z.number(), loss: z.number().or(z.nan()), accuracy: z.number().or(z.nan()), samples: z.number(), updated: z.boolean() }),
+  z.looseObject({ type: z.literal('start'), epochs: z.number(), stepsPerEpoch: z.number(), trainSamples: z.number(), validationSamples: z.number(), architecture: z.string(), device: z.string(), out: z.string().nullable(), config: plainSchema }),
+  z.looseObject({ type: z.literal('step'), epoch: z.number(), step: z.number(), steps: z.number(), loss: anyNumber, accuracy: anyNumber, samples: z.number(), updated: z.boolean() }),
   z.looseObject({ type: z.literal('epoch'), ...epochShape }),
-  z.looseObject({ type: z.literal('learningRate'), epoch: z.number(), from: z.number(), to: z.number(), reason: z.string() }),
+  z.looseObject({ type: z.literal('learningRate'), epoch: z.number(), from: anyNumber, to: anyNumber, reason: z.string() }),
   z.looseObject({ type: z.literal('trainable'), epoch: z.number(), parameters: z.number(), tensors: z.number(), frozenNorms: z.number() }),
   z.looseObject({ type: z.literal('features'), samples: z.number(), augmentations: z.number(), width: z.number(), bytes: z.number(), withoutAugmentation: z.boolean() }),
-  z.looseObject({ type: z.literal('checkpoint'), epoch: z.number(), kind: z.enum(['best', 'last']), path: z.string(), metric: z.string(), value: figure }),
+  z.looseObject({ type: z.literal('checkpoint'), epoch: z.number(), kind: z.enum(['best', 'last']), path: z.string(), metric: z.string(), value: anyFigure }),
   z.looseObject({ type: z.literal('skipped'), split: z.string(), id: z.string(), reason: z.string() }),
-  z.looseObject({ type: z.literal('stop'), reason: z.string(), message: z.string(), epochs: z.number(), bestEpoch: figure, bestValue: figure }),
+  z.looseObject({ type: z.literal('stop'), reason: z.string(), message: z.string(), epochs: z.number(), bestEpoch: figure, bestValue: anyFigure }),
 ]) as unknown as z.ZodType<TrainEvent, TrainEvent>;
 
 /** Types of event that this version knows. */
-const KNOWN = new Set(['start', 'step', 'epoch', 'learningRate', 'trainable', 'features', 'checkpoint', 'skipped', 'stop']);
+export const EVENT_TYPES = ['start', 'step', 'epoch', 'learningRate', 'trainable', 'features', 'checkpoint', 'skipped', 'stop'] as const;
+const KNOWN = new Set<string>(EVENT_TYPES);
 
 /** A line of a run's history: an event, or one of a type that only a later version knows. */
 export const storedEventSchema = z.looseObject({ type: z.string() }).superRefine((event, context) => {

@@ -20,7 +20,8 @@ export type ScheduleInput = z.input<typeof scheduleObject> | 'plateau' | 'consta
 /** A schedule with every default filled in. */
 export type ScheduleOptions = z.output<typeof scheduleObject>;
 
-const scheduleSchema = z.preprocess((value) => (typeof value === 'string' ? { type: value } : value), scheduleObject) as unknown as z.ZodType<ScheduleOptions, ScheduleInput>;
+/** A schedule, or the word that stands for one with its defaults. */
+export const scheduleSchema = z.preprocess((value) => (typeof value === 'string' ? { type: value } : value), scheduleObject) as unknown as z.ZodType<ScheduleOptions, ScheduleInput>;
 
 const names = z.array(z.string().min(1)).min(1);
 

@@ -1,6 +1,7 @@
 /** Options of the classifier. */
 import { z } from 'zod';
 import { signalSchema } from './check';
+import { transformSchema } from './data';
 
 const threads = z.int().min(0).max(1024).default(0);
 const device = z.string().regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, "expected 'auto', 'cpu', 'cuda' or 'cuda:N'").default('auto');
@@ -48,6 +49,13 @@ export const classifierOptionsSchema = z.strictObject({
   precision: precisionSchema,
 });
 export type ClassifierOptions = z.input<typeof classifierOptionsSchema>;
+
+/** Of `Classifier.configure`; it takes a whole card, so what else is there is let through. */
+export const configureSchema = z.looseObject({
+  transform: transformSchema,
+  threshold: z.number().min(0).max(1),
+  origin: z.string().optional(),
+});
 
 export const loadOptionsSchema = z.strictObject({
   device,

@@ -1,5 +1,7 @@
 /** The curves by epoch. */
 import type { EpochRecord } from '../log/types';
+import { checkArgument } from '../options/check';
+import { epochRecordsSchema } from '../options/evaluation';
 import { drawChart, emptyNote, legend, PALETTE, valueAxis } from './chart-style';
 import type { Chart } from './chart-style';
 
@@ -74,6 +76,7 @@ function curves(name: string, title: string, history: readonly EpochRecord[], yA
  * @returns an SVG; an empty history gives an empty frame that says so
  */
 export function lossCurve(history: readonly EpochRecord[]): Chart {
+  checkArgument(epochRecordsSchema, history, 'lossCurve', 'history');
   return curves('loss', 'Loss', history, valueAxis('Cross entropy per image (nats)', 50, { min: 0, ...(history.length === 0 ? { max: 1 } : {}) }), [
     { name: 'Training', value: (record) => record.trainLoss },
     { name: 'Validation', value: (record) => record.validationLoss },
@@ -86,6 +89,7 @@ export function lossCurve(history: readonly EpochRecord[]): Chart {
  * @returns an SVG; an empty history gives an empty frame that says so
  */
 export function accuracyCurve(history: readonly EpochRecord[]): Chart {
+  checkArgument(epochRecordsSchema, history, 'accuracyCurve', 'history');
   const figures = history.flatMap((record) => [record.trainAccuracy, record.validationAccuracy ?? record.trainAccuracy]).filter(Number.isFinite);
   const low = figures.length === 0 ? 0 : Math.floor((Math.min(...figures) - 0.02) * 10) / 10;
   const axis = valueAxis('Accuracy', 50, { min: Math.max(0, low), max: 1, axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) }, interval: low < 0.4 ? 0.2 : 0.1 });

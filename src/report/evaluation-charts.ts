@@ -1,6 +1,8 @@
 /** The pictures of one evaluation: ROC, confusion matrix, scores of the misclassified images. */
 import type { CustomSeriesRenderItem } from 'echarts';
 import { rocCurve } from '../metrics/roc';
+import { checkArgument } from '../options/check';
+import { evaluationSchema } from '../options/evaluation';
 import type { Evaluation } from '../metrics/types';
 import { drawChart, emptyNote, legend, PALETTE, valueAxis } from './chart-style';
 import type { Chart } from './chart-style';
@@ -47,6 +49,7 @@ function operatingPoint(evaluation: Evaluation, name: string): Record<string, un
  * @returns an SVG; where only one class is present the frame says so
  */
 export function rocChart(evaluation: Evaluation): Chart {
+  checkArgument(evaluationSchema, evaluation, 'rocChart', 'evaluation');
   const two = evaluation.classes.length === 2;
   const defined = rocClasses(evaluation);
   const auc = `AUC ${share(evaluation.auc)}${evaluation.intervals.auc === null ? '' : ` (95 % CI ${interval(evaluation.intervals.auc)})`}`;
@@ -73,6 +76,7 @@ export function rocChart(evaluation: Evaluation): Chart {
  * under its names; each cell holds the count and its share of the row, which is also its shade.
  */
 export function confusionMatrixChart(evaluation: Evaluation): Chart {
+  checkArgument(evaluationSchema, evaluation, 'confusionMatrixChart', 'evaluation');
   const { classes, confusionMatrix } = evaluation;
   const names = classes.map((name) => short(name));
   const cells = confusionMatrix.flatMap((row, truth) => {
@@ -125,6 +129,7 @@ function binned(scores: readonly number[]): number[] {
  * @returns an SVG; without mistakes the frame says so
  */
 export function misclassifiedHistogram(evaluation: Evaluation): Chart {
+  checkArgument(evaluationSchema, evaluation, 'misclassifiedHistogram', 'evaluation');
   const two = evaluation.classes.length === 2;
   const wrong = evaluation.samples.filter(({ label, predicted }) => label !== predicted);
   const scoreOf = (kind: (predicted: number) => boolean): number[] => wrong.filter(({ predicted }) => kind(predicted)).map(({ probabilities, predicted }) => probabilities[two ? 1 : predicted]!);

@@ -1,8 +1,7 @@
 /** What `pictures/pictures.json` tells of a run's pictures, so that the report can be written anew without a model. */
-import { readFile } from 'node:fs/promises';
-import { CovidCtError, messageOf } from '../errors';
-import { fileError } from '../files/write';
+import { readJsonIfThere } from '../files/json';
 import type { RunFolder } from '../train/run-folder';
+import { pictureFactsSchema } from './schema';
 import type { GradCamGroup, ReportSplit } from './types';
 
 /** A Grad-CAM montage as it lies in the folder. */
@@ -35,17 +34,7 @@ const FILE = 'pictures/pictures.json';
  * @throws CovidCtError ERR_RUN_FOLDER when the file cannot be read
  */
 export async function readFacts(folder: RunFolder): Promise<PictureFacts | null> {
-  const path = folder.file(FILE);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw fileError('read it', path, error);
-  });
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as PictureFacts;
-  } catch (error) {
-    throw new CovidCtError('ERR_RUN_FOLDER', `${path}: expected JSON; ${messageOf(error)}; remove the file and evaluate again`, { cause: error });
-  }
+  return readJsonIfThere(folder.file(FILE), pictureFactsSchema, { code: 'ERR_RUN_FOLDER', what: 'the list of the pictures', advice: 'remove the file and evaluate again' });
 }
 
 /** Leaves the facts for later reports. Throws CovidCtError ERR_RUN_FOLDER. */

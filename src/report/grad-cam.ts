@@ -4,12 +4,13 @@ import { DatasetError } from '../errors';
 import type { Evaluation, ScoredSample } from '../metrics/types';
 import type { Explanation } from '../model/answers';
 import type { Classifier } from '../model/classifier';
-import { checkOptions } from '../options/check';
-import { evaluationPicturesSchema } from '../options/report';
+import { checkArgument, checkOptions } from '../options/check';
+import { evaluationPicturesSchema, heatOptionsSchema } from '../options/report';
 import type { EvaluationPictures, HeatOptions } from '../options/report';
 import { chooseCalls } from '../train/explain';
 import type { CallGroup } from '../train/explain';
 import { encodeImage, heatOverlay, montage } from './overlay';
+import { explanationSchema } from './schema';
 import type { GradCamGroup, GradCamKind } from './types';
 
 /** One of the four montages: a PNG file with its size, or null when no image is of this kind. */
@@ -38,9 +39,10 @@ export interface GradCamMontagesOptions extends EvaluationPictures {
  * @returns RGB, uint8; a map of zeros leaves the image as it is
  * @throws CovidCtError ERR_BAD_BATCH when lengths do not fit; InvalidOptionError
  */
-export function drawExplanation(explanation: Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>, options: HeatOptions = {}): Promise<Pixels> {
-  const { pixels, map, height, width, region } = explanation;
-  return heatOverlay({ pixels, map, mapHeight: height, mapWidth: width, region, ...options });
+export async function drawExplanation(explanation: Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>, options: HeatOptions = {}): Promise<Pixels> {
+  const { pixels, map, height, width, region } = checkArgument(explanationSchema, explanation, 'drawExplanation', 'explanation');
+  const heat = checkOptions(heatOptionsSchema, options, 'drawExplanation');
+  return heatOverlay({ pixels, map, mapHeight: height, mapWidth: width, region, ...heat });
 }
 
 /**

@@ -1,12 +1,14 @@
 /** The report as one HTML file that needs neither network nor script. */
 import { INTENDED_USE } from '../intended-use';
 import type { EpochRecord } from '../log/types';
+import { checkArgument } from '../options/check';
 import { accuracyCurve, lossCurve } from './charts';
 import { escapeXml } from './escape';
 import { evaluationSection } from './html-evaluation';
 import { chartFigure, element, join, pictureFigure, section, table } from './html-parts';
 import type { Cell, Html } from './html-parts';
 import { STYLE } from './html-style';
+import { reportDataSchema } from './schema';
 import type { GradCamGroup, GradCamKind, ReportData } from './types';
 import { share, splitName } from './words';
 
@@ -128,6 +130,7 @@ function body(data: ReportData): Html {
  * The same data gives the same document.
  */
 export function renderReport(data: ReportData): string {
+  checkArgument(reportDataSchema, data, 'renderReport', 'data');
   // Belt and braces: were anything in the page ever to ask the network, the browser would refuse.
   const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
   return `<!doctype html>

@@ -1,8 +1,10 @@
 /** Pictures in and out for reports: SVG to PNG, overlays, montages with captions. Beside data/decode the one user of sharp. */
 import sharp from 'sharp';
+import { z } from 'zod';
 import type { Pixels } from '../data/types';
 import { CovidCtError, messageOf } from '../errors';
-import { checkOptions } from '../options/check';
+import { faultless, isObject, listFault, pixelsFault, pixelsSchema, textSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { captionedMontageSchema } from '../options/report';
 import type { CaptionedMontageOptions } from '../options/report';
 import { FONT_FAMILY } from './chart-style';
@@ -23,6 +25,15 @@ export interface Tile {
   readonly caption?: string;
 }
 
+const svgOptionsSchema = z.strictObject({ width: z.int().min(1).max(16_384) });
+
+const tilesSchema = faultless<readonly Tile[]>((value) => listFault(value, 'tiles', (tile) => {
+  if (!isObject(tile)) return { path: [], message: 'expected a tile: { pixels, caption }' };
+  if (tile['caption'] !== undefined && typeof tile['caption'] !== 'string') return { path: ['caption'], message: 'expected a text' };
+  const fault = pixelsFault(tile['pixels']);
+  return fault === null ? null : { path: ['pixels', ...fault.path], message: fault.message };
+}));
+
 async function drawing<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -38,9 +49,10 @@ function raw({ data, width, height }: Pixels): sharp.Sharp {
 /**
  * A PNG file of the pixels.
  *
- * @throws CovidCtError ERR_BAD_IMAGE when width, height and bytes do not fit together
+ * @throws InvalidOptionError when width, height and bytes do not fit together
  */
-export function encodeImage(pixels: Pixels): Promise<Uint8Array> {
+export async function encodeImage(pixels: Pixels): Promise<Uint8Array> {
+  checkArgument(pixelsSchema, pixels, 'encodeImage', 'pixels');
   return drawing('encoding a PNG', () => raw(pixels).png({ compressionLevel: 9, adaptiveFiltering: true }).toBuffer());
 }
 
@@ -52,12 +64,14 @@ export function encodeImage(pixels: Pixels): Promise<Uint8Array> {
  * @returns the PNG file and its size
  * @throws CovidCtError ERR_BAD_IMAGE when the SVG is not valid
  */
-export function svgToPng(svg: string, options: { readonly width: number }): Promise<{ png: Uint8Array; width: number; height: number }> {
+export async function svgToPng(svg: string, options: { readonly width: number }): Promise<{ png: Uint8Array; width: number; height: number }> {
+  checkArgument(textSchema, svg, 'svgToPng', 'svg');
+  const { width: wanted } = checkOptions(svgOptionsSchema, options, 'svgToPng');
   return drawing('drawing an SVG', async () => {
     const bytes = Buffer.from(svg, 'utf8');
     const { width: natural } = await sharp(bytes).metadata();
-    const density = Math.min(2400, Math.max(1, (72 * options.width) / natural));
-    const { data, info } = await sharp(bytes, { density }).resize({ width: options.width }).flatten({ background: '#ffffff' }).png({ compressionLevel: 9 }).toBuffer({ resolveWithObject: true });
+    const density = Math.min(2400, Math.max(1, (72 * wanted) / natural));
+    const { data, info } = await sharp(bytes, { density }).resize({ width: wanted }).flatten({ background: '#ffffff' }).png({ compressionLevel: 9 }).toBuffer({ resolveWithObject: true });
     return { png: data, width: info.width, height: info.height };
   });
 }
@@ -114,7 +128,8 @@ function captionSvg(lines: readonly string[], width: number, height: number): Bu
  * @returns RGB, uint8
  * @throws CovidCtError ERR_BAD_IMAGE when there is no tile; InvalidOptionError
  */
-export function montage(tiles: readonly Tile[], options: CaptionedMontageOptions = {}): Promise<Pixels> {
+export async function montage(tiles: readonly Tile[], options: CaptionedMontageOptions = {}): Promise<Pixels> {
+  checkArgument(tilesSchema, tiles, 'montage', 'tiles');
   const { columns, tileSize } = checkOptions(captionedMontageSchema, options, 'montage');
   return drawing('laying out a montage', async () => {
     if (tiles.length === 0) throw new CovidCtError('ERR_BAD_IMAGE', 'montage: at least one tile is needed, got none');

@@ -3,9 +3,12 @@ import path from 'node:path';
 import { writeWhole } from '../files/write';
 import type { EpochRecord } from '../log/types';
 import type { Evaluation } from '../metrics/types';
+import { pathSchema } from '../options/atoms';
+import { checkArgument } from '../options/check';
 import { accuracyCurve, confusionMatrixChart, lossCurve, misclassifiedHistogram, rocChart } from './charts';
 import type { Chart } from './charts';
 import { svgToPng } from './overlay';
+import { picturesInputSchema } from './schema';
 
 /** A chart that lies on the disk. */
 export interface Picture {
@@ -48,6 +51,8 @@ export function renderChart(chart: Chart): Promise<{ png: Uint8Array; width: num
  * @throws CovidCtError ERR_RUN_FOLDER when a file cannot be written
  */
 export async function writePictures(dir: string, input: { readonly history: readonly EpochRecord[]; readonly evaluation: Evaluation | null }): Promise<Picture[]> {
+  checkArgument(pathSchema, dir, 'writePictures', 'dir');
+  checkArgument(picturesInputSchema, input, 'writePictures', 'input');
   const pictures: Picture[] = [];
   for (const chart of [...drawCurves(input.history), ...(input.evaluation === null ? [] : drawFigures(input.evaluation))]) {
     const stem = path.resolve(dir, chart.name);

@@ -3,6 +3,8 @@ import { countClasses } from '../data/splits';
 import type { Dataset } from '../data/types';
 import { InvalidOptionError } from '../errors';
 import type { Evaluation } from '../metrics/types';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
 import { RunFolder } from '../train/run-folder';
 import { BoardImages } from './board';
 import { readFacts, writeFacts } from './facts';
@@ -13,6 +15,7 @@ import type { GradCamMontagesOptions } from './grad-cam';
 import { renderReport } from './html';
 import { drawCurves, writePictures } from './pictures';
 import { keepSamples } from './sample-pictures';
+import { addEvaluationSchema, addTrainingSchema } from './schema';
 
 /** What {@link addTraining} needs. */
 export interface AddTrainingOptions {
@@ -35,7 +38,7 @@ export interface AddEvaluationOptions extends GradCamMontagesOptions {
  * @throws CovidCtError ERR_RUN_FOLDER when it is no run folder, or a file of it is damaged or cannot be written
  */
 export async function writeReport(runDir: string): Promise<string> {
-  return refresh(await RunFolder.open(runDir));
+  return refresh(await RunFolder.open(checkArgument(pathSchema, runDir, 'writeReport', 'runDir')));
 }
 
 /**
@@ -46,7 +49,9 @@ export async function writeReport(runDir: string): Promise<string> {
  * @returns absolute path of the report
  * @throws CovidCtError ERR_RUN_FOLDER; BadImageError; AbortedError
  */
-export async function addTraining(runDir: string, { dataset, signal }: AddTrainingOptions): Promise<string> {
+export async function addTraining(runDir: string, options: AddTrainingOptions): Promise<string> {
+  checkArgument(pathSchema, runDir, 'addTraining', 'runDir');
+  const { dataset, signal } = checkOptions(addTrainingSchema, options, 'addTraining');
   const folder = await RunFolder.open(runDir);
   const [{ epochs, events }, { validation }, facts] = await Promise.all([folder.history(), folder.metrics(), readFacts(folder)]);
   const board = new BoardImages(folder, epochs.length);
@@ -72,7 +77,9 @@ export async function addTraining(runDir: string, { dataset, signal }: AddTraini
  *   not of this data set; CovidCtError ERR_RUN_FOLDER; as `Classifier.explain`. Before the first picture is drawn, the
  *   figures are in the folder
  */
-export async function addEvaluation(runDir: string, { evaluation, ...about }: AddEvaluationOptions): Promise<string> {
+export async function addEvaluation(runDir: string, options: AddEvaluationOptions): Promise<string> {
+  checkArgument(pathSchema, runDir, 'addEvaluation', 'runDir');
+  const { evaluation, ...about } = checkOptions(addEvaluationSchema, options, 'addEvaluation');
   const { split } = evaluation;
   if (!['train', 'validation', 'test'].includes(split)) {
     throw new InvalidOptionError(`addEvaluation: evaluation.split: expected train, validation or test; got "${split}"; say which at evaluate(model, data, { split: 'test' })`, [{ path: 'evaluation.split', message: 'not a split of a run' }]);

@@ -1,5 +1,6 @@
 /** Decides, from running averages of validation loss and accuracy, when training has stopped improving. */
 import { z } from 'zod';
+import { describeValue } from '../describe';
 import { CovidCtError } from '../errors';
 import { checkOptions } from '../options/check';
 
@@ -61,7 +62,7 @@ export class EarlyStopping {
    */
   addData(loss: number, accuracy: number): void {
     if (!Number.isFinite(loss) || !Number.isFinite(accuracy)) {
-      throw new CovidCtError('ERR_METRICS', `EarlyStopping.addData: expected a finite loss and accuracy; got ${loss} and ${accuracy}`);
+      throw new CovidCtError('ERR_METRICS', `EarlyStopping.addData: expected a finite loss and accuracy; got ${describeValue(loss)} and ${describeValue(accuracy)}`);
     }
     const old = this.#state;
     const runningLoss = blend(old.runningLoss, loss);

@@ -12,10 +12,9 @@ import type { Evaluation, ScoredSample } from '../metrics/types';
 import { adviseOnMemory } from '../model/memory';
 import type { Network } from '../model/types';
 import type { NativeOutputs } from '../native/types';
-import { checkOptions, signalSchema } from '../options/check';
-
-/** Handed through unread; of a function or a signal only its kind is checked. */
-const callback = z.custom<unknown>((value) => typeof value === 'function', 'expected a function').optional();
+import { callbackSchema, datasetSchema, faultless, isObject } from '../options/atoms';
+import { checkArgument, checkOptions, signalSchema } from '../options/check';
+import { transformSchema } from '../options/data';
 
 const optionsSchema = z.strictObject({
   batchSize: z.int().min(1).max(4096).default(8),
@@ -23,11 +22,16 @@ const optionsSchema = z.strictObject({
   onBadFile: z.enum(['error', 'skip']).default('error'),
   prefetch: z.int().min(0).max(64).default(2),
   split: z.string().min(1).optional(),
-  transform: z.custom<Transform>((value) => typeof value === 'object' && value !== null, 'expected a transform, e.g. from compose()').optional(),
+  transform: transformSchema.optional(),
   store: z.custom<PixelStore>((value) => typeof (value as PixelStore | null)?.load === 'function', 'expected a PixelStore').optional(),
   signal: signalSchema,
-  onSkip: callback,
-  onProgress: callback,
+  onSkip: callbackSchema<NonNullable<EvaluateOptions['onSkip']>>().optional(),
+  onProgress: callbackSchema<NonNullable<EvaluateOptions['onProgress']>>().optional(),
+});
+
+const networkSchema = faultless<Network>((value) => {
+  const fits = isObject(value) && typeof value['predictBatch'] === 'function' && Array.isArray(value['classes']);
+  return fits ? null : { path: [], message: 'expected a Classifier, e.g. from await Classifier.load(dir)' };
 });
 
 /** What an evaluation needs beside the network and the data. */
@@ -63,19 +67,21 @@ export interface EvaluateOptions {
  *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
  */
 export async function evaluate(network: Network, dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { batchSize, onBadFile, prefetch, ...given } = checkOptions(optionsSchema, options, 'evaluate');
+  const { batchSize, onBadFile, prefetch, signal, onSkip, onProgress, ...given } = checkOptions(optionsSchema, options, 'evaluate');
+  checkArgument(networkSchema, network, 'evaluate', 'network');
+  checkArgument(datasetSchema, dataset, 'evaluate', 'dataset');
   checkDataset(network, dataset);
-  const store = options.store ?? new PixelStore({ onBadFile, maxCacheBytes: 0 });
-  const transform = options.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(options.transform);
+  const store = given.store ?? new PixelStore({ onBadFile, maxCacheBytes: 0 });
+  const transform = given.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(given.transform);
   const answers = async function* (): AsyncGenerator<Answer> {
     let done = 0;
-    for await (const { indices, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, batchSize, prefetch, signal: options.signal, onSkip: options.onSkip })) {
+    for await (const { indices, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, batchSize, prefetch, signal, onSkip })) {
       yield { indices, outputs: await adviseOnMemory(`the evaluation of ${dataset.name}`, { batchSize }, () => network.predictBatch(input)) };
       done += indices.length;
-      options.onProgress?.(done, dataset.samples.length);
+      onProgress?.(done, dataset.samples.length);
     }
   };
-  return await evaluateAnswers({ network, dataset, store, split: options.split ?? dataset.name, threshold: thresholdFor(network, given.threshold), answers: answers() });
+  return await evaluateAnswers({ network, dataset, store, split: given.split ?? dataset.name, threshold: thresholdFor(network, given.threshold), answers: answers() });
 }
 
 /** What the network said of some samples of a data set. */

@@ -1,6 +1,10 @@
 /** Chooses which images of an evaluation are worth explaining: some of each kind of right and wrong call. */
 import { shuffle } from '../data/random';
+import { z } from 'zod';
 import type { Evaluation, ScoredSample } from '../metrics/types';
+import { checkArgument, checkOptions } from '../options/check';
+import { seedSchema } from '../options/data';
+import { scoredSchema } from '../options/evaluation';
 
 /** The four kinds of call of a two-class model; class 1 is positive. */
 export const CALL_KINDS = ['truePositive', 'falsePositive', 'trueNegative', 'falseNegative'] as const;
@@ -21,6 +25,8 @@ export interface CallGroup {
   readonly note: string | null;
 }
 
+const optionsSchema = z.strictObject({ threshold: z.number().min(0).max(1).default(0.9), perKind: z.int().min(0).max(1_000_000).default(10), seed: seedSchema.default(0) });
+
 /** Fewer than this many sure calls are no picture of how the model works. */
 const TOO_FEW = 3;
 
@@ -32,7 +38,8 @@ const TOO_FEW = 3;
  * @param options `threshold` in [0, 1] (default 0.9), `perKind` (default 10), `seed` of the choice (default 0)
  */
 export function chooseCalls(evaluation: Pick<Evaluation, 'samples' | 'classes'>, options: { readonly threshold?: number; readonly perKind?: number; readonly seed?: number } = {}): CallGroup[] {
-  const { threshold = 0.9, perKind = 10, seed = 0 } = options;
+  checkArgument(scoredSchema, evaluation, 'chooseCalls', 'evaluation');
+  const { threshold, perKind, seed } = checkOptions(optionsSchema, options, 'chooseCalls');
   return CALL_KINDS.map((kind, index) => {
     const predicted = kind === 'truePositive' || kind === 'falsePositive' ? 1 : 0;
     const label = kind.startsWith('true') ? predicted : 1 - predicted;

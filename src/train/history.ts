@@ -1,6 +1,7 @@
 /** What a training leaves behind, as plain data, and how it is read back from its lines. */
-import { CovidCtError, messageOf } from '../errors';
+import { parseJson } from '../files/json';
 import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
+import { storedEventSchema } from '../options/evaluation';
 import type { ResolvedTrainOptions } from '../options/train';
 
 /** The epoch whose weights were kept as the best. */
@@ -44,13 +45,7 @@ export function parseHistory(text: string, file: string): StoredHistory {
   const events: TrainEvent[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
-    try {
-      const event = JSON.parse(line) as TrainEvent;
-      if (typeof event !== 'object' || event === null || typeof event.type !== 'string') throw new Error('it has no "type"');
-      events.push(event);
-    } catch (error) {
-      throw new CovidCtError('ERR_RUN_FOLDER', `${file}:${index + 1}: expected one training event as JSON; ${messageOf(error)}`, { cause: error });
-    }
+    events.push(parseJson(line, storedEventSchema, file, { code: 'ERR_RUN_FOLDER', what: 'one training event as JSON' }, index + 1));
   }
   const last = <T extends TrainEvent['type']>(type: T): Extract<TrainEvent, { type: T }> | null =>
     (events.findLast((event) => event.type === type) as Extract<TrainEvent, { type: T }> | undefined) ?? null;

@@ -1,20 +1,30 @@
 /** The one folder in which a training keeps everything it makes: where each thing lies, and how it is written and read. */
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { CovidCtError, messageOf } from '../errors';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { describeValue } from '../describe';
+import { CovidCtError, InvalidOptionError, messageOf } from '../errors';
+import { readJson, readJsonIfThere, readTextIfThere } from '../files/json';
+import type { JsonAbout } from '../files/json';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import { evaluationSchema } from '../options/evaluation';
 import type { Convolution, Precision } from '../options/model';
+import { createRunSchema, RUN_FORMAT, runConfigSchema, runFactsSchema, runMarkSchema, runMetricsSchema } from '../options/run';
 import { fileError, writeWhole } from '../files/write';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
 
-/** What marks a folder as a run; the first thing written into it. */
-const RUN_FORMAT = 'covidct-torch/run';
-
 /** Everything a run may hold. Overwriting removes these and nothing else. */
 const CONTENTS = ['config.json', 'history.jsonl', 'weights', 'model.json', 'tensorboard', 'metrics.json', 'pictures', 'report.html'];
+
+const CONFIG: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the configuration of a run' };
+const METRICS: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the figures of a run by split', maxBytes: 500 * 1024 ** 2, advice: 'remove the file and evaluate again' };
+const HISTORY: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the history of a run', maxBytes: 500 * 1024 ** 2 };
+const dataSchema = z.union([z.string(), z.instanceof(Uint8Array)], 'expected a text or bytes');
 
 /** `config.json`: the options the run was made with and what it was trained on. */
 export interface RunConfig {
@@ -52,13 +62,14 @@ export class RunFolder {
    * @throws CovidCtError ERR_RUN_FOLDER when something else lies there, or an earlier run and `overwrite` is false
    */
   static async create(dir: string, options: { readonly overwrite?: boolean } = {}): Promise<RunFolder> {
-    const folder = new RunFolder(resolve(dir));
+    const { overwrite } = checkOptions(createRunSchema, options, 'RunFolder.create');
+    const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.create', 'dir')));
     const entries = await folder.#entries();
     if (entries.some((name) => name !== 'tensorboard')) {
       if (!(await folder.#isRun())) {
         throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} and is not a run; choose another folder`);
       }
-      if (options.overwrite !== true) {
+      if (!overwrite) {
         throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: there is a run in this folder already; choose another folder, or ask for it to be overwritten (overwrite: true, --overwrite)`);
       }
       for (const name of CONTENTS) await rm(join(folder.dir, name), { recursive: true, force: true }).catch((error: unknown) => { throw fileError('remove the earlier run', folder.dir, error); });
@@ -73,14 +84,16 @@ export class RunFolder {
    * @throws CovidCtError ERR_RUN_FOLDER when it is not one
    */
   static async open(dir: string): Promise<RunFolder> {
-    const folder = new RunFolder(resolve(dir));
-    if (await folder.#isRun()) return folder;
+    const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.open', 'dir')));
+    if (await readJsonIfThere(folder.file('config.json'), runMarkSchema, CONFIG) !== null) return folder;
     throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: expected the folder of a run (with a config.json written by covidct train); ${(await folder.#entries()).length === 0 ? 'it is empty or does not exist' : 'it is something else'}`);
   }
 
   /** Absolute path of something inside, by its parts. */
   file(...parts: string[]): string {
-    return join(this.dir, ...parts);
+    const path = join(this.dir, ...parts.map((part) => checkArgument(pathSchema, part, 'RunFolder.file', 'parts')));
+    if (path !== this.dir && !path.startsWith(`${this.dir}${sep}`)) throw new InvalidOptionError(`RunFolder.file: parts: expected a place inside the run folder; got ${describeValue(parts.join('/'))}`, [{ path: 'parts', message: 'outside the run folder' }]);
+    return path;
   }
 
   get bestWeights(): string {
@@ -93,41 +106,42 @@ export class RunFolder {
 
   /** Writes one file whole. Throws CovidCtError ERR_RUN_FOLDER. */
   async write(name: string, data: string | Uint8Array): Promise<void> {
-    await writeWhole(this.file(name), data);
+    await writeWhole(this.file(name), checkArgument(dataSchema, data, 'RunFolder.write', 'data'));
   }
 
   async writeConfig(config: Omit<RunConfig, 'format' | 'formatVersion' | 'created'>): Promise<void> {
+    checkArgument(runFactsSchema, config, 'RunFolder.writeConfig', 'config');
     await this.#writeJson('config.json', { format: RUN_FORMAT, formatVersion: 1, created: new Date().toISOString(), ...config });
   }
 
   async config(): Promise<RunConfig> {
-    return (await this.#readJson('config.json')) as RunConfig;
+    return readJson(this.file('config.json'), runConfigSchema, CONFIG);
   }
 
   /** The card of the kept weights; null where the training failed before any were kept. */
   async card(): Promise<ModelCard | null> {
-    return (await this.#readJson('model.json', null)) === null ? null : (await readCard(this.dir)).card;
+    return (await readTextIfThere(this.file('model.json'), { code: 'ERR_RUN_FOLDER', what: 'the card of the model' })) === null ? null : (await readCard(this.dir)).card;
   }
 
   /** Adds the figures of one split to `metrics.json`; those of other splits stay. */
   async writeMetrics(evaluation: Evaluation): Promise<void> {
+    checkArgument(evaluationSchema, evaluation, 'RunFolder.writeMetrics', 'evaluation');
     await this.#writeJson('metrics.json', { ...(await this.metrics()), [evaluation.split]: evaluation });
   }
 
   /** Figures by split; empty before the first evaluation. */
   async metrics(): Promise<Readonly<Record<string, Evaluation>>> {
-    return ((await this.#readJson('metrics.json', {})) ?? {}) as Record<string, Evaluation>;
+    return (await readJsonIfThere(this.file('metrics.json'), runMetricsSchema, METRICS)) ?? {};
   }
 
   /** Epochs and decisions of the training; empty where it failed before the first. */
   async history(): Promise<StoredHistory> {
     const file = this.file('history.jsonl');
-    return parseHistory(await readFile(file, 'utf8').catch((error: unknown) => orMissing(error, file, '')), file);
+    return parseHistory((await readTextIfThere(file, HISTORY)) ?? '', file);
   }
 
   async #isRun(): Promise<boolean> {
-    const config = await this.#readJson('config.json', null).catch(() => null);
-    return (config as { format?: unknown } | null)?.format === RUN_FORMAT;
+    return (await readJsonIfThere(this.file('config.json'), runMarkSchema, CONFIG).catch(() => null)) !== null;
   }
 
   async #entries(): Promise<string[]> {
@@ -135,26 +149,17 @@ export class RunFolder {
   }
 
   async #writeJson(name: string, value: unknown): Promise<void> {
-    await this.write(name, `${JSON.stringify(value, null, 2)}\n`);
-  }
-
-  async #readJson(name: string, ifMissing?: unknown): Promise<unknown> {
-    const file = this.file(name);
-    const text = await readFile(file, 'utf8').catch((error: unknown) => (ifMissing === undefined ? orFail(error, file) : orMissing(error, file, null)));
-    if (text === null) return ifMissing;
+    let text: string;
     try {
-      return JSON.parse(text);
+      text = JSON.stringify(value, null, 2);
     } catch (error) {
-      throw new CovidCtError('ERR_RUN_FOLDER', `${file}: expected JSON; ${messageOf(error)}`, { cause: error });
+      throw new CovidCtError('ERR_RUN_FOLDER', `${this.file(name)}: it cannot be written as JSON: ${messageOf(error)}`, { cause: error });
     }
+    await this.write(name, `${text}\n`);
   }
-}
-
-function orFail(error: unknown, path: string): never {
-  throw fileError('read it', path, error);
 }
 
 function orMissing<T>(error: unknown, path: string, value: T): T {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-  return orFail(error, path);
+  throw fileError('read it', path, error);
 }

@@ -1,4 +1,8 @@
 /** The learning-rate rule: the rate of each optimiser step, and what follows from the figures of an epoch. */
+import { z } from 'zod';
+import { methodsSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import { scheduleSchema } from '../options/fine-tuning';
 import type { ScheduleOptions } from '../options/fine-tuning';
 import type { EarlyStopping } from './early-stopping';
 import { plannedRate } from './schedules';
@@ -22,6 +26,16 @@ export interface LearningRateScheduleOptions {
   readonly epochs?: number;
 }
 
+const optionsSchema = z.strictObject({
+  learningRate: z.number().positive().finite(),
+  factor: z.number().positive().finite(),
+  schedule: scheduleSchema.prefault('plateau'),
+  stepsPerEpoch: z.int().min(1).default(1),
+  epochs: z.int().min(1).default(1),
+});
+const epochSchema = z.int().min(1);
+const stopperSchema = methodsSchema<EarlyStopping>('expected an EarlyStopping', ['stop', 'reason', 'reset']);
+
 /**
  * The rate of the next optimiser step.
  *
@@ -33,9 +47,10 @@ export class LearningRateSchedule {
   #plateauRate: number;
   #step = 0;
 
+  /** @throws InvalidOptionError */
   constructor(options: LearningRateScheduleOptions) {
-    this.#options = { schedule: { type: 'plateau' }, stepsPerEpoch: 1, epochs: 1, ...options };
-    this.#plateauRate = options.learningRate;
+    this.#options = checkOptions(optionsSchema, options, 'LearningRateSchedule');
+    this.#plateauRate = this.#options.learningRate;
   }
 
   /** The rate for the next optimiser step. */
@@ -45,6 +60,7 @@ export class LearningRateSchedule {
 
   /** To be told of every epoch's beginning, counted from 1: one with fewer steps than planned does not delay the rest. */
   beginEpoch(epoch: number): void {
+    checkArgument(epochSchema, epoch, 'LearningRateSchedule.beginEpoch', 'epoch');
     this.#step = (epoch - 1) * this.#options.stepsPerEpoch;
   }
 
@@ -55,6 +71,8 @@ export class LearningRateSchedule {
 
   /** Asks the stopper and acts on its code, at the end of epoch `epoch`. The stopper is reset on a plateau. */
   decide(stopper: EarlyStopping, epoch = 1): ScheduleDecision {
+    checkArgument(stopperSchema, stopper, 'LearningRateSchedule.decide', 'stopper');
+    checkArgument(epochSchema, epoch, 'LearningRateSchedule.decide', 'epoch');
     const { schedule, factor, stepsPerEpoch } = this.#options;
     const code = stopper.stop();
     const reason = stopper.reason();

@@ -6,13 +6,21 @@ import type { Dataset, Transform } from '../data/types';
 import { InvalidOptionError } from '../errors';
 import type { TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
-import { checkOptions, signalSchema } from '../options/check';
+import { datasetSchema, loggersSchema } from '../options/atoms';
+import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
+import { transformSchema } from '../options/data';
 import { resolveTrainOptions, trainOptionsSchema } from '../options/train';
 import type { ResolvedTrainOptions, TrainOptions } from '../options/train';
 import { runTraining } from './session';
 import { TrainingRun } from './training-run';
 
-const fitOptionsSchema = z.strictObject({ signal: signalSchema });
+/** The objects of a Trainer's options, beside the recipe's numbers and words. */
+const objectsSchema = z.looseObject({
+  model: z.custom<Network>((value) => typeof (value as Network | null | undefined)?.trainStep === 'function', 'expected a Classifier, e.g. from await Classifier.create(...)'),
+  loggers: loggersSchema.optional(),
+  trainTransform: transformSchema.optional(),
+  evalTransform: transformSchema.optional(),
+});
 
 /** Options of {@link Trainer}: the recipe, and the objects it works with. */
 export interface TrainerOptions extends TrainOptions {
@@ -42,10 +50,8 @@ export class Trainer {
   readonly options: ResolvedTrainOptions;
 
   /** @throws InvalidOptionError naming every wrong option */
-  constructor({ model, loggers = [], trainTransform, evalTransform, ...options }: TrainerOptions) {
-    if (typeof (model as Network | undefined)?.trainStep !== 'function') {
-      throw new InvalidOptionError('Trainer: model: expected a Classifier, e.g. from await Classifier.create(...)', [{ path: 'model', message: 'expected a Classifier' }]);
-    }
+  constructor(trainerOptions: TrainerOptions) {
+    const { model, loggers = [], trainTransform, evalTransform, ...options } = checkOptions(objectsSchema, trainerOptions, 'Trainer');
     this.options = resolveTrainOptions(checkOptions(trainOptionsSchema, options, 'Trainer'), model.pretraining?.imageSize);
     const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : (model.normalization ?? 'imagenet') } as const;
     this.#model = model;
@@ -69,7 +75,9 @@ export class Trainer {
    *   ERR_RUN_FOLDER, ERR_OUT_OF_MEMORY or ERR_NATIVE
    */
   fit(train: Dataset, validation: Dataset | null = null, options: { readonly signal?: AbortSignal } = {}): TrainingRun {
-    const { signal } = checkOptions(fitOptionsSchema, options, 'Trainer.fit');
+    const { signal } = checkOptions(signalOptionsSchema, options, 'Trainer.fit');
+    checkArgument(datasetSchema, train, 'Trainer.fit', 'train');
+    checkArgument(datasetSchema.nullable(), validation, 'Trainer.fit', 'validation');
     const request = { model: this.#model, train, validation, options: this.options, loggers: this.#loggers, trainTransform: this.#trainTransform, evalTransform: this.#evalTransform, signal };
     return new TrainingRun((control) => runTraining(request, control));
   }
