@@ -44,8 +44,15 @@ function ratio(numerator: number, denominator: number): number {
 }
 
 function checkCounts(where: string, counts: BinaryCounts): void {
-  const given = counts as BinaryCounts | null | undefined;
-  for (const name of ['truePositives', 'falsePositives', 'trueNegatives', 'falseNegatives'] as const) checkCount(where, name, given?.[name]);
+  for (const name of ['truePositives', 'falsePositives', 'trueNegatives', 'falseNegatives'] as const) {
+    let count: unknown;
+    try {
+      count = (counts as BinaryCounts | null | undefined)?.[name];
+    } catch {
+      refuse(where, `${name} cannot be read; got ${describeValue(counts)}`);
+    }
+    checkCount(where, name, count);
+  }
 }
 
 /** Share of samples called rightly, (TP + TN) / all. */

@@ -41,9 +41,13 @@ function within(key: PropertyKey, fault: Fault | null): Fault | null {
 
 const textFault = (value: unknown): Fault | null => (typeof value === 'string' && value !== '' ? null : wrong('expected a text that is not empty'));
 
+/** Longer than any system's longest path. */
+const MOST_PATH = 32_767;
+
 /** What is wrong with the path of a file or a folder; the file itself is not looked at. */
 export function pathFault(value: unknown): Fault | null {
   if (typeof value !== 'string' || value === '') return wrong('expected a path');
+  if (value.length > MOST_PATH) return wrong(`expected a path of at most ${MOST_PATH} characters`);
   return value.includes('\0') ? wrong('expected a path without a NUL character') : null;
 }
 

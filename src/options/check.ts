@@ -13,6 +13,8 @@ export const signalOptionsSchema = z.strictObject({ signal: signalSchema });
 
 /** Lines of a message; a list of a million wrong entries is one mistake. */
 const MOST_LINES = 20;
+/** Characters of a line; the names of a million unknown keys are one mistake, too. */
+const MOST_CHARACTERS = 1000;
 /** Entries that no list of this library has. */
 const MOST_ENTRIES = 2 ** 24;
 /** A list that is longer than this is looked at in some places before every entry is. */
@@ -53,13 +55,17 @@ function inspectIssues(schema: z.ZodType, value: unknown): { readonly data: unkn
     return {
       issues: result.error.issues.slice(0, MOST_LINES).map((issue) => {
         const came = issue.code === 'unrecognized_keys' ? '' : `; got ${describeAt(value, issue.path)}`;
-        return { path: describePath(issue.path), message: `${issue.message.replace(/, received [^,]*$/, '')}${came}` };
+        return { path: describePath(issue.path), message: `${shortened(issue.message.replace(/, received [^,]*$/, ''))}${came}` };
       }),
     };
   } catch (error) {
     // A getter or a Proxy of the caller's has thrown.
     return { issues: [{ path: '', message: `it cannot be read: ${describeValue(safeMessage(error))}` }] };
   }
+}
+
+function shortened(message: string): string {
+  return message.length > MOST_CHARACTERS ? `${message.slice(0, MOST_CHARACTERS)}...` : message;
 }
 
 function safeMessage(error: unknown): string {

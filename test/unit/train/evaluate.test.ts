@@ -58,7 +58,7 @@ test('an option that does not exist, a transform that is none, and a data set th
   await expect(evaluate(lopsided(), dataset, { bachSize: 3 } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('bachSize') });
   await expect(evaluate(lopsided(), dataset, { transform: { steps: [{ type: 'bogus' }] } as never })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   await expect(evaluate(lopsided(), dataset, { signal: {} as never })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('AbortSignal') });
-  await expect(evaluate(lopsided(), { name: 'x' } as never)).rejects.toMatchObject({ code: 'ERR_DATASET' });
+  await expect(evaluate(lopsided(), { name: 'x' } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 });
 
 test('the model\'s own transform and operating point are the defaults', async () => {
