@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DatasetError, throwIfAborted } from '../errors';
 import { mergeLeftOut } from '../left-out';
 import type { LeftOut } from '../left-out';
-import { pathSchema } from '../options/atoms';
+import { pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { covidCtOptionsSchema } from '../options/data';
 import type { CovidCtOptions } from '../options/data';
@@ -169,7 +169,7 @@ export class CovidCtDataset implements DatasetSplits {
 
   /** A split by name: train, val or validation, test. */
   split(name: SplitName | 'val'): Dataset {
-    const split = parseSplitName(name);
+    const split = parseSplitName(checkArgument(textSchema, name, 'CovidCtDataset.split', 'name'));
     if (split === undefined) throw new DatasetError(`COVID-CT has no split "${name}"; expected train, val, validation or test`);
     return this[split];
   }
