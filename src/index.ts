@@ -18,6 +18,7 @@ export type { PackedSummary } from './data/packed-write';
 export { preparePacked } from './model/prepare-packed';
 export type { PrepareOptions, PrepareProgress } from './options/data';
 export { isImageName } from './data/image-names';
+export { sourceOfBytes } from './data/byte-path';
 export { findImages } from './data/find-images';
 export type { FoundImage, FoundImages } from './data/find-images';
 export { LEFT_OUT_REASONS } from './left-out';

@@ -65,7 +65,7 @@ async function demo(flags: Flags, io: Io): Promise<number> {
   const split = heldOut(data);
   if (split !== 'test') note(io, flags, `${data.name} has no test split: the validation split, which chooses the weights, is evaluated instead`);
   const { device, threads, precision, convolution, seed, epochs, imageSize, overwrite } = flags;
-  const options = await resolveTrainOptions(undefined, { data: dir, out, architecture: flags.arch, device, threads, precision, convolution, seed, epochs, imageSize, overwrite }, RECIPE);
+  const { options } = await resolveTrainOptions(undefined, { data: dir, out, architecture: flags.arch, device, threads, precision, convolution, seed, epochs, imageSize, overwrite }, RECIPE);
   const history = await trainOn(data, options, flags, io);
   const aborted = history.stop.reason === 'aborted';
   if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads, precision, convolution }, io, { type: 'evaluation' });

@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { addEvaluation, Classifier, datasetFingerprint, DatasetError, evaluate, INTENDED_USE, RunFolder } from '../index';
 import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
+import { probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { dataFolder, number, withBadFile, withData, withDevice, withOutput } from './flags';
-import { during, note, print, printJson, progressLine } from './io';
+import { dataFolder, number, withBadFile, withCsv, withData, withDevice, withOutput } from './flags';
+import { during, note, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { evaluationText } from './words';
@@ -37,7 +38,7 @@ very end: whatever is chosen by looking at it, its figures no longer tell how th
 /** Adds the command. */
 export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('evaluate').summary('figures of a trained model on a split').description('Evaluates a trained model on one split of a data set.');
-  withOutput(withBadFile(withDevice(withData(command))), 'write one JSON object to standard output')
+  withCsv(withOutput(withBadFile(withDevice(withData(command))), 'write one JSON object to standard output'), 'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .addOption(new Option('--split <name>', 'which split').choices(['train', 'validation', 'test']).default('test'))
     .addOption(new Option('--which <weights>', 'which weights of a run (default: best)').choices(['best', 'last']))
@@ -66,6 +67,7 @@ export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<R
     const threshold = model.classes.length === 2 ? (flags.threshold ?? model.threshold) : undefined;
     const evaluation = await evaluateSplit(model, dataset, { ...flags, threshold }, io);
     if (flags.json === true) printJson(io, { ...more, ...evaluation, intendedUse: INTENDED_USE });
+    else if (flags.csv === true) printScores(io, evaluation);
     else print(io, evaluationText(evaluation));
     const folder = await RunFolder.open(flags.model).catch(() => null);
     if (folder === null) return evaluation;
@@ -76,6 +78,15 @@ export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<R
   } finally {
     model.dispose();
   }
+}
+
+/** A row an image, those left out at the end. */
+function printScores(io: Io, { classes, samples, skipped }: Evaluation): void {
+  printCsv(io, ['id', 'label', 'predicted', 'correct', 'loss', ...probabilityColumns(classes), 'error']);
+  for (const { id, label, predicted, loss, probabilities } of samples) {
+    printCsv(io, [id, classes[label] as string, classes[predicted] as string, label === predicted ? 1 : 0, loss, ...probabilities, null]);
+  }
+  for (const { id, reason } of skipped) printCsv(io, [id, null, null, null, null, ...classes.map(() => null), reason]);
 }
 
 /** The split of that name. Throws DatasetError when there is none. */

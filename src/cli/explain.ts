@@ -2,13 +2,15 @@
 import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
 import { writeWhole } from '../files/write';
-import { Classifier, drawExplanation, encodeImage } from '../index';
-import type { Convolution, Precision } from '../index';
+import { BadImageError, Classifier, drawExplanation, encodeImage } from '../index';
+import type { Convolution, Explanation, Precision } from '../index';
+import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { withDevice, withOutput } from './flags';
-import { note, noteLeftOut, print, printJson } from './io';
+import { withBadFile, withCsv, withDevice, withOutput } from './flags';
+import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
-import { imageFiles, nameOf } from './sources';
+import { givenImages, SOURCES_HELP, whyMissing } from './sources';
+import type { GivenImage } from './sources';
 
 interface Flags extends OutputFlags {
   readonly model: string;
@@ -19,20 +21,21 @@ interface Flags extends OutputFlags {
   readonly threads?: number;
   readonly precision?: Precision;
   readonly convolution?: Convolution;
+  readonly onBadFile?: 'error' | 'skip';
 }
 
 const EXAMPLES = `
 Examples:
   $ covidct explain --model runs/first --out overlays slice.png
   $ covidct explain --model runs/first --out overlays --class COVID --layer features.42 scans/
-
+${SOURCES_HELP}
 Writes one PNG for each image, in its own size, with Grad-CAM over it. It shows what the network reacted to, not what
 is medically there. For research and education, not for diagnosis.`;
 
 /** Adds the command. */
 export function addExplain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  const command = program.command('explain').summary('where in an image the evidence lies (Grad-CAM)').description('Writes images with Grad-CAM over them.').argument('<path...>', 'image files, or folders of images');
-  withOutput(withDevice(command), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities')
+  const command = program.command('explain').summary('where in an image the evidence lies (Grad-CAM)').description('Writes images with Grad-CAM over them.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
+  withCsv(withOutput(withBadFile(withDevice(command)), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities'), 'write CSV: path, overlay, label, explained, layer, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .requiredOption('--out <dir>', 'where the overlays go')
     .option('--class <name>', 'class to explain (default: the one that is called)')
@@ -42,34 +45,77 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
 }
 
 async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const { files, leftOut } = await imageFiles(paths);
-  noteLeftOut(io, '', leftOut);
-  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution });
+  const given = await givenImages(paths, io);
+  const { device, threads, precision, convolution } = flags;
+  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution }));
+  const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
+  const freeName = uniqueNames();
+  let [done, left] = [0, 0];
   try {
-    const taken = new Set<string>();
-    for (const source of files) {
-      const file = nameOf(source);
-      for (const explanation of await model.explain(source, { class: flags.class, layer: flags.layer, signal: io.signal })) {
-        const overlay = join(flags.out, freeName(taken, `${basename(file, extname(file))}-${explanation.explained}`));
-        await writeWhole(overlay, await encodeImage(await drawExplanation(explanation)));
-        const { path, label, explained, layer, probabilities, intendedUse } = explanation;
-        if (!explanation.map.some((value) => value > 0)) note(io, flags, `${file}: nothing in it speaks for ${explained} at ${layer}; the overlay is the image itself`);
-        if (flags.json === true) printJson(io, { path, overlay, label, explained, layer, probabilities, intendedUse });
-        else print(io, overlay);
+    if (flags.csv === true) printCsv(io, ['path', 'overlay', 'label', 'explained', 'layer', ...probabilityColumns(model.classes), 'error']);
+    for await (const image of given.images((leftOut) => { line.clear(); noteLeftOut(io, '', leftOut); })) {
+      const answer = await explainOne(model, image, flags, io);
+      if ('error' in answer) left += 1;
+      tell(io, flags, model, 'error' in answer ? answer : await draw(answer, join(flags.out, freeName(image.name, answer.explained))));
+      if (!('error' in answer) && !answer.map.some((value) => value > 0)) {
+        line.clear();
+        note(io, flags, `${image.name}: nothing in it speaks for ${answer.explained} at ${answer.layer}; the overlay is the image itself`);
       }
+      done += 1;
+      line.show(`${done}${given.total === null ? '' : ` of ${given.total}`} images`, given.total === null ? undefined : done / given.total);
     }
-    return EXIT.ok;
   } finally {
+    line.clear();
     model.dispose();
+  }
+  if (left > 0) note(io, {}, `${left} of ${done} files could not be decoded`);
+  return EXIT.ok;
+}
+
+interface Failed { readonly path: string; readonly error: string }
+
+async function explainOne(model: Classifier, image: GivenImage, flags: Flags, io: Io): Promise<(Explanation & { readonly path: string }) | Failed> {
+  if (!('source' in image)) return whyMissing(image, flags.onBadFile);
+  try {
+    const [explanation] = await model.explain(image.source, { class: flags.class, layer: flags.layer, signal: io.signal });
+    return { ...explanation as Explanation, path: image.name };
+  } catch (error) {
+    if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
+    return { path: image.name, error: error.reason };
   }
 }
 
-/** A name no other image of this call has: `a.png`, `a-2.png`, ... */
-function freeName(taken: Set<string>, stem: string): string {
-  for (let index = 1; ; index += 1) {
-    const name = index === 1 ? `${stem}.png` : `${stem}-${index}.png`;
-    if (taken.has(name)) continue;
-    taken.add(name);
-    return name;
-  }
+interface Drawn extends Pick<Explanation, 'label' | 'explained' | 'layer' | 'probabilities' | 'intendedUse'> {
+  readonly path: string;
+  readonly overlay: string;
+}
+
+async function draw(explanation: Explanation & { readonly path: string }, overlay: string): Promise<Drawn> {
+  await writeWhole(overlay, await encodeImage(await drawExplanation(explanation)));
+  const { path, label, explained, layer, probabilities, intendedUse } = explanation;
+  return { path, overlay, label, explained, layer, probabilities, intendedUse };
+}
+
+function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Drawn | Failed): void {
+  if (flags.json === true) return printJson(io, answer);
+  if (flags.csv !== true) return print(io, 'error' in answer ? `${answer.path}: left out: ${answer.error}` : answer.overlay);
+  if ('error' in answer) return printCsv(io, [csvPath(answer.path), null, null, null, null, ...classes.map(() => null), answer.error]);
+  const { path, overlay, label, explained, layer, probabilities } = answer;
+  printCsv(io, [csvPath(path), csvPath(overlay), label, explained, layer, ...classes.map((name) => probabilities[name] as number), null]);
+}
+
+/** Names that no other image of this call has: `a-COVID.png`, `a-COVID-2.png`, ... */
+function uniqueNames(): (image: string, explained: string) => string {
+  const taken = new Set<string>();
+  const next = new Map<string, number>();
+  return (image, explained) => {
+    const stem = `${image === '-' ? 'standard-input' : basename(image, extname(image))}-${explained}`.replace(/[/\\]/g, '_');
+    for (let index = next.get(stem) ?? 1; ; index += 1) {
+      const name = index === 1 ? `${stem}.png` : `${stem}-${index}.png`;
+      if (taken.has(name)) continue;
+      taken.add(name);
+      next.set(stem, index + 1);
+      return name;
+    }
+  };
 }

@@ -58,6 +58,11 @@ export function withOutput(command: Command, json: string): Command {
   return command.option('--json', json).option('--quiet', 'say nothing but errors and files that were left out');
 }
 
+/** --csv, which goes with --json no more than text does. */
+export function withCsv(command: Command, text: string): Command {
+  return command.addOption(new Option('--csv', text).conflicts('json'));
+}
+
 /** --on-bad-file. */
 export function withBadFile(command: Command): Command {
   return command.addOption(new Option('--on-bad-file <what>', 'what to do with a file that cannot be decoded (default: error)').choices(['error', 'skip']));

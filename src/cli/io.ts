@@ -2,16 +2,20 @@
  * What a command talks through: standard output for results, standard error for people, a signal for Ctrl-C. Nothing
  * else in the command line writes to a stream, so that no name out of a file or a folder reaches a terminal raw.
  */
+import type { Readable } from 'node:stream';
 import { linesOf } from '../errors';
 import { leftOutText } from '../left-out';
 import type { LeftOut } from '../left-out';
 import { printable, printableJson, printableText } from '../printable';
 import type { Text } from '../printable';
+import { csvRow } from './csv';
 
 /** Handed to every command, so that tests can hand in their own. */
 export interface Io {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  /** Taken only where a command line names it. */
+  readonly stdin?: NodeJS.ReadableStream & Readable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Fires at Ctrl-C, and when nobody reads standard output any more. */
   readonly signal: AbortSignal;
@@ -19,9 +23,10 @@ export interface Io {
   readonly interruptedCode: () => number;
 }
 
-/** Flags that every command has. */
+/** Flags that every command has, or most. */
 export interface OutputFlags {
   readonly json?: boolean;
+  readonly csv?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -35,9 +40,15 @@ export function printJson(io: Io, value: unknown): void {
   io.stdout.write(`${printableJson(JSON.stringify(value))}\n`);
 }
 
+/** Writes a row of CSV. A file gets every name as it is; a terminal, which is for people, gets it escaped. */
+export function printCsv(io: Io, cells: readonly (string | number | null)[]): void {
+  const row = csvRow(cells);
+  io.stdout.write(`${io.stdout.isTTY === true ? printable(row) : row}\n`);
+}
+
 /** Tells a person something beside the result, a string as one line, an array as several; nothing with `--quiet`. */
 export function note(io: Io, flags: OutputFlags, text: Text): void {
-  if (flags.quiet !== true) io.stderr.write(`${printableText(text)}\n`);
+  if (flags.quiet !== true && text.length > 0) io.stderr.write(`${printableText(text)}\n`);
 }
 
 /** Tells of the failure that ends a command. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `covidct` program: connects the command line to the process. */
 import { EXIT } from './exit-codes';
+import type { Io } from './io';
 import { runCommandLine } from './program';
 import { outliveReader } from './streams';
 import { printable } from '../printable';
@@ -40,7 +41,13 @@ outliveReader(process.stdout, (error) => {
   setImmediate(() => { if (!finished) tell(why); });
 });
 
-void runCommandLine(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, env: process.env, signal: interruption.signal, interruptedCode: () => code })
+const io: Io = {
+  stdout: process.stdout, stderr: process.stderr, env: process.env, signal: interruption.signal, interruptedCode: () => code,
+  // Opened only when it is asked for: an open standard input keeps the process alive.
+  get stdin() { return process.stdin; },
+};
+
+void runCommandLine(process.argv.slice(2), io)
   .then((exitCode) => {
     finished = true;
     process.exitCode = undelivered ?? exitCode;

@@ -1,14 +1,16 @@
 /** `covidct predict`: what a trained model says of images. */
 import type { Command } from 'commander';
 import { BadImageError, Classifier } from '../index';
-import type { Convolution, ImageSource, Precision, Prediction } from '../index';
+import type { Convolution, Precision, Prediction } from '../index';
 import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../options/model';
+import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { number, withBadFile, withDevice, withOutput } from './flags';
-import { note, noteLeftOut, print, printJson } from './io';
+import { number, withBadFile, withCsv, withDevice, withOutput } from './flags';
+import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
-import { imageFiles, nameOf } from './sources';
+import { givenImages, inGroups, SOURCES_HELP, whyMissing } from './sources';
+import type { GivenImage } from './sources';
 import { percent } from './words';
 
 interface Flags extends OutputFlags {
@@ -25,13 +27,16 @@ const EXAMPLES = `
 Examples:
   $ covidct predict --model runs/first slice.png
   $ covidct predict --model runs/first --json scans/ > answers.jsonl
-
-A folder stands for the images in it. For research and education, not for diagnosis.`;
+  $ find /archive -name '*.png' -print0 | covidct predict --model runs/first --csv @- > answers.csv
+  $ curl -s https://example.org/slice.png | covidct predict --model runs/first -
+${SOURCES_HELP}
+In CSV a cell that a spreadsheet would compute has an apostrophe in front, a path of that kind ./ instead.
+For research and education, not for diagnosis.`;
 
 /** Adds the command. */
 export function addPredict(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  const command = program.command('predict').summary('what a trained model says of images').description('Classifies images.').argument('<path...>', 'image files, or folders of images');
-  withOutput(withBadFile(withDevice(command)), 'write one JSON object a line for each image: path, label, probabilities')
+  const command = program.command('predict').summary('what a trained model says of images').description('Classifies images.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
+  withCsv(withOutput(withBadFile(withDevice(command)), 'write one JSON object a line for each image: path, label, probabilities'), 'write CSV: path, label, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .option('--batch-size <n>', 'images in one forward pass (default: 8)', number)
     .addHelpText('after', EXAMPLES)
@@ -39,41 +44,56 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
 }
 
 async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const { batchSize: size } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
-  const { files, leftOut } = await imageFiles(paths);
-  noteLeftOut(io, '', leftOut);
-  const model = await Classifier.load(flags.model, { device: flags.device, threads: flags.threads, precision: flags.precision, convolution: flags.convolution });
+  const { batchSize } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
+  const given = await givenImages(paths, io);
+  const { device, threads, precision, convolution } = flags;
+  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution }));
+  // On the same terminal the answers themselves tell how far it is.
+  const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
+  let [done, left] = [0, 0];
   try {
-    let left = 0;
-    for (let at = 0; at < files.length; at += size) {
-      for (const answer of await answersFor(model, files.slice(at, at + size), flags, io)) {
+    if (flags.csv === true) printCsv(io, ['path', 'label', ...probabilityColumns(model.classes), 'error']);
+    for await (const group of inGroups(given.images((leftOut) => { line.clear(); noteLeftOut(io, '', leftOut); }), batchSize)) {
+      for (const answer of await answersFor(model, group, flags, io)) {
         if ('error' in answer) left += 1;
-        if (flags.json === true) printJson(io, answer);
-        else print(io, inWords(answer));
+        tell(io, flags, model, answer);
       }
+      done += group.length;
+      line.show(`${done}${given.total === null ? '' : ` of ${given.total}`} images`, given.total === null ? undefined : done / given.total);
     }
-    if (left > 0) note(io, {}, `${left} of ${files.length} files could not be decoded`);
-    else if (flags.json !== true) note(io, flags, 'For research and education, not for diagnosis.');
-    return EXIT.ok;
   } finally {
+    line.clear();
     model.dispose();
+  }
+  if (left > 0) note(io, {}, `${left} of ${done} files could not be decoded`);
+  else if (flags.json !== true) note(io, flags, 'For research and education, not for diagnosis.');
+  return EXIT.ok;
+}
+
+type Answer = Omit<Prediction, 'path'> & { readonly path: string } | { readonly path: string; readonly error: string };
+
+/** With `--on-bad-file skip`, a file that cannot be decoded is answered with its error and the others go on. */
+async function answersFor(model: Classifier, group: readonly GivenImage[], flags: Flags, io: Io): Promise<Answer[]> {
+  const images = group.flatMap((each) => ('source' in each ? [each] : []));
+  try {
+    const answers = images.length === 0 ? [] : await model.predict(images.map(({ source }) => source), { batchSize: images.length, signal: io.signal });
+    const rest = answers.values();
+    return group.map((each) => ('source' in each ? { ...rest.next().value as Prediction, path: each.name } : whyMissing(each, flags.onBadFile)));
+  } catch (error) {
+    if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
+    const [only] = group;
+    if (group.length === 1 && only !== undefined) return [{ path: only.name, error: error.reason }];
+    const answers: Answer[] = [];
+    for (const each of group) answers.push(...(await answersFor(model, [each], flags, io)));
+    return answers;
   }
 }
 
-type Answer = Prediction | { readonly path: string; readonly error: string };
-
-/** With `--on-bad-file skip`, a file that cannot be decoded is answered with its error and the others go on. */
-async function answersFor(model: Classifier, files: readonly ImageSource[], flags: Flags, io: Io): Promise<Answer[]> {
-  try {
-    return await model.predict(files, { batchSize: files.length, signal: io.signal });
-  } catch (error) {
-    if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
-    const [file] = files;
-    if (files.length === 1 && file !== undefined) return [{ path: nameOf(file), error: error.reason }];
-    const answers: Answer[] = [];
-    for (const each of files) answers.push(...(await answersFor(model, [each], flags, io)));
-    return answers;
-  }
+function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Answer): void {
+  if (flags.json === true) return printJson(io, answer);
+  if (flags.csv !== true) return print(io, inWords(answer));
+  if ('error' in answer) printCsv(io, [csvPath(answer.path), null, ...classes.map(() => null), answer.error]);
+  else printCsv(io, [csvPath(answer.path), answer.label, ...classes.map((name) => answer.probabilities[name] as number), null]);
 }
 
 function inWords(answer: Answer): string {

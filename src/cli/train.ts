@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { join } from 'node:path';
 import { addTraining, Classifier, ConsoleLogger, locateWeights, TensorBoardLogger, Trainer } from '../index';
-import type { DatasetSplits, TrainingHistory } from '../index';
+import type { DatasetSplits, TrainingHistory, TrainLogger } from '../index';
 import type { TrainCommandOptions } from '../options/cli';
-import { resolveTrainOptions } from './config';
+import { differencesOfData, differencesOfTransforms, resolveTrainOptions } from './config';
 import { evaluateRun, splitOf } from './evaluate';
 import { EXIT } from './exit-codes';
 import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withClasses, withData, withDevice, withOutput } from './flags';
@@ -29,6 +29,8 @@ Examples:
 
 A configuration file is a JSON object whose keys are the options, e.g.
   { "data": "COVID-CT", "out": "runs/first", "architecture": "vgg19_bn", "learningRate": 0.01, "batchSize": 8 }
+
+The config.json of a run, or its folder, is taken too: $ covidct train --config runs/first --data COVID-CT --out runs/again
 
 Ctrl-C ends the training after the present step and leaves a usable run folder; a second one quits at once.`;
 
@@ -61,7 +63,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--prefetch <n>', 'micro-batches prepared ahead (default: 2)', number)
     .option('--cache-bytes <n>', 'decoded pixels kept in memory, e.g. 512MiB (default: 2GiB)', bytes)
     .option('--device-cache-bytes <n>', 'pixels kept in the memory of a GPU (default: 1GiB)', bytes)
-    .option('--config <file>', 'JSON file with options; flags win')
+    .option('--config <file>', 'JSON file with options, or a run or its config.json, whose training is done again; flags win')
     .option('--test', 'evaluate the test split at the end')
     .addHelpText('after', EXAMPLES)
     .action((flags: Flags) => run((io) => train(flags, io)));
@@ -74,12 +76,16 @@ function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, 
 }
 
 async function train(flags: Flags, io: Io): Promise<number> {
-  const options = await resolveTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
+  const { options, run } = await resolveTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
   await checkOut(options.out, options.overwrite);
   const data = await openData(options.data, options.classes, io, flags);
   if (flags.test === true) splitOf(data, 'test');
   if (data.validation === null) note(io, flags, `${data.name} has no validation split: the last epoch's weights will count as the best`);
-  const history = await trainOn(data, options, flags, io);
+  if (run !== null) note(io, flags, differencesOfData(run, data));
+  const history = await trainOn(data, options, flags, io, run === null ? [] : [{
+    log: (event) => { if (event.type === 'start') note(io, flags, differencesOfTransforms(run, event)); },
+    close: () => undefined,
+  }]);
   const aborted = history.stop.reason === 'aborted';
   if (!aborted && flags.test === true) {
     const { data: dataDir, out, device, threads, precision, convolution, onBadFile } = options;
@@ -95,8 +101,8 @@ export function resultOf(history: TrainingHistory): Record<string, unknown> {
 }
 
 /** Trains, puts the pictures into the run folder when an epoch was finished, and tells people how it ended. */
-export async function trainOn(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
-  const history = await fit(data, options, flags, io);
+export async function trainOn(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io, loggers: readonly TrainLogger[] = []): Promise<TrainingHistory> {
+  const history = await fit(data, options, flags, io, loggers);
   // Without io's signal: what a Ctrl-C has left is to be shown as well.
   if (history.epochs.length > 0) await during(io, flags, 'drawing pictures', () => addTraining(options.out, { dataset: data.train }));
   if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
@@ -104,7 +110,7 @@ export async function trainOn(data: DatasetSplits, options: TrainCommandOptions,
 }
 
 /** Makes the classifier, trains it with every logger of the command line, and frees it. */
-async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io): Promise<TrainingHistory> {
+async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io, more: readonly TrainLogger[]): Promise<TrainingHistory> {
   const { data: dataDir, classes, architecture, weights, dropout, channels, device, threads, precision, convolution, ...recipe } = options;
   void [dataDir, classes];
   const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, precision, convolution, dropout, channels, seed: recipe.seed, imageSize: recipe.imageSize });
@@ -115,7 +121,7 @@ async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: Out
       note(io, flags, loadText(file, report, model.pretraining));
     }
     note(io, flags, `${architecture}, ${(model.parameterCount / 1e6).toFixed(2)} million parameters, on ${model.device}: ${model.deviceReason}`);
-    const loggers = [new TensorBoardLogger({ dir: join(recipe.out, 'tensorboard') }), ...consoleLoggers(flags, io)];
+    const loggers = [...more, new TensorBoardLogger({ dir: join(recipe.out, 'tensorboard') }), ...consoleLoggers(flags, io)];
     return await new Trainer({ model, ...recipe, loggers }).fit(data.train, data.validation, { signal: io.signal });
   } finally {
     model.dispose();

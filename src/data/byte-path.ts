@@ -1,6 +1,8 @@
 /** File names as the bytes they are: a name that is no valid UTF-8 cannot be a string, yet the file can be opened. */
 import { readFile, stat } from 'node:fs/promises';
 import { BadImageError } from '../errors';
+import { checkArgument } from '../options/check';
+import { bytePathSchema } from '../options/data';
 import type { DecodeOptions } from '../options/data';
 import { decodeImage } from './decode';
 import type { ImageSource, Pixels, PixelSource } from './types';
@@ -66,7 +68,13 @@ class BytePathFile implements PixelSource {
   }
 }
 
-/** The source of an image file by its path in bytes: a string wherever it can be one. */
-export function sourceOfBytes(bytes: Buffer): ImageSource {
+/**
+ * The source of an image file by its path in bytes, as `find -print0` or `readdir` with buffers give it: a string wherever
+ * it can be one, and otherwise something that `predict`, `explain` and data sets open all the same.
+ *
+ * @throws InvalidOptionError when the bytes are no path
+ */
+export function sourceOfBytes(path: Uint8Array): ImageSource {
+  const bytes = Buffer.from(checkArgument(bytePathSchema, path, 'sourceOfBytes', 'path'));
   return nameOfBytes(bytes) ?? new BytePathFile(bytes);
 }

@@ -224,6 +224,9 @@ export interface PrepareProgress {
   readonly bytes: number;
 }
 
+/** A path in bytes, which no NUL can be in. */
+export const bytePathSchema = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length > 0 && !value.includes(0), 'expected the bytes of a path, a Buffer or Uint8Array without a zero');
+
 const given = (what: string) => z.custom<object>((value) => typeof value === 'object' && value !== null, `expected ${what}`);
 
 /** Of the objects only their presence is checked here; their own makers have checked the rest. */

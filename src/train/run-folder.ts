@@ -32,7 +32,7 @@ export interface RunConfig {
   readonly formatVersion: 1;
   readonly created: string;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly model: { readonly architecture: string; readonly classes: readonly string[]; readonly device: string; readonly dropout: number | null; /** absent in older runs: float32 */ readonly precision?: Precision | null; readonly convolution?: Convolution | null; /** where the weights it began with came from */ readonly startedFrom: string | null };
+  readonly model: { readonly architecture: string; readonly classes: readonly string[]; readonly device: string; readonly dropout: number | null; /** absent in older runs: float32 */ readonly precision?: Precision | null; readonly convolution?: Convolution | null; /** of the input; absent in older runs: 3 */ readonly channels?: 1 | 3 | null; /** where the weights it began with came from */ readonly startedFrom: string | null };
   readonly data: { readonly train: DataSummary; readonly validation: DataSummary | null };
   readonly versions: Readonly<Record<string, string>>;
 }

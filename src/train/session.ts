@@ -100,7 +100,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
   const folder = options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
   await folder?.writeConfig({
     options: { ...options, trainTransform, evalTransform },
-    model: { architecture: network.architecture, classes: network.classes, device: network.device, dropout: network.dropout ?? null, precision: network.precision ?? null, convolution: network.convolution ?? null, startedFrom: network.origin ?? null },
+    model: { architecture: network.architecture, classes: network.classes, device: network.device, dropout: network.dropout ?? null, precision: network.precision ?? null, convolution: network.convolution ?? null, channels: network.channels ?? null, startedFrom: network.origin ?? null },
     data: { train: summary(train), validation: validation === null ? null : summary(validation) },
     versions: versionsOf(network),
   });

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
 import { makePhantoms } from '../../src/data/phantoms';
 import { covidct, jsonLines } from './command';
 
@@ -97,6 +98,48 @@ test('a configuration file fills in what flags do not say', async () => {
   const { code, stdout } = await covidct(['train', '--config', config, '--epochs', '1', '--json', '--quiet']);
   expect(code).toBe(0);
   expect(jsonLines(stdout)[0]).toMatchObject({ epochs: 1, config: { learningRate: 0.02, imageSize: 32 } });
+}, 120_000);
+
+test('the config.json of a run does its training again, to the last bit; other data and another start are told', async () => {
+  const again = join(dir, 'again');
+  const { code, stderr } = await covidct(['train', '--config', join(run, 'config.json'), '--data', phantoms, '--out', again, '--threads', '1']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('--config') });
+  for (const name of ['best', 'last']) expect(await readFile(join(again, `weights/${name}.safetensors`))).toEqual(await readFile(join(run, `weights/${name}.safetensors`)));
+  const other = join(dir, 'other-data');
+  await makePhantoms(other, { count: 20, size: 64, seed: 2 });
+  const told = await covidct(['train', '--config', run, '--data', other, '--out', again, '--overwrite', '--epochs', '1', '--image-size', '48']);
+  expect(told.code).toBe(0);
+  expect(told.stderr).toMatch(/the training images or their labels are not those of the run in --config/);
+  expect(told.stderr).toMatch(/the trainTransform is not that of the run in --config, which was \{"steps"/);
+}, 120_000);
+
+test('predict and explain take lists and standard input; --csv of predict, explain and evaluate', async () => {
+  const list = join(dir, 'list.txt');
+  const folder = join(phantoms, 'Images-processed', 'CT_NonCOVID');
+  await writeFile(list, `${image}\n${join(dir, 'gone.png')}\n${folder}\n`);
+  const table = await covidct(['predict', '--model', run, '--csv', '--on-bad-file', 'skip', `@${list}`]);
+  expect(table.code).toBe(0);
+  const rows = parse<Record<string, string>>(table.stdout, { columns: true });
+  expect(rows).toHaveLength(22);
+  expect(Object.keys(rows[0] ?? {})).toEqual(['path', 'label', 'probability_NonCOVID', 'probability_COVID', 'error']);
+  expect(rows[1]).toMatchObject({ path: join(dir, 'gone.png'), label: '', error: 'there is no such file or folder' });
+  expect(Number(rows[0]?.['probability_COVID']) + Number(rows[0]?.['probability_NonCOVID'])).toBeCloseTo(1, 6);
+  const strict = await covidct(['predict', '--model', run, `@${list}`]);
+  expect(strict).toMatchObject({ code: 2, stderr: expect.stringMatching(/list\.txt:2: .*gone\.png/) });
+  const [fromFile, fromInput, fromList] = await Promise.all([
+    covidct(['predict', '--model', run, '--json', image]),
+    covidct(['predict', '--model', run, '--json', '-'], { input: await readFile(image) }),
+    covidct(['predict', '--model', run, '--json', '@-'], { input: Buffer.from(`${image}\0`) }),
+  ]);
+  expect(jsonLines(fromInput.stdout)).toEqual([{ ...jsonLines(fromFile.stdout)[0], path: '-' }]);
+  expect(fromList.stdout).toBe(fromFile.stdout);
+  const overlays = await covidct(['explain', '--model', run, '--out', join(dir, 'overlays-csv'), '--csv', '--on-bad-file', 'skip', list, image]);
+  expect(parse<Record<string, string>>(overlays.stdout, { columns: true }).map(({ path, error }) => [path, error === ''])).toEqual([[list, false], [image, true]]);
+  const scores = await covidct(['evaluate', '--model', run, '--data', phantoms, '--csv']);
+  const scored = parse<Record<string, string>>(scores.stdout, { columns: true });
+  expect(scored).toHaveLength(8);
+  expect(Object.keys(scored[0] ?? {})).toEqual(['id', 'label', 'predicted', 'correct', 'loss', 'probability_NonCOVID', 'probability_COVID', 'error']);
+  expect((await covidct(['predict', '--model', run, '--csv', '--json', image])).code).toBe(2);
 }, 120_000);
 
 test('Ctrl-C ends the training after the step, with code 130 and a usable run folder', async () => {

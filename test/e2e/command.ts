@@ -11,9 +11,11 @@ export interface Outcome {
 }
 
 /** `onLine` sees each line of standard output as it comes; it may send a signal, or close the pipes as `| head` does. */
-export function covidct(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; onLine?: (line: string, kill: (signal: NodeJS.Signals) => void, close: () => void) => void } = {}): Promise<Outcome> {
+export function covidct(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; input?: Buffer; onLine?: (line: string, kill: (signal: NodeJS.Signals) => void, close: () => void) => void } = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd, env: { ...process.env, COVIDCT_DATA: '', ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd, env: { ...process.env, COVIDCT_DATA: '', ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    child.stdin.on('error', () => undefined); // a command that reads no input may be gone before it is written
+    child.stdin.end(options.input);
     let stdout = '';
     let stderr = '';
     let seen = 0;

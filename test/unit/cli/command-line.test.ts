@@ -8,10 +8,11 @@ import { exitCodeOf } from '../../../src/cli/exit-codes';
 import { bytes, classWeights, dataFolder, names, number, threshold } from '../../../src/cli/flags';
 import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
-import { imageFiles } from '../../../src/cli/sources';
+import { givenImages } from '../../../src/cli/sources';
 import { evaluationText, percent } from '../../../src/cli/words';
 import { openFolder } from '../../../src/data/folder';
 import { CovidCtError, DatasetError, InvalidOptionError, LibTorchNotFoundError } from '../../../src/errors';
+import { resolveTrainOptions as resolveTrainerOptions } from '../../../src/options/train';
 import { summarize } from '../../../src/metrics/evaluation';
 
 class Text extends Writable {
@@ -108,28 +109,56 @@ test('values of flags', () => {
 test('flags win over the file, the file over the environment and the defaults; unknown keys are refused', async () => {
   const file = join(dir, 'recipe.json');
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', learningRate: 0.5, epochs: 3 }));
-  expect(await resolveTrainOptions(file, { epochs: 4, momentum: undefined })).toMatchObject({ data: 'd', out: 'o', learningRate: 0.5, epochs: 4, momentum: 0.9, architecture: 'vgg19_bn' });
-  expect(await resolveTrainOptions(file, {}, { data: 'from-env' })).toMatchObject({ data: 'd' });
-  expect(await resolveTrainOptions(file, { data: 'flag' }, { data: 'from-env' })).toMatchObject({ data: 'flag' });
+  expect((await resolveTrainOptions(file, { epochs: 4, momentum: undefined })).options).toMatchObject({ data: 'd', out: 'o', learningRate: 0.5, epochs: 4, momentum: 0.9, architecture: 'vgg19_bn' });
+  expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({ data: 'd' });
+  expect((await resolveTrainOptions(file, { data: 'flag' }, { data: 'from-env' })).options).toMatchObject({ data: 'flag' });
   await writeFile(file, JSON.stringify({ out: 'o' }));
-  expect(await resolveTrainOptions(file, {}, { data: 'from-env' })).toMatchObject({ data: 'from-env', out: 'o' });
+  expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({ data: 'from-env', out: 'o' });
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', lr: 0.5 }));
   await expect(resolveTrainOptions(file, {})).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/recipe\.json[^]*lr/) });
-  for (const [text, message] of [['{', /expected JSON/], ['[]', /JSON object/]] as const) {
+  await writeFile(file, `\ufeff${JSON.stringify({ data: 'd', out: 'o', epochs: 3 })}`);
+  expect((await resolveTrainOptions(file, {})).options).toMatchObject({ epochs: 3 });
+  for (const [text, message] of [['{', /recipe\.json:1:2: .*not JSON here/], ['[]', /JSON object/], ['', /it is empty/]] as const) {
     await writeFile(file, text);
     await expect(resolveTrainOptions(file, {})).rejects.toThrow(message);
   }
 });
 
-test('a folder of images stands for its images, in order', async () => {
-  const folder = join(dir, 'images');
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(join(folder, 'inner'), { recursive: true });
-  for (const name of ['b.PNG', 'a.jpg', 'notes.txt']) await writeFile(join(folder, name), '');
-  const { files, leftOut } = await imageFiles([folder, join(folder, 'notes.txt')]);
-  expect(files).toEqual(['a.jpg', 'b.PNG', 'notes.txt'].map((name) => join(folder, name)));
-  expect(leftOut).toEqual([{ reason: 'notAnImage', count: 1, examples: ['notes.txt'] }]);
-  await expect(imageFiles([join(folder, 'inner')])).rejects.toThrow('holds no image');
+const RECIPES: Record<string, unknown>[] = [
+  {}, { optimizer: 'adamw', betas: [0.8, 0.9], weightDecay: 0.1, schedule: { type: 'cosine', warmupEpochs: 2 } }, { optimizer: 'adam', schedule: { type: 'step', every: 3 } },
+  { schedule: { type: 'oneCycle' }, ema: { decay: 0.99 }, labelSmoothing: 0.1, maxGradientNorm: 1 }, { preset: 'tutorial', threshold: 0.3, classWeights: [1, 2], nesterov: true },
+  { freeze: { parameters: ['features'], unfreeze: [{ epoch: 2, parameters: 'all' }] }, groups: [{ match: ['head'], learningRate: 0.1 }], classWeights: 'balanced' },
+  { freeze: { depth: 2 }, cacheFeatures: { augmentations: 3 }, bestBy: 'auc', onBadFile: 'skip', imageSize: 64 },
+];
+
+test.each(RECIPES)('the config.json of a run gives the options that the run was made with: %j', async (recipe) => {
+  const file = join(dir, 'recipe.json');
+  await writeFile(file, JSON.stringify({ ...recipe, data: 'd', out: 'o', channels: 1, architecture: 'tiny', dropout: 0.25, convolution: 'libtorch', classes: ['b', 'a'] }));
+  const { options: first } = await resolveTrainOptions(file, {});
+  const { data, out, architecture, weights, classes, channels, dropout, device, threads, precision, convolution, ...rest } = first;
+  void [weights, device, threads];
+  const run = join(dir, 'run-config');
+  await mkdir(run, { recursive: true });
+  const model = { architecture, classes, channels, dropout, precision, convolution, device: 'cpu', startedFrom: 'random (seed 0)' };
+  const trainer = resolveTrainerOptions(rest);
+  await writeFile(join(run, 'config.json'), `\ufeff${JSON.stringify({ format: 'covidct-torch/run', formatVersion: 1, created: '', options: { ...trainer, out, trainTransform: { steps: [] }, evalTransform: {} }, model, data: { train: { fingerprint: 'x' }, validation: null }, versions: {} })}`);
+  for (const named of [run, join(run, 'config.json')]) {
+    const { options: again, run: stored } = await resolveTrainOptions(named, { data, out: 'other' });
+    expect(again).toEqual({ ...first, ...trainer, out: 'other' });
+    expect(stored?.data.train.fingerprint).toBe('x');
+  }
+  await expect(resolveTrainOptions(run, { data })).rejects.toThrow('give --out DIR');
+});
+
+test('a run that began with weights begins with them again; a config.json of another shape is refused', async () => {
+  const file = join(dir, 'config.json');
+  const config = { format: 'covidct-torch/run', options: {}, model: { architecture: 'resnet18', startedFrom: '/weights/resnet18.pth' }, data: { train: { fingerprint: 'x' }, validation: null } };
+  await writeFile(file, JSON.stringify(config));
+  expect((await resolveTrainOptions(file, { data: 'd', out: 'o' })).options).toMatchObject({ weights: '/weights/resnet18.pth', architecture: 'resnet18' });
+  await writeFile(file, JSON.stringify({ ...config, model: {} }));
+  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/model\.architecture/) });
+  await writeFile(file, JSON.stringify({ ...config, options: { newOption: 1 } }));
+  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toThrow(/newOption/);
 });
 
 test('a folder stands for the images that a data set reads from it', async () => {
@@ -140,7 +169,9 @@ test('a folder stands for the images that a data set reads from it', async () =>
   await writeFile(join(root, 'a', '.hidden.png'), '');
   const { train } = await openFolder(root);
   expect(train.samples.length).toBeGreaterThan(8);
-  expect([...(await imageFiles([join(root, 'a')])).files].sort()).toEqual(train.samples.map(({ source }) => source as string).sort());
+  const names: string[] = [];
+  for await (const image of (await givenImages([join(root, 'a')], { env: {} } as unknown as Io)).images(() => undefined)) names.push(image.name);
+  expect(names.sort()).toEqual(train.samples.map(({ source }) => source as string).sort());
 });
 
 test('what cannot be done in the end is refused before a training begins', async () => {
