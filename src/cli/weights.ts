@@ -10,12 +10,20 @@ import type { Io, OutputFlags } from './io';
 
 type Run = (work: (io: Io) => Promise<number>) => Promise<void>;
 
+interface ConvertFlags extends OutputFlags {
+  readonly out: string;
+  readonly overwrite?: boolean;
+  readonly entry?: string;
+  readonly prefix?: string;
+}
+
 const EXAMPLES = `
 Examples:
   $ covidct weights list
   $ covidct weights fetch resnet18-imagenet
   $ covidct weights inspect checkpoint.pth
-  $ covidct weights convert checkpoint.pth --out checkpoint.safetensors`;
+  $ covidct weights convert checkpoint.pth --out checkpoint.safetensors
+  $ covidct weights convert training.pth --entry model_ema --out averaged.safetensors`;
 
 /** Adds the command and its verbs. */
 export function addWeights(program: Command, run: Run): void {
@@ -25,11 +33,13 @@ export function addWeights(program: Command, run: Run): void {
   weights.command('fetch <name>').summary('fetch known weights into the cache').description('Fetches known weights once; one that was broken off goes on where it was.')
     .option('--url <url>', 'another place to take the same file from').option('--json', 'write one JSON object to standard output').option('--quiet', 'say nothing but errors')
     .action((name: string, flags: OutputFlags & { url?: string }) => run((io) => fetch(name, flags, io)));
-  weights.command('inspect <file>').summary('what a weight file holds').option('--json', 'write one JSON object to standard output')
-    .action((file: string, flags: OutputFlags) => run((io) => inspect(file, flags, io)));
+  const entry = ['--entry <keys>', 'where in a checkpoint the weights stand, with dots between keys (default: found)'] as const;
+  weights.command('inspect <file>').summary('what a weight file holds').option(...entry).option('--json', 'write one JSON object to standard output')
+    .action((file: string, flags: OutputFlags & { entry?: string }) => run((io) => inspect(file, flags, io)));
   weights.command('convert <file>').summary('turn a weight file into safetensors').requiredOption('--out <file>', 'the safetensors file to write')
+    .option(...entry).option('--prefix <prefix>', 'take the names that begin so, without it (default: all)')
     .option('--overwrite', 'replace an earlier file').option('--json', 'write one JSON object to standard output')
-    .action((file: string, flags: OutputFlags & { out: string; overwrite?: boolean }) => run((io) => convert(file, flags, io)));
+    .action((file: string, flags: ConvertFlags) => run((io) => convert(file, flags, io)));
 }
 
 function list(flags: OutputFlags, io: Io): Promise<number> {
@@ -51,8 +61,8 @@ async function fetch(name: string, flags: OutputFlags & { url?: string }, io: Io
   return EXIT.ok;
 }
 
-async function inspect(file: string, flags: OutputFlags, io: Io): Promise<number> {
-  const { format, tensors, metadata, notes } = await openWeightFile(file, { signal: io.signal });
+async function inspect(file: string, flags: OutputFlags & { entry?: string }, io: Io): Promise<number> {
+  const { format, tensors, metadata, notes } = await openWeightFile(file, { entry: flags.entry, signal: io.signal });
   const { size } = await stat(file);
   const numbers = tensors.reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
   const architecture = guessArchitecture(tensors);
@@ -70,9 +80,10 @@ async function inspect(file: string, flags: OutputFlags, io: Io): Promise<number
   return EXIT.ok;
 }
 
-async function convert(file: string, flags: OutputFlags & { out: string; overwrite?: boolean }, io: Io): Promise<number> {
+async function convert(file: string, flags: ConvertFlags, io: Io): Promise<number> {
   if (flags.overwrite !== true && existsSync(flags.out)) throw new CovidCtError('ERR_RUN_FOLDER', `${flags.out}: there is a file of that name already; give another --out, or --overwrite to replace it`);
-  const result = await during(io, flags, `converting ${file}`, () => convertWeights(file, flags.out, { signal: io.signal }));
+  const { entry, prefix } = flags;
+  const result = await during(io, flags, `converting ${file}`, () => convertWeights(file, flags.out, { entry, prefix, signal: io.signal }));
   if (flags.json === true) printJson(io, { file, out: flags.out, ...result });
   else print(io, [`${flags.out}: ${result.tensors} tensors, ${result.bytes} bytes`, ...result.notes.map((each) => `  ${each}`)]);
   return EXIT.ok;

@@ -7,7 +7,7 @@ import { inputSize, parseTransform } from '../data/transform';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
-import type { NativeClassifier } from '../native/types';
+import type { NativeClassifier, NativeTensorSource } from '../native/types';
 import { metadataSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { classifierOptionsSchema, configureSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
@@ -22,11 +22,10 @@ import type { Explanation, Prediction } from './answers';
 import { PRETRAINING_KEY, pretrainingOf, recognise, trainedFor } from './known-weights';
 import type { Pretraining } from './known-weights';
 import { writeSafetensors } from './safetensors';
-import { openWeightFile } from './weight-file';
+import { readWeights } from './read-weights';
 import type { ModelCard, Network } from './types';
 import { libraryVersions } from './versions';
-import { fitWeights, requireFit } from './weights';
-import type { FitOptions, LoadReport } from './weights';
+import type { LoadReport } from './weights';
 
 interface OwnFacts {
   readonly architecture: string;
@@ -266,21 +265,19 @@ export class Classifier extends NativeNetwork implements Network {
    * @throws CovidCtError ERR_WEIGHTS when the file is damaged or does not fit, with the network as it was; AbortedError
    */
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
-    const { signal, weightsOnly, ...fit } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
+    const { weightsOnly, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
     checkArgument(pathSchema, path, 'loadWeights', 'path');
-    const { report, metadata } = await this.#read(path, fit, signal);
+    const { report, metadata } = await this.#read(path, given);
     if (weightsOnly) return report;
     this.#origin = path;
     if (metadata['architecture'] === undefined || pretrainingOf(metadata) !== null) this.#adopt(recognise(path, metadata));
     return report;
   }
 
-  async #read(path: string, fit: FitOptions, signal?: AbortSignal): Promise<{ report: LoadReport; metadata: Readonly<Record<string, string>> }> {
-    const { tensors, metadata, notes } = await openWeightFile(path, { signal });
-    const { plan, report } = fitWeights(this.tensors(), tensors, fit);
-    requireFit(path, this.architecture, report, tensors, fit);
-    await native(() => this.handle.readTensors(path, plan));
-    return { report: { ...report, notes: [...notes, ...report.notes] }, metadata };
+  #read(path: string, options: Parameters<typeof readWeights>[2]): ReturnType<typeof readWeights> {
+    const { architecture, handle } = this;
+    const readTensors = (file: string, plan: readonly NativeTensorSource[]): Promise<void> => handle.readTensors(file, plan);
+    return readWeights({ architecture, tensors: this.tensors(), readTensors }, path, options);
   }
 
   /** The input that these weights were trained for becomes that of predictions. */

@@ -1,5 +1,6 @@
-/** What the pickles of state dicts are made of, and the handful of callables that rebuild tensors. */
+/** What the pickles of checkpoints are made of, and what their calls become: plain data, never anything that runs. */
 import { CovidCtError } from '../errors';
+import { globalName, isKnownGlobal, recipeOf, STORAGE_BYTES, storageType } from './pickle-globals';
 
 /** A storage as a pickle names it: where its bytes are is the container's business. */
 export interface StorageRef {
@@ -21,6 +22,16 @@ export interface TensorRef {
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
+  /** `torch.uint16`, ... where it is not the storage's own. */
+  readonly dtype: string | null;
+}
+
+/** Something that a checkpoint keeps and this library has no use for, known by what it is, e.g. `a set`. */
+export class Inert {
+  constructor(
+    readonly what: string,
+    readonly isTensor = false,
+  ) {}
 }
 
 /** A tuple, kept apart from lists, for dictionaries' keys and arguments are tuples. */
@@ -33,23 +44,24 @@ export class Global {
   constructor(readonly name: string) {}
 }
 
-const STORAGES = new Set(['Float', 'Double', 'Half', 'BFloat16', 'Long', 'Int', 'Short', 'Char', 'Byte', 'Bool'].map((name) => `torch.${name}Storage`));
-const CALLABLES = new Set(['collections.OrderedDict', 'torch._utils._rebuild_tensor', 'torch._utils._rebuild_tensor_v2', 'torch._utils._rebuild_parameter', 'torch.Size']);
-
 /** The one kind of failure. */
 export function refuse(what: string): CovidCtError {
   return new CovidCtError('ERR_WEIGHTS', what);
 }
 
 function forbidden(name: string): CovidCtError {
-  const whole = /^(collections|torch\._utils|builtins|os|posix|nt|subprocess|sys|numpy)\b/.test(name) ? '' : '; if a whole model was saved, save model.state_dict() in Python instead';
-  return refuse(`the pickle asks for the global '${name}', which is not among those that tensors need; it was not executed, and nothing was loaded${whole}`);
+  const isModule = !/^(collections|torch\._utils|builtins|os|posix|nt|subprocess|sys|numpy)\b/.test(name);
+  const advice = isModule ? '; if a whole model was saved, save model.state_dict() in Python instead' : '';
+  return refuse(
+    `the pickle asks for the global '${name}', which is not among those that checkpoints need; ` +
+      `it was not executed, and nothing was loaded${advice}`,
+  );
 }
 
-/** A global by its name. Throws CovidCtError ERR_WEIGHTS for any but those that tensors need. */
+/** A global by its name. Throws CovidCtError ERR_WEIGHTS for any that checkpoints do not need. */
 export function globalOf(module: unknown, name: unknown): Global {
-  const whole = `${String(module)}.${String(name)}`;
-  if (!CALLABLES.has(whole) && !STORAGES.has(whole)) throw forbidden(whole);
+  const whole = globalName(String(module), String(name));
+  if (!isKnownGlobal(whole)) throw forbidden(whole);
   return new Global(whole);
 }
 
@@ -59,30 +71,51 @@ function isCount(value: unknown): value is number {
 
 function counts(value: unknown, what: string): number[] {
   const items = value instanceof Tuple ? value.items : Array.isArray(value) ? (value as unknown[]) : null;
-  if (items === null || items.length > 64 || !items.every(isCount)) throw refuse(`the pickle's ${what} is not a list of whole numbers >= 0`);
+  if (items === null || items.length > 64 || !items.every(isCount))
+    throw refuse(`the pickle's ${what} is not a list of whole numbers >= 0`);
   return items.filter(isCount);
 }
 
-/** The arguments of _rebuild_tensor and _rebuild_tensor_v2: storage, offset, shape, strides, and more that is of no matter. */
-function rebuildTensor(args: readonly unknown[]): TensorRef {
+/**
+ * The arguments of _rebuild_tensor and _rebuild_tensor_v2: storage, offset, shape, strides, and more that is of no
+ * matter.
+ */
+function rebuildTensor(args: readonly unknown[], dtype: string | null): TensorRef {
   const [storage, offset, shape, strides] = args;
-  if ((storage as StorageRef | null)?.kind !== 'storage') throw refuse('the pickle rebuilds a tensor from something that is no storage');
+  if ((storage as StorageRef | null)?.kind !== 'storage')
+    throw refuse('the pickle rebuilds a tensor from something that is no storage');
   if (!isCount(offset)) throw refuse('the pickle rebuilds a tensor at an offset that is not a whole number >= 0');
-  const tensor: TensorRef = { kind: 'tensor', storage: storage as StorageRef, offset, shape: counts(shape, 'shape'), strides: counts(strides, 'strides') };
-  if (tensor.shape.length !== tensor.strides.length) throw refuse(`the pickle has a tensor with ${tensor.shape.length} dimensions and ${tensor.strides.length} strides`);
+  const tensor: TensorRef = {
+    kind: 'tensor',
+    storage: storage as StorageRef,
+    offset,
+    shape: counts(shape, 'shape'),
+    strides: counts(strides, 'strides'),
+    dtype,
+  };
+  if (tensor.shape.length !== tensor.strides.length)
+    throw refuse(
+      `the pickle has a tensor with ${tensor.shape.length} dimensions and ${tensor.strides.length} strides`,
+    );
   return tensor;
 }
 
 /** What torch.save's persistent ids are: ('storage', type, key, location, elements), and in the oldest files a view. */
 export function storageOf(id: unknown): StorageRef {
-  const [tag, type, key, , count, view = null] = id instanceof Tuple ? id.items : [];
-  if (tag !== 'storage' || !(type instanceof Global) || !STORAGES.has(type.name) || typeof key !== 'string' || !isCount(count)) {
-    throw refuse(`the pickle has a persistent id that is not a storage of numbers${type instanceof Global && !STORAGES.has(type.name) ? ` but of '${type.name}'` : ''}`);
+  const [tag, global, key, , count, view = null] = id instanceof Tuple ? id.items : [];
+  const type = global instanceof Global ? storageType(global.name) : null;
+  if (tag !== 'storage' || type === null || typeof key !== 'string' || !isCount(count)) {
+    throw refuse(
+      `the pickle has a persistent id that is not a storage${global instanceof Global ? ` but a '${global.name}'` : ''}`,
+    );
   }
-  if (view === null) return { kind: 'storage', type: type.name.slice('torch.'.length), key, count, view };
+  if (!isCount(count * (STORAGE_BYTES[type] as number)))
+    throw refuse(`the pickle has a storage of ${count} elements`);
+  if (view === null) return { kind: 'storage', type, key, count, view };
   const [, start, size] = view instanceof Tuple ? view.items : [];
-  if (!isCount(start) || !isCount(size) || start + size > count) throw refuse('the pickle has a view that reaches beyond its storage');
-  return { kind: 'storage', type: type.name.slice('torch.'.length), key, count, view: { start, count: size } };
+  if (!isCount(start) || !isCount(size) || start + size > count)
+    throw refuse('the pickle has a view that reaches beyond its storage');
+  return { kind: 'storage', type, key, count, view: { start, count: size } };
 }
 
 /** Keys and values in turn, as pairs. */
@@ -92,26 +125,47 @@ export function keyValues(items: readonly unknown[]): [unknown, unknown][] {
 }
 
 function pairOf(pair: unknown): [unknown, unknown] {
-  const items: readonly unknown[] = pair instanceof Tuple ? pair.items : Array.isArray(pair) ? (pair as unknown[]) : [];
+  const items: readonly unknown[] =
+    pair instanceof Tuple ? pair.items : Array.isArray(pair) ? (pair as unknown[]) : [];
   if (items.length !== 2) throw refuse('the pickle makes a dictionary of something that is no pair');
   return [items[0], items[1]];
 }
 
-/** Calls one of the few callables there are; nothing else is ever executed. Throws CovidCtError ERR_WEIGHTS naming it. */
+/** The pairs of a dictionary: of a list of them, or of another dictionary. */
+function pairsOf(value: unknown): [unknown, unknown][] {
+  if (value instanceof Map) return [...(value as Map<unknown, unknown>)];
+  return Array.isArray(value) ? (value as unknown[]).map(pairOf) : [];
+}
+
+/** _rebuild_from_type_v2(function, class, arguments, state): what the function makes. */
+function typedTensor([target, , args]: readonly unknown[]): unknown {
+  if (target instanceof Global && recipeOf(target.name) === 'typed-tensor')
+    throw refuse('the pickle makes a tensor of itself');
+  return call(target, args);
+}
+
+/** What a call becomes; nothing is ever executed. Throws CovidCtError ERR_WEIGHTS naming what must not be called. */
 export function call(target: unknown, args: unknown): unknown {
   const { name } = target instanceof Global ? target : { name: 'something that is not a global' };
-  if (!CALLABLES.has(name)) throw forbidden(name);
+  const recipe = recipeOf(name);
   const items = args instanceof Tuple ? args.items : [];
-  switch (name) {
-    case 'collections.OrderedDict': {
-      const pairs = Array.isArray(items[0]) ? (items[0] as unknown[]) : [];
-      return new Map(pairs.map(pairOf));
-    }
-    case 'torch._utils._rebuild_parameter':
-      return items[0];
-    case 'torch.Size':
+  switch (recipe) {
+    case null:
+      throw forbidden(name);
+    case 'dictionary':
+      return new Map(pairsOf(items[0]));
+    case 'first-argument':
+      return items[0] ?? new Inert('a parameter without numbers', true);
+    case 'size':
       return new Tuple(counts(items[0], 'torch.Size'));
+    case 'tensor':
+      return rebuildTensor(items, null);
+    case 'tensor-of-dtype':
+      if (!(items[6] instanceof Global)) throw refuse('the pickle rebuilds a tensor of a type that is none');
+      return rebuildTensor(items, items[6].name);
+    case 'typed-tensor':
+      return typedTensor(items);
     default:
-      return rebuildTensor(items);
+      return new Inert(recipe.what, recipe.isTensor);
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Reads the pickles that torch.save writes, without running anything: a stack machine over plain data in which the only
- * callables are the handful that rebuild tensors. Opcodes: CPython's pickletools.
+ * calls are those of pickle-globals.ts, and each becomes plain data. Opcodes: CPython's pickletools.
  */
-import { globalOf, call, keyValues, refuse, storageOf, Tuple } from './pickle-values';
+import { call, globalOf, Inert, keyValues, refuse, storageOf, Tuple } from './pickle-values';
 import type { StorageRef } from './pickle-values';
 
 const MARK = Symbol('mark');
@@ -10,20 +10,22 @@ const MARK = Symbol('mark');
 const MAX_VALUES = 4_000_000;
 const MAX_OBJECTS = 1_000_000;
 
-/** Little-endian two's complement of any length; beyond what a number can hold exactly it is refused. */
-function longOf(bytes: Buffer): number {
-  if (bytes.length > 16) throw refuse(`the pickle has a whole number of ${bytes.length} bytes`);
+/** The longest whole number that is read; the state of a random generator has 17 bytes. */
+const MAX_LONG_BYTES = 1024;
+
+/** Little-endian two's complement of any length: a number where one holds it exactly, else a bigint. */
+function longOf(bytes: Buffer): number | bigint {
+  if (bytes.length > MAX_LONG_BYTES) throw refuse(`the pickle has a whole number of ${bytes.length} bytes`);
   let value = 0n;
   for (const [i, byte] of bytes.entries()) value |= BigInt(byte) << BigInt(8 * i);
   if (bytes.length > 0 && ((bytes.at(-1) as number) & 0x80) !== 0) value -= 1n << BigInt(8 * bytes.length);
   const number = Number(value);
-  // torch.save's own magic number has ten bytes; it is known as text.
-  return Number.isSafeInteger(number) ? number : (value.toString() as unknown as number);
+  return Number.isSafeInteger(number) ? number : value;
 }
 
 /** What {@link readPickle} found. */
 export interface Pickle {
-  /** Map, Array, Tuple, TensorRef, text, number, boolean or null. */
+  /** Map, Array, Tuple, TensorRef, Inert, Global, text, number, bigint, boolean or null. */
   readonly value: unknown;
   /** Where the next byte after it is. */
   readonly end: number;
@@ -111,20 +113,26 @@ class Machine {
 
   #set(pairs: readonly [unknown, unknown][]): void {
     const target = this.#top();
+    if (target instanceof Inert) return;
     if (!(target instanceof Map)) throw refuse('the pickle sets a key of something that is no dictionary');
     for (const [key, value] of pairs) target.set(key, value);
   }
 
   #append(items: readonly unknown[]): void {
     const target = this.#top();
+    if (target instanceof Inert) return;
     if (!Array.isArray(target)) throw refuse('the pickle appends to something that is no list');
     for (const item of items) target.push(item);
   }
 
-  #text(lengthBytes: 1 | 4 | 8): string {
+  #counted(lengthBytes: 1 | 4 | 8): Buffer {
     const prefix = this.#take(lengthBytes);
-    const length = lengthBytes === 8 ? Number(prefix.readBigUInt64LE()) : prefix.readUIntLE(0, lengthBytes);
-    return this.#take(length).toString('utf8');
+    return this.#take(lengthBytes === 8 ? Number(prefix.readBigUInt64LE()) : prefix.readUIntLE(0, lengthBytes));
+  }
+
+  #bytes(lengthBytes: 1 | 4 | 8): Inert {
+    this.#counted(lengthBytes);
+    return new Inert('bytes');
   }
 
   #pops(count: number): unknown[] {
@@ -136,7 +144,7 @@ class Machine {
     if (action === undefined) throw refuse(`the pickle has the opcode 0x${opcode.charCodeAt(0).toString(16)}, which no state dict needs`);
     action({
       push: (value) => this.#push(value), pop: () => this.#pop(), pops: (count) => this.#pops(count), popToMark: () => this.#popToMark(), top: () => this.#top(),
-      take: (count) => this.#take(count), line: () => this.#line(), text: (size) => this.#text(size), remember: (index) => this.#remember(index),
+      take: (count) => this.#take(count), line: () => this.#line(), text: (size) => this.#counted(size).toString('utf8'), bytes: (size) => this.#bytes(size), remember: (index) => this.#remember(index),
       recall: (index) => this.#recall(index), storage: (id) => this.#storage(id), set: (pairs) => this.#set(pairs),
       append: (items) => this.#append(items), memoSize: () => this.#memo.size,
     });
@@ -152,6 +160,7 @@ interface Hands {
   take(count: number): Buffer;
   line(): string;
   text(lengthBytes: 1 | 4 | 8): string;
+  bytes(lengthBytes: 1 | 4 | 8): Inert;
   remember(index: number): void;
   recall(index: number): void;
   storage(id: unknown): void;
@@ -182,8 +191,13 @@ const OPCODES: Readonly<Record<string, (m: Hands) => void>> = {
   '\x8d': (m) => m.push(m.text(8)),
   'U': (m) => m.push(m.text(1)),
   'T': (m) => m.push(m.text(4)),
-  'C': (m) => m.push(m.text(1)),
-  'B': (m) => m.push(m.text(4)),
+  'C': (m) => m.push(m.bytes(1)),
+  'B': (m) => m.push(m.bytes(4)),
+  '\x8e': (m) => m.push(m.bytes(8)),
+  '\x96': (m) => m.push(m.bytes(8)),
+  '\x8f': (m) => m.push(new Inert('a set')),
+  '\x90': (m) => { const items = m.popToMark(); m.append(items); },
+  '\x91': (m) => { m.popToMark(); m.push(new Inert('a set')); },
   '}': (m) => m.push(new Map()),
   ']': (m) => m.push([]),
   ')': (m) => m.push(new Tuple([])),
@@ -205,8 +219,15 @@ const OPCODES: Readonly<Record<string, (m: Hands) => void>> = {
   'c': (m) => { const module = m.line(); m.push(globalOf(module, m.line())); },
   '\x93': (m) => { const [module, name] = m.pops(2); m.push(globalOf(module, name)); },
   'R': (m) => { const [target, args] = m.pops(2); m.push(call(target, args)); },
+  '\x81': (m) => { const [target, args] = m.pops(2); m.push(call(target, args)); },
   // The attributes of a state dict (its _metadata) are of no effect here.
-  'b': (m) => { m.pop(); if (!(m.top() instanceof Map)) throw refuse('the pickle sets the state of an object that is no dictionary; it was not executed'); },
+  'b': (m) => {
+    m.pop();
+    const target = m.top();
+    if (!(target instanceof Map) && !(target instanceof Inert)) {
+      throw refuse('the pickle sets the state of an object that is no dictionary; it was not executed');
+    }
+  },
   'Q': (m) => m.storage(m.pop()),
 };
 

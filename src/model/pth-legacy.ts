@@ -85,7 +85,10 @@ async function readPlaces(path: string, file: FileHandle, fileBytes: number, { s
  *
  * @throws CovidCtError ERR_WEIGHTS; AbortedError
  */
-export async function readPthLegacy(path: string, signal?: AbortSignal): Promise<{ tensors: NativeTensorSource[]; notes: string[] }> {
+export async function readPthLegacy(
+  path: string,
+  { entry, signal }: { readonly entry?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<{ tensors: NativeTensorSource[]; notes: string[] }> {
   throwIfAborted(signal);
   const file = await open(path, 'r').catch((error: unknown) => {
     throw new CovidCtError('ERR_WEIGHTS', `cannot open the weights: ${messageOf(error)}`, { cause: error });
@@ -94,7 +97,7 @@ export async function readPthLegacy(path: string, signal?: AbortSignal): Promise
     const { size } = await file.stat();
     const head = await readHead(path, file, size);
     const places = await readPlaces(path, file, size, head);
-    return await readStateDict(path, head.value, ({ key }) => places.get(key) as StoragePlace);
+    return await readStateDict(path, head.value, ({ key }) => places.get(key) as StoragePlace, entry);
   } catch (error) {
     if (error instanceof CovidCtError && error.code === 'ERR_WEIGHTS' && error.message.startsWith(path)) throw error;
     throw new CovidCtError('ERR_WEIGHTS', `${path}: ${messageOf(error)}`, { cause: error });

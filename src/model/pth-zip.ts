@@ -3,6 +3,7 @@ import { CovidCtError, messageOf } from '../errors';
 import { readZip } from '../files/zip';
 import type { ZipArchive, ZipEntry } from '../files/zip';
 import type { NativeTensorSource } from '../native/types';
+import { foreign, foreignZip } from './foreign-file';
 import { readPickle } from './pickle';
 import type { StorageRef } from './pickle-values';
 import { readStateDict, storageBytes } from './state-dict';
@@ -30,14 +31,15 @@ async function placeOf(zip: ZipArchive, entry: ZipEntry, storage: StorageRef): P
   return place;
 }
 
-async function read(path: string, zip: ZipArchive): Promise<{ tensors: NativeTensorSource[]; notes: string[] }> {
+async function read(
+  path: string,
+  zip: ZipArchive,
+  entry?: string,
+): Promise<{ tensors: NativeTensorSource[]; notes: string[] }> {
   const entries = new Map(zip.entries.map((entry) => [entry.name, entry]));
   const names = [...entries.keys()];
-  if (names.some((name) => name.endsWith('/constants.pkl')))
-    throw new CovidCtError(
-      'ERR_WEIGHTS',
-      `${path} is TorchScript, which holds code; save model.state_dict() in Python instead`,
-    );
+  const other = foreignZip(names);
+  if (other !== null) throw foreign(path, other);
   const pickle = zip.entries.find(({ name }) => name.endsWith('/data.pkl') || name === 'data.pkl');
   if (pickle === undefined)
     throw damaged(
@@ -55,15 +57,15 @@ async function read(path: string, zip: ZipArchive): Promise<{ tensors: NativeTen
   const { value } = readPickle(await zip.content(pickle, MAX_PICKLE_BYTES));
   const places = new Map<ZipEntry, StoragePlace>();
   const find = async (storage: StorageRef): Promise<StoragePlace> => {
-    const entry = entries.get(`${root}data/${storage.key}`);
-    if (entry === undefined) throw damaged(path, `the storage '${storage.key}' is missing`);
-    const place = places.get(entry) ?? (await placeOf(zip, entry, storage));
-    places.set(entry, place);
+    const stored = entries.get(`${root}data/${storage.key}`);
+    if (stored === undefined) throw damaged(path, `the storage '${storage.key}' is missing`);
+    const place = places.get(stored) ?? (await placeOf(zip, stored, storage));
+    places.set(stored, place);
     return place;
   };
-  const result = await readStateDict(path, value, find);
+  const result = await readStateDict(path, value, find, entry);
   // Every storage is read through once: a bit that has flipped must not become a wrong tensor.
-  for (const entry of places.keys()) await zip.verifyStored(entry);
+  for (const stored of places.keys()) await zip.verifyStored(stored);
   return result;
 }
 
@@ -74,7 +76,7 @@ async function read(path: string, zip: ZipArchive): Promise<{ tensors: NativeTen
  */
 export async function readPthZip(
   path: string,
-  signal?: AbortSignal,
+  { entry, signal }: { readonly entry?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<{ tensors: NativeTensorSource[]; notes: string[] }> {
   const rules = {
     maxEntries: MAX_ENTRIES,
@@ -83,7 +85,7 @@ export async function readPthZip(
   };
   return readZip(path, rules, async (zip) => {
     try {
-      return await read(path, zip);
+      return await read(path, zip, entry);
     } catch (error) {
       if (!(error instanceof CovidCtError)) throw damaged(path, messageOf(error), error);
       throw error.message.startsWith(path) || error.code === 'ERR_ABORTED'

@@ -1,20 +1,37 @@
 /** Finds the tensors in what a pickle holds, and checks each against the storage it is a view of. */
 import { CovidCtError } from '../errors';
 import type { NativeTensorSource } from '../native/types';
-import { Tuple } from './pickle-values';
+import { findWeights, isTensor, wordFor } from './find-weights';
+import { STORAGE_BYTES } from './pickle-globals';
+import { Inert } from './pickle-values';
 import type { StorageRef, TensorRef } from './pickle-values';
 
-/** dtype as safetensors spells it, and bytes of an element. */
+/** dtype as safetensors spells it, and bytes of an element, by the storage's type or by a dtype of its own. */
 const DTYPES: Readonly<Record<string, readonly [string, number]>> = {
-  FloatStorage: ['F32', 4], DoubleStorage: ['F64', 8], HalfStorage: ['F16', 2], BFloat16Storage: ['BF16', 2], LongStorage: ['I64', 8],
-  IntStorage: ['I32', 4], ShortStorage: ['I16', 2], CharStorage: ['I8', 1], ByteStorage: ['U8', 1], BoolStorage: ['BOOL', 1],
+  FloatStorage: ['F32', 4],
+  DoubleStorage: ['F64', 8],
+  HalfStorage: ['F16', 2],
+  BFloat16Storage: ['BF16', 2],
+  LongStorage: ['I64', 8],
+  IntStorage: ['I32', 4],
+  ShortStorage: ['I16', 2],
+  CharStorage: ['I8', 1],
+  ByteStorage: ['U8', 1],
+  BoolStorage: ['BOOL', 1],
+  'torch.float32': ['F32', 4],
+  'torch.float64': ['F64', 8],
+  'torch.float16': ['F16', 2],
+  'torch.bfloat16': ['BF16', 2],
+  'torch.int64': ['I64', 8],
+  'torch.int32': ['I32', 4],
+  'torch.int16': ['I16', 2],
+  'torch.int8': ['I8', 1],
+  'torch.uint8': ['U8', 1],
+  'torch.bool': ['BOOL', 1],
+  'torch.uint16': ['U16', 2],
+  'torch.uint32': ['U32', 4],
+  'torch.uint64': ['U64', 8],
 };
-
-/** Keys under which trainings keep the weights beside other things. */
-const NESTED = ['state_dict', 'model_state_dict', 'model', 'net', 'network', 'weights', 'params'];
-
-/** What wrappers put before every name: DataParallel and torch.compile. */
-const PREFIXES = ['module.', '_orig_mod.'];
 
 /** A storage's bytes in the file. */
 export interface StoragePlace {
@@ -24,81 +41,60 @@ export interface StoragePlace {
 
 /** Bytes of a storage as its pickle describes it. */
 export function storageBytes(storage: StorageRef): number {
-  return storage.count * elementOf(storage)[1];
-}
-
-function elementOf(storage: StorageRef): readonly [string, number] {
-  return DTYPES[storage.type] as readonly [string, number];
-}
-
-function isTensor(value: unknown): value is TensorRef {
-  return (value as TensorRef | null)?.kind === 'tensor';
-}
-
-function hasTensors(value: unknown): value is Map<unknown, unknown> {
-  return value instanceof Map && [...value.values()].some(isTensor);
-}
-
-function wordFor(value: unknown): string {
-  if (value === null) return 'nothing';
-  if (value instanceof Map) return `a dictionary of ${value.size}`;
-  if (value instanceof Tuple || Array.isArray(value)) return 'a list';
-  return { number: 'a number', string: 'a text', boolean: 'true or false' }[typeof value as 'number'] ?? 'something else';
-}
-
-/** A key for people. Never String() of it: a list that holds itself many times over has no end as a text. */
-function keyText(key: unknown): string {
-  return typeof key === 'string' || typeof key === 'number' ? `'${key}'` : wordFor(key);
-}
-
-/** The dictionary that holds the tensors: the whole, or what stands under one of the usual keys. */
-function tensorsIn(path: string, value: unknown, notes: string[]): Map<unknown, unknown> {
-  if (hasTensors(value)) return value;
-  const found = value instanceof Map ? NESTED.filter((key) => hasTensors(value.get(key))) : [];
-  if (found.length > 1) throw new CovidCtError('ERR_WEIGHTS', `${path}: expected one set of weights; there are several, under ${found.map((key) => `'${key}'`).join(' and ')}; save the one you mean by itself`);
-  const [key] = found;
-  if (key === undefined) {
-    const what = value instanceof Map ? `a dictionary with ${[...value.keys()].slice(0, 5).map(keyText).join(', ') || 'nothing in it'}` : wordFor(value);
-    throw new CovidCtError('ERR_WEIGHTS', `${path}: expected a state dict, names to tensors, by itself or under ${NESTED.slice(0, 3).join(', ')}; it holds ${what}`);
-  }
-  const outer = value as Map<unknown, unknown>;
-  notes.push(`the weights stand under '${key}'`);
-  for (const [other, left] of outer) if (other !== key) notes.push(`left out: ${keyText(other)} (${wordFor(left)})`);
-  return outer.get(key) as Map<unknown, unknown>;
+  return storage.count * (STORAGE_BYTES[storage.type] as number);
 }
 
 function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i -= 1) strides[i] = (strides[i + 1] as number) * Math.max(1, shape[i + 1] as number);
+  for (let i = shape.length - 2; i >= 0; i -= 1)
+    strides[i] = (strides[i + 1] as number) * Math.max(1, shape[i + 1] as number);
   return strides;
+}
+
+/** The tensor's dtype and the bytes of an element. Throws for a kind of number that safetensors has no name for. */
+function elementOf(path: string, name: string, { storage, dtype }: TensorRef): readonly [string, number] {
+  const known = DTYPES[dtype ?? storage.type];
+  if (known !== undefined) return known;
+  const type = dtype ?? `torch.${storage.type}`;
+  throw new CovidCtError(
+    'ERR_WEIGHTS',
+    `${path}: tensor '${name}' is of ${type}, which is not read; save the weights as float32 in Python`,
+  );
+}
+
+/** Elements of the storage that the tensor may see: from where, and up to where. */
+function rangeOf({ storage, offset }: TensorRef, size: number): { readonly start: number; readonly limit: number } {
+  const count = Math.floor(storageBytes(storage) / size);
+  const { view } = storage;
+  return view === null
+    ? { start: offset, limit: count }
+    : { start: offset + view.start, limit: view.start + view.count };
 }
 
 /** Checks that every element lies inside the storage, and gives the tensor's place in the file. */
 function place(path: string, name: string, tensor: TensorRef, where: StoragePlace): NativeTensorSource {
   const { storage, shape, strides } = tensor;
-  const [dtype, size] = elementOf(storage);
-  const start = tensor.offset + (storage.view?.start ?? 0);
+  const [dtype, size] = elementOf(path, name, tensor);
+  const { start, limit } = rangeOf(tensor, size);
   const count = shape.reduce((product, side) => product * side, 1);
-  const last = count === 0 ? start - 1 : shape.reduce((sum, side, i) => sum + (side - 1) * (strides[i] as number), start);
-  const limit = storage.view === null ? storage.count : storage.view.start + storage.view.count;
+  const last =
+    count === 0 ? start - 1 : shape.reduce((sum, side, i) => sum + (side - 1) * (strides[i] as number), start);
   if (!(last < limit) || !(start <= limit)) {
-    throw new CovidCtError('ERR_WEIGHTS', `${path}: tensor '${name}' reaches to element ${last} of a storage of ${limit}; the file is damaged`);
+    throw new CovidCtError(
+      'ERR_WEIGHTS',
+      `${path}: tensor '${name}' reaches to element ${last} of a storage of ${limit}; the file is damaged`,
+    );
   }
-  // More elements than the storage has are only possible where a stride is 0; that such a file is meant is out of the question beyond this.
-  if (count > storage.count && count > 2 ** 28) throw new CovidCtError('ERR_WEIGHTS', `${path}: tensor '${name}' claims ${count} elements over a storage of ${storage.count}`);
+  // More elements than the storage has are only possible where a stride is 0; beyond this no such file is meant.
+  if (count > storage.count && count > 2 ** 28) {
+    throw new CovidCtError(
+      'ERR_WEIGHTS',
+      `${path}: tensor '${name}' claims ${count} elements over a storage of ${storage.count}`,
+    );
+  }
   const contiguous = contiguousStrides(shape);
   const plain = shape.every((side, i) => side <= 1 || strides[i] === contiguous[i]);
   return { name, dtype, shape, offset: where.offset + start * size, ...(plain ? {} : { strides }) };
-}
-
-/** Takes off what a wrapper put before every name. */
-function stripPrefix(sources: NativeTensorSource[], notes: string[]): NativeTensorSource[] {
-  for (const prefix of PREFIXES) {
-    if (sources.length === 0 || !sources.every(({ name }) => name.startsWith(prefix))) continue;
-    notes.push(`the prefix '${prefix}' was taken off ${sources.length} names`);
-    return stripPrefix(sources.map((source) => ({ ...source, name: source.name.slice(prefix.length) })), notes);
-  }
-  return sources;
 }
 
 /**
@@ -106,15 +102,34 @@ function stripPrefix(sources: NativeTensorSource[], notes: string[]): NativeTens
  *
  * @param value what the pickle holds
  * @param placeOf finds a storage in the file
- * @throws CovidCtError ERR_WEIGHTS when there is no state dict, or a tensor reaches beyond its storage
+ * @param entry where in it the state dict stands, e.g. `model_ema`; it is looked for when left out
+ * @throws CovidCtError ERR_WEIGHTS when there is no state dict or more than one, when a tensor reaches beyond its
+ *   storage
+ *   or is of a kind that is not read
  */
-export async function readStateDict(path: string, value: unknown, placeOf: (storage: StorageRef) => StoragePlace | Promise<StoragePlace>): Promise<{ tensors: NativeTensorSource[]; notes: string[] }> {
+export async function readStateDict(
+  path: string,
+  value: unknown,
+  placeOf: (storage: StorageRef) => StoragePlace | Promise<StoragePlace>,
+  entry?: string,
+): Promise<{ tensors: NativeTensorSource[]; notes: string[] }> {
   const notes: string[] = [];
-  const sources: NativeTensorSource[] = [];
-  for (const [name, each] of tensorsIn(path, value, notes)) {
-    if (typeof name !== 'string') throw new CovidCtError('ERR_WEIGHTS', `${path}: expected the names of tensors to be texts; got ${wordFor(name)}`);
-    if (isTensor(each)) sources.push(place(path, name, each, await placeOf(each.storage)));
-    else notes.push(`left out: '${name}' (${wordFor(each)})`);
+  const tensors: NativeTensorSource[] = [];
+  for (const [name, each] of findWeights(path, value, notes, entry)) {
+    if (typeof name !== 'string') {
+      if (!isTensor(each)) continue;
+      throw new CovidCtError(
+        'ERR_WEIGHTS',
+        `${path}: expected the names of tensors to be texts; got ${wordFor(name)}`,
+      );
+    }
+    if (isTensor(each)) tensors.push(place(path, name, each, await placeOf(each.storage)));
+    else if (each instanceof Inert && each.isTensor) {
+      throw new CovidCtError(
+        'ERR_WEIGHTS',
+        `${path}: '${name}' is ${each.what}, which is not read; save plain tensors (float32) in Python`,
+      );
+    } else notes.push(`left out: '${name}' (${wordFor(each)})`);
   }
-  return { tensors: stripPrefix(sources, notes), notes };
+  return { tensors, notes };
 }

@@ -2,6 +2,7 @@
 import { CovidCtError } from '../errors';
 import type { NativeTensor, NativeTensorSource } from '../native/types';
 import { guessArchitecture } from './guess';
+import { nameAs, some } from './names';
 
 /** A tensor whose shape in the file is not the network's. */
 export interface ShapeDifference {
@@ -36,6 +37,8 @@ export interface FitOptions {
   readonly allowMissing?: boolean | readonly string[];
   /** Names (or prefixes that end in a dot) of the file that may go unused; true for any. */
   readonly allowUnexpected?: boolean | readonly string[];
+  /** Of the file's names, under which the network stands, e.g. `encoder_q.`; found by itself when left out. */
+  readonly prefix?: string | undefined;
 }
 
 /** Parameters of the last linear layer. */
@@ -45,13 +48,13 @@ export function headOf(tensors: readonly NativeTensor[]): Set<string> {
   return new Set(tensors.map((tensor) => tensor.name).filter((name) => name.startsWith(prefix)));
 }
 
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((side, index) => side === b[index]);
+/** Checkpoints older than PyTorch 0.4.1, torchvision's VGGs among them, do not count batches; it is of no effect. */
+function isCount(name: string): boolean {
+  return name.endsWith('.num_batches_tracked');
 }
 
-/** torchvision's DenseNet checkpoints are older than its names: `norm.1` and `conv.2` are now `norm1` and `conv2`. */
-function renamed(name: string): string {
-  return name.replace(/(\.denselayer\d+\.(?:norm|conv))\.(\d)\./, '$1$2.');
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((side, index) => side === b[index]);
 }
 
 /** Whether a file's RGB filters can be summed to the network's for one grey channel. */
@@ -59,15 +62,24 @@ function sums(shape: readonly number[], came: readonly number[]): boolean {
   return shape.length === 4 && shape[1] === 1 && came[1] === 3 && sameShape([shape[0], 3, shape[2], shape[3]] as number[], came);
 }
 
-/** Plans what to read from a file. */
-export function fitWeights(tensors: readonly NativeTensor[], sources: readonly NativeTensorSource[], options: FitOptions = {}): { plan: NativeTensorSource[]; report: LoadReport } {
-  const notes: string[] = [];
-  const old = sources.filter(({ name }) => renamed(name) !== name).length;
-  if (old > 0) notes.push(`${old} names of older DenseNet checkpoints were brought up to date`);
-  const byName = new Map(sources.map((source) => [renamed(source.name), { ...source, name: renamed(source.name) }]));
+/**
+ * Plans what to read from a file.
+ *
+ * @throws CovidCtError ERR_WEIGHTS where the file has the network more than once
+ */
+export function fitWeights<T extends NativeTensorSource>(
+  path: string,
+  tensors: readonly NativeTensor[],
+  sources: readonly T[],
+  options: FitOptions = {},
+): { plan: T[]; report: LoadReport } {
   const head = headOf(tensors);
+  const own = new Set(tensors.map((tensor) => tensor.name));
+  const optional = (name: string): boolean => head.has(name) || isCount(name);
+  const { sources: named, notes } = nameAs(path, sources, { network: own, optional, prefix: options.prefix });
+  const byName = new Map(named.map((source) => [source.name, source]));
   const first = tensors.find(({ shape }) => shape.length === 4)?.name;
-  const plan: NativeTensorSource[] = [];
+  const plan: T[] = [];
   const missing: string[] = [], summedInput: string[] = [];
   const misshapen: ShapeDifference[] = [], replacedHead: ShapeDifference[] = [];
   for (const { name, shape } of tensors) {
@@ -84,13 +96,8 @@ export function fitWeights(tensors: readonly NativeTensor[], sources: readonly N
   // A head is one thing: where its weight is of another size, a bias that happens to fit is not its own.
   const whole = replacedHead.length > 0 ? plan.filter((source) => !head.has(source.name)) : plan;
   for (const source of plan) if (!whole.includes(source)) replacedHead.push({ name: source.name, expected: source.shape, came: source.shape });
-  const own = new Set(tensors.map((tensor) => tensor.name));
   const unexpected = [...byName.keys()].filter((name) => !own.has(name));
   return { plan: whole, report: { loaded: whole.map(({ name }) => name), missing, unexpected, misshapen, replacedHead, summedInput, notes } };
-}
-
-function some(names: readonly string[]): string {
-  return names.length <= 6 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }
 
 function unexplained(names: readonly string[], allowed: FitOptions['allowMissing']): string[] {
@@ -107,8 +114,7 @@ function unexplained(names: readonly string[], allowed: FitOptions['allowMissing
  */
 export function requireFit(path: string, architecture: string, report: LoadReport, sources: readonly NativeTensorSource[], options: FitOptions = {}): void {
   const faults: string[] = [];
-  // Checkpoints older than PyTorch 0.4.1, torchvision's VGGs among them, do not count batches; the count is of no effect.
-  const missing = unexplained(report.missing.filter((name) => !name.endsWith('.num_batches_tracked')), options.allowMissing);
+  const missing = unexplained(report.missing.filter((name) => !isCount(name)), options.allowMissing);
   const unexpected = unexplained(report.unexpected, options.allowUnexpected);
   if (missing.length > 0) faults.push(`it lacks ${some(missing)}`);
   if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network has not`);

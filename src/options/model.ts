@@ -69,7 +69,21 @@ export type LoadOptions = z.input<typeof loadOptionsSchema>;
 
 const allowed = z.union([z.boolean(), z.array(z.string().min(1))]).default(false);
 
-export const loadWeightsOptionsSchema = z.strictObject({ replaceHead: z.boolean().default(false), allowMissing: allowed, allowUnexpected: allowed, weightsOnly: z.boolean().default(false), signal: signalSchema });
+export const loadWeightsOptionsSchema = z.strictObject({
+  /** Keep the classification head as it is when the file's has another size. */
+  replaceHead: z.boolean().default(false),
+  /** Names or prefixes that the file need not have; true for any. */
+  allowMissing: allowed,
+  /** Names or prefixes of the file that may go unused; true for any. */
+  allowUnexpected: allowed,
+  /** Leave transform, threshold, origin and pretraining as they are. */
+  weightsOnly: z.boolean().default(false),
+  /** Where in a checkpoint the weights stand, with dots between keys, e.g. `model_ema`; found when left out. */
+  entry: z.string().optional(),
+  /** Under which of the file's names the network stands, e.g. `encoder_q.`; found when left out. */
+  prefix: z.string().optional(),
+  signal: signalSchema,
+});
 export type LoadWeightsOptions = z.input<typeof loadWeightsOptionsSchema>;
 
 const batchSize = z.int().min(1).max(4096).default(8);

@@ -59,7 +59,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }));
 
 describe('what torch.save wrote', () => {
-  test.each(['zip.pth', 'legacy.pth', 'dict.pth', 'nested.pth', 'model-legacy.pth', 'python.safetensors'])('%s: every tensor, strided, shared, half and empty, number for number', async (name) => {
+  test.each(['zip.pth', 'legacy.pth', 'dict.pth', 'nested.pth', 'two.pth', 'model-legacy.pth', 'python.safetensors'])('%s: every tensor, strided, shared, half and empty, number for number', async (name) => {
     const out = join(dir, `${name}.safetensors`);
     await convertWeights(fixture(name), out);
     expect(await numbersOf(out)).toEqual(expected.tensors);
@@ -90,7 +90,7 @@ describe('what torch.save wrote', () => {
 describe('hostile files', () => {
   test.each([
     ['attack.pth', /posix\.system.*was not executed/], ['attack-legacy.pth', /posix\.system.*was not executed/], ['whole.pth', /Sequential.*state_dict/],
-    ['script.pth', /TorchScript/], ['two.pth', /several/], ['single.pth', /expected a state dict/],
+    ['script.pth', /TorchScript/], ['single.pth', /expected a state dict/],
   ])('%s is refused by name', async (name, message) => {
     await expect(openWeightFile(fixture(name))).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringMatching(message) });
     expect(existsSync('MARKER')).toBe(false);

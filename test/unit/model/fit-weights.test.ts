@@ -20,7 +20,7 @@ function sources(changes: Readonly<Record<string, readonly number[] | null>> = {
 }
 
 function outcome(file: NativeTensorSource[], options: FitOptions = {}, network = NETWORK): string {
-  const { report } = fitWeights(network, file, options);
+  const { report } = fitWeights('x.pth', network, file, options);
   try {
     requireFit('x.pth', 'densenet121', report, file, options);
     return 'fits';
@@ -30,20 +30,20 @@ function outcome(file: NativeTensorSource[], options: FitOptions = {}, network =
 }
 
 test('everything there and of the right shape: everything is taken, in the network\'s order', () => {
-  const { plan, report } = fitWeights(NETWORK, sources().toReversed());
+  const { plan, report } = fitWeights('x.pth', NETWORK, sources().toReversed());
   expect(plan.map(({ name }) => name)).toEqual(NETWORK.map(({ name }) => name));
   expect(report).toEqual({ loaded: NETWORK.map(({ name }) => name), missing: [], unexpected: [], misshapen: [], replacedHead: [], summedInput: [], notes: [] });
 });
 
 test('older DenseNet checkpoints: norm.1 is norm1, and that is said', () => {
   const old = sources().map((each) => ({ ...each, name: each.name.replace('norm1', 'norm.1') }));
-  const { plan, report } = fitWeights(NETWORK, old);
+  const { plan, report } = fitWeights('x.pth', NETWORK, old);
   expect(plan.map(({ name }) => name)).toEqual(NETWORK.map(({ name }) => name));
   expect(report.notes).toEqual(['2 names of older DenseNet checkpoints were brought up to date']);
 });
 
 test('RGB filters on grey input are summed, and only those of the first convolution', () => {
-  const { plan, report } = fitWeights(grey, sources());
+  const { plan, report } = fitWeights('x.pth', grey, sources());
   expect(plan[0]).toMatchObject({ name: 'features.conv0.weight', sumInput: true });
   expect(report.summedInput).toEqual(['features.conv0.weight']);
   expect(plan.slice(1).some(({ sumInput }) => sumInput)).toBe(false);
@@ -55,7 +55,7 @@ test('a head of another size is an error, or replaced whole: a bias that happens
   const other = sources({ 'classifier.weight': [2, 9] });
   expect(outcome(other)).toMatch(/classifier\.weight \(expected \[2, 8\], got \[2, 9\]\)/);
   expect(outcome(other, { replaceHead: true })).toBe('fits');
-  expect(fitWeights(NETWORK, other, { replaceHead: true }).report.replacedHead.map(({ name }) => name)).toEqual(['classifier.weight', 'classifier.bias']);
+  expect(fitWeights('x.pth', NETWORK, other, { replaceHead: true }).report.replacedHead.map(({ name }) => name)).toEqual(['classifier.weight', 'classifier.bias']);
   expect(outcome(sources({ 'features.conv0.weight': [9, 3, 7, 7] }), { replaceHead: true })).toMatch(/other shapes/);
 });
 
@@ -67,7 +67,7 @@ test('missing names: an error, but for counts of batches; allowed by name, by pr
   expect(outcome(without, { allowMissing: ['classifier'] })).toMatch(/lacks classifier\.weight, classifier\.bias/); // neither a name nor a prefix with its dot
   expect(outcome(without, { allowMissing: ['classifier.'] })).toBe('fits');
   expect(outcome(without, { allowMissing: true })).toBe('fits');
-  expect(fitWeights(NETWORK, without).report.missing).toEqual(['classifier.weight', 'classifier.bias']);
+  expect(fitWeights('x.pth', NETWORK, without).report.missing).toEqual(['classifier.weight', 'classifier.bias']);
 });
 
 test('unexpected names: an error; allowed by name, by prefix, or all, and never used', () => {
@@ -76,7 +76,7 @@ test('unexpected names: an error; allowed by name, by prefix, or all, and never 
   expect(outcome(more, { allowUnexpected: ['aux.weight'] })).toMatch(/has aux\.bias, which/);
   expect(outcome(more, { allowUnexpected: ['aux.'] })).toBe('fits');
   expect(outcome(more, { allowUnexpected: true })).toBe('fits');
-  expect(fitWeights(NETWORK, more, { allowUnexpected: true }).report).toMatchObject({ unexpected: ['aux.weight', 'aux.bias'], loaded: NETWORK.map(({ name }) => name) });
+  expect(fitWeights('x.pth', NETWORK, more, { allowUnexpected: true }).report).toMatchObject({ unexpected: ['aux.weight', 'aux.bias'], loaded: NETWORK.map(({ name }) => name) });
 });
 
 test('a file of which nothing fits is an error whatever is allowed', () => {
