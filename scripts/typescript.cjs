@@ -11,7 +11,40 @@ function buildTypeScript() {
   if (!hasSources) return;
   const run = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', root], { stdio: 'inherit' });
   removeOrphans();
+  widenOptionals();
   if (run.status !== 0) throw Object.assign(new Error('TypeScript reports the errors above'), { code: 'ERR_TYPES' });
+}
+
+/**
+ * Writes `| undefined` after the type of every optional property of the declarations. To most projects that says nothing
+ * new; one with `exactOptionalPropertyTypes` may then hand on an option that it was not given itself.
+ */
+function widenOptionals() {
+  const typescript = require('typescript');
+  const dist = path.join(root, 'dist');
+  for (const name of readdirSync(dist, { recursive: true }).filter((each) => each.endsWith('.d.ts'))) {
+    const file = path.join(dist, name);
+    const text = readFileSync(file, 'utf8');
+    const ends = [];
+    const visit = (node) => {
+      const isProperty = typescript.isPropertySignature(node) || typescript.isPropertyDeclaration(node);
+      if (isProperty && node.questionToken && node.type && !saysUndefined(typescript, node.type)) {
+        const open = typescript.isFunctionTypeNode(node.type) || typescript.isConstructorTypeNode(node.type) || typescript.isConditionalTypeNode(node.type);
+        ends.push([node.type.end, `${open ? ')' : ''} | undefined`]);
+        if (open) ends.push([node.type.getStart(), '(']);
+      }
+      typescript.forEachChild(node, visit);
+    };
+    visit(typescript.createSourceFile(name, text, typescript.ScriptTarget.ES2022, true));
+    if (ends.length === 0) continue;
+    let wider = text;
+    for (const [at, what] of ends.sort((a, b) => b[0] - a[0])) wider = wider.slice(0, at) + what + wider.slice(at);
+    put(file, wider);
+  }
+}
+
+function saysUndefined(typescript, type) {
+  return (typescript.isUnionTypeNode(type) ? type.types : [type]).some(({ kind }) => kind === typescript.SyntaxKind.UndefinedKeyword);
 }
 
 /** Removes what was compiled from a source that has been renamed or deleted since; tsc leaves it, and it would be published. */

@@ -1,3 +1,5 @@
+/// <reference types="node" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The public names of covidct-torch. Importing this loads neither LibTorch nor the addon; the first classifier does. */
 
 export { AbortedError, BadImageError, CovidCtError, DatasetError, ERROR_CODES, InvalidOptionError, LibTorchNotFoundError } from './errors';

@@ -7,15 +7,15 @@ import { ADDON_FILE, addonFolder, readStamp, usedSources } from './addon-folder'
 import { findLibTorch } from './libtorch';
 import { libtorchKey, minorOf, type LibTorch } from './libtorch-folder';
 import { forced, loadAdvice } from './load-advice';
-import { buildCommand } from './package-root';
+import { buildCommand, packageRoot } from './package-root';
 import { placeAddonSync } from './place-addon';
 import { findPlatformAddon, prebuiltStamp, type NoPrebuilt } from './prebuilt';
 import { assertTrustedFolder } from './trusted-folder';
 import type { NativeModule } from './types';
 
 /** Takes the platform package's addon where it matches; gives the reason where it does not. */
-function takePrebuilt(libtorch: LibTorch, sources: string, folder: string): string | NoPrebuilt {
-  const found = findPlatformAddon(libtorch, sources);
+function takePrebuilt(libtorch: LibTorch, sources: string, folder: string, root: string): string | NoPrebuilt {
+  const found = findPlatformAddon(libtorch, sources, root);
   if ('reason' in found) return found;
   try {
     return placeAddonSync(found.file, folder, prebuiltStamp(found, libtorch, sources));
@@ -28,7 +28,8 @@ function takePrebuilt(libtorch: LibTorch, sources: string, folder: string): stri
 /**
  * The addon for the LibTorch that was found: the cache's, else a prebuilt one, which is tried once and put there.
  *
- * @throws CovidCtError ERR_ADDON_NOT_BUILT naming the command to run, ERR_CACHE when others can write where it lies
+ * @throws CovidCtError ERR_ADDON_NOT_BUILT naming the command to run, ERR_CACHE when others can write where it
+ *   lies, ERR_PACKAGE_FILES when this is a bundle and the cache has none
  */
 export function locateAddon(libtorch: LibTorch): string {
   const sources = usedSources();
@@ -37,7 +38,7 @@ export function locateAddon(libtorch: LibTorch): string {
     assertTrustedFolder(join(folder, ADDON_FILE));
     return join(folder, ADDON_FILE);
   }
-  const taken = takePrebuilt(libtorch, sources, folder);
+  const taken = takePrebuilt(libtorch, sources, folder, packageRoot());
   if (typeof taken === 'string') return taken;
   throw new CovidCtError('ERR_ADDON_NOT_BUILT', [
     `the addon has not been built for LibTorch ${libtorchKey(libtorch)} (${libtorch.root}, from ${libtorch.source}): ${join(folder, ADDON_FILE)} does not exist, and ${taken.reason}.`,

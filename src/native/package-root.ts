@@ -4,8 +4,11 @@ import { join, resolve } from 'node:path';
 import { CovidCtError } from '../errors';
 
 /** What a bundler's user has to do; named in every message that a bundle causes. */
-const BUNDLE_ADVICE = 'A bundle cannot hold them: leave `covidct-torch` and `sharp` external (esbuild: `--external:covidct-torch --external:sharp`, '
-  + 'vite: `ssr.external`, webpack: `externals`) and install both beside the bundle.';
+const BUNDLE_ADVICE = [
+  'A bundle cannot hold them: leave `covidct-torch` and `sharp` external (esbuild: `--external:covidct-torch --external:sharp`; '
+    + 'vite: `ssr.external`; webpack: `externals`) and install both beside the bundle.',
+  'A bundle of it can still load an addon that `npx covidct install-libtorch` of the same version has put into the cache, or the one that COVIDCT_TORCH_ADDON names.',
+] as const;
 
 /** The folder two above this file, as source or compiled; undefined in an ESM bundle, which has no `__dirname`. */
 function guessedRoot(): string | undefined {
@@ -20,7 +23,7 @@ function guessedRoot(): string | undefined {
 export function packageRoot(): string {
   const root = guessedRoot();
   if (root !== undefined && existsSync(join(root, 'CMakeLists.txt')) && existsSync(join(root, 'native/addon.cc'))) return root;
-  throw new CovidCtError('ERR_PACKAGE_FILES', `covidct-torch cannot find its own files${root === undefined ? '' : ` in ${root}`}: it seems to be part of a bundle. ${BUNDLE_ADVICE}`);
+  throw new CovidCtError('ERR_PACKAGE_FILES', [`covidct-torch cannot find its own files${root === undefined ? '' : ` in ${root}`}: it seems to be part of a bundle.`, ...BUNDLE_ADVICE]);
 }
 
 /**
@@ -32,7 +35,7 @@ export function packageRoot(): string {
 export function packageFile(name: string): string {
   const file = join(packageRoot(), name);
   if (existsSync(file)) return file;
-  throw new CovidCtError('ERR_PACKAGE_FILES', `covidct-torch's file ${file} is missing: install the package again. ${BUNDLE_ADVICE}`);
+  throw new CovidCtError('ERR_PACKAGE_FILES', [`covidct-torch's file ${file} is missing: install the package again, if this is no bundle.`, ...BUNDLE_ADVICE]);
 }
 
 /** Is this the project's own repository rather than an installed package? The sources are not published. */

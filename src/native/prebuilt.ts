@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { messageOf } from '../errors';
 import { ADDON_FILE, buildKey, readStamp, type BuildStamp } from './addon-folder';
 import { compareVersions, minorOf, type LibTorch } from './libtorch-folder';
-import { packageRoot, packageVersion } from './package-root';
+import { packageVersion } from './package-root';
 
 /** `addon.json` of a platform package: what its addon was made of and what it needs. */
 const prebuiltSchema = z.object({
@@ -75,10 +75,10 @@ function folderOf(name: string, root: string): string | undefined {
  * @param root the package whose dependency it is
  * @returns its addon, or the reason why there is none to use
  */
-export function findPlatformAddon(libtorch: LibTorch, sources: string, root?: string): Prebuilt | NoPrebuilt {
+export function findPlatformAddon(libtorch: LibTorch, sources: string, root: string): Prebuilt | NoPrebuilt {
   const name = platformPackage(libtorch);
   try {
-    const folder = folderOf(name, root ?? packageRoot());
+    const folder = folderOf(name, root);
     if (folder === undefined) return { reason: `${name} is not installed` };
     const facts = prebuiltSchema.parse(JSON.parse(readFileSync(join(folder, 'addon.json'), 'utf8')));
     const reason = mismatch(facts, libtorch, sources);

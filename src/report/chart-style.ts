@@ -1,9 +1,4 @@
-/** The charts' common look, and the one place where ECharts draws: an option in, a clean SVG out. */
-import { createRequire } from 'node:module';
-import type * as ECharts from 'echarts';
-import { withoutForbidden } from './escape';
-
-type EChartsOption = ECharts.EChartsOption;
+/** The charts' common look. */
 
 /** Few colours, distinct in grey and for the colour-blind; the HTML's dark style maps each of them. */
 export const PALETTE = {
@@ -56,39 +51,4 @@ export function legend(names: readonly string[]): Record<string, unknown> {
 /** A sentence in the middle of a drawing that has nothing to show. */
 export function emptyNote(text: string): Record<string, unknown> {
   return { type: 'text', left: 'center', top: 'middle', silent: true, style: { text, fill: PALETTE.muted, fontSize: 14, fontFamily: FONT_FAMILY, textAlign: 'center' } };
-}
-
-/** What is of no use outside a browser: hover styles, their classes, data attributes; and ids that count charts. */
-function clean(svg: string, name: string): string {
-  return svg
-    .replace(/<style[^>]*>[\s\S]*?<\/style>/g, '')
-    .replace(/ (?:class|ecmeta_\w+|pointer-events)="[^"]*"/g, '')
-    .replace(/zr\d+-/g, `${name}-`)
-    // Renderers differ in `dominant-baseline`; a shift in em is the same everywhere.
-    .replace(/ dominant-baseline="central"/g, ' dy="0.35em"')
-    .replace(/\n\s*\n+/g, '\n');
-}
-
-/**
- * Draws an option. The same option gives the same text, byte for byte.
- *
- * @param size in pixels
- */
-export function drawChart(name: string, title: string, size: { width: number; height: number }, option: EChartsOption): Chart {
-  // Loaded with the first chart: importing the package should not cost a charting library.
-  const { init } = createRequire(__filename)('echarts') as typeof ECharts;
-  const chart = init(null, null, { renderer: 'svg', ssr: true, ...size });
-  try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: PALETTE.paper,
-      textStyle: { fontFamily: FONT_FAMILY, color: PALETTE.ink },
-      title: { text: title, left: 'center', top: 8, textStyle: { color: PALETTE.ink, fontSize: 15, fontWeight: 600 } },
-      ...option,
-    });
-    return { name, title, svg: clean(withoutForbidden(chart.renderToSVGString()), name), ...size };
-  } finally {
-    // An undisposed chart keeps a timer, and with it the process, alive.
-    chart.dispose();
-  }
 }

@@ -2,8 +2,9 @@
 import type { EpochRecord } from '../log/types';
 import { checkArgument } from '../options/check';
 import { epochRecordsSchema } from '../options/evaluation';
-import { drawChart, emptyNote, legend, PALETTE, valueAxis } from './chart-style';
+import { emptyNote, legend, PALETTE, valueAxis } from './chart-style';
 import type { Chart } from './chart-style';
+import { drawChart } from './draw-chart';
 
 export type { Chart } from './chart-style';
 export { confusionMatrixChart, misclassifiedHistogram, rocChart } from './evaluation-charts';

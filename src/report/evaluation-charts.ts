@@ -4,8 +4,9 @@ import { rocCurve } from '../metrics/roc';
 import { checkArgument } from '../options/check';
 import { evaluationSchema } from '../options/evaluation';
 import type { Evaluation } from '../metrics/types';
-import { drawChart, emptyNote, legend, PALETTE, valueAxis } from './chart-style';
+import { emptyNote, legend, PALETTE, valueAxis } from './chart-style';
 import type { Chart } from './chart-style';
+import { drawChart } from './draw-chart';
 import { interval, share, splitName } from './words';
 
 const SQUARE = { width: 520, height: 520 };

@@ -1,20 +1,12 @@
 /** The package as a consumer gets it: what is in it, that both module systems import it, and what it does without LibTorch. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeConsumer, manifest, ROOT, type Consumer } from './consumer';
 
-const ROOT = resolve(__dirname, '../..');
-const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { dependencies: Record<string, string>; bin: { covidct: string }; exports: object };
-
+let project: Consumer;
 let consumer: string;
 let packed: string[];
-
-/** Runs node in the consumer, on a machine that has no LibTorch, no Python and no compiler. */
-function node(args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const env = { PATH: join(consumer, 'nothing'), HOME: join(consumer, 'home'), XDG_CACHE_HOME: join(consumer, 'cache') };
-  return spawnSync(process.execPath, args, { cwd: consumer, env, encoding: 'utf8' });
-}
+const node = (args: string[]) => project.node(args);
 
 /** What a program prints as JSON; a failure shows its own words. */
 function run(name: string, program: string): unknown {
@@ -25,20 +17,11 @@ function run(name: string, program: string): unknown {
 }
 
 beforeAll(() => {
-  consumer = realpathSync(mkdtempSync(join(tmpdir(), 'covidct-consumer-')));
-  const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', consumer], { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  const [pack] = JSON.parse(output) as [{ filename: string; files: { path: string }[] }];
-  packed = pack.files.map(({ path }) => path);
-  // Unpacked as npm would, without its network: the dependencies are the checkout's own.
-  const modules = join(consumer, 'node_modules');
-  mkdirSync(join(modules, 'covidct-torch'), { recursive: true });
-  execFileSync('tar', ['-xzf', join(consumer, pack.filename), '--strip-components=1', '-C', join(modules, 'covidct-torch')]);
-  for (const name of Object.keys(manifest.dependencies)) {
-    mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-  }
+  project = makeConsumer();
+  consumer = project.folder;
+  packed = project.packed;
 });
-afterAll(() => rmSync(consumer, { recursive: true, force: true }));
+afterAll(() => project.remove());
 
 describe('what is packed', () => {
   test('everything a consumer needs to use and to build it', () => {
@@ -87,22 +70,6 @@ describe('both module systems', () => {
     expect(run('inside.cjs', `
       const code = (name) => { try { require(name); return 'found'; } catch (error) { return error.code; } };
       console.log(JSON.stringify([require('covidct-torch/package.json').name, code('covidct-torch/dist/native/load.js')]))`)).toEqual(['covidct-torch', 'ERR_PACKAGE_PATH_NOT_EXPORTED']);
-  });
-
-  test.each(['mts', 'cts'])('the types are seen from a .%s file', (extension) => {
-    const program = join(consumer, `types.${extension}`);
-    writeFileSync(program, `import { Trainer, EarlyStopping, rocAuc } from 'covidct-torch';
-      const code: 0 | 1 | 2 | 3 = new EarlyStopping({ patience: 2 }).stop();
-      const area: number = rocAuc([0, 1], [0.1, 0.9]);
-      // @ts-expect-error patience is a number
-      new EarlyStopping({ patience: 'two' });
-      export { code, area, Trainer };`);
-    const { status, stdout } = spawnSync(process.execPath, [
-      require.resolve('typescript/bin/tsc'), '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'node16', '--moduleResolution', 'node16',
-      '--lib', 'es2023,esnext.disposable', '--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types'), program,
-    ], { cwd: consumer, encoding: 'utf8' });
-    expect(stdout).toBe('');
-    expect(status).toBe(0);
   });
 });
 
