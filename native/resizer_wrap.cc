@@ -53,7 +53,9 @@ Napi::Value ResizerWrap::resize(const Napi::CallbackInfo& info) {
   if (executor_->stopping()) throw_js(info.Env(), "ERR_DISPOSED", "the resizer was disposed");
   const int64_t height = to_side(info[1], "height"), width = to_side(info[2], "width");
   const int64_t to_height = to_side(info[3], "toHeight"), to_width = to_side(info[4], "toWidth");
-  if (height * width > kMaxPixels || to_height * to_width > kMaxPixels) bad_batch(info[0], "an image has too many pixels");
+  if (height * width > kMaxPixels || to_height * to_width > kMaxPixels || pixels_between(height, width, to_height, to_width) > kMaxPixelsBetween) {
+    bad_batch(info[0], "an image has too many pixels, before the resize, on its way or after it");
+  }
   const Napi::TypedArray array = to_typed(info[0], napi_uint8_array, "an image");
   const auto bytes = static_cast<size_t>(height * width * 3);
   if (array.ByteLength() != bytes) {

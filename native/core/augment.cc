@@ -31,9 +31,12 @@ bool drawable(int64_t height, int64_t width) {
 
 Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_t image) {
   switch (row[0]) {
-    case kResize:
+    case kResize: {
+      const int64_t between = pixels_between(size.height, size.width, row[1], row[2]);
+      if (between > kMaxPixelsBetween) refuse(image, "a resize makes an image of " + std::to_string(between) + " pixels on its way");
       size = {row[1], row[2]};
       break;
+    }
     case kCrop: {
       // What lies outside is padded first: the union of image and box is an intermediate image too.
       const int64_t top = row[1], left = row[2];
@@ -57,6 +60,9 @@ Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_
 // x: uint8, 1 x 3 x h x w.
 at::Tensor resize(const at::Tensor& x, int64_t height, int64_t width) {
   if (x.size(2) == height && x.size(3) == width) return x;
+  if (rows_first(x.size(2), x.size(3), height, width)) {
+    return at::_upsample_bilinear2d_aa(resize(x, height, x.size(3)).contiguous(at::MemoryFormat::ChannelsLast), {height, width}, /*align_corners=*/false);
+  }
   return at::_upsample_bilinear2d_aa(x.contiguous(at::MemoryFormat::ChannelsLast), {height, width}, /*align_corners=*/false);
 }
 
@@ -152,6 +158,15 @@ void write_images(const std::vector<const Image*>& images, const Tables<T>& tabl
 }
 
 }  // namespace
+
+bool rows_first(int64_t height, int64_t width, int64_t to_height, int64_t to_width) {
+  const int64_t columns_then_rows = height * to_width, rows_then_columns = to_height * width;
+  return columns_then_rows > kPillowOrderPixels && rows_then_columns < columns_then_rows;
+}
+
+int64_t pixels_between(int64_t height, int64_t width, int64_t to_height, int64_t to_width) {
+  return rows_first(height, width, to_height, to_width) ? to_height * width : height * to_width;
+}
 
 void check_programs(const Batch& batch) {
   for (size_t i = 0; i < batch.images.size(); ++i) {

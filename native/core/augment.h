@@ -20,6 +20,12 @@ enum PixelOp : int32_t { kResize = 1, kCrop = 2, kFlip = 3 };
 constexpr int64_t kPixelOpStride = 5;
 // No intermediate image may have more pixels than this.
 constexpr int64_t kMaxPixels = int64_t{1} << 28;
+// A resize goes over the columns first, as Pillow's does, as long as the image between its two passes has at most so many
+// pixels; a larger one goes over that side first which leaves fewer. Each pass rounds to bytes, so that the other order may
+// differ from Pillow's by a level or two. Both numbers are those of src/data/transform-limits.ts.
+constexpr int64_t kPillowOrderPixels = int64_t{1} << 24;
+// More than that is refused.
+constexpr int64_t kMaxPixelsBetween = int64_t{1} << 26;
 
 struct Image {
   const uint8_t* rgb;  // height x width x 3, in the batch's pixels; null where `kept` has them
@@ -40,6 +46,10 @@ struct Batch {
   std::optional<std::vector<int64_t>> labels;
   std::shared_ptr<PixelStore> store;  // set where an image has a key
 };
+
+// Whether a resize goes over the rows first, and the pixels of the image between its passes.
+bool rows_first(int64_t height, int64_t width, int64_t to_height, int64_t to_width);
+int64_t pixels_between(int64_t height, int64_t width, int64_t to_height, int64_t to_width);
 
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
 void check_programs(const Batch& batch);

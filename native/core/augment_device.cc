@@ -42,6 +42,7 @@ struct Pass {
 
   Pass(int64_t height, int64_t width)
       : height(height), width(width), top(0), left(0), box_height(height), box_width(width), to_height(height), to_width(width) {}
+  bool resizes_rows_first() const { return rows_first(box_height, box_width, to_height, to_width); }
   Resampling resampling() const {
     return {make_axis(height, top, box_height, to_height, false), make_axis(width, left, box_width, to_width, mirrored)};
   }
@@ -104,6 +105,7 @@ struct Group {
 
   // Whether one more image would make it too large.
   bool full(const std::vector<Pass>& next) const {
+    if (!images.empty() && (alone(next) || alone(passes.back()))) return true;
     const auto [high, wide] = largest(next);
     const auto count = static_cast<int64_t>(images.size() + 1);
     return !images.empty() && count * std::max(height, high) * std::max(width, wide) * 3 * static_cast<int64_t>(sizeof(int32_t)) > kGroupBytes;
@@ -116,6 +118,9 @@ struct Group {
   }
 
  private:
+  static bool alone(const std::vector<Pass>& passes) {
+    return std::any_of(passes.begin(), passes.end(), [](const Pass& each) { return each.resizes_rows_first(); });
+  }
   static std::pair<int64_t, int64_t> largest(const std::vector<Pass>& passes) {
     int64_t height = 0, width = 0;
     for (const Pass& each : passes) height = std::max({height, each.height, each.to_height}), width = std::max({width, each.width, each.to_width});
@@ -131,7 +136,9 @@ at::Tensor resampled(const Group& group, int64_t height, int64_t width, int64_t 
   for (size_t step = 0; step < most; ++step) {
     std::vector<Resampling> each;
     for (const std::vector<Pass>& own : group.passes) each.push_back((step < own.size() ? own[step] : Pass(height, width)).resampling());
-    x = resample(x, each);
+    // Such an image is alone in its group.
+    const std::vector<Pass>& first = group.passes.front();
+    x = resample(x, each, step < first.size() && first[step].resizes_rows_first());
   }
   return x.narrow(2, 0, height).narrow(3, 0, width).to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
 }

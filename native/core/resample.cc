@@ -119,15 +119,16 @@ Axis make_axis(int64_t in, int64_t first, int64_t size, int64_t out, bool mirror
   return axis;
 }
 
-at::Tensor resample(const at::Tensor& images, const std::vector<Resampling>& each) {
+at::Tensor resample(const at::Tensor& images, const std::vector<Resampling>& each, bool rows_first) {
   std::vector<const Axis*> rows, columns;
   for (const Resampling& one : each) {
     rows.push_back(&one.rows);
     columns.push_back(&one.columns);
   }
   at::Tensor x = images;
+  if (rows_first && !unchanged(rows)) x = add_up(x, rows, 2, longest(rows));
   if (!unchanged(columns)) x = add_up(x, columns, 3, longest(columns));
-  if (!unchanged(rows)) x = add_up(x, rows, 2, longest(rows));
+  if (!rows_first && !unchanged(rows)) x = add_up(x, rows, 2, longest(rows));
   return x;
 }
 
