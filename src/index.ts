@@ -18,7 +18,10 @@ export type { FolderDataset } from './data/folder';
 export { PackedDataset } from './data/packed';
 export type { PackedSummary } from './data/packed-write';
 export { preparePacked } from './model/prepare-packed';
-export type { PrepareOptions, PrepareProgress } from './options/data';
+export type { DecodeOptions, PrepareOptions, PrepareProgress } from './options/data';
+export type { ImageOptions, SixteenBit } from './options/images';
+export { imageFormatOf } from './data/image-format';
+export type { ImageFormat } from './data/image-format';
 export { isImageName } from './data/image-names';
 export { sourceOfBytes } from './data/byte-path';
 export { findImages } from './data/find-images';
@@ -40,7 +43,7 @@ export type { SplitName } from './data/splits';
 
 // model: one network on one native thread
 export { Classifier } from './model/classifier';
-export type { Preprocessing } from './model/classifier';
+export type { Preprocessing } from './model/preprocessing';
 export type { Explanation, Prediction } from './model/answers';
 export type { FitOptions, LoadReport, ShapeDifference } from './model/weights';
 export { openWeightFile } from './model/weight-file';

@@ -5,14 +5,15 @@ import { addEvaluation, Classifier, datasetFingerprint, DatasetError, evaluate, 
 import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
 import { probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { dataFolder, number, withBadFile, withCsv, withData, withDevice, withOutput } from './flags';
+import { dataFolder, imageFlags, number, withBadFile, withCsv, withData, withDevice, withImages, withOutput } from './flags';
+import type { ImageFlags } from './flags';
 import { during, note, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { evaluationText } from './words';
 
 /** Flags of the command. */
-export interface EvaluateFlags extends OutputFlags {
+export interface EvaluateFlags extends OutputFlags, ImageFlags {
   readonly model: string;
   readonly data?: string;
   readonly split: SplitName;
@@ -38,7 +39,7 @@ very end: whatever is chosen by looking at it, its figures no longer tell how th
 /** Adds the command. */
 export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('evaluate').summary('figures of a trained model on a split').description('Evaluates a trained model on one split of a data set.');
-  withCsv(withOutput(withBadFile(withDevice(withData(command))), 'write one JSON object to standard output'), 'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error')
+  withCsv(withOutput(withImages(withBadFile(withDevice(withData(command)))), 'write one JSON object to standard output'), 'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .addOption(new Option('--split <name>', 'which split').choices(['train', 'validation', 'test']).default('test'))
     .addOption(new Option('--which <weights>', 'which weights of a run (default: best)').choices(['best', 'last']))
@@ -100,7 +101,7 @@ async function evaluateSplit(model: Classifier, split: Dataset, flags: EvaluateF
   const line = progressLine(io, flags);
   try {
     const { batchSize, threshold, onBadFile } = flags;
-    return await evaluate(model, split, { split: flags.split, transform: model.transform, batchSize, threshold, onBadFile, signal: io.signal, onProgress: (done, total) => line.show(`${split.name}: ${done} of ${total} images`, done / total) });
+    return await evaluate(model, split, { split: flags.split, transform: model.transform, batchSize, threshold, onBadFile, ...imageFlags(flags), signal: io.signal, onProgress: (done, total) => line.show(`${split.name}: ${done} of ${total} images`, done / total) });
   } finally {
     line.clear();
   }
@@ -123,10 +124,10 @@ async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, store
   return same ? null : `its training and validation images are not those of ${data.name}, so these are figures of other data`;
 }
 
-async function keep({ folder, model, dataset, evaluation, flags, io }: { folder: RunFolder; model: Classifier; dataset: Dataset; evaluation: Evaluation; flags: OutputFlags; io: Io }): Promise<void> {
+async function keep({ folder, model, dataset, evaluation, flags, io }: { folder: RunFolder; model: Classifier; dataset: Dataset; evaluation: Evaluation; flags: EvaluateFlags; io: Io }): Promise<void> {
   const line = progressLine(io, flags);
   line.show('drawing pictures');
   const onProgress = (done: number, total: number): void => line.show(`drawing Grad-CAM: ${done} of ${total} images`, done / total);
-  const report = await addEvaluation(folder.dir, { model, dataset, evaluation, signal: io.signal, onProgress }).finally(() => line.clear());
+  const report = await addEvaluation(folder.dir, { model, dataset, evaluation, images: imageFlags(flags), signal: io.signal, onProgress }).finally(() => line.clear());
   note(io, flags, `report: ${report}`);
 }

@@ -6,13 +6,14 @@ import { BadImageError, Classifier, drawExplanation, encodeImage } from '../inde
 import type { Convolution, Explanation, Precision } from '../index';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { withBadFile, withCsv, withDevice, withOutput } from './flags';
+import { imageFlags, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import type { ImageFlags } from './flags';
 import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { givenImages, SOURCES_HELP, whyMissing } from './sources';
 import type { GivenImage } from './sources';
 
-interface Flags extends OutputFlags {
+interface Flags extends OutputFlags, ImageFlags {
   readonly model: string;
   readonly out: string;
   readonly class?: string;
@@ -35,7 +36,7 @@ is medically there. For research and education, not for diagnosis.`;
 /** Adds the command. */
 export function addExplain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('explain').summary('where in an image the evidence lies (Grad-CAM)').description('Writes images with Grad-CAM over them.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(withOutput(withBadFile(withDevice(command)), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities'), 'write CSV: path, overlay, label, explained, layer, one probability a class, error')
+  withCsv(withOutput(withImages(withBadFile(withDevice(command))), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities'), 'write CSV: path, overlay, label, explained, layer, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .requiredOption('--out <dir>', 'where the overlays go')
     .option('--class <name>', 'class to explain (default: the one that is called)')
@@ -77,7 +78,7 @@ interface Failed { readonly path: string; readonly error: string }
 async function explainOne(model: Classifier, image: GivenImage, flags: Flags, io: Io): Promise<(Explanation & { readonly path: string }) | Failed> {
   if (!('source' in image)) return whyMissing(image, flags.onBadFile);
   try {
-    const [explanation] = await model.explain(image.source, { class: flags.class, layer: flags.layer, signal: io.signal });
+    const [explanation] = await model.explain(image.source, { class: flags.class, layer: flags.layer, ...imageFlags(flags), signal: io.signal });
     return { ...explanation as Explanation, path: image.name };
   } catch (error) {
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;

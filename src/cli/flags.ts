@@ -68,6 +68,38 @@ export function withBadFile(command: Command): Command {
   return command.addOption(new Option('--on-bad-file <what>', 'what to do with a file that cannot be decoded (default: error)').choices(['error', 'skip']));
 }
 
+/** `0:4095`, the values of 16-bit images that are black and white. */
+export function sixteenBit(text: string): { low: number; high: number } {
+  const [, low, high] = /^(\d+):(\d+)$/.exec(text.trim()) ?? [];
+  if (low === undefined || high === undefined) throw new InvalidArgumentError('expected the values of black and white, such as 0:4095');
+  return { low: Number(low), high: Number(high) };
+}
+
+/** What {@link withImages} reads, under the options' names. */
+export interface ImageFlags {
+  readonly maxPixels?: number;
+  readonly maxSide?: number;
+  readonly maxFileBytes?: number;
+  readonly decodeTimeoutMs?: number;
+  readonly sixteenBit?: { readonly low: number; readonly high: number };
+}
+
+/** --sixteen-bit and the limits on images. */
+export function withImages(command: Command): Command {
+  return command
+    .option('--sixteen-bit <low:high>', 'of 16-bit images, the values that become black and white, e.g. 0:4095 (default: those stored with the model, or all 16 bits)', sixteenBit)
+    .option('--max-pixels <n>', 'pixels an image may have (default: 50 million)', number)
+    .option('--max-side <px>', 'pixels a side of an image may have (default: 16384)', number)
+    .option('--max-file-bytes <n>', 'bytes an image file may have (default: 128MiB)', bytes)
+    .option('--decode-timeout-ms <ms>', 'milliseconds the decoding of an image may take, in whole seconds (default: 20000)', number);
+}
+
+/** Of a command's flags, those of images. */
+export function imageFlags({ maxPixels, maxSide, maxFileBytes, decodeTimeoutMs, sixteenBit: scale }: ImageFlags): ImageFlags {
+  const all = { maxPixels, maxSide, maxFileBytes, decodeTimeoutMs, sixteenBit: scale };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
 /** What COVIDCT_DATA names; empty counts as not set. */
 export function dataOfEnvironment(io: Io): string | undefined {
   return io.env['COVIDCT_DATA'] || undefined;

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { CovidCtError } from '../errors';
 import { Classifier, locateWeights, tutorialEval } from '../index';
 import { EXIT } from './exit-codes';
-import { names, number, withDevice } from './flags';
+import { names, number, sixteenBit, withDevice } from './flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { loadText } from './weights-words';
@@ -18,6 +18,7 @@ interface Flags extends OutputFlags {
   readonly out: string;
   readonly overwrite?: boolean;
   readonly imageSize?: number;
+  readonly sixteenBit?: { readonly low: number; readonly high: number };
   readonly normalization?: 'imagenet' | 'none';
   readonly threshold?: number;
   readonly channels?: 1 | 3;
@@ -43,6 +44,7 @@ export function addImport(program: Command, run: (work: (io: Io) => Promise<numb
     .requiredOption('--classes <names>', 'class names in the order of their indices, the positive one last', names)
     .requiredOption('--out <dir>', 'model folder to write; must be new or empty')
     .option('--overwrite', 'replace an earlier model in that folder')
+    .option('--sixteen-bit <low:high>', 'of 16-bit images, the values that are black and white, e.g. 0:4095 (default: all 16 bits)', sixteenBit)
     .option('--image-size <px>', "side of the square the network sees (default: the weights' own, or 224)", number)
     .addOption(new Option('--normalization <name>', "normalisation of the input (default: the weights' own, or imagenet)").choices(['imagenet', 'none']))
     .option('--threshold <t>', 'two classes: operating point in [0, 1] (default: 0.5)', number)
@@ -63,7 +65,7 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
     const report = await during(io, flags, `loading ${file}`, () => model.loadWeights(file, { replaceHead: true, allowMissing: flags.allowMissing, allowUnexpected: flags.allowUnexpected, signal: io.signal }));
     const size = imageSize ?? model.pretraining?.imageSize ?? 224;
     const transform = flags.normalization === undefined ? model.transform : tutorialEval({ size, normalization: flags.normalization });
-    model.configure({ transform, threshold: flags.threshold ?? model.threshold });
+    model.configure({ transform, threshold: flags.threshold ?? model.threshold, sixteenBit: flags.sixteenBit });
     const card = await model.save(flags.out);
     if (flags.json === true) printJson(io, { out: flags.out, ...report, card });
     else if (flags.quiet !== true) print(io, [...loadText(file, report, flags.normalization === undefined ? model.pretraining : null), `${flags.out}: ${architecture} for ${classes.join(', ')}, ${size} pixels`]);

@@ -6,14 +6,15 @@ import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../options/model';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { number, withBadFile, withCsv, withDevice, withOutput } from './flags';
+import { imageFlags, number, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import type { ImageFlags } from './flags';
 import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { givenImages, inGroups, SOURCES_HELP, whyMissing } from './sources';
 import type { GivenImage } from './sources';
 import { percent } from './words';
 
-interface Flags extends OutputFlags {
+interface Flags extends OutputFlags, ImageFlags {
   readonly model: string;
   readonly batchSize?: number;
   readonly device?: string;
@@ -36,7 +37,7 @@ For research and education, not for diagnosis.`;
 /** Adds the command. */
 export function addPredict(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('predict').summary('what a trained model says of images').description('Classifies images.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(withOutput(withBadFile(withDevice(command)), 'write one JSON object a line for each image: path, label, probabilities'), 'write CSV: path, label, one probability a class, error')
+  withCsv(withOutput(withImages(withBadFile(withDevice(command))), 'write one JSON object a line for each image: path, label, probabilities'), 'write CSV: path, label, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .option('--batch-size <n>', 'images in one forward pass (default: 8)', number)
     .addHelpText('after', EXAMPLES)
@@ -76,7 +77,7 @@ type Answer = Omit<Prediction, 'path'> & { readonly path: string } | { readonly 
 async function answersFor(model: Classifier, group: readonly GivenImage[], flags: Flags, io: Io): Promise<Answer[]> {
   const images = group.flatMap((each) => ('source' in each ? [each] : []));
   try {
-    const answers = images.length === 0 ? [] : await model.predict(images.map(({ source }) => source), { batchSize: images.length, signal: io.signal });
+    const answers = images.length === 0 ? [] : await model.predict(images.map(({ source }) => source), { batchSize: images.length, ...imageFlags(flags), signal: io.signal });
     const rest = answers.values();
     return group.map((each) => ('source' in each ? { ...rest.next().value as Prediction, path: each.name } : whyMissing(each, flags.onBadFile)));
   } catch (error) {

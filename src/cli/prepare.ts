@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { preparePacked } from '../index';
 import type { PackedSummary } from '../index';
 import { EXIT } from './exit-codes';
-import { dataFolder, number, withBadFile, withClasses, withData, withOutput } from './flags';
+import { dataFolder, imageFlags, number, withBadFile, withClasses, withData, withImages, withOutput } from './flags';
+import type { ImageFlags } from './flags';
 import { note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 
-interface Flags extends OutputFlags {
+interface Flags extends OutputFlags, ImageFlags {
   readonly data?: string;
   readonly classes?: readonly string[];
   readonly out: string;
@@ -31,7 +32,7 @@ becomes the same input. The file appears whole or not at all.`;
 /** Adds the command. */
 export function addPrepare(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('prepare').summary('decode a data set into one file').description('Decodes and checks every image of a data set and packs pixels, splits and labels into one file.');
-  withOutput(withBadFile(withClasses(withData(command))), 'write one JSON object to standard output')
+  withOutput(withImages(withBadFile(withClasses(withData(command)))), 'write one JSON object to standard output')
     .requiredOption('--out <file>', 'packed data set to write')
     .option('--resize <px>', 'shorter side of every image; needs LibTorch (default: as decoded)', number)
     .option('--overwrite', 'replace a packed data set of that name')
@@ -44,7 +45,7 @@ async function prepare(flags: Flags, io: Io): Promise<number> {
   const line = progressLine(io, flags);
   const { resize, overwrite, onBadFile } = flags;
   const onProgress = ({ images, totalImages, bytes }: { images: number; totalImages: number; bytes: number }): void => line.show(`${images} of ${totalImages} images, ${megabytes(bytes)}`, images / totalImages);
-  const summary = await preparePacked(data, flags.out, { resize, overwrite, onBadFile, onProgress, signal: io.signal }).finally(() => line.clear());
+  const summary = await preparePacked(data, flags.out, { resize, overwrite, onBadFile, ...imageFlags(flags), onProgress, signal: io.signal }).finally(() => line.clear());
   if (flags.json === true) printJson(io, summary);
   else if (flags.quiet !== true) print(io, inWords(data.name, summary));
   for (const { id, reason } of summary.skipped) note(io, {}, `left out: ${id}: ${reason}`);

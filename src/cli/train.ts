@@ -7,7 +7,7 @@ import type { TrainCommandOptions } from '../options/cli';
 import { differencesOfData, differencesOfTransforms, resolveTrainOptions } from './config';
 import { evaluateRun, splitOf } from './evaluate';
 import { EXIT } from './exit-codes';
-import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withClasses, withData, withDevice, withOutput } from './flags';
+import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withClasses, withData, withDevice, withImages, withOutput } from './flags';
 import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
@@ -37,7 +37,7 @@ Ctrl-C ends the training after the present step and leaves a usable run folder; 
 /** Adds the command. */
 export function addTrain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('train').summary('train a classifier and write a run folder').description('Trains a classifier. The test split is not looked at unless --test is given.');
-  withFineTuning(withOutput(withBadFile(withDevice(withClasses(withData(command)))), 'write every event, and the result last, as lines of JSON to standard output'))
+  withFineTuning(withOutput(withImages(withBadFile(withDevice(withClasses(withData(command))))), 'write every event, and the result last, as lines of JSON to standard output'))
     .option('--out <dir>', 'run folder to write; must be new or empty')
     .option('--overwrite', 'replace an earlier run in that folder')
     .option('--arch <name>', 'architecture, e.g. vgg19_bn (default), vgg11_bn, tiny')

@@ -1,24 +1,28 @@
 /**
- * Decodes image files to RGB bytes by their content, equal to PIL's `Image.open(path).convert('RGB')`, and encodes PNG.
- * One of the two files that may import sharp.
+ * Decodes image files to RGB bytes by their content, equal to PIL's `Image.open(path).convert('RGB')`; docs/guide.md
+ * has a table of what that means format by format, and test/parity/decoding shows it.
  *
- * Alpha is dropped, not composited; grey becomes RGB; an EXIF orientation and an embedded ICC profile are ignored; of
- * several frames the first is taken; CMYK is converted by Pillow's formula. One difference is on purpose: 16-bit
- * samples are scaled by their high byte (v >> 8), where PIL clips 16-bit grey at 255.
+ * Alpha is dropped, not composited; grey becomes RGB; an embedded ICC profile is ignored, and so is an EXIF orientation
+ * but that of TIFF; of several frames the first is taken; CMYK is converted by Pillow's formula. One difference is on
+ * purpose: 16-bit samples are scaled (see `sixteenBit`), where PIL clips 16-bit grey at 255.
  */
-import { readFile, stat } from 'node:fs/promises';
-import sharp from 'sharp';
-import type { Metadata, Sharp } from 'sharp';
+import { open, stat } from 'node:fs/promises';
 import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../errors';
-import { pixelsSchema } from '../options/atoms';
-import { checkArgument, checkOptions } from '../options/check';
+import { checkOptions } from '../options/check';
 import { decodeOptionsSchema } from '../options/data';
-import type { DecodeOptions } from '../options/data';
+import type { DecodeOptions, ResolvedDecodeOptions } from '../options/data';
 import { orAborted } from './abortable';
+import { decodeBmp } from './bmp';
+import { FIRST_BYTES, imageFormatOf, whyNotRead } from './image-format';
+import type { ImageFormat } from './image-format';
+import { checkSize } from './image-size';
+import type { SizeCheck } from './image-size';
+import { decodeWithLibvips } from './libvips';
+import { decodePnm } from './pnm';
+import { Refusal } from './refusal';
 import type { ImageSource, PixelSource, Pixels } from './types';
 
-/** The formats that are read. SVG and PDF are drawings without pixels of their own. */
-const FORMATS = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif', 'heif']);
+export { encodePng, imageLibraryVersions, letterbox } from './libvips';
 
 /** How messages name a source. */
 export function nameOfSource(source: ImageSource): string {
@@ -37,109 +41,133 @@ export function pathOfSource(source: ImageSource): string | null {
   return isPixelSource(source) ? (source.path ?? null) : null;
 }
 
-/** An error for which there is a plain reason; `decodeImage` puts file and data set line around it. */
-class Refusal extends Error {}
-
-async function readBytes(source: string | Uint8Array, maxFileBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  if (typeof source !== 'string') return source;
-  const info = await stat(source);
-  if (!info.isFile()) throw new Refusal('it is not a file');
-  if (info.size > maxFileBytes) throw new Refusal(`the file has ${info.size} bytes, more than maxFileBytes ${maxFileBytes}`);
-  return readFile(source, { signal });
+/** An encoded image, whole, and what its first bytes say it is. */
+interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly format: ImageFormat;
 }
 
-/** Pillow's cmyk2rgb: each colour is what K leaves, less the ink's share of it. */
-function cmykToRgb(cmyk: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array((cmyk.length / 4) * 3);
-  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
-    const left = 255 - cmyk[from + 3]!;
-    for (let channel = 0; channel < 3; channel += 1) {
-      const product = cmyk[from + channel]! * left + 128;
-      rgb[to + channel] = Math.max(0, left - (((product >> 8) + product) >> 8));
-    }
+function checkBytes(bytes: number, maxFileBytes: number): void {
+  if (bytes === 0) throw new Refusal('it is empty');
+  if (bytes > maxFileBytes) throw new Refusal(`the file has ${bytes} bytes, more than maxFileBytes ${maxFileBytes}`);
+}
+
+function formatOf(first: Uint8Array): ImageFormat {
+  const format = imageFormatOf(first);
+  if (format === null) throw new Refusal(whyNotRead(first));
+  return format;
+}
+
+/** Reads no more of a file than its first bytes unless it is an image of a format that is read. */
+async function readEncoded(
+  source: string | Uint8Array,
+  maxFileBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Encoded> {
+  if (typeof source !== 'string') {
+    checkBytes(source.byteLength, maxFileBytes);
+    return { bytes: source, format: formatOf(source) };
   }
-  return rgb;
+  const { size, isFile } = await stat(source).then((info) => ({ size: info.size, isFile: info.isFile() }));
+  if (!isFile) throw new Refusal('it is not a file'); // before it is opened: a pipe would wait for its writer
+  checkBytes(size, maxFileBytes);
+  const file = await open(source, 'r');
+  try {
+    const first = Buffer.alloc(Math.min(FIRST_BYTES, size));
+    const { bytesRead } = await file.read(first, 0, first.length, 0);
+    const format = formatOf(first.subarray(0, bytesRead));
+    const bytes = await file.readFile({ signal });
+    checkBytes(bytes.byteLength, maxFileBytes); // it may have grown
+    return { bytes, format };
+  } finally {
+    await file.close();
+  }
 }
 
-function checkHeader(header: Metadata, maxPixels: number): void {
-  const { format, width, height, depth } = header;
-  if (!FORMATS.has(format)) throw new Refusal(`the format ${format} is not one of ${[...FORMATS].join(', ')}`);
-  if (width * height > maxPixels) throw new Refusal(`it has ${width} x ${height} pixels, more than maxPixels ${maxPixels}`);
-  if (depth !== 'uchar' && depth !== 'ushort') throw new Refusal(`its samples are ${depth}, whose black and white are not known; store 8 or 16 bits`);
-}
-
-async function toRgb(bytes: Uint8Array, maxPixels: number): Promise<Pixels> {
-  // ignoreIcc: PIL does not apply profiles. failOn: warnings are forgiven as PIL forgives them, truncation is not.
-  const image: Sharp = sharp(bytes, { failOn: 'error', ignoreIcc: true, autoOrient: false, limitInputPixels: false, pages: 1 });
-  const header = await image.metadata();
-  checkHeader(header, maxPixels);
-  const cmyk = header.space === 'cmyk';
-  const ready = cmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.removeAlpha().toColourspace('srgb');
-  const { data, info } = await ready.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-  const wanted = cmyk ? 4 : 3;
-  if (info.channels !== wanted) throw new Refusal(`it decodes to ${info.channels} channels where ${wanted} were expected`);
-  return { data: cmyk ? cmykToRgb(data) : data, width: info.width, height: info.height };
+async function decodeEncoded(
+  { bytes, format }: Encoded,
+  options: ResolvedDecodeOptions,
+  sizeCheck: SizeCheck | undefined,
+): Promise<Pixels> {
+  const { sixteenBit, origin, signal, ...limits } = options;
+  void [origin, signal];
+  const request = { format, limits, sixteenBit, sizeCheck };
+  if (format === 'bmp') return decodeBmp(bytes, request);
+  return format === 'pnm' ? decodePnm(bytes, request) : decodeWithLibvips(bytes, request);
 }
 
 /** One line of the decoder's own words, without its repetition. */
 function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === 'ENOENT') return 'no such file';
-  const lines = messageOf(error).split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const message = messageOf(error);
+  if (message.includes('timeout: ')) return 'its decoding took longer than decodeTimeoutMs';
+  const lines = message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   return [...new Set(lines)].join('; ') || 'unknown reason';
 }
 
+/** A BadImageError for this source, or an AbortedError where the signal has fired. */
+export function badImage(
+  source: ImageSource,
+  reason: string,
+  { origin, cause }: { readonly origin?: string; readonly cause?: unknown } = {},
+): BadImageError {
+  const name = nameOfSource(source);
+  const listed = origin === undefined ? '' : ` (listed in ${origin})`;
+  return new BadImageError(
+    `cannot decode ${name}${listed}: ${reason}. Replace the file, take it off the list, or leave bad files out with ` +
+      `onBadFile: 'skip'`,
+    { source: name, reason, cause },
+  );
+}
+
 /**
- * Decodes an image.
+ * As {@link decodeImage}, with checked options.
  *
- * @param source a path, or the bytes of an encoded file; the file's name says nothing about its format
- * @param options.signal stops waiting at once (a decode under way runs out in the background)
- * @param options.maxPixels largest width x height, default 100 million
- * @param options.origin the data set's line that names the file, for the message
- * @returns RGB, uint8, height x width x 3, in the orientation the pixels are stored in
- * @throws BadImageError naming file, reason and line; AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
+ * @param sizeCheck refuses a size before the pixels are decoded
  */
-export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Pixels> {
-  const checked = checkOptions(decodeOptionsSchema, options, 'decodeImage');
-  const { signal, maxPixels, maxFileBytes, origin } = checked;
+export async function decodeChecked(
+  source: ImageSource,
+  options: ResolvedDecodeOptions,
+  sizeCheck?: SizeCheck,
+): Promise<Pixels> {
+  const { signal, origin, maxFileBytes } = options;
   throwIfAborted(signal);
-  if (isPixelSource(source)) return orAborted(source.readPixels(signal, checked), signal);
   try {
-    const bytes = await readBytes(source, maxFileBytes, signal);
-    if (bytes.byteLength === 0) throw new Refusal('it is empty');
-    const pixels = await toRgb(bytes, maxPixels);
+    if (isPixelSource(source)) {
+      const pixels = await orAborted(source.readPixels(signal, options), signal);
+      checkSize(pixels, options, sizeCheck);
+      return pixels;
+    }
+    const pixels = await decodeEncoded(await readEncoded(source, maxFileBytes, signal), options, sizeCheck);
     throwIfAborted(signal);
     return pixels;
   } catch (error) {
     if (signal?.aborted) throw new AbortedError();
-    const reason = reasonOf(error);
-    const name = nameOfSource(source);
-    const listed = origin === undefined ? '' : ` (listed in ${origin})`;
-    throw new BadImageError(`cannot decode ${name}${listed}: ${reason}. Replace the file, take it off the list, or leave bad files out with onBadFile: 'skip'`, { source: name, reason, cause: error });
+    if (isPixelSource(source) && !(error instanceof Refusal)) throw error;
+    throw badImage(source, reasonOf(error), { origin, cause: error });
   }
 }
 
-/** Encodes RGB pixels as PNG, losslessly. */
-export async function encodePng(pixels: Pixels): Promise<Buffer> {
-  const { data, width, height } = checkArgument(pixelsSchema, pixels, 'encodePng', 'pixels');
-  return sharp(data, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 6 }).toBuffer();
-}
-
 /**
- * Fits an image into a square tile without distorting it; what is left is filled. For montages, not for the network.
+ * Decodes an image: PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PBM, PGM, PPM or PAM, told by its first bytes. Everything
+ * else is refused by what it is, without a decoder having seen it.
  *
- * @param tile side in pixels
- * @param fill grey level of the margin, in [0, 255]
+ * @param source a path, or the bytes of an encoded file; the file's name says nothing about its format
+ * @param options.signal stops waiting at once (a decode under way runs out in the background)
+ * @param options.maxPixels largest width x height, default 50 million
+ * @param options.maxSide longest side in pixels, default 16,384
+ * @param options.maxFileBytes largest encoded file, default 128 MiB
+ * @param options.decodeTimeoutMs longest decoding, in whole seconds, default 20,000
+ * @param options.sixteenBit `{ low, high }`: of 16-bit images, the values that become 0 and 255; without it all 16 bits
+ *   count, and an image that uses less than an eighth of them is refused
+ * @param options.origin the data set's line that names the file, for the message
+ * @returns RGB, uint8, height x width x 3, in the orientation the pixels are stored in (of TIFF: in the one it names)
+ * @throws BadImageError naming file, reason and line; AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
  */
-export async function letterbox({ data, width, height }: Pixels, tile: number, fill = 0): Promise<Pixels> {
-  const background = { r: fill, g: fill, b: fill };
-  const resized = await sharp(data, { raw: { width, height, channels: 3 } }).resize(tile, tile, { fit: 'contain', background }).raw().toBuffer();
-  return { data: resized, width: tile, height: tile };
-}
-
-/** Versions of the image libraries, for `covidct doctor` and reports. */
-export function imageLibraryVersions(): Readonly<Record<string, string>> {
-  const versions = sharp.versions as unknown as Readonly<Record<string, string | undefined>>;
-  const names = ['sharp', 'vips', 'mozjpeg', 'jpeg', 'png', 'webp', 'tiff'];
-  return Object.fromEntries(names.flatMap((name) => (versions[name] === undefined ? [] : [[name, versions[name]]])));
+export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Pixels> {
+  return decodeChecked(source, checkOptions(decodeOptionsSchema, options, 'decodeImage'));
 }

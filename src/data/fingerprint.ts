@@ -7,7 +7,7 @@ import type { Dataset, Sample } from './types';
 
 /**
  * SHA-256 over the class names and over every sample's id and label, whatever their order. The pixels are not read; where
- * they were resized when they were packed, to what is a part of it.
+ * they were resized, or scaled from 16 bits as named, when they were packed, that is a part of it.
  *
  * @returns 64 hexadecimal digits
  */
@@ -17,8 +17,9 @@ export function datasetFingerprint(dataset: Dataset): string {
   return createHash('sha256').update([JSON.stringify(classes), ...lines].join('\n')).digest('hex');
 }
 
-/** A packed image that was not resized is the original. */
+/** A packed image that was not changed is the original. */
 function lineOf({ id, label, source }: Sample): string {
-  const resized = isPixelSource(source) ? source.resize : null;
-  return JSON.stringify(resized === null ? [id, label] : [id, label, { resize: resized }]);
+  const { resize = null, sixteenBit = null } = isPixelSource(source) ? source : {};
+  const changed = { ...(resize === null ? {} : { resize }), ...(sixteenBit === null ? {} : { sixteenBit: [sixteenBit.low, sixteenBit.high] }) };
+  return JSON.stringify(Object.keys(changed).length === 0 ? [id, label] : [id, label, changed]);
 }

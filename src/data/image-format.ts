@@ -1,6 +1,6 @@
 /**
- * Tells by the first bytes what a file is: an image of a format that is read, or something else that has a name. The one
- * place that decides it; no name, extension or media type is asked, and no decoder sees a byte before.
+ * Tells by the first bytes what a file is: an image of a format that is read, or something else that has a name. The
+ * one place that decides it; no name, extension or media type is asked, and no decoder sees a byte before.
  */
 
 /** The formats that are read. */
@@ -34,8 +34,8 @@ const READ: readonly (readonly [ImageFormat, string, ...Signature[]])[] = [
 ];
 
 /**
- * Known and not read. Those that are told by their first byte on are looked at first, since some begin as an image does;
- * those that are told by what stands further inside are looked at last, since chance may have put it there.
+ * Known and not read. Those that are told by their first byte on are looked at first, since some begin as an image
+ * does; those that are told by what stands further inside are looked at last, since chance may have put it there.
  */
 const OTHERS: readonly (readonly [string, ...Signature[]])[] = [
   ['a DICOM file', [128, 'DICM']],
@@ -91,10 +91,16 @@ const OTHERS: readonly (readonly [string, ...Signature[]])[] = [
   ['an AVI video', [0, 'RIFF'], [8, 'AVI ']],
   ['a Matroska or WebM video', [0, '\x1a\x45\xdf\xa3']],
   ['the resource fork of a file of a Mac (AppleDouble)', [0, '\0\x05\x16\x07']],
-  ['a Git LFS pointer, whose image was not fetched (git lfs pull fetches it)', [0, 'version https://git-lfs.github.com/']],
+  [
+    'a Git LFS pointer, whose image was not fetched (git lfs pull fetches it)',
+    [0, 'version https://git-lfs.github.com/'],
+  ],
 ];
 
-/** Brands of the first image of an ISO media file that libheif's AV1 decoder reads, and those of HEVC, which it lacks. */
+/**
+ * Brands of the first image of an ISO media file that libheif's AV1 decoder reads, and those of HEVC, which it
+ * lacks.
+ */
 const AVIF_BRANDS = ['avif', 'avis'];
 const HEIC_BRANDS = ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs'];
 const HEIF_BRANDS = ['mif1', 'mif2', 'mif3', 'msf1', 'miaf', '1pic'];
@@ -102,9 +108,13 @@ const HEIF_BRANDS = ['mif1', 'mif2', 'mif3', 'msf1', 'miaf', '1pic'];
 /** Sizes of the header after the file header, one for each version of BMP. */
 const BMP_HEADERS = new Set([12, 40, 52, 56, 64, 108, 124]);
 
-const fits = (text: string, signatures: readonly Signature[]): boolean => signatures.every(([at, bytes]) => text.startsWith(bytes, at));
+const fits = (text: string, signatures: readonly Signature[]): boolean =>
+  signatures.every(([at, bytes]) => text.startsWith(bytes, at));
 
-/** ISO media files name what they are in their `ftyp` box: a size, four letters, a major brand, a version, more brands. */
+/**
+ * ISO media files name what they are in their `ftyp` box: a size, four letters, a major brand, a version, more
+ * brands.
+ */
 function isoContent(text: string): Content {
   const size = Buffer.from(text.slice(0, 4), 'latin1').readUInt32BE();
   const major = text.slice(8, 12);
@@ -114,7 +124,8 @@ function isoContent(text: string): Content {
   if (AVIF_BRANDS.includes(major) || (isHeif && brands.some((brand) => AVIF_BRANDS.includes(brand)))) {
     return { format: 'avif', name: 'an AVIF image' };
   }
-  if (HEIC_BRANDS.includes(major) || isHeif) return { format: null, name: 'a HEIC image, for which there is no decoder here' };
+  if (HEIC_BRANDS.includes(major) || isHeif)
+    return { format: null, name: 'a HEIC image, for which there is no decoder here' };
   return { format: null, name: `an ISO media file (video, or a raw photograph) of the brand ${JSON.stringify(major)}` };
 }
 
@@ -149,10 +160,13 @@ export function contentOf(first: Uint8Array): Content {
   const read = READ.find(([, , ...signatures]) => fits(text, signatures));
   if (read !== undefined) return { format: read[0], name: read[1] };
   if (text.startsWith('ftyp', 4)) return isoContent(text);
-  if (text.startsWith('BM') && BMP_HEADERS.has(first[14]!) && text.startsWith('\0\0\0', 15)) return { format: 'bmp', name: 'a BMP image' };
-  if (/^P[1-7][\s#]/.test(text)) return { format: 'pnm', name: text.startsWith('P7') ? 'a PAM image' : 'a PBM, PGM or PPM image' };
+  if (text.startsWith('BM') && BMP_HEADERS.has(first[14]!) && text.startsWith('\0\0\0', 15))
+    return { format: 'bmp', name: 'a BMP image' };
+  if (/^P[1-7][\s#]/.test(text))
+    return { format: 'pnm', name: text.startsWith('P7') ? 'a PAM image' : 'a PBM, PGM or PPM image' };
   if (other !== undefined) return { format: null, name: other[0] };
-  if (text.length >= 16 && /^\0+$/.test(text)) return { format: null, name: 'nothing but zeros, as a file that was never written to its end' };
+  if (text.length >= 16 && /^\0+$/.test(text))
+    return { format: null, name: 'nothing but zeros, as a file that was never written to its end' };
   return { format: null, name: text === '' ? 'empty' : textContent(text) };
 }
 
@@ -170,6 +184,8 @@ const READ_NAMES = 'PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PBM, PGM, PPM, PAM';
 /** Why a file that {@link imageFormatOf} does not know is not read: what it is, and what is. */
 export function whyNotRead(first: Uint8Array): string {
   const { name } = contentOf(first);
-  const beginning = Buffer.from(first.subarray(0, 8)).toString('hex').replace(/(..)(?=.)/g, '$1 ');
+  const beginning = Buffer.from(first.subarray(0, 8))
+    .toString('hex')
+    .replace(/(..)(?=.)/g, '$1 ');
   return `it is ${name ?? `of no known format (it begins with ${beginning})`}; read are ${READ_NAMES}`;
 }

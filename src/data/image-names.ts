@@ -2,7 +2,7 @@
 import { textSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
 
-const IMAGE_NAME = /\.(?:png|jpe?g|jpe|jfif|webp|gif|tiff?|avif|hei[cf])$/i;
+const IMAGE_NAME = /\.(?:png|jpe?g|jpe|jfif|webp|gif|tiff?|avif|hei[cf]|bmp|dib|p[bgpn]m|pam)$/i;
 
 /** Whether a file's name is that of an image; what is inside is found out when it is decoded. */
 export function isImageName(name: string): boolean {

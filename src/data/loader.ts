@@ -3,11 +3,14 @@ import { setMaxListeners } from 'node:events';
 import { DatasetError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { loaderOptionsSchema } from '../options/data';
+import type { SixteenBit } from '../options/images';
 import { orAborted } from './abortable';
 import { makeBatch } from './batch';
+import type { SizeCheck } from './image-size';
 import { makeDraw, shuffle, STREAM } from './random';
 import type { PixelStore, ResizeAhead } from './store';
 import { isRandom } from './transform';
+import { transformProblem } from './transform-limits';
 import type { Batch, Dataset, Pixels, ResizePixels, SkippedFile, Transform } from './types';
 
 /** How `loadBatches` walks. */
@@ -19,6 +22,8 @@ export interface LoadBatchesOptions {
   readonly store: PixelStore;
   /** Does the resize that the transform begins with ahead of the step, once for all epochs; the numbers are the same. */
   readonly resize?: ResizePixels;
+  /** Values of 16-bit images that become 0 and 255; the store's own by default. */
+  readonly sixteenBit?: SixteenBit | undefined;
   /** Drives order, boxes and flips; default 0. */
   readonly seed?: number;
   /** Another epoch, another order, other boxes and flips; default 0. */
@@ -47,9 +52,10 @@ function resizeAhead({ transform: { steps: [first] }, resize }: LoadBatchesOptio
 }
 
 async function prepare(options: Resolved, indices: readonly number[], signal: AbortSignal): Promise<Batch | null> {
-  const { dataset, store, transform, seed, epoch, onSkip } = options;
+  const { dataset, store, transform, seed, epoch, onSkip, sixteenBit } = options;
   const ahead = resizeAhead(options);
-  const loads = indices.map((index) => store.load(dataset.samples[index]!, index, { signal, onSkip, ahead }));
+  const sizeCheck: SizeCheck = (size) => transformProblem(transform, size);
+  const loads = indices.map((index) => store.load(dataset.samples[index]!, index, { signal, onSkip, ahead, sixteenBit, sizeCheck }));
   for (const load of loads) load.catch(() => undefined); // the first failure is thrown below; the others follow from it
   const found: { index: number; pixels: Pixels }[] = [];
   for (const [position, load] of loads.entries()) {

@@ -4,7 +4,8 @@ import { datasetSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { montageOptionsSchema } from '../options/data';
 import type { MontageOptions } from '../options/data';
-import { decodeImage, letterbox } from './decode';
+import { imageOptionsOf } from '../options/images';
+import { decodeChecked, letterbox } from './decode';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
 import type { Dataset, Pixels } from './types';
 
@@ -55,19 +56,20 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
  * @param options.count images, default 5; fewer when the class has fewer
  * @param options.columns default 5
  * @param options.tile side of a tile in pixels, default 224
+ * @param options.maxPixels and the other limits, and `sixteenBit`, as decodeImage has them
  * @throws DatasetError when there is no image of the class; BadImageError; AbortedError; InvalidOptionError
  */
 export async function sampleMontage(dataset: Dataset, options: MontageOptions = {}): Promise<Pixels> {
-  const { label, class: className, count, columns, tile, seed, signal } = checkOptions(montageOptionsSchema, options, 'sampleMontage');
+  const { label, class: className, count, columns, tile, seed, signal, ...images } = checkOptions(montageOptionsSchema, options, 'sampleMontage');
   checkArgument(datasetSchema, dataset, 'sampleMontage', 'dataset');
   const wanted = wantedLabel(dataset, label, className);
   const candidates = dataset.samples.filter((sample) => wanted === undefined || sample.label === wanted);
   if (candidates.length === 0) throw new DatasetError(`${dataset.name} has no image${wanted === undefined ? '' : ` of class ${dataset.classes[wanted]}`}`);
   shuffleInPlace(candidates, makeDraw({ seed, stream: STREAM.montage }));
-  const images: Pixels[] = [];
+  const drawn: Pixels[] = [];
   for (const { source, origin } of candidates.slice(0, count)) {
-    images.push(await decodeImage(source, { signal, origin }));
+    drawn.push(await decodeChecked(source, { ...imageOptionsOf(images), signal, origin }));
     throwIfAborted(signal);
   }
-  return montage(images, { columns, tile });
+  return montage(drawn, { columns, tile });
 }

@@ -9,6 +9,7 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { BadImageError, CovidCtError, messageOf, throwIfAborted } from '../errors';
+import type { SixteenBit } from '../options/images';
 import { HEAD_BYTES, packedError, parseHead, parseIndex } from './packed-format';
 import type { PackedHead, PackedIndex } from './packed-format';
 import type { PixelSource, Pixels } from './types';
@@ -100,6 +101,10 @@ export class PackedImage implements PixelSource {
 
   get resize(): number | null {
     return this.#file.index.resize;
+  }
+
+  get sixteenBit(): SixteenBit | null {
+    return this.#file.index.sixteenBit ?? null;
   }
 
   async readPixels(signal?: AbortSignal): Promise<Pixels> {

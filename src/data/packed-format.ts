@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CovidCtError } from '../errors';
 import { LEFT_OUT_REASONS } from '../left-out';
+import { sixteenBitSchema } from '../options/images';
 import { SPLIT_NAMES } from './splits';
 
 const MAGIC = 'COVIDCT-PACK';
@@ -39,6 +40,8 @@ const indexSchema = z.strictObject({
   classes: z.array(z.string().min(1)).min(1),
   /** Pixels of the shorter side of every image; null: as decoded. */
   resize: z.int().min(1).nullable(),
+  /** Values of 16-bit originals that became 0 and 255; absent: none were named. */
+  sixteenBit: sixteenBitSchema.optional(),
   /** Images of each split, which follow one another; null: there is no such split. */
   counts: z.strictObject({ train: z.int().min(0), validation: z.int().min(0).nullable(), test: z.int().min(0).nullable() }),
   ids: strings,

@@ -6,12 +6,14 @@ import { crc32 } from 'node:zlib';
 import { BadImageError, DatasetError, throwIfAborted } from '../errors';
 import { fileError, unfinished } from '../files/write';
 import type { ResolvedPrepareOptions } from '../options/data';
+import { imageOptionsOf } from '../options/images';
 import { orAborted } from './abortable';
-import { decodeImage } from './decode';
+import { badImage, decodeChecked } from './decode';
 import { isPacked } from './packed';
 import { encodePacked, HEAD_BYTES, packedError } from './packed-format';
 import type { PackedIndex } from './packed-format';
 import { resizedSize } from './program';
+import { transformProblem } from './transform-limits';
 import { SPLIT_NAMES } from './splits';
 import type { SplitName } from './splits';
 import type { Dataset, DatasetSplits, Pixels, ResizePixels, Sample } from './types';
@@ -53,10 +55,13 @@ async function checkTarget(file: string, overwrite: boolean): Promise<void> {
   if (!overwrite) throw packedError(file, 'there is a packed data set already; give another name, or ask for it to be overwritten (overwrite: true, --overwrite)');
 }
 
-async function load({ sample }: Task, { onBadFile, resize, maxPixels, signal }: ResolvedPrepareOptions, tools: PackedTools): Promise<Outcome> {
+async function load({ sample }: Task, { onBadFile, resize, signal, ...options }: ResolvedPrepareOptions, tools: PackedTools): Promise<Outcome> {
   try {
-    const pixels = await decodeImage(sample.source, { origin: sample.origin, maxPixels, signal });
+    const { source, origin } = sample;
+    const pixels = await decodeChecked(source, { ...imageOptionsOf(options), origin, signal });
     if (resize === undefined) return { pixels };
+    const problem = transformProblem({ steps: [{ type: 'resize', size: resize }] }, pixels);
+    if (problem !== null) throw badImage(source, problem, { origin });
     const size = resizedSize(pixels, resize);
     return { pixels: size.height === pixels.height && size.width === pixels.width ? pixels : await tools.resize(pixels, size) };
   } catch (error) {
@@ -95,7 +100,7 @@ async function writeImages(handle: FileHandle, data: DatasetSplits, options: Res
   if (tasks.length === 0) throw new DatasetError(`${data.name}: expected at least one image to pack; it has none`);
   const count = (split: SplitName): number | null => (data[split] === null ? null : 0);
   const counts = { train: 0, validation: count('validation'), test: count('test') };
-  const index: PackedIndex = { name: data.name, classes: [...data.classes], resize: options.resize ?? null, counts, ids: [], origins: [], labels: [], heights: [], widths: [], checksums: [], skipped: [], ...whatTheReaderSaid(data), writtenBy: tools.writtenBy };
+  const index: PackedIndex = { name: data.name, classes: [...data.classes], resize: options.resize ?? null, ...(options.sixteenBit === undefined ? {} : { sixteenBit: options.sixteenBit }), counts, ids: [], origins: [], labels: [], heights: [], widths: [], checksums: [], skipped: [], ...whatTheReaderSaid(data), writtenBy: tools.writtenBy };
   let position = HEAD_BYTES;
   let done = 0;
   for await (const [{ split, sample: { id, label, origin, group } }, outcome] of outcomes(tasks, options, tools)) {

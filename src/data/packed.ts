@@ -8,6 +8,7 @@ import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { packedOptionsSchema } from '../options/data';
 import type { PackedOptions } from '../options/data';
+import type { SixteenBit } from '../options/images';
 import { PackedFile, PackedImage } from './packed-file';
 import { HEAD_BYTES, isPackedHead } from './packed-format';
 import type { PackedIndex } from './packed-format';
@@ -42,6 +43,8 @@ export class PackedDataset implements DatasetSplits {
   readonly fingerprint: string;
   /** Pixels of the shorter side of every image; null: they are as decoded. */
   readonly resize: number | null;
+  /** Values of 16-bit originals that became 0 and 255; null: none were named. */
+  readonly sixteenBit: SixteenBit | null;
   /** Files that could not be decoded and were left out when it was made. */
   readonly skipped: readonly { readonly split: SplitName; readonly id: string; readonly reason: string }[];
   /** What was left out when it was made, by the reader of the originals and by the decoder. */
@@ -55,6 +58,7 @@ export class PackedDataset implements DatasetSplits {
     this.file = file;
     this.fingerprint = head.fingerprint;
     this.resize = index.resize;
+    this.sixteenBit = index.sixteenBit ?? null;
     this.skipped = index.skipped;
     this.name = index.name;
     this.classes = Object.freeze(index.classes);

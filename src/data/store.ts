@@ -3,9 +3,13 @@ import { AbortedError, BadImageError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { storeOptionsSchema } from '../options/data';
 import type { StoreOptions } from '../options/data';
+import { imageOptionsOf } from '../options/images';
+import type { SixteenBit } from '../options/images';
 import { orAborted, Slots } from './abortable';
-import { decodeImage } from './decode';
+import { badImage, decodeChecked } from './decode';
+import type { SizeCheck } from './image-size';
 import { resizedSize } from './program';
+import { transformProblem } from './transform-limits';
 import type { ImageSource, Pixels, ResizePixels, Sample, SkippedFile } from './types';
 
 /** What a store has done so far. */
@@ -30,14 +34,22 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** Without it they are as decoded. */
   readonly ahead?: ResizeAhead;
+  /** Of 16-bit images; the store's own where it is left out. */
+  readonly sixteenBit?: SixteenBit | undefined;
+  /** Refuses an image whose pixels, as they are kept, are of no use to the caller. */
+  readonly sizeCheck?: SizeCheck;
 }
 
-/** What is kept and under way of the images in one size. */
+/** What is kept and under way of the images in one size and with one scale of 16 bits. */
 interface Shelf {
+  readonly ahead: ResizeAhead | undefined;
+  readonly sixteenBit: SixteenBit | undefined;
   /** Of everything that was ever asked for, kept or not. */
   readonly keys: Map<ImageSource, number>;
   readonly kept: Map<ImageSource, Pixels>;
   readonly underWay: Map<ImageSource, UnderWay>;
+  /** What could not be read, with `skip`. */
+  readonly bad: Map<ImageSource, BadImageError>;
 }
 
 /** A decode that has been asked for, and how many still wait for it. */
@@ -52,9 +64,7 @@ interface UnderWay {
  */
 export class PixelStore {
   private readonly options: ReturnType<typeof PixelStore.check>;
-  /** By the size the images are kept in; '' for those as decoded. */
   private readonly shelves = new Map<string, Shelf>();
-  private readonly bad = new Map<ImageSource, BadImageError>();
   private readonly skippedSamples = new Map<Sample, SkippedFile>();
   private readonly slots: Slots;
   private generation = 0;
@@ -70,6 +80,7 @@ export class PixelStore {
    * @param options.maxCacheBytes bytes kept, default 2 GiB; 0 keeps nothing
    * @param options.onBadFile `error` (default) or `skip`: leave files out that cannot be decoded, count and report them
    * @param options.concurrency images decoded at the same time, default 2
+   * @param options.maxPixels and the other limits, and `sixteenBit`, as decodeImage has them
    */
   constructor(options: StoreOptions = {}) {
     this.options = PixelStore.check(options);
@@ -95,19 +106,27 @@ export class PixelStore {
    *
    * @param options.signal stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
    * @param options.ahead the resize to do first; what is kept is its result, apart from the pixels as decoded
+   * @param options.sixteenBit another scale of 16-bit images than the store's; kept apart as well
+   * @param options.sizeCheck refuses what the caller cannot use
    * @throws BadImageError whatever `onBadFile` says; AbortedError
    */
-  async get(sample: Pick<Sample, 'source' | 'origin'>, { signal, ahead }: LoadOptions = {}): Promise<Pixels> {
+  async get(sample: Pick<Sample, 'source' | 'origin'>, { signal, ahead, sixteenBit, sizeCheck }: LoadOptions = {}): Promise<Pixels> {
     throwIfAborted(signal);
-    const shelf = this.shelf(ahead);
+    const pixels = await this.find(sample, this.shelf(ahead, sixteenBit ?? this.options.sixteenBit), signal);
+    const problem = sizeCheck?.(pixels) ?? null;
+    if (problem !== null) throw badImage(sample.source, problem, sample);
+    return pixels;
+  }
+
+  private async find(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, signal: AbortSignal | undefined): Promise<Pixels> {
     const kept = shelf.kept.get(sample.source);
     if (kept !== undefined) {
       this.hits += 1;
       return kept;
     }
-    const bad = this.bad.get(sample.source);
+    const bad = shelf.bad.get(sample.source);
     if (bad !== undefined) throw bad;
-    const work = this.join(sample, shelf, ahead);
+    const work = this.join(sample, shelf);
     work.waiting += 1;
     try {
       return await orAborted(work.pixels, signal);
@@ -139,53 +158,53 @@ export class PixelStore {
   clear(): void {
     this.generation += 1;
     this.shelves.clear();
-    this.bad.clear();
     this.skippedSamples.clear();
     this.bytes = 0;
   }
 
-  private shelf(ahead: ResizeAhead | undefined): Shelf {
-    const key = ahead === undefined ? '' : JSON.stringify(ahead.size);
+  private shelf(ahead: ResizeAhead | undefined, sixteenBit: SixteenBit | undefined): Shelf {
+    const key = JSON.stringify([ahead?.size, sixteenBit?.low, sixteenBit?.high]);
     let shelf = this.shelves.get(key);
-    if (shelf === undefined) this.shelves.set(key, (shelf = { keys: new Map(), kept: new Map(), underWay: new Map() }));
+    if (shelf === undefined) this.shelves.set(key, (shelf = { ahead, sixteenBit, keys: new Map(), kept: new Map(), underWay: new Map(), bad: new Map() }));
     return shelf;
   }
 
   /** The decode of this image that is under way, or a new one. */
-  private join(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, ahead: ResizeAhead | undefined): UnderWay {
+  private join(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf): UnderWay {
     const there = shelf.underWay.get(sample.source);
     if (there !== undefined) {
       this.hits += 1;
       return there;
     }
-    const work: UnderWay = { waiting: 0, pixels: this.produce(sample, shelf, ahead, () => work.waiting > 0) };
+    const work: UnderWay = { waiting: 0, pixels: this.produce(sample, shelf, () => work.waiting > 0) };
     shelf.underWay.set(sample.source, work);
     return work;
   }
 
-  private async produce(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, ahead: ResizeAhead | undefined, wanted: () => boolean): Promise<Pixels> {
+  private async produce(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, wanted: () => boolean): Promise<Pixels> {
     const generation = this.generation;
     const { source } = sample;
     await Promise.resolve(); // until whoever asked has been counted as waiting
     try {
-      const decoded = this.shelves.get('')?.kept.get(source) ?? (await this.slots.run(() => this.decode(sample, wanted)));
-      const pixels = { ...(await resized(decoded, ahead)), key: keyOf(shelf, source) };
+      const whole = this.shelf(undefined, shelf.sixteenBit).kept.get(source);
+      const decoded = whole ?? (await this.slots.run(() => this.decode(sample, shelf.sixteenBit, wanted)));
+      const pixels = { ...(await resized(decoded, shelf.ahead, sample)), key: keyOf(shelf, source) };
       if (generation === this.generation) this.keep(shelf, source, pixels);
       return pixels;
     } catch (error) {
       // A skipped file is not tried again each epoch; with 'error' the caller may mend it and try again.
       const final = error instanceof BadImageError && this.options.onBadFile === 'skip';
-      if (final && generation === this.generation) this.bad.set(source, error);
+      if (final && generation === this.generation) shelf.bad.set(source, error);
       throw error;
     } finally {
       if (generation === this.generation) shelf.underWay.delete(source);
     }
   }
 
-  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, wanted: () => boolean): Promise<Pixels> {
+  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, sixteenBit: SixteenBit | undefined, wanted: () => boolean): Promise<Pixels> {
     if (!wanted()) throw new AbortedError(); // all have left before its turn came
     this.decodes += 1;
-    return decodeImage(source, { origin, maxPixels: this.options.maxPixels });
+    return decodeChecked(source, { ...imageOptionsOf(this.options), sixteenBit, origin });
   }
 
   private keep(shelf: Shelf, source: ImageSource, pixels: Pixels): void {
@@ -203,8 +222,10 @@ function keyOf(shelf: Shelf, source: ImageSource): number {
   return key;
 }
 
-async function resized(pixels: Pixels, ahead: ResizeAhead | undefined): Promise<Pixels> {
+async function resized(pixels: Pixels, ahead: ResizeAhead | undefined, { source, origin }: Pick<Sample, 'source' | 'origin'>): Promise<Pixels> {
   if (ahead === undefined) return pixels;
+  const problem = transformProblem({ steps: [{ type: 'resize', size: ahead.size }] }, pixels);
+  if (problem !== null) throw badImage(source, problem, { origin });
   const size = resizedSize(pixels, ahead.size);
   return size.height === pixels.height && size.width === pixels.width ? pixels : ahead.resize(pixels, size);
 }

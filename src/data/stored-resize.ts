@@ -1,5 +1,6 @@
 /** What a `covidct prepare --resize N` did to the pixels is a part of every transform that sees them afterwards. */
 import { DatasetError } from '../errors';
+import type { SixteenBit } from '../options/images';
 import { isPixelSource } from './decode';
 import { compose, resize } from './transform';
 import type { Dataset, Transform } from './types';
@@ -19,6 +20,29 @@ export function storedResize(datasets: readonly Dataset[]): number | null {
     }
   }
   return found ?? null;
+}
+
+/**
+ * The scale of 16-bit images that holds for these: what is asked for, or else what packed images were made with.
+ *
+ * @throws DatasetError where packed images were made with another one: their pixels can no longer be scaled
+ */
+export function storedSixteenBit(datasets: readonly Dataset[], asked: SixteenBit | undefined): SixteenBit | undefined {
+  let found = asked;
+  for (const { name, samples } of datasets) {
+    for (const { source, id } of samples) {
+      const packed = isPixelSource(source) ? (source.sixteenBit ?? null) : null;
+      if (packed === null) continue; // not named, or of 8 bits
+      found ??= packed;
+      if (packed.low === found.low && packed.high === found.high) continue;
+      throw new DatasetError(`${name}: expected 16-bit images scaled with sixteenBit ${inNumbers(found)}; ${id} was packed with ${inNumbers(packed)}; pack the originals anew (covidct prepare --sixteen-bit ${found.low}:${found.high}), or ask for ${inNumbers(packed)}`);
+    }
+  }
+  return found;
+}
+
+function inNumbers({ low, high }: SixteenBit): string {
+  return `{ low: ${low}, high: ${high} }`;
 }
 
 function inWords(resized: number | null): string {

@@ -1,6 +1,7 @@
 /** What the data room hands to the others. */
 import type { LeftOut } from '../left-out';
 import type { NativeBatch } from '../native/types';
+import type { SixteenBit } from '../options/images';
 import type { DecodeOptions } from '../options/data';
 
 /** A decoded image: RGB, uint8 in [0, 255], height × width × 3, rows first. */
@@ -18,6 +19,8 @@ export interface PixelSource {
   readonly name: string;
   /** Pixels of the shorter side to which it was resized; null: it is as it was decoded. */
   readonly resize: number | null;
+  /** Values of a 16-bit original that became 0 and 255; null: none were named; absent: it is decoded as it is read. */
+  readonly sixteenBit?: SixteenBit | null;
   /** Where it lies, for a file of its own whose path cannot be a string: its bytes shown as text. */
   readonly path?: string;
   /** Throws BadImageError, and CovidCtError where nothing can be read at all. */

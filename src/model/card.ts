@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { transformSchema } from '../options/data';
+import { sixteenBitSchema } from '../options/images';
 import { classNamesSchema, precisionSchema } from '../options/model';
 import { CovidCtError, messageOf } from '../errors';
 import { writeWhole } from '../files/write';
@@ -26,6 +27,7 @@ const cardSchema = z.object({
   precision: precisionSchema.unwrap().optional(),
   pretraining: pretrainingSchema.optional(),
   threshold: z.number().min(0).max(1),
+  sixteenBit: sixteenBitSchema.optional(),
   weights: z.string().refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
   origin: z.string(),
   versions: z.record(z.string(), z.string()),
@@ -34,7 +36,7 @@ const cardSchema = z.object({
 });
 
 /** Makes a card from what differs between models. */
-export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'channels' | 'precision' | 'pretraining' | 'threshold' | 'weights' | 'origin' | 'versions'>): ModelCard {
+export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'channels' | 'precision' | 'pretraining' | 'threshold' | 'sixteenBit' | 'weights' | 'origin' | 'versions'>): ModelCard {
   return { format: 'covidct-torch/model', formatVersion: 1, ...facts, created: new Date().toISOString(), intendedUse: INTENDED_USE };
 }
 

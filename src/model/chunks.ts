@@ -1,12 +1,27 @@
 /** Walks a list of image sources in chunks: decode, work, next. */
 import { setMaxListeners } from 'node:events';
-import { decodeImage } from '../data/decode';
-import type { ImageSource, Pixels } from '../data/types';
+import { decodeChecked } from '../data/decode';
+import { transformProblem } from '../data/transform-limits';
+import type { ImageSource, Pixels, Transform } from '../data/types';
 import { throwIfAborted } from '../errors';
+import { imageOptionsOf } from '../options/images';
+import type { ImageOptions, SixteenBit } from '../options/images';
 
 /** One source or many, as a list. */
 export function asList(sources: ImageSource | readonly ImageSource[]): readonly ImageSource[] {
   return Array.isArray(sources) ? (sources as readonly ImageSource[]) : [sources as ImageSource];
+}
+
+/** How the images of a prediction are read. */
+export interface ChunkOptions {
+  /** Images at a time. */
+  readonly size: number;
+  readonly signal?: AbortSignal | undefined;
+  /** What an image that cannot go through it is refused for, before it is decoded. */
+  readonly transform: Transform;
+  readonly images: ImageOptions;
+  /** The model's scale of 16-bit images, where the options name none. */
+  readonly ownSixteenBit: SixteenBit | null;
 }
 
 /**
@@ -16,16 +31,22 @@ export function asList(sources: ImageSource | readonly ImageSource[]): readonly 
  */
 export async function inChunks<T>(
   sources: readonly ImageSource[],
-  options: { readonly size: number; readonly signal?: AbortSignal },
+  options: ChunkOptions,
   work: (chunk: readonly ImageSource[], pixels: readonly Pixels[]) => Promise<T[]>,
 ): Promise<T[]> {
   const answers: T[] = [];
+  const images = {
+    ...imageOptionsOf(options.images),
+    sixteenBit: options.images.sixteenBit ?? options.ownSixteenBit ?? undefined,
+  };
+  const sizeCheck = (size: Pick<Pixels, 'width' | 'height'>): string | null =>
+    transformProblem(options.transform, size);
   const signal = options.signal && AbortSignal.any([options.signal]);
   if (signal) setMaxListeners(0, signal); // one for each image of a chunk: many, but no leak
   for (let at = 0; at < sources.length; at += options.size) {
     throwIfAborted(signal);
     const chunk = sources.slice(at, at + options.size);
-    const pixels = await Promise.all(chunk.map((source) => decodeImage(source, { signal })));
+    const pixels = await Promise.all(chunk.map((source) => decodeChecked(source, { ...images, signal }, sizeCheck)));
     answers.push(...(await work(chunk, pixels)));
   }
   return answers;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
 import { GREY_NORMALIZATION, tutorialEval } from '../data/presets';
 import { inputRegion } from '../data/program';
-import { inputSize, parseTransform } from '../data/transform';
+import { inputSize } from '../data/transform';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
@@ -12,6 +12,7 @@ import { metadataSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { classifierOptionsSchema, configureSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
 import type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from '../options/model';
+import type { SixteenBit } from '../options/images';
 import { makeCard, readCard, writeCard } from './card';
 import { asList, inChunks } from './chunks';
 import { native } from './failures';
@@ -19,6 +20,8 @@ import { adviseOnMemory } from './memory';
 import { NativeNetwork } from './native-network';
 import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
+import { checkPreprocessing } from './preprocessing';
+import type { Preprocessing } from './preprocessing';
 import { PRETRAINING_KEY, pretrainingOf, recognise, trainedFor } from './known-weights';
 import type { Pretraining } from './known-weights';
 import { writeSafetensors } from './safetensors';
@@ -41,14 +44,6 @@ interface OwnFacts {
 }
 
 type Facts = Awaited<ReturnType<NativeClassifier['ready']>>;
-
-/** What a prediction needs beside the weights. */
-export interface Preprocessing {
-  /** How an image becomes the network's input; must not draw at random. */
-  readonly transform: Transform;
-  /** Two classes: a probability of class 1 at or above it is called class 1. In [0, 1]. */
-  readonly threshold: number;
-}
 
 /**
  * A trainable image classifier. Make one with {@link Classifier.create} or {@link Classifier.load}; call
@@ -155,6 +150,11 @@ export class Classifier extends NativeNetwork implements Network {
     return this.#preprocessing.threshold;
   }
 
+  /** Values of 16-bit images that become 0 and 255; null: all 16 bits count. Stored with the model. */
+  get sixteenBit(): SixteenBit | null {
+    return this.#preprocessing.sixteenBit ?? null;
+  }
+
   /** What the weights it began with were trained for; null for random ones. Stored with the model. */
   get pretraining(): Pretraining | null {
     return this.#pretraining;
@@ -172,14 +172,12 @@ export class Classifier extends NativeNetwork implements Network {
   }
 
   /**
-   * Sets transform and threshold of later predictions, and where the weights now come from; a training does it with its
-   * own. Throws InvalidOptionError.
+   * Sets transform and threshold of later predictions, where the weights now come from, and how 16-bit images are scaled
+   * (as before where it is left out); a training does it with its own. Throws InvalidOptionError.
    */
   configure(settings: Preprocessing & { readonly origin?: string }): void {
-    const { transform, threshold, origin } = checkArgument(configureSchema, settings, 'Classifier.configure', 'settings');
-    const checked = parseTransform(transform);
-    inputRegion(checked, { height: 1, width: 1 }); // refuses a transform that draws
-    this.#preprocessing = { transform: checked, threshold };
+    const { transform, threshold, origin, sixteenBit = this.sixteenBit } = checkArgument(configureSchema, settings, 'Classifier.configure', 'settings');
+    this.#preprocessing = checkPreprocessing({ transform, threshold, sixteenBit });
     if (origin !== undefined) this.#origin = origin;
   }
 
@@ -191,14 +189,15 @@ export class Classifier extends NativeNetwork implements Network {
   /**
    * Classifies images given as paths or as the bytes of encoded files.
    *
+   * @param options.maxPixels and the other limits, as decodeImage has them; `sixteenBit`: the model's own by default
    * @returns one answer for each source, in order
    * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED; ERR_OUT_OF_MEMORY naming a smaller
    *   batchSize to try
    */
   async predict(sources: ImageSource | readonly ImageSource[], options: PredictOptions = {}): Promise<Prediction[]> {
-    const { batchSize, signal } = checkOptions(predictOptionsSchema, options, 'predict');
+    const { batchSize: size, signal, ...images } = checkOptions(predictOptionsSchema, options, 'predict');
     const { transform, threshold } = this.#preprocessing;
-    return inChunks(asList(sources), { size: batchSize, signal }, async (chunk, pixels) => {
+    return inChunks(asList(sources), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
       const outputs = await adviseOnMemory('a prediction', { batchSize: chunk.length }, () => this.predictBatch(makeBatch(pixels, null, transform)));
       return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
     });
@@ -212,10 +211,10 @@ export class Classifier extends NativeNetwork implements Network {
    * @throws as predict; InvalidOptionError for an unknown class; CovidCtError ERR_LAYER for an unknown layer
    */
   async explain(sources: ImageSource | readonly ImageSource[], options: ExplainOptions = {}): Promise<Explanation[]> {
-    const { batchSize, signal, layer = this.layers.default, class: name } = checkOptions(explainOptionsSchema, options, 'explain');
+    const { batchSize: size, signal, layer = this.layers.default, class: name, ...images } = checkOptions(explainOptionsSchema, options, 'explain');
     const wanted = name === undefined ? null : this.#classIndex(name);
     const { transform, threshold } = this.#preprocessing;
-    return inChunks(asList(sources), { size: batchSize, signal }, async (chunk, pixels) => {
+    return inChunks(asList(sources), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
       const batch = makeBatch(pixels, null, transform);
       const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
       if (wanted === null) {
@@ -239,7 +238,7 @@ export class Classifier extends NativeNetwork implements Network {
   async save(dir: string): Promise<ModelCard> {
     checkArgument(pathSchema, dir, 'Classifier.save', 'dir');
     const { transform, threshold } = this.#preprocessing;
-    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, precision: this.precision, pretraining: this.#pretraining ?? undefined, transform, threshold, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
+    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, precision: this.precision, pretraining: this.#pretraining ?? undefined, transform, threshold, sixteenBit: this.sixteenBit ?? undefined, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
     await this.saveWeights(join(dir, card.weights));
     await writeCard(dir, card);
     return card;

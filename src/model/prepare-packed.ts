@@ -2,7 +2,7 @@
 import { DatasetError } from '../errors';
 import { writePacked } from '../data/packed-write';
 import type { PackedSummary } from '../data/packed-write';
-import { storedResize } from '../data/stored-resize';
+import { storedResize, storedSixteenBit } from '../data/stored-resize';
 import { SPLIT_NAMES } from '../data/splits';
 import type { DatasetSplits } from '../data/types';
 import { packageVersion } from '../native/package-root';
@@ -24,6 +24,8 @@ import { Resizer } from './resizer';
  * @param file to write, e.g. `covid-ct.pack`
  * @param options.resize pixels of the shorter side, up or down; default: as decoded
  * @param options.onBadFile `error` (default), or `skip`: leave out what cannot be decoded, and list it in the file
+ * @param options.sixteenBit the values of 16-bit images that become 0 and 255; a training on the file stores them with the
+ *   model. `options.maxPixels` and the other limits as decodeImage has them
  * @throws BadImageError; DatasetError; AbortedError; CovidCtError ERR_PACKED_DATA when it cannot be written or is there already
  */
 export async function preparePacked(data: DatasetSplits, file: string, options: PrepareOptions = {}): Promise<PackedSummary> {
@@ -33,9 +35,10 @@ export async function preparePacked(data: DatasetSplits, file: string, options: 
   const before = storedResize(SPLIT_NAMES.flatMap((split) => data[split] ?? []));
   const resize = resolved.resize ?? before ?? undefined;
   if (before !== null && resize !== before) throw new DatasetError(`${data.name}: its images were resized to a shorter side of ${before} pixels already; give resize ${before} or none, or pack the originals`);
+  const sixteenBit = storedSixteenBit(SPLIT_NAMES.flatMap((split) => data[split] ?? []), resolved.sixteenBit);
   const resizer = new Resizer();
   try {
-    return await writePacked(data, file, { ...resolved, resize }, { resize: (pixels, size) => resizer.resize(pixels, size), writtenBy: packageVersion() });
+    return await writePacked(data, file, { ...resolved, resize, sixteenBit }, { resize: (pixels, size) => resizer.resize(pixels, size), writtenBy: packageVersion() });
   } finally {
     resizer.dispose();
   }

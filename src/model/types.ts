@@ -1,6 +1,7 @@
 /** What the model room hands to the others. */
 import type { ResizePixels, Transform } from '../data/types';
 import type { NativeBatch, NativeFineTuning, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
+import type { SixteenBit } from '../options/images';
 import type { Convolution, Precision } from '../options/model';
 import type { Pretraining } from './known-weights';
 
@@ -22,6 +23,8 @@ export interface ModelCard {
   readonly pretraining?: Pretraining;
   /** A probability of the last class at or above this is called positive (two classes only). */
   readonly threshold: number;
+  /** Values of 16-bit images that become 0 and 255; absent: all 16 bits count. */
+  readonly sixteenBit?: SixteenBit | undefined;
   /** Weight file beside the card. */
   readonly weights: string;
   /** Where the weights came from: `random (seed 0)`, a file's name, ... */
@@ -80,7 +83,9 @@ export interface Network extends Partial<NativeFineTuning> {
   /** Operating point of two classes: a probability of class 1 at or above it is called class 1; a Classifier has it. */
   readonly threshold?: number;
   /** Sets transform and threshold of later predictions, and where the weights now come from. */
-  configure(settings: { readonly transform: Transform; readonly threshold: number; readonly origin?: string }): void;
+  configure(settings: { readonly transform: Transform; readonly threshold: number; readonly origin?: string; readonly sixteenBit?: SixteenBit | null | undefined }): void;
+  /** Values of 16-bit images that become 0 and 255; null: all 16 bits count; a Classifier has it. */
+  readonly sixteenBit?: SixteenBit | null;
   /** Marks the classifier as being trained until the returned function is called; throws ERR_BUSY when it already is. */
   lock(owner: string): () => void;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { PixelSource } from '../data/types';
 import { signalSchema } from './check';
+import { imageShape, sixteenBitSchema } from './images';
 
 const abortSignal = signalSchema;
 
@@ -176,18 +177,14 @@ export const splitOptionsSchema = z.strictObject({
 });
 export type SplitOptions = z.input<typeof splitOptionsSchema>;
 
-/** Pixels an image may have: 100 million, some 300 MB decoded. */
-export const DEFAULT_MAX_PIXELS = 100_000_000;
-
 export const decodeOptionsSchema = z.strictObject({
+  ...imageShape,
   signal: abortSignal,
-  maxPixels: z.int().min(1).max(268_402_689).default(DEFAULT_MAX_PIXELS),
-  /** Bytes an encoded file may have. */
-  maxFileBytes: z.int().min(1).default(1024 ** 3),
   /** Where a data set names the file, for the message. */
   origin: z.string().optional(),
 });
 export type DecodeOptions = z.input<typeof decodeOptionsSchema>;
+export type ResolvedDecodeOptions = z.output<typeof decodeOptionsSchema>;
 
 export const storeOptionsSchema = z.strictObject({
   /** Bytes of decoded pixels kept; what does not fit is decoded anew each time. */
@@ -195,7 +192,7 @@ export const storeOptionsSchema = z.strictObject({
   onBadFile: z.enum(['error', 'skip']).default('error'),
   /** Images decoded at the same time. */
   concurrency: z.int().min(1).max(64).default(2),
-  maxPixels: z.int().min(1).max(268_402_689).default(DEFAULT_MAX_PIXELS),
+  ...imageShape,
 });
 export type StoreOptions = z.input<typeof storeOptionsSchema>;
 
@@ -208,7 +205,7 @@ export const prepareOptionsSchema = z.strictObject({
   overwrite: z.boolean().default(false),
   /** Images decoded at the same time, and held until their turn to be written. */
   concurrency: z.int().min(1).max(64).default(4),
-  maxPixels: z.int().min(1).max(268_402_689).default(DEFAULT_MAX_PIXELS),
+  ...imageShape,
   /** Called after every image. */
   onProgress: callback<(progress: PrepareProgress) => void>(),
   signal: abortSignal,
@@ -241,6 +238,7 @@ export const loaderOptionsSchema = z.strictObject({
   shuffle: z.boolean().default(false),
   prefetch: z.int().min(0).max(64).default(2),
   startBatch: z.int().min(0).default(0),
+  sixteenBit: sixteenBitSchema.optional(),
   signal: abortSignal,
   onSkip: callback<(file: never) => void>(),
 });
@@ -255,6 +253,7 @@ export const montageOptionsSchema = z.strictObject({
   /** Side of a tile in pixels. */
   tile: z.int().min(8).max(1024).default(224),
   seed: seedSchema.default(0),
+  ...imageShape,
   signal: abortSignal,
 });
 export type MontageOptions = z.input<typeof montageOptionsSchema>;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { signalSchema } from './check';
 import { transformSchema } from './data';
+import { imageShape, sixteenBitSchema } from './images';
 
 const threads = z.int().min(0).max(1024).default(0);
 const device = z.string().regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, "expected 'auto', 'cpu', 'cuda' or 'cuda:N'").default('auto');
@@ -54,6 +55,8 @@ export type ClassifierOptions = z.input<typeof classifierOptionsSchema>;
 export const configureSchema = z.looseObject({
   transform: transformSchema,
   threshold: z.number().min(0).max(1),
+  /** Null: all 16 bits count; left out: as before. */
+  sixteenBit: sixteenBitSchema.nullable().optional(),
   origin: z.string().optional(),
 });
 
@@ -88,7 +91,12 @@ export type LoadWeightsOptions = z.input<typeof loadWeightsOptionsSchema>;
 
 const batchSize = z.int().min(1).max(4096).default(8);
 
-export const predictOptionsSchema = z.strictObject({ /** Images in one forward pass; does not change the answers. */ batchSize, signal: signalSchema });
+export const predictOptionsSchema = z.strictObject({
+  /** Images in one forward pass; does not change the answers. */
+  batchSize,
+  ...imageShape,
+  signal: signalSchema,
+});
 export type PredictOptions = z.input<typeof predictOptionsSchema>;
 
 export const explainOptionsSchema = z.strictObject({
@@ -97,6 +105,7 @@ export const explainOptionsSchema = z.strictObject({
   /** Name of the layer to look at, e.g. `features.51`; the last convolutional block by default. */
   layer: z.string().optional(),
   batchSize,
+  ...imageShape,
   signal: signalSchema,
 });
 export type ExplainOptions = z.input<typeof explainOptionsSchema>;

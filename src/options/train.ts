@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../errors';
 import { fineTuningShape } from './fine-tuning';
+import { imageShape } from './images';
 
 /** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalisation. */
 export const PRESETS = ['default', 'tutorial'] as const;
@@ -56,6 +57,7 @@ export const trainOptionsSchema = z.strictObject({
   maxDeviceCacheBytes: z.int().min(0).default(1024 ** 3),
   /** What happens to a file that cannot be decoded. */
   onBadFile: z.enum(['error', 'skip']).default('error'),
+  ...imageShape,
   /** Micro-batches prepared ahead of the one that is being computed. */
   prefetch: z.int().min(0).max(64).default(2),
 }).superRefine((options, context) => {

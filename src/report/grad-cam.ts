@@ -5,6 +5,7 @@ import type { Evaluation, ScoredSample } from '../metrics/types';
 import type { Explanation } from '../model/answers';
 import type { Classifier } from '../model/classifier';
 import { checkArgument, checkOptions } from '../options/check';
+import type { ImageOptions } from '../options/images';
 import { evaluationPicturesSchema, heatOptionsSchema } from '../options/report';
 import type { EvaluationPictures, HeatOptions } from '../options/report';
 import { chooseCalls } from '../train/explain';
@@ -24,6 +25,8 @@ export interface GradCamMontagesOptions extends EvaluationPictures {
   readonly model: Pick<Classifier, 'explain' | 'layers'>;
   /** The split that was evaluated. */
   readonly dataset: Dataset;
+  /** Limits on images and the scale of 16-bit ones, as the evaluation had them; the run's own by default. */
+  readonly images?: Partial<ImageOptions>;
   readonly signal?: AbortSignal;
   /** Called after each montage with the number of images drawn. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -52,7 +55,7 @@ export async function drawExplanation(explanation: Pick<Explanation, 'pixels' | 
  * @returns four of them, or none for an evaluation that has not two classes
  * @throws DatasetError when the evaluation is not of this data set; as `Classifier.explain`; InvalidOptionError
  */
-export async function gradCamMontages(evaluation: Evaluation, { model, dataset, signal, onProgress, ...options }: GradCamMontagesOptions): Promise<GradCamMontage[]> {
+export async function gradCamMontages(evaluation: Evaluation, { model, dataset, images, signal, onProgress, ...options }: GradCamMontagesOptions): Promise<GradCamMontage[]> {
   const { gradCam, heat, montage: layout, layer } = checkOptions(evaluationPicturesSchema, options, 'gradCamMontages');
   if (evaluation.classes.length !== 2) return [];
   const groups = chooseCalls(evaluation, { threshold: gradCam.threshold, perKind: gradCam.count });
@@ -60,7 +63,7 @@ export async function gradCamMontages(evaluation: Evaluation, { model, dataset, 
   const montages: GradCamMontage[] = [];
   let done = 0;
   for (const group of groups) {
-    const explanations = await model.explain(sourcesOf(dataset, group.samples), { class: evaluation.classes[group.predicted], layer, signal });
+    const explanations = await model.explain(sourcesOf(dataset, group.samples), { class: evaluation.classes[group.predicted], layer, ...images, signal });
     const tiles = await Promise.all(explanations.map(async (explanation, index) => ({
       pixels: await drawExplanation(explanation, heat), caption: captionOf(evaluation, group.samples[index] as ScoredSample),
     })));

@@ -59,7 +59,7 @@ export async function addTraining(runDir: string, options: AddTrainingOptions): 
   if (validation !== undefined) await board.evaluation(validation);
   if (facts === null) {
     const skipped = new Set(events.flatMap((event) => (event.type === 'skipped' && event.split === 'train' ? [event.id] : [])));
-    const samples = await keepSamples({ folder, board, split: 'train', signal, dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => !skipped.has(id)) } });
+    const samples = await keepSamples({ folder, board, images: await folder.images(), split: 'train', signal, dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => !skipped.has(id)) } });
     await writeFacts(folder, { gradCam: null, samples, split: { name: 'train', n: dataset.samples.length, perClass: countClasses(dataset) } });
   }
   await board.write();
@@ -99,7 +99,8 @@ async function keepMontages(folder: RunFolder, board: BoardImages, evaluation: E
   const { split } = evaluation;
   const { model, dataset, signal, layer = model.layers.default } = about;
   const groups: MontageFacts[] = [];
-  for (const { picture, ...words } of await gradCamMontages(evaluation, about)) {
+  const images = { ...(await folder.images()), ...about.images };
+  for (const { picture, ...words } of await gradCamMontages(evaluation, { ...about, images })) {
     const file = picture === null ? null : `grad-cam-${dashed(words.kind)}.png`;
     groups.push({ ...words, file });
     if (picture === null) continue;
@@ -107,7 +108,7 @@ async function keepMontages(folder: RunFolder, board: BoardImages, evaluation: E
     board.add(`${split}/grad-cam/${dashed(words.kind)}`, picture);
   }
   const scored = new Set(evaluation.samples.map(({ id }) => id));
-  const samples = await keepSamples({ folder, board, split, signal, dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => scored.has(id)) } });
+  const samples = await keepSamples({ folder, board, images, split, signal, dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => scored.has(id)) } });
   return { gradCam: groups.length === 0 ? null : { split, layer, groups }, samples, split: { name: split, n: dataset.samples.length, perClass: countClasses(dataset) } };
 }
 

@@ -1,6 +1,7 @@
 /** Shows some images of each class of a split, as files of a run folder and in TensorBoard. */
 import { sampleMontage } from '../data/montage';
 import type { Dataset } from '../data/types';
+import type { ImageOptions } from '../options/images';
 import type { RunFolder } from '../train/run-folder';
 import type { BoardImages } from './board';
 import type { SampleFacts } from './facts';
@@ -13,15 +14,17 @@ interface KeepSamples {
   readonly split: string;
   /** Only images that can be decoded. */
   readonly dataset: Dataset;
+  /** How they are read. */
+  readonly images: ImageOptions;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Draws one montage for each class that has images, `pictures/samples-<index>.png`. Gives their words. */
-export async function keepSamples({ folder, board, split, dataset, signal }: KeepSamples): Promise<SampleFacts[]> {
+export async function keepSamples({ folder, board, split, dataset, images, signal }: KeepSamples): Promise<SampleFacts[]> {
   const facts: SampleFacts[] = [];
   for (const [label, title] of dataset.classes.entries()) {
     if (!dataset.samples.some((sample) => sample.label === label)) continue;
-    const sheet = await sampleMontage(dataset, { label, signal });
+    const sheet = await sampleMontage(dataset, { label, ...images, signal });
     const png = await encodeImage(sheet);
     const file = `samples-${label}.png`;
     await folder.write(`pictures/${file}`, png);

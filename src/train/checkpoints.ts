@@ -11,6 +11,7 @@ import { makeCard, writeCard } from '../model/card';
 import { PRETRAINING_KEY, trainedFor } from '../model/known-weights';
 import type { Network } from '../model/types';
 import { libraryVersions } from '../model/versions';
+import type { SixteenBit } from '../options/images';
 import type { ResolvedTrainOptions } from '../options/train';
 import { fileError, linkWhole } from '../files/write';
 import type { Averaging } from './averaging';
@@ -41,6 +42,8 @@ export interface CheckpointsOptions {
   /** How an image becomes the network's input at prediction; stored in the card. */
   readonly transform: Transform;
   readonly threshold: ResolvedTrainOptions['threshold'];
+  /** Values of 16-bit images that became 0 and 255; stored in the card. */
+  readonly sixteenBit?: SixteenBit | undefined;
   /** Where the weights come from, for the card. */
   readonly origin: string;
 }
@@ -107,11 +110,11 @@ export class Checkpoints {
 
   /** Puts the best weights back into the network, with their transform and threshold; says which weights it holds now. */
   async restoreBest(): Promise<'best' | 'last'> {
-    const { network, transform, averaging } = this.#options;
+    const { network, transform, sixteenBit = null, averaging } = this.#options;
     const origin = this.#origin();
     await averaging.adopt();
     if (this.#best !== null && !this.#bestIsCurrent) await network.loadWeights(this.#best.path, { weightsOnly: true });
-    network.configure({ transform, threshold: this.#threshold, origin: this.#best === null ? origin : `${origin}, epoch ${this.#best.epoch.epoch}` });
+    network.configure({ transform, sixteenBit, threshold: this.#threshold, origin: this.#best === null ? origin : `${origin}, epoch ${this.#best.epoch.epoch}` });
     if (this.#best === null) return 'last';
     this.#bestIsCurrent = true;
     return 'best';
@@ -136,11 +139,11 @@ export class Checkpoints {
   }
 
   async #writeCard(weights: string, threshold: number, epoch: number): Promise<void> {
-    const { network, folder, transform } = this.#options;
+    const { network, folder, transform, sixteenBit } = this.#options;
     const origin = this.#origin();
     if (folder === null) return;
     const { architecture, classes } = network;
-    await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, channels: network.channels, precision: network.precision, pretraining: network.pretraining ?? undefined, transform, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
+    await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, channels: network.channels, precision: network.precision, pretraining: network.pretraining ?? undefined, transform, sixteenBit, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
   }
 
   #origin(): string {

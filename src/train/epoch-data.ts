@@ -62,12 +62,12 @@ export class EpochData {
 
   /** The validation split's figures; null without one. */
   async validate(): Promise<Evaluation | null> {
-    const { network, validation, evalTransform: transform, store, signal, onSkip, options: { batchSize, prefetch } } = this.#plan;
+    const { network, validation, evalTransform: transform, store, signal, onSkip, options: { batchSize, prefetch, sixteenBit } } = this.#plan;
     if (validation === null) return null;
     // The more probable of two classes: the model's operating point is not known before the end.
     const threshold = network.classes.length === 2 ? 0.5 : undefined;
     if (this.#validation !== null) return await evaluateAnswers({ network, dataset: validation, store, split: 'validation', threshold, answers: this.#answers(this.#validation) });
-    return await evaluate(network, validation, { split: 'validation', threshold, transform, store, signal, batchSize, prefetch, onSkip: (file) => onSkip('validation', file) });
+    return await evaluate(network, validation, { split: 'validation', threshold, transform, store, signal, batchSize, prefetch, sixteenBit, onSkip: (file) => onSkip('validation', file) });
   }
 
   async *#answers(cache: FeatureCache) {

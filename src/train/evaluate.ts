@@ -4,6 +4,7 @@ import { pathOfSource } from '../data/decode';
 import { loadBatches } from '../data/loader';
 import { tutorialEval } from '../data/presets';
 import { PixelStore } from '../data/store';
+import { storedSixteenBit } from '../data/stored-resize';
 import { parseTransform } from '../data/transform';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { CovidCtError, DatasetError } from '../errors';
@@ -15,6 +16,8 @@ import type { NativeOutputs } from '../native/types';
 import { callbackSchema, datasetSchema, faultless, isObject } from '../options/atoms';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
 import { transformSchema } from '../options/data';
+import { imageOptionsOf, imageShape } from '../options/images';
+import type { ImageOptions } from '../options/images';
 
 const optionsSchema = z.strictObject({
   batchSize: z.int().min(1).max(4096).default(8),
@@ -22,6 +25,7 @@ const optionsSchema = z.strictObject({
   onBadFile: z.enum(['error', 'skip']).default('error'),
   prefetch: z.int().min(0).max(64).default(2),
   split: z.string().min(1).optional(),
+  ...imageShape,
   transform: transformSchema.optional(),
   store: z.custom<PixelStore>((value) => typeof (value as PixelStore | null)?.load === 'function', 'expected a PixelStore').optional(),
   signal: signalSchema,
@@ -34,8 +38,8 @@ const networkSchema = faultless<Network>((value) => {
   return fits ? null : { path: [], message: 'expected a Classifier, e.g. from await Classifier.load(dir)' };
 });
 
-/** What an evaluation needs beside the network and the data. */
-export interface EvaluateOptions {
+/** What an evaluation needs beside the network and the data. The limits on images are a store's own where one is given. */
+export interface EvaluateOptions extends Partial<ImageOptions> {
   /** Images in one forward pass (default 8); does not change the figures. */
   readonly batchSize?: number;
   /** Two classes: a probability of class 1 at or above it is called class 1; the model's own by default. */
@@ -71,11 +75,12 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
   checkArgument(networkSchema, network, 'evaluate', 'network');
   checkArgument(datasetSchema, dataset, 'evaluate', 'dataset');
   checkDataset(network, dataset);
-  const store = given.store ?? new PixelStore({ onBadFile, maxCacheBytes: 0 });
+  const store = given.store ?? new PixelStore({ ...imageOptionsOf(given), onBadFile, maxCacheBytes: 0 });
+  const sixteenBit = storedSixteenBit([dataset], given.sixteenBit ?? network.sixteenBit ?? undefined);
   const transform = given.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(given.transform);
   const answers = async function* (): AsyncGenerator<Answer> {
     let done = 0;
-    for await (const { indices, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, batchSize, prefetch, signal, onSkip })) {
+    for await (const { indices, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, batchSize, prefetch, sixteenBit, signal, onSkip })) {
       yield { indices, outputs: await adviseOnMemory(`the evaluation of ${dataset.name}`, { batchSize }, () => network.predictBatch(input)) };
       done += indices.length;
       onProgress?.(done, dataset.samples.length);

@@ -12,6 +12,8 @@ import type { ModelCard } from '../model/types';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { evaluationSchema } from '../options/evaluation';
+import { imageShape } from '../options/images';
+import type { ImageOptions } from '../options/images';
 import type { Convolution, Precision } from '../options/model';
 import { createRunSchema, RUN_FORMAT, runConfigSchema, runFactsSchema, runMarkSchema, runMetricsSchema } from '../options/run';
 import { fileError, writeWhole } from '../files/write';
@@ -116,6 +118,13 @@ export class RunFolder {
 
   async config(): Promise<RunConfig> {
     return readJson(this.file('config.json'), runConfigSchema, CONFIG);
+  }
+
+  /** How the training read its images; the defaults where the folder does not say. */
+  async images(): Promise<ImageOptions> {
+    const schema = z.object(imageShape);
+    const stored = schema.safeParse((await this.config()).options);
+    return stored.success ? stored.data : schema.parse({});
   }
 
   /** The card of the kept weights; null where the training failed before any were kept. */

@@ -2,11 +2,12 @@
 import { countClasses } from '../data/splits';
 import { datasetFingerprint } from '../data/fingerprint';
 import { PixelStore } from '../data/store';
-import { afterStoredResize, storedResize } from '../data/stored-resize';
+import { afterStoredResize, storedResize, storedSixteenBit } from '../data/stored-resize';
 import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
 import type { StopReason, TrainEvent, TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
+import { imageOptionsOf } from '../options/images';
 import type { ResolvedTrainOptions } from '../options/train';
 import { Averaging } from './averaging';
 import { Checkpoints, versionsOf } from './checkpoints';
@@ -79,8 +80,10 @@ export async function* runTraining(asked: TrainingRequest, control: RunControl):
 
 /** What was done to packed images before is a part of what the model is trained for. */
 function withStoredResize(request: TrainingRequest): TrainingRequest {
-  const resized = storedResize([request.train, ...(request.validation === null ? [] : [request.validation])]);
-  return { ...request, trainTransform: afterStoredResize(request.trainTransform, resized), evalTransform: afterStoredResize(request.evalTransform, resized) };
+  const datasets = [request.train, ...(request.validation === null ? [] : [request.validation])];
+  const resized = storedResize(datasets);
+  const sixteenBit = storedSixteenBit(datasets, request.options.sixteenBit ?? request.model.sixteenBit ?? undefined);
+  return { ...request, options: { ...request.options, sixteenBit }, trainTransform: afterStoredResize(request.trainTransform, resized), evalTransform: afterStoredResize(request.evalTransform, resized) };
 }
 
 /** Everything that can be refused before a file is touched. Gives the class weights. */
@@ -108,8 +111,8 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
   const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
   const plan: TrainingPlan = {
     network, train, validation, options, trainTransform, evalTransform, classWeights, trainable, averaging, optimizer, features,
-    checkpoints: new Checkpoints({ network, averaging, folder, transform: evalTransform, threshold, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
-    store: new PixelStore({ maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0), onBadFile: options.onBadFile }),
+    checkpoints: new Checkpoints({ network, averaging, folder, transform: evalTransform, sixteenBit: options.sixteenBit, threshold, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
+    store: new PixelStore({ ...imageOptionsOf(options), maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0), onBadFile: options.onBadFile }),
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),
   };

@@ -49,9 +49,9 @@ test('other refusals: no file, a folder, nothing in it, text, a drawing', async 
   expect((await refusal(decodeImage(path.join(root, 'none.png')))).reason).toBe('no such file');
   expect((await refusal(decodeImage(root))).reason).toBe('it is not a file');
   expect((await refusal(decodeImage(writeAt(root, 'empty.png', '')))).reason).toBe('it is empty');
-  expect((await refusal(decodeImage(writeAt(root, 'text.png', 'no image at all')))).reason).toContain('unsupported image format');
+  expect((await refusal(decodeImage(writeAt(root, 'text.png', 'no image at all')))).reason).toMatch(/^it is text; read are PNG, JPEG/);
   const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
-  expect((await refusal(decodeImage(Buffer.from(svg)))).reason).toContain('the format svg is not one of');
+  expect((await refusal(decodeImage(Buffer.from(svg)))).reason).toMatch(/^it is an SVG drawing/);
   expect((await refusal(decodeImage(Buffer.from('xx')))).source).toBe('(2 bytes in memory)');
 });
 

@@ -1,0 +1,50 @@
+/** What an image may cost and how 16-bit ones are read: the same for everything that opens images. */
+import { z } from 'zod';
+
+/** Each is looked at before the memory or the time is spent; what exceeds one is a BadImageError that names it. */
+export const imageLimitsShape = {
+  /** Pixels of an image, width x height: 50 million by default, some 150 MB decoded. */
+  maxPixels: z.int().min(1).max(268_402_689).default(50_000_000),
+  /** Pixels of either side: 16,384 by default, several times those of a scanner, a film digitizer or a display. */
+  maxSide: z.int().min(1).max(268_402_689).default(16_384),
+  /** Bytes of an encoded file: 128 MiB by default. */
+  maxFileBytes: z
+    .int()
+    .min(1)
+    .default(128 * 1024 ** 2),
+  /**
+   * Milliseconds that the decoding of one image may take, counted in whole seconds, begun ones in full; 20 s by
+   * default.
+   */
+  decodeTimeoutMs: z.int().min(1).max(3_600_000).default(20_000),
+};
+export type ImageLimits = z.output<z.ZodObject<typeof imageLimitsShape>>;
+
+/** Which 16-bit values are black and white. */
+export const sixteenBitSchema = z
+  .strictObject({ low: z.int().min(0).max(65_534), high: z.int().min(1).max(65_535) })
+  .refine(({ low, high }) => low < high, 'expected { low, high } with low < high');
+export type SixteenBit = Readonly<z.output<typeof sixteenBitSchema>>;
+
+/** {@link imageLimitsShape} with the option for 16-bit images. */
+export const imageShape = {
+  ...imageLimitsShape,
+  /**
+   * Of 16-bit images: the value that becomes 0 and the one that becomes 255, e.g. `{ low: 0, high: 4095 }` for 12 bits;
+   * what lies outside is cut off. Without it all 16 bits count, and an image that uses less than an eighth of them is
+   * refused.
+   */
+  sixteenBit: sixteenBitSchema.optional(),
+};
+export type ImageOptions = z.output<z.ZodObject<typeof imageShape>>;
+
+/** Of options that hold more, those of images. */
+export function imageOptionsOf({
+  maxPixels,
+  maxSide,
+  maxFileBytes,
+  decodeTimeoutMs,
+  sixteenBit,
+}: ImageOptions): ImageOptions {
+  return { maxPixels, maxSide, maxFileBytes, decodeTimeoutMs, sixteenBit };
+}
