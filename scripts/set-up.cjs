@@ -24,7 +24,7 @@ function reporter(verbose) {
         return step(`download ${tenth}`, `fetching LibTorch: ${megabytes(receivedBytes)}${totalBytes ? ` of ${megabytes(totalBytes)}` : ''}`);
       }
       case 'unpack': return step(`unpack ${Math.floor((4 * progress.done) / progress.total)}`, `unpacking LibTorch: ${progress.done} of ${progress.total} files`);
-      case 'found': return line(`LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) at ${progress.libtorch.root}`);
+      case 'found': return line(`LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) at ${progress.libtorch.root}${progress.remark ? `\n${progress.remark}` : ''}`);
       case 'compile': return line(`compiling the addon: ${progress.reason}`);
       case 'build': {
         if (verbose) return line(progress.line);

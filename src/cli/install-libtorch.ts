@@ -75,8 +75,11 @@ function inWords(progress: Progress): string | [string, string] {
       return `fetching LibTorch: ${megabytes(progress.receivedBytes)}${progress.totalBytes === undefined ? '' : ` of ${megabytes(progress.totalBytes)}`}`;
     case 'unpack':
       return `unpacking LibTorch: ${progress.done} of ${progress.total} files`;
-    case 'found':
-      return `LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) at ${progress.libtorch.root}`;
+    case 'found': {
+      const { libtorch: { version, variant, root }, remark } = progress;
+      const found = `LibTorch ${version} (${variant}) at ${root}`;
+      return remark === undefined ? found : [remark, found];
+    }
     case 'compile':
       return `compiling the addon: ${progress.reason}`;
     case 'build':

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CovidCtError, LibTorchNotFoundError } from '../errors';
 import { ADDON_FILE, addonFolder, hashSources, readStamp, type BuildStamp } from './addon-folder';
 import { cacheFolder, findLibTorch, SET_UP_COMMAND } from './libtorch';
-import { TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
+import { untestedRemark, type LibTorch } from './libtorch-folder';
 import { loadNative } from './load';
 import { buildCommand, packageRoot, packageVersion } from './package-root';
 import { findCompiler, findTool, installAdvice, missingTools, type Tool } from './tools';
@@ -100,9 +100,8 @@ export async function diagnose(): Promise<Diagnosis> {
   const found = lookForLibTorch(problems);
   const examined = examineAddon(found.libtorch, problems);
   const tools = examineTools(examined.native === undefined, problems);
-  if (found.libtorch !== undefined && found.libtorch.version.split('.')[1] !== TESTED_LIBTORCH.split('.')[1]) {
-    problems.push({ what: `LibTorch ${found.libtorch.version} is not the tested ${TESTED_LIBTORCH}`, remedy: 'nothing to do while it works' });
-  }
+  const remark = found.libtorch === undefined ? undefined : untestedRemark(found.libtorch.version);
+  if (remark !== undefined) problems.push({ what: remark, remedy: 'nothing to do while it works' });
   return Promise.resolve({
     package: { version: packageVersion(), root: packageRoot() },
     node: { version: process.version, napi: process.versions['napi'] ?? '', executable: process.execPath },

@@ -18,11 +18,24 @@ export interface LibTorch {
   source: string;
 }
 
-/** The LibTorch the project is tested with and fetches. */
+/** The LibTorch the project fetches, and that its tests run on. */
 export const TESTED_LIBTORCH = '2.13.0';
 
-/** The oldest LibTorch that is accepted: the oldest whose headers the addon has been compiled against. */
-export const OLDEST_LIBTORCH = '2.11.0';
+/**
+ * The minor versions that the addon has been built for, has passed its tests on and has been compared with PyTorch on, by
+ * `npm run libtorch:versions`; oldest first. An older LibTorch is refused, with a newer one a word is said.
+ */
+export const SUPPORTED_LIBTORCH: readonly string[] = ['2.11', '2.12', '2.13', '2.14'];
+
+/** The oldest LibTorch that is accepted. */
+export const OLDEST_LIBTORCH = `${SUPPORTED_LIBTORCH[0]}.0`;
+
+/** What is to be said of a LibTorch that is newer than every supported one; undefined for those. */
+export function untestedRemark(version: string): string | undefined {
+  const newest = SUPPORTED_LIBTORCH.at(-1) ?? '';
+  if (compareVersions(minorOf(version), newest) <= 0) return undefined;
+  return `LibTorch ${version} is newer than those this version of covidct-torch was tested with (${SUPPORTED_LIBTORCH[0]} to ${newest})`;
+}
 
 /** What {@link inspectLibTorch} says: a LibTorch, or the reason why there is none. */
 export type Inspection = { libtorch: LibTorch } | { reason: string };
@@ -114,7 +127,7 @@ export function inspectLibTorch(
   const version = headerVersion(include) ?? /^\d+\.\d+\.\d+/.exec(label ?? '')?.[0];
   if (version === undefined) return { reason: 'does not say its version' };
   if (compareVersions(version, OLDEST_LIBTORCH) < 0) {
-    return { reason: `is LibTorch ${version}, too old: ${OLDEST_LIBTORCH} or newer is needed, ${TESTED_LIBTORCH} is what is tested` };
+    return { reason: `is LibTorch ${version}, too old: ${OLDEST_LIBTORCH} or newer is needed, up to ${SUPPORTED_LIBTORCH.at(-1)} is tested` };
   }
   const root = realpathSync(place.root);
   const libtorch: LibTorch = {

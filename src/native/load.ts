@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { CovidCtError, linesOf, messageOf } from '../errors';
 import { ADDON_FILE, addonFolder, readStamp, usedSources } from './addon-folder';
 import { findLibTorch } from './libtorch';
-import { libtorchKey, minorOf, type LibTorch } from './libtorch-folder';
+import { libtorchKey, minorOf, untestedRemark, type LibTorch } from './libtorch-folder';
 import { forced, loadAdvice } from './load-advice';
 import { buildCommand, packageRoot } from './package-root';
 import { placeAddonSync } from './place-addon';
@@ -95,6 +95,7 @@ let loaded: NativeModule | undefined;
 /**
  * The addon, loaded at the first call and kept; costs about half a second and 160 MB then. Never called by an import.
  * Works in worker threads, each of which calls it for itself.
+ * Warns once (`process` event `warning`, code COVIDCT_UNTESTED_LIBTORCH) of a LibTorch newer than the tested ones.
  *
  * @returns the native surface
  * @throws LibTorchNotFoundError when no LibTorch is found, with every place tried
@@ -111,6 +112,8 @@ export function loadNative(): NativeModule {
   const file = locateAddon(libtorch);
   const native = load(file);
   checkVersion(native, libtorch, file);
+  const remark = untestedRemark(libtorch.version);
+  if (remark !== undefined) process.emitWarning(remark, { code: 'COVIDCT_UNTESTED_LIBTORCH' });
   return keep(native);
 }
 

@@ -7,6 +7,7 @@ import { messageOf } from '../errors';
 import { ADDON_FILE, buildKey, readStamp, type BuildStamp } from './addon-folder';
 import { compareVersions, minorOf, type LibTorch } from './libtorch-folder';
 import { packageVersion } from './package-root';
+import { assertTrustedFolder } from './trusted-folder';
 
 /** `addon.json` of a platform package: what its addon was made of and what it needs. */
 const prebuiltSchema = z.object({
@@ -90,14 +91,18 @@ export function findPlatformAddon(libtorch: LibTorch, sources: string, root: str
   }
 }
 
-/** An addon of the same sources for the same LibTorch release in another place, e.g. another project's Python environment. */
+/** An addon of the same sources for the same LibTorch release in another place, e.g. another project's Python environment.
+ * Throws ERR_CACHE when others can write where it lies. */
 export function findSibling(folder: string, libtorch: Pick<LibTorch, 'version' | 'variant'>): Prebuilt | undefined {
   const parent = dirname(folder);
   const prefix = `${buildKey(libtorch)}-`;
   const names = existsSync(parent) ? readdirSync(parent).filter((name) => name.startsWith(prefix) && name !== basename(folder)) : [];
   for (const name of names) {
     const origin = readStamp(join(parent, name))?.origin;
-    if (origin !== undefined && /^[0-9a-f]{8}$/.test(name.slice(prefix.length))) return { file: join(parent, name, ADDON_FILE), origin };
+    if (origin === undefined || !/^[0-9a-f]{8}$/.test(name.slice(prefix.length))) continue;
+    const file = join(parent, name, ADDON_FILE);
+    assertTrustedFolder(file);
+    return { file, origin };
   }
   return undefined;
 }

@@ -5,7 +5,7 @@ import { setUpOptionsSchema } from '../options/native';
 import { buildAddon } from './build';
 import { installLibTorch, type InstallOptions, type InstallProgress } from './install-libtorch';
 import { findLibTorch } from './libtorch';
-import { TESTED_LIBTORCH, type LibTorch } from './libtorch-folder';
+import { TESTED_LIBTORCH, untestedRemark, type LibTorch } from './libtorch-folder';
 
 /** Options of {@link setUpNative}. */
 export interface SetUpOptions {
@@ -22,7 +22,11 @@ export interface SetUpOptions {
 }
 
 /** How far the set-up is. */
-export type SetUpProgress = InstallProgress | { phase: 'found'; libtorch: LibTorch } | { phase: 'compile'; reason: string } | { phase: 'build'; line: string };
+export type SetUpProgress =
+  | InstallProgress
+  | { phase: 'found'; libtorch: LibTorch; remark?: string | undefined }
+  | { phase: 'compile'; reason: string }
+  | { phase: 'build'; line: string };
 
 /** What {@link setUpNative} did. */
 export interface SetUpResult {
@@ -63,7 +67,7 @@ export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResu
   checkOptions(setUpOptionsSchema, options, 'setUpNative');
   const { force, jobs, onProgress, signal } = options;
   const { libtorch, installed } = await provideLibTorch(options);
-  onProgress?.({ phase: 'found', libtorch });
+  onProgress?.({ phase: 'found', libtorch, remark: untestedRemark(libtorch.version) });
   try {
     const { addon, built, origin } = await buildAddon({
       libtorch, force, jobs, signal,
@@ -73,6 +77,6 @@ export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResu
     return { libtorch, installed, addon, built, origin };
   } catch (error) {
     if (!(error instanceof CovidCtError) || error.code !== 'ERR_BUILD_FAILED' || libtorch.version === TESTED_LIBTORCH) throw error;
-    throw new CovidCtError('ERR_BUILD_FAILED', [...linesOf(error), `LibTorch ${libtorch.version} (${libtorch.source}) is not the tested ${TESTED_LIBTORCH}; \`npx covidct install-libtorch --fetch-always\` fetches that one.`], { cause: error });
+    throw new CovidCtError('ERR_BUILD_FAILED', [...linesOf(error), `LibTorch ${libtorch.version} (${libtorch.source}) is not the ${TESTED_LIBTORCH} that is fetched; \`npx covidct install-libtorch --fetch-always\` fetches that one.`], { cause: error });
   }
 }

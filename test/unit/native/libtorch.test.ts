@@ -3,7 +3,7 @@ import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { LibTorchNotFoundError } from '../../../src/errors';
 import { cacheFolder, findLibTorch, type FinderOptions } from '../../../src/native/libtorch';
-import { compareVersions, inspectLibTorch, libtorchKey } from '../../../src/native/libtorch-folder';
+import { compareVersions, inspectLibTorch, libtorchKey, SUPPORTED_LIBTORCH, TESTED_LIBTORCH, untestedRemark } from '../../../src/native/libtorch-folder';
 import { fakePython, libtorchFiles, temporaryFolder, writeFiles } from './fake-libtorch';
 
 let folder: string;
@@ -123,6 +123,19 @@ describe('what cannot be used', () => {
     expect(reasons[`${empty} (CMAKE_PREFIX_PATH)`]).toMatch(/has no .*libtorch_cpu\.so/);
     expect(reasons[`${nameless} (CMAKE_PREFIX_PATH)`]).toBe('does not say its version');
     expect(findLibTorch(options({ LIBTORCH: old }, [good])).root).toBe(good);
+  });
+
+  test('the range: older is refused, the supported is taken without a word, of newer one is said', () => {
+    expect(SUPPORTED_LIBTORCH).toEqual([...SUPPORTED_LIBTORCH].sort(compareVersions));
+    expect(SUPPORTED_LIBTORCH).toContain(TESTED_LIBTORCH.split('.').slice(0, 2).join('.'));
+    const [oldest = '', newest = ''] = [SUPPORTED_LIBTORCH[0], SUPPORTED_LIBTORCH.at(-1)];
+    const older = `2.${Number(oldest.split('.')[1]) - 1}.9`;
+    const newer = `2.${Number(newest.split('.')[1]) + 1}.0`;
+    const look = (version: string) => findLibTorch(options({ COVIDCT_TORCH_LIBTORCH: make(version, version) })).version;
+    expect(() => look(older)).toThrow(expect.objectContaining({ code: 'ERR_LIBTORCH_NOT_FOUND', message: expect.stringContaining(`is LibTorch ${older}, too old: ${oldest}.0 or newer is needed`) }));
+    for (const version of [...SUPPORTED_LIBTORCH.map((minor) => `${minor}.0`), `${newest}.7`, newer, '3.0.0']) expect(look(version)).toBe(version);
+    for (const version of [...SUPPORTED_LIBTORCH.map((minor) => `${minor}.3`), older]) expect(untestedRemark(version)).toBeUndefined();
+    for (const version of [newer, '3.0.0']) expect(untestedRemark(version)).toBe(`LibTorch ${version} is newer than those this version of covidct-torch was tested with (${oldest} to ${newest})`);
   });
 
   test('nothing anywhere: every path with its reason, and the command', () => {

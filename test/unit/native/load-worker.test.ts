@@ -31,3 +31,21 @@ test('main thread and three workers', () => {
   expect(main).toMatch(/^2\.\d+\.\d+/);
   expect({ before, workers, same }).toEqual({ before: 0, workers: [main, main, main], same: true });
 });
+
+test('a LibTorch newer than the tested ones is used with a warning, once', () => {
+  const folder = resolve(LOADER, '../libtorch-folder.js');
+  // No such LibTorch exists, so the one that is there is made to count as newer.
+  const program = `
+require(${JSON.stringify(folder)}).untestedRemark = (version) => 'LibTorch ' + version + ' is newer';
+process.on('warning', ({ code, message }) => console.log(JSON.stringify({ code, message })));
+const { loadNative } = require(${JSON.stringify(LOADER)});
+loadNative();
+loadNative();`;
+  const { status, stdout } = spawnSync(process.execPath, ['--no-warnings', '-e', program], {
+    encoding: 'utf8', env: { ...process.env, COVIDCT_TORCH_ADDON: '' },
+  });
+  expect(status).toBe(0);
+  expect(stdout.trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([
+    { code: 'COVIDCT_UNTESTED_LIBTORCH', message: expect.stringMatching(/^LibTorch 2\.\d+\.\d+ is newer$/) },
+  ]);
+});
