@@ -91,8 +91,10 @@ export function findPlatformAddon(libtorch: LibTorch, sources: string, root: str
   }
 }
 
-/** An addon of the same sources for the same LibTorch release in another place, e.g. another project's Python environment.
- * Throws ERR_CACHE when others can write where it lies. */
+/**
+ * An addon of the same sources for the same LibTorch release in another place, e.g. another project's Python
+ * environment. Throws ERR_CACHE when others can write where it lies.
+ */
 export function findSibling(folder: string, libtorch: Pick<LibTorch, 'version' | 'variant'>): Prebuilt | undefined {
   const parent = dirname(folder);
   const prefix = `${buildKey(libtorch)}-`;

@@ -6,6 +6,7 @@ import { AbortedError, type CovidCtError } from '../../../src/errors';
 import { installLibTorch, type InstallOptions, type InstallProgress } from '../../../src/native/install-libtorch';
 import { TESTED_LIBTORCH } from '../../../src/native/libtorch-folder';
 import { pipRequests } from '../../../src/native/pip-wheel';
+import { installOptionsSchema, setUpOptionsSchema } from '../../../src/options/native';
 import { WHEEL_SHA256 } from '../../../src/native/wheel-hashes';
 import { serveArchive, type ArchiveServer } from './archive-server';
 import { below, fakePython, libtorchFiles, temporaryFolder, writeZip } from './fake-libtorch';
@@ -265,6 +266,12 @@ describe('the wheel through pip', () => {
     server.manner.status = 503;
     const error = await failing({ env: { ...env, PATH: join(folder, 'nothing') } });
     expect(error.message).toContain('python3 is not on PATH');
+  });
+
+  test('the option is known to both functions, also when it is not given', () => {
+    for (const schema of [installOptionsSchema, setUpOptionsSchema]) {
+      for (const wheelSha256 of [undefined, 'a'.repeat(64)]) expect(schema.safeParse({ wheelSha256 }).success).toBe(true);
+    }
   });
 
   test('Linux asks for the CPU build by name', () => {
