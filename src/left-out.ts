@@ -90,7 +90,8 @@ export function countLeftOut(list: readonly LeftOut[]): number {
 
 /** A reason for people, without the count: `links that lead nowhere`. */
 export function leftOutReasonText({ reason, count }: Pick<LeftOut, 'reason' | 'count'>): string {
-  return REASONS[reason][count === 1 ? 0 : 1];
+  // A file of a later version may hold a reason that is not known here.
+  return Object.hasOwn(REASONS, reason) ? REASONS[reason][count === 1 ? 0 : 1] : reason;
 }
 
 /** `2 links that lead nowhere (a/x.png, b/y.png)`, and so on for each reason; empty where nothing was left out. */

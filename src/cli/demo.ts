@@ -6,16 +6,17 @@ import type { Convolution, DatasetSplits, Precision } from '../index';
 import { resolveTrainOptions } from './config';
 import { evaluateRun } from './evaluate';
 import { EXIT } from './exit-codes';
-import { dataOfEnvironment, number, withClasses, withData, withDevice, withOutput } from './flags';
+import { dataOptionsOf, withClasses, withData } from './data-flags';
+import type { DataFlags } from './data-flags';
+import { dataOfEnvironment, number, withDevice, withOutput } from './flags';
 import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { checkOut } from './run-out';
 import { resultOf, trainOn } from './train';
 
-interface Flags extends OutputFlags {
+interface Flags extends OutputFlags, DataFlags {
   readonly data?: string;
-  readonly classes?: readonly string[];
   readonly out?: string;
   readonly overwrite?: boolean;
   readonly phantoms: string;
@@ -61,14 +62,15 @@ async function demo(flags: Flags, io: Io): Promise<number> {
   const out = flags.out ?? (await firstFree('runs/demo'));
   await checkOut(out, flags.overwrite === true);
   const dir = await dataOf(flags, io);
-  const data = await openData(dir, flags.classes, io, flags);
+  const opening = dataOptionsOf(flags);
+  const data = await openData(dir, opening, io, flags);
   const split = heldOut(data);
   if (split !== 'test') note(io, flags, `${data.name} has no test split: the validation split, which chooses the weights, is evaluated instead`);
   const { device, threads, precision, convolution, seed, epochs, imageSize, overwrite } = flags;
   const { options } = await resolveTrainOptions(undefined, { data: dir, out, architecture: flags.arch, device, threads, precision, convolution, seed, epochs, imageSize, overwrite }, RECIPE);
   const history = await trainOn(data, options, flags, io);
   const aborted = history.stop.reason === 'aborted';
-  if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads, precision, convolution }, io, { type: 'evaluation' });
+  if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads, precision, convolution, opening }, io, { type: 'evaluation' });
   if (flags.json === true) printJson(io, resultOf(history));
   else if (history.epochs.length > 0) print(io, ['', `Look at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`]);
   return aborted ? io.interruptedCode() : EXIT.ok;
@@ -78,7 +80,7 @@ async function demo(flags: Flags, io: Io): Promise<number> {
 function heldOut(data: DatasetSplits): 'test' | 'validation' {
   if (data.test !== null) return 'test';
   if (data.validation !== null) return 'validation';
-  throw new DatasetError(`${data.name}: expected a test or validation split to evaluate; it has images for training alone. Put some of them into a test folder`);
+  throw new DatasetError(`${data.name}: expected a test or validation split to evaluate; it has images for training alone. Put some of them into a test folder, or hold some out with --test-split 0.2`);
 }
 
 async function dataOf(flags: Flags, io: Io): Promise<string> {

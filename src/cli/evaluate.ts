@@ -5,7 +5,9 @@ import { addEvaluation, Classifier, datasetFingerprint, DatasetError, evaluate, 
 import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
 import { probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { dataFolder, imageFlags, number, withBadFile, withCsv, withData, withDevice, withImages, withOutput } from './flags';
+import { dataOptionsOf, withData } from './data-flags';
+import type { DataFlags, DataOptions } from './data-flags';
+import { dataFolder, imageFlags, number, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
 import type { ImageFlags } from './flags';
 import { during, note, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
@@ -13,9 +15,11 @@ import { openData } from './open-data';
 import { evaluationText } from './words';
 
 /** Flags of the command. */
-export interface EvaluateFlags extends OutputFlags, ImageFlags {
+export interface EvaluateFlags extends OutputFlags, ImageFlags, DataFlags {
   readonly model: string;
   readonly data?: string;
+  /** What a command that has opened the data already was told of them; nothing more is said then of what is in them. */
+  readonly opening?: DataOptions;
   readonly split: SplitName;
   readonly which?: 'best' | 'last';
   readonly batchSize?: number;
@@ -63,7 +67,10 @@ export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<R
   const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, which }));
   try {
     // With the model's classes: of a folder of classes, only the model knows which comes first.
-    const data = await openData(dir, model.classes, io, flags);
+    const said = flags.opening ?? dataOptionsOf(flags);
+    const { positive, ...opening } = said;
+    void positive; // the model's order says which it is
+    const data = await openData(dir, { ...opening, classes: [...model.classes] }, io, flags, flags.opening !== undefined);
     const dataset = splitOf(data, flags.split);
     const threshold = model.classes.length === 2 ? (flags.threshold ?? model.threshold) : undefined;
     const evaluation = await evaluateSplit(model, dataset, { ...flags, threshold }, io);
@@ -121,7 +128,7 @@ async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, store
   if (threshold !== undefined && threshold !== stored) return `its report shows the threshold stored with the model, ${stored}, and these are the figures at ${threshold}`;
   const { data: own } = await folder.config();
   const same = (['train', 'validation'] as const).every((name) => own[name]?.fingerprint === (data[name] === null ? undefined : datasetFingerprint(data[name])));
-  return same ? null : `its training and validation images are not those of ${data.name}, so these are figures of other data`;
+  return same ? null : `its training and validation images are not those of ${data.name}, so these are figures of other data${own.validation !== null && data.validation === null ? '; if a part was held out for the training (--val-split, --test-split, --split-seed), hold out the same' : ''}`;
 }
 
 async function keep({ folder, model, dataset, evaluation, flags, io }: { folder: RunFolder; model: Classifier; dataset: Dataset; evaluation: Evaluation; flags: EvaluateFlags; io: Io }): Promise<void> {

@@ -43,16 +43,6 @@ export function withDevice(command: Command): Command {
     .addOption(new Option('--convolution <name>', "convolutions on the CPU: auto, our own where they are faster; libtorch, PyTorch's bit for bit; winograd, our own wherever they can be (default: auto)").choices(['auto', 'libtorch', 'winograd']));
 }
 
-/** --data, with COVIDCT_DATA in its place. */
-export function withData(command: Command): Command {
-  return command.option('--data <dir>', 'data set: the COVID-CT layout, a folder of classes, or a file of covidct prepare (default: $COVIDCT_DATA)');
-}
-
-/** --classes. */
-export function withClasses(command: Command): Command {
-  return command.option('--classes <names>', "class names in the order of their indices, the positive one last, e.g. NonCOVID,COVID (default: COVID-CT's own, or the folder names, sorted)", names);
-}
-
 /** --json and --quiet. */
 export function withOutput(command: Command, json: string): Command {
   return command.option('--json', json).option('--quiet', 'say nothing but errors and files that were left out');
@@ -105,9 +95,9 @@ export function dataOfEnvironment(io: Io): string | undefined {
   return io.env['COVIDCT_DATA'] || undefined;
 }
 
-/** The data set's folder. Throws InvalidOptionError when none was named. */
+/** The data set's path. Throws InvalidOptionError when none was named. */
 export function dataFolder(io: Io, data: string | undefined): string {
   const dir = data ?? dataOfEnvironment(io);
   if (dir !== undefined && dir !== '') return dir;
-  throw new InvalidOptionError('no data set was named: give --data DIR or set COVIDCT_DATA', [{ path: 'data', message: 'missing' }]);
+  throw new InvalidOptionError('no data set was named: give --data PATH or set COVIDCT_DATA', [{ path: 'data', message: 'missing' }]);
 }

@@ -3,15 +3,16 @@ import type { Command } from 'commander';
 import { preparePacked } from '../index';
 import type { PackedSummary } from '../index';
 import { EXIT } from './exit-codes';
-import { dataFolder, imageFlags, number, withBadFile, withClasses, withData, withImages, withOutput } from './flags';
+import { dataOptionsOf, withClasses, withData } from './data-flags';
+import type { DataFlags } from './data-flags';
+import { dataFolder, imageFlags, number, withBadFile, withImages, withOutput } from './flags';
 import type { ImageFlags } from './flags';
 import { note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 
-interface Flags extends OutputFlags, ImageFlags {
+interface Flags extends OutputFlags, ImageFlags, DataFlags {
   readonly data?: string;
-  readonly classes?: readonly string[];
   readonly out: string;
   readonly resize?: number;
   readonly overwrite?: boolean;
@@ -41,7 +42,7 @@ export function addPrepare(program: Command, run: (work: (io: Io) => Promise<num
 }
 
 async function prepare(flags: Flags, io: Io): Promise<number> {
-  const data = await openData(dataFolder(io, flags.data), flags.classes, io, flags);
+  const data = await openData(dataFolder(io, flags.data), dataOptionsOf(flags), io, flags);
   const line = progressLine(io, flags);
   const { resize, overwrite, onBadFile } = flags;
   const onProgress = ({ images, totalImages, bytes }: { images: number; totalImages: number; bytes: number }): void => line.show(`${images} of ${totalImages} images, ${megabytes(bytes)}`, images / totalImages);

@@ -5,9 +5,11 @@ import { addTraining, Classifier, ConsoleLogger, locateWeights, TensorBoardLogge
 import type { DatasetSplits, TrainingHistory, TrainLogger } from '../index';
 import type { TrainCommandOptions } from '../options/cli';
 import { differencesOfData, differencesOfTransforms, resolveTrainOptions } from './config';
+import { dataOptionsOf, partOptions, withClasses, withData } from './data-flags';
+import type { DataFlags } from './data-flags';
 import { evaluateRun, splitOf } from './evaluate';
 import { EXIT } from './exit-codes';
-import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withClasses, withData, withDevice, withImages, withOutput } from './flags';
+import { bytes, classWeights, dataOfEnvironment, number, threshold, withBadFile, withDevice, withImages, withOutput } from './flags';
 import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
@@ -16,14 +18,15 @@ import { checkOut } from './run-out';
 import { loadText } from './weights-words';
 import { historyText } from './words';
 
-type Flags = OutputFlags & Record<string, unknown> & { config?: string; test?: boolean };
+type Flags = OutputFlags & DataFlags & Record<string, unknown> & { config?: string; test?: boolean };
 
 const EXAMPLES = `
 Examples:
   $ covidct train --data COVID-CT --out runs/first
   $ covidct train --data COVID-CT --out runs/small --arch vgg11_bn --image-size 128 --epochs 10
   $ covidct train --data COVID-CT --out runs/as-written --preset tutorial
-  $ covidct train --data slices --classes healthy,ill --out runs/own     a folder of classes; the last one is positive
+  $ covidct train --data slices --positive ill --val-split 0.2 --out runs/own     a folder of classes without splits
+  $ covidct train --data cohort.csv --label-column finding --group-column patient --val-split 0.2 --out runs/cohort
   $ covidct train --data COVID-CT --out runs/tuned --optimizer adamw --freeze backbone --unfreeze 5:all --schedule cosine
   $ covidct train --config recipe.json --lr 0.001     flags win over the file
 
@@ -70,17 +73,18 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
 }
 
 /** The flags under the options' names. */
-function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, deviceCacheBytes, ...rest }: Flags): Record<string, unknown> {
+function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, deviceCacheBytes, valSplit, ...rest }: Flags): Record<string, unknown> {
   void [config, json, quiet, test];
-  return { ...fineTuningOptions(rest), architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes, maxDeviceCacheBytes: deviceCacheBytes };
+  return { ...fineTuningOptions(rest), ...dataOptionsOf({ ...rest, valSplit }), architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes, maxDeviceCacheBytes: deviceCacheBytes };
 }
 
 async function train(flags: Flags, io: Io): Promise<number> {
   const { options, run } = await resolveTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
   await checkOut(options.out, options.overwrite);
-  const data = await openData(options.data, options.classes, io, flags);
+  const { data: opening } = partOptions(options);
+  const data = await openData(options.data, opening, io, flags);
   if (flags.test === true) splitOf(data, 'test');
-  if (data.validation === null) note(io, flags, `${data.name} has no validation split: the last epoch's weights will count as the best`);
+  if (data.validation === null) note(io, flags, `${data.name} has no validation split: the last epoch's weights will count as the best. --val-split 0.2 holds a fifth of the training images out for one`);
   if (run !== null) note(io, flags, differencesOfData(run, data));
   const history = await trainOn(data, options, flags, io, run === null ? [] : [{
     log: (event) => { if (event.type === 'start') note(io, flags, differencesOfTransforms(run, event)); },
@@ -89,7 +93,7 @@ async function train(flags: Flags, io: Io): Promise<number> {
   const aborted = history.stop.reason === 'aborted';
   if (!aborted && flags.test === true) {
     const { data: dataDir, out, device, threads, precision, convolution, onBadFile } = options;
-    await evaluateRun({ model: out, data: dataDir, split: 'test', json: flags.json, quiet: flags.quiet, device, threads, precision, convolution, onBadFile }, io, { type: 'evaluation' });
+    await evaluateRun({ model: out, data: dataDir, split: 'test', json: flags.json, quiet: flags.quiet, device, threads, precision, convolution, onBadFile, opening }, io, { type: 'evaluation' });
   }
   if (flags.json === true) printJson(io, resultOf(history));
   return aborted ? io.interruptedCode() : EXIT.ok;
@@ -111,8 +115,8 @@ export async function trainOn(data: DatasetSplits, options: TrainCommandOptions,
 
 /** Makes the classifier, trains it with every logger of the command line, and frees it. */
 async function fit(data: DatasetSplits, options: TrainCommandOptions, flags: OutputFlags, io: Io, more: readonly TrainLogger[]): Promise<TrainingHistory> {
-  const { data: dataDir, classes, architecture, weights, dropout, channels, device, threads, precision, convolution, ...recipe } = options;
-  void [dataDir, classes];
+  const { data: dataDir, architecture, weights, dropout, channels, device, threads, precision, convolution, ...recipe } = partOptions(options).rest;
+  void dataDir;
   const model = await Classifier.create({ architecture, classes: [...data.classes], device, threads, precision, convolution, dropout, channels, seed: recipe.seed, imageSize: recipe.imageSize });
   try {
     if (weights !== undefined) {

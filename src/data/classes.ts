@@ -65,10 +65,17 @@ export function orderClasses(found: Iterable<string>, { classes, positive }: Cla
   const order = classes === undefined ? there : [...classes];
   if (positive !== undefined) return { classes: withPositive(order, { classes, positive }, problems), problems };
   const [first, last] = order as [string, string];
-  if (classes === undefined && order.length === 2 && isNegativeName(last, first) && !isNegativeName(first, last)) {
+  if (classes === undefined && suggestedOrder(order)[0] !== first) {
     problems.push(`which class is positive? By the alphabet "${last}" would be, whose name says that it is the negative one: give positive: '${first}' (--positive ${first}), or classes: ['${last}', '${first}'] (--classes ${last},${first})`);
   }
   return { classes: order, problems };
+}
+
+/** The names sorted, but of two with the one that is plainly the negative in front: what advice names. */
+export function suggestedOrder(names: Iterable<string>): string[] {
+  const order = sortedClasses(names);
+  const [first, last] = order as [string, string];
+  return order.length === 2 && isNegativeName(last, first) && !isNegativeName(first, last) ? [last, first] : order;
 }
 
 /** With the positive class at the end. */

@@ -7,7 +7,7 @@ import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { folderOptionsSchema } from '../options/data';
 import type { FolderOptions } from '../options/data';
-import { orderClasses } from './classes';
+import { orderClasses, suggestedOrder } from './classes';
 import type { ClassChoice } from './classes';
 import { checkFolder, entriesOf, ImageFinder, isFolderEntry } from './find-images';
 import type { Entry, FoundImage } from './find-images';
@@ -78,7 +78,7 @@ async function splitFolders(root: string, { classes, signal }: FolderOptions): P
 
 /** Why a folder cannot be a class, or may not be one without being named. */
 function doubtful(name: string, prefix: string, candidates: readonly string[]): string {
-  const others = candidates.filter((other) => !isSystemFolder(other));
+  const others = suggestedOrder(candidates.filter((other) => !isSystemFolder(other)));
   return `the folder "${prefix}${name}" belongs to a system or a tool and holds no class by common sense: name the classes without it to leave it out (--classes ${others.join(',') || 'NonCOVID,COVID'}), or with it to take it for one`;
 }
 

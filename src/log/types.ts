@@ -1,4 +1,5 @@
 /** The events of a training and the interface of whatever writes them down. */
+import type { LeftOut } from '../left-out';
 
 /** The figures of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
 export interface EpochRecord {
@@ -24,7 +25,7 @@ export interface EpochRecord {
 export type StopReason = 'epochs' | 'early-stopping' | 'aborted';
 
 export type TrainEvent =
-  | { readonly type: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly trainSamples: number; readonly validationSamples: number; readonly architecture: string; readonly device: string; readonly out: string | null; readonly config: Readonly<Record<string, unknown>> }
+  | { readonly type: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly trainSamples: number; readonly validationSamples: number; readonly architecture: string; readonly device: string; readonly out: string | null; readonly config: Readonly<Record<string, unknown>>; /** what the readers of both splits left out; absent where nothing was */ readonly leftOut?: readonly LeftOut[] }
   | { readonly type: 'step'; readonly epoch: number; /** micro-batch of this epoch, from 1 */ readonly step: number; readonly steps: number; /** mean cross entropy of this micro-batch */ readonly loss: number; readonly accuracy: number; readonly samples: number; readonly updated: boolean }
   | ({ readonly type: 'epoch' } & EpochRecord)
   | { readonly type: 'learningRate'; readonly epoch: number; readonly from: number; readonly to: number; readonly reason: string }

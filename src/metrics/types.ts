@@ -1,4 +1,5 @@
 /** What an evaluation tells, as plain data that can be stored. */
+import type { LeftOut } from '../left-out';
 
 /** What the model said of one image. */
 export interface ScoredSample {
@@ -48,4 +49,6 @@ export interface Evaluation {
   readonly samples: readonly ScoredSample[];
   /** Files left out because they could not be decoded. */
   readonly skipped: readonly { readonly id: string; readonly reason: string }[];
+  /** What the reader of the split left out before anything was decoded; absent where nothing was. */
+  readonly leftOut?: readonly LeftOut[];
 }

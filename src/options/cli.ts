@@ -1,14 +1,28 @@
 /** Options of `covidct train` beyond the Trainer's: what a configuration file and the flags may say. */
 import { z } from 'zod';
+import { dataShape } from './data';
 import { classNamesSchema, convolutionSchema, precisionSchema } from './model';
 import { trainOptionsSchema } from './train';
 
+/** JSON has no regular expressions: there it is text. */
+function toRegExp(text: string, context: z.RefinementCtx): RegExp {
+  try {
+    return new RegExp(text, 'u');
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `expected a regular expression: ${error instanceof Error ? error.message : String(error)}` });
+    return z.NEVER;
+  }
+}
+
 export const trainCommandSchema = z.strictObject({
   ...trainOptionsSchema.shape,
-  /** Data set folder. */
-  data: z.string('expected a folder: give --data DIR or set COVIDCT_DATA').min(1),
-  /** Class names in the order of their indices, of a folder of classes; its folder names, sorted, without it. */
+  ...dataShape,
+  /** Data set: a folder, a table or a packed file. */
+  data: z.string('expected a data set: give --data PATH or set COVIDCT_DATA').min(1),
+  /** Class names in the order of their indices; those found, sorted, without it. */
   classes: classNamesSchema.optional(),
+  /** Of a folder of classes: a regular expression over the path of an image whose group says what belongs together. */
+  groupPattern: z.union([z.instanceof(RegExp), z.string().min(1).transform(toRegExp)], 'expected a regular expression').optional(),
   /** Run folder. */
   out: z.string('expected the folder of the new run: give --out DIR').min(1),
   architecture: z.string().min(1).default('vgg19_bn'),

@@ -14,6 +14,9 @@ const bounds = z.tuple([z.number(), z.number()]).nullable();
 const rate = z.looseObject({ value: figure, numerator: count, denominator: count, interval: bounds });
 const skippedFile = z.looseObject({ id: z.string(), reason: z.string() });
 
+/** What a data set's reader left out, as a file has it; a later version may know more reasons. */
+export const storedLeftOutSchema = z.array(z.looseObject({ reason: z.string(), count, examples: z.array(z.string()) })).optional();
+
 const isProbability = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
 
 /** A scored sample of `classes` classes; by hand, for there may be a million. */
@@ -61,6 +64,7 @@ export const evaluationSchema = z.looseObject({
   intervals: z.looseObject({ accuracy: rate, sensitivity: rate, specificity: rate, precision: rate, auc: bounds }),
   samples: faultless((value) => (Array.isArray(value) ? null : { path: [], message: 'expected a list of scored samples' })),
   skipped: z.array(skippedFile),
+  leftOut: storedLeftOutSchema,
 }).superRefine((evaluation, context) => {
   const fault = consistencyFault(evaluation);
   if (fault !== null) context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });

@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import type { RunConfig } from '../train/run-folder';
 import { plainSchema } from './atoms';
-import { evaluationSchema } from './evaluation';
+import { evaluationSchema, storedLeftOutSchema } from './evaluation';
 
 const count = z.number().min(0);
 
-const summary = z.looseObject({ name: z.string(), samples: count, classes: z.record(z.string(), count), fingerprint: z.string() });
+const summary = z.looseObject({ name: z.string(), samples: count, classes: z.record(z.string(), count), fingerprint: z.string(), leftOut: storedLeftOutSchema });
 
 const configShape = {
   options: plainSchema,

@@ -1,6 +1,7 @@
 /** Gathers the plain data of a report from what lies in a run folder. */
 import { readFile } from 'node:fs/promises';
 import { fileError } from '../files/write';
+import type { LeftOut } from '../left-out';
 import type { Evaluation } from '../metrics/types';
 import type { StoredHistory } from '../train/history';
 import type { RunConfig, RunFolder } from '../train/run-folder';
@@ -37,8 +38,15 @@ export async function gatherReport(folder: RunFolder, { history, metrics, facts 
     gradCam: facts?.gradCam ? { ...facts.gradCam, groups: await groupsOf(folder, facts.gradCam.groups) } : null,
     versions: config.versions,
     stop: history.stop === null ? null : { reason: history.stop.reason, message: history.stop.message },
+    leftOut: leftOutOf(config, metrics),
     skipped: history.events.flatMap((event) => (event.type === 'skipped' ? [{ split: event.split, id: event.id, reason: event.reason }] : [])),
   };
+}
+
+/** Of the run's own splits, and of the test split where it was evaluated. */
+function leftOutOf({ data }: RunConfig, { test }: RunContents['metrics']): NonNullable<ReportData['leftOut']> {
+  const of = (split: string, leftOut: readonly LeftOut[] | undefined) => (leftOut ?? []).map((entry) => ({ split, ...entry }));
+  return [...of('train', data.train.leftOut), ...of('validation', data.validation?.leftOut), ...of('test', test?.leftOut)];
 }
 
 function splitsOf({ data }: RunConfig, facts: PictureFacts | null): ReportSplit[] {

@@ -1,5 +1,6 @@
 /** The report as one HTML file that needs neither network nor script. */
 import { INTENDED_USE } from '../intended-use';
+import { leftOutReasonText } from '../left-out';
 import type { EpochRecord } from '../log/types';
 import { checkArgument } from '../options/check';
 import { accuracyCurve, lossCurve } from './charts';
@@ -93,15 +94,27 @@ function gradCamSection({ gradCam }: ReportData): Html {
   ]);
 }
 
-function skippedSection({ skipped, validation, test }: ReportData): Html {
+/** What never came to be decoded. */
+function leftOutTable({ leftOut = [] }: ReportData): Html | null {
+  if (leftOut.length === 0) return null;
+  const rows = leftOut.map((entry): Cell[] => [
+    splitName(entry.split), number(String(entry.count)), leftOutReasonText(entry), { text: `${entry.examples.join(', ')}${entry.count > entry.examples.length ? ', ...' : ''}`, kind: 'path' },
+  ]);
+  return table('Left out by the reader of the data set', ['Split', number('Files'), 'Reason', 'For example'], rows);
+}
+
+function skippedSection(data: ReportData): Html {
+  const { skipped, validation, test } = data;
   const all = [
     ...(skipped ?? []),
     ...[validation, test].flatMap((evaluation) => (evaluation?.skipped ?? []).map(({ id, reason }) => ({ split: evaluation!.split, id, reason }))),
   ];
   // A file of the validation split is met anew in every evaluation.
   const once = [...new Map(all.map((file) => [`${file.split}\n${file.id}`, file])).values()];
-  if (once.length === 0) return section('Files left out', [element('p', 'None: every listed file was decoded.', 'class="note"')]);
+  const before = leftOutTable(data);
+  if (once.length === 0) return section('Files left out', [before, element('p', `${before === null ? 'None: every' : 'Every'} listed file was decoded.`, 'class="note"')]);
   return section('Files left out', [
+    before,
     table(`${once.length} could not be decoded and count in no figure`, ['File', 'Split', 'Reason'], once.map(({ split, id, reason }): Cell[] => [{ text: id, kind: 'path' }, split, { text: reason, kind: 'value' }])),
   ]);
 }

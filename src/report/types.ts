@@ -1,5 +1,6 @@
 /** A report as plain data: everything that the HTML shows, and nothing that has to be computed from pixels. */
 import type { EpochRecord } from '../log/types';
+import type { LeftOut } from '../left-out';
 import type { Evaluation } from '../metrics/types';
 
 /** The four kinds of call; class 1 is positive. */
@@ -63,6 +64,8 @@ export interface ReportData {
   readonly stop: { readonly reason: string; readonly message: string } | null;
   /** Files left out of any split; those of `validation` and `test` are added from there. */
   readonly skipped?: readonly { readonly split: string; readonly id: string; readonly reason: string }[];
+  /** What the readers of the data left out before anything was decoded, by split and reason. */
+  readonly leftOut?: readonly (LeftOut & { readonly split: string })[];
   /** Further remarks, a sentence each. */
   readonly notes?: readonly string[];
 }

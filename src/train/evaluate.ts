@@ -101,7 +101,7 @@ export async function evaluateAnswers({ network, dataset, store, split, threshol
   for await (const { indices, outputs } of answers) samples.push(...scoreBatch(dataset, indices, outputs));
   const skipped = leftOut(dataset, new Set(samples.map(({ id }) => id)), store);
   if (samples.length === 0) throw new DatasetError(`${dataset.name}: none of its ${skipped.length} files could be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`);
-  return summarize({ split, classes: network.classes, samples, threshold, skipped });
+  return { ...summarize({ split, classes: network.classes, samples, threshold, skipped }), ...((dataset.leftOut ?? []).length === 0 ? {} : { leftOut: dataset.leftOut }) };
 }
 
 function thresholdFor({ classes, threshold }: Network, given: number | undefined): number | undefined {

@@ -6,6 +6,7 @@ import { describeValue } from '../describe';
 import { CovidCtError, InvalidOptionError, messageOf } from '../errors';
 import { readJson, readJsonIfThere, readTextIfThere } from '../files/json';
 import type { JsonAbout } from '../files/json';
+import type { LeftOut } from '../left-out';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';
@@ -46,6 +47,8 @@ export interface DataSummary {
   readonly classes: Readonly<Record<string, number>>;
   /** SHA-256 over ids and labels; see datasetFingerprint. */
   readonly fingerprint: string;
+  /** What the data set's reader left out, by reason; absent where nothing was, and in older runs. */
+  readonly leftOut?: readonly LeftOut[];
 }
 
 /** A run folder; make it with {@link RunFolder.create} or {@link RunFolder.open}. */

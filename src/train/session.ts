@@ -5,6 +5,8 @@ import { PixelStore } from '../data/store';
 import { afterStoredResize, storedResize, storedSixteenBit } from '../data/stored-resize';
 import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
+import { mergeLeftOut } from '../left-out';
+import type { LeftOut } from '../left-out';
 import type { StopReason, TrainEvent, TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
 import { imageOptionsOf } from '../options/images';
@@ -170,8 +172,14 @@ function startEvent({ plan, folder }: Session): TrainEvent {
   return {
     type: 'start', epochs: options.epochs, stepsPerEpoch: stepsPerEpoch(plan), trainSamples: train.samples.length,
     validationSamples: validation?.samples.length ?? 0, architecture: network.architecture, device: network.device,
-    out: folder?.dir ?? null, config: { ...options, trainTransform, evalTransform },
+    out: folder?.dir ?? null, config: { ...options, trainTransform, evalTransform }, ...leftOutOf(train, validation),
   };
+}
+
+/** Absent where nothing was left out. */
+function leftOutOf(...datasets: readonly (Dataset | null)[]): { leftOut?: readonly LeftOut[] } {
+  const leftOut = mergeLeftOut(...datasets.map((dataset) => dataset?.leftOut));
+  return leftOut.length === 0 ? {} : { leftOut };
 }
 
 function stopEvent({ stop, epochs, best }: TrainingHistory): TrainEvent {
@@ -179,5 +187,5 @@ function stopEvent({ stop, epochs, best }: TrainingHistory): TrainEvent {
 }
 
 function summary(dataset: Dataset): DataSummary {
-  return { name: dataset.name, samples: dataset.samples.length, classes: countClasses(dataset), fingerprint: datasetFingerprint(dataset) };
+  return { name: dataset.name, samples: dataset.samples.length, classes: countClasses(dataset), fingerprint: datasetFingerprint(dataset), ...leftOutOf(dataset) };
 }

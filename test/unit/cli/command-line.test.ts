@@ -60,7 +60,7 @@ test.each([
   [['bogus'], /unknown command 'bogus'/],
   [['train', '--lr', 'fast'], /expected a number/],
   [['train', '--data', 'x', '--out', 'y', '--lr', '0'], /learningRate/],
-  [['train', '--out', 'y'], /--data DIR or set COVIDCT_DATA/],
+  [['train', '--out', 'y'], /--data PATH or set COVIDCT_DATA/],
   [['train', '--data', 'x'], /--out DIR/],
   [['train', '--unknown'], /unknown option/],
   [['evaluate', '--data', 'x'], /--model/],
