@@ -48,6 +48,7 @@ export const reportDataSchema = z.looseObject({
   versions: z.record(z.string(), z.string()),
   stop: z.looseObject({ reason: z.string(), message: z.string() }).nullable(),
   skipped: z.array(skipped).readonly().optional(),
+  leftOut: z.array(z.looseObject({ split: z.string(), reason: z.string(), count, examples: z.array(z.string()).readonly() })).readonly().optional(),
   notes: z.array(z.string()).readonly().optional(),
 }) as unknown as z.ZodType<ReportData>;
 
