@@ -20,26 +20,38 @@ function refused(path: string, what: string, remedy: string): CovidCtError {
   );
 }
 
+/** The user's name; undefined for a number without an entry, as some containers give their processes. */
+function nameOfUser(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A group's row of /etc/group: name, password, number, members; undefined where it is not listed. */
+function rowOfGroup(gid: number): string[] | undefined {
+  try {
+    const rows = readFileSync('/etc/group', 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'));
+    return rows.find((fields) => fields[2] === String(gid));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * Is a group this user alone, as many systems make one for each user, who then lets it write by default? A group that
- * /etc/group does not list (a directory service's) counts as one when it has the user's own number.
+ * Is a group root's, or this user alone? Many systems make one for each user, who then lets it write by default; a
+ * directory service's group, which is not listed, counts as one when it has the user's own number.
  */
 function isOwnGroup(gid: number): boolean {
+  if (gid === 0) return true;
   if (gid !== process.getgid?.()) return false;
-  const { uid, username } = userInfo();
-  let table: string;
-  try {
-    table = readFileSync('/etc/group', 'utf8');
-  } catch {
-    return gid === uid;
-  }
-  const row = table
-    .split('\n')
-    .map((line) => line.split(':'))
-    .find((fields) => fields[2] === String(gid));
-  return row === undefined
-    ? gid === uid
-    : row[0] === username && (row[3] ?? '').split(',').every((name) => name === '' || name === username);
+  const row = rowOfGroup(gid);
+  if (row === undefined) return gid === process.getuid?.();
+  const name = nameOfUser();
+  return row[0] === name && (row[3] ?? '').split(',').every((member) => member === '' || member === name);
 }
 
 function checkOwner(path: string, stats: Stats, uid: number): void {
@@ -84,9 +96,9 @@ function chain(path: string, root: string): string[] {
 /**
  * Makes sure that nobody but this user (and root) can have put something into a folder, or in the place of a file.
  * Looks at the path and every folder up to the cache's root: the owner must be this user or root, and neither others
- * nor a group may write there (a group of this user alone may). Above the root no folder may be writable by all without
- * being sticky. A symbolic link must be the user's own too, and its target is looked at as well. On Windows, where
- * folders of a user are closed to others by default, nothing is checked.
+ * nor a group may write there (root's or one of this user alone may). Above the root no folder may be writable by all
+ * without being sticky. A symbolic link must be the user's own too, and its target is looked at as well. On Windows,
+ * where folders of a user are closed to others by default, nothing is checked.
  *
  * @param path a folder or a file of the cache; where it lies elsewhere, it alone and what is above it is looked at
  * @param root the cache's root; the per-user cache by default

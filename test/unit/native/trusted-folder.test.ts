@@ -1,7 +1,9 @@
 /** Folders that others could have filled: refused with the path and the command that puts it right. */
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  cpSync,
   lchownSync,
   mkdirSync,
   realpathSync,
@@ -105,6 +107,43 @@ test('a symbolic link is followed: its target counts, and what lies above that',
   lchownSync(folder, STRANGER, STRANGER);
   expect(refusal()?.message).toContain(`${folder} belongs to another user`);
 });
+
+/** What another user's process makes of the folder; it needs dist/, and root to start it. */
+function asUser(uid: number, gid: number): string {
+  for (const each of [base, root]) chmodSync(each, 0o755);
+  // A copy, because the repository may lie where only its owner can read.
+  const copy = join(base, 'dist');
+  for (const name of ['errors.js', 'printable.js', 'native/cache-folder.js', 'native/trusted-folder.js']) {
+    cpSync(join(__dirname, '../../../dist', name), join(copy, name));
+  }
+  const program = `
+    try { require(process.argv[1]).assertTrustedFolder(process.argv[2], process.argv[3]); console.log('trusted'); }
+    catch (error) { console.log(error.code, error.message); }`;
+  const file = join(copy, 'native/trusted-folder.js');
+  const run = spawnSync(process.execPath, ['-e', program, file, folder, root], {
+    uid,
+    gid,
+    encoding: 'utf8',
+    cwd: '/',
+  });
+  return run.stdout + run.stderr;
+}
+
+(isRoot ? test : test.skip)(
+  'seen by a user without a name, as some containers have: own, of root, of others, by group',
+  () => {
+    expect(asUser(STRANGER, STRANGER)).toBe('trusted\n'); // root's folder, which this user cannot write
+    chownSync(folder, STRANGER, STRANGER);
+    chmodSync(folder, 0o775);
+    expect(asUser(STRANGER, STRANGER)).toBe('trusted\n'); // its own group, unlisted, with its own number
+    chownSync(folder, STRANGER, 0);
+    expect(asUser(STRANGER, 0)).toBe('trusted\n'); // root's group, which such a user may be in
+    chownSync(folder, STRANGER, STRANGER + 1);
+    expect(asUser(STRANGER, STRANGER + 1)).toContain(`can be written by a group (number ${STRANGER + 1})`);
+    chownSync(folder, STRANGER + 1, STRANGER);
+    expect(asUser(STRANGER, STRANGER)).toContain('ERR_CACHE');
+  },
+);
 
 test('a path outside the cache is looked at alone, with what is above it', () => {
   const own = join(base, 'own');
