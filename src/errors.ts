@@ -1,6 +1,7 @@
 /** Every failure the library reports on purpose: one class, one table of codes. */
 import { printable, printableText } from './printable';
 import type { Text } from './printable';
+import { systemErrorText } from './system-error';
 
 /** What a code means, for the docs and for `switch` statements; the message of each error carries the details. */
 export const ERROR_CODES = {
@@ -102,9 +103,9 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortedError();
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown; the system's failures in words. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return systemErrorText(error) ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** The message of anything that was thrown, line by line; that of a foreign error is one line, whatever is in it. */

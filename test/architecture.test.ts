@@ -8,7 +8,8 @@ const SRC = join(ROOT, 'src');
 /** What each room may import from, beside itself and packages. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   printable: [],
-  errors: ['printable'],
+  'system-error': [],
+  errors: ['printable', 'system-error'],
   describe: [],
   files: ['errors', 'describe'],
   'intended-use': [],
@@ -20,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: ['errors', 'describe', 'files', 'intended-use', 'options', 'native', 'data'],
   metrics: ['errors', 'describe', 'options', 'left-out'],
   train: ['errors', 'describe', 'files', 'options', 'native', 'data', 'model', 'metrics', 'log', 'left-out'],
-  log: ['errors', 'describe', 'options', 'left-out', 'printable'],
+  log: ['errors', 'files', 'describe', 'options', 'left-out', 'printable'],
   report: ['errors', 'describe', 'files', 'intended-use', 'options', 'data', 'model', 'metrics', 'log', 'train', 'left-out'],
   bench: ['errors', 'options', 'native', 'data', 'model'],
   index: ['errors', 'intended-use', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report', 'bench', 'left-out'],

@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { CovidCtError } from '../errors';
+import { CovidCtError, messageOf } from '../errors';
 import { Classifier, locateWeights, tutorialEval } from '../index';
 import { EXIT } from './exit-codes';
 import { names, number, sixteenBit, withDevice } from './flags';
@@ -80,7 +80,7 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
 async function clear(out: string, overwrite: boolean): Promise<void> {
   const entries = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new CovidCtError('ERR_RUN_FOLDER', `${out}: cannot be looked into: ${error.message}`, { cause: error });
+    throw new CovidCtError('ERR_RUN_FOLDER', `${out}: cannot be looked into: ${messageOf(error)}`, { cause: error });
   });
   const foreign = entries.filter((name) => name !== 'model.json' && name !== 'model.safetensors');
   if (foreign.length > 0) throw new CovidCtError('ERR_RUN_FOLDER', `${out}: expected an empty or new folder for the model; it holds ${foreign.slice(0, 3).join(', ')}; give another --out`);

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addAbortSignal } from 'node:stream';
-import { throwIfAborted } from '../errors';
+import { messageOf, throwIfAborted } from '../errors';
 import { findImages, InvalidOptionError, sourceOfBytes } from '../index';
 import type { ImageSource, LeftOut } from '../index';
 import { leftOutText } from '../left-out';
@@ -68,8 +68,9 @@ async function partOf(path: string): Promise<Part> {
   if (path === '-') return { path, kind: 'input' };
   if (path === '@-') return { path, kind: 'list' };
   const file = path.startsWith('@') ? path.slice(1) : path;
-  const info = await stat(file).catch(() => null);
-  if (info === null) throw refuse(file, path === file ? 'there is no such file or folder' : `there is no such list of paths (a file called ${path} is ./${path})`);
+  const info = await stat(file).catch((error: unknown) => {
+    throw refuse(file, path === file ? messageOf(error) : `expected a list of paths: ${messageOf(error)} (a file called ${path} is ./${path})`);
+  });
   if (path !== file && info.isDirectory()) throw refuse(file, 'expected a list of paths, got a folder; give it without the @');
   if (path !== file) return { path, kind: 'list' };
   if (!info.isDirectory()) return { path, kind: 'file' };
@@ -107,8 +108,8 @@ async function* imagesOfList(list: string, io: Io, onLeftOut: (leftOut: readonly
     const source = sourceOfBytes(path);
     const image = { name: nameOf(source), source };
     const where = `${name}:${line}`;
-    const info = await stat(path).catch(() => null);
-    if (info === null) yield { name: image.name, problem: 'there is no such file or folder', where };
+    const info = await stat(path).catch(messageOf);
+    if (typeof info === 'string') yield { name: image.name, problem: info, where };
     else if (info.isDirectory() && typeof source === 'string') {
       const { images, leftOut } = await inFolder(source);
       if (images.length === 0) yield { name: image.name, problem: emptyFolder(leftOut), where };

@@ -1,11 +1,11 @@
 /** Unpacks a zip of images: only plain files, only below its own folder, within limits, whole or not at all. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
-import { fileError } from '../files/write';
+import { fileError, makeFolder } from '../files/write';
 import { isFolderEntry, readZip } from '../files/zip';
 import type { ZipArchive, ZipEntry } from '../files/zip';
 import { cacheFolder } from '../native/cache-folder';
@@ -83,7 +83,7 @@ export async function unpackZip(zip: string, target: string, options: UnpackOpti
     path.dirname(target),
     `.${folder}.unpacking-${process.pid}-${randomBytes(4).toString('hex')}`,
   );
-  await mkdir(unfinished, { recursive: true });
+  await makeFolder(unfinished);
   try {
     const rules = {
       maxEntries: limits.maxEntries,

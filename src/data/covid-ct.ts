@@ -10,7 +10,7 @@ import { covidCtOptionsSchema } from '../options/data';
 import type { CovidCtOptions } from '../options/data';
 import { isFolder, unpackBeside } from './archive';
 import { sourceOfBytes } from './byte-path';
-import { entriesOf, ImageFinder } from './find-images';
+import { checkFolder, entriesOf, ImageFinder } from './find-images';
 import type { Entry } from './find-images';
 import { isPacked } from './packed';
 import { countClasses, makeSplits, parseSplitName, SPLIT_NAMES, throwProblems } from './splits';
@@ -157,7 +157,7 @@ export class CovidCtDataset implements DatasetSplits {
     throwIfAborted(resolved.signal);
     const root = path.resolve(dir);
     if (await isPacked(root)) throw new DatasetError(`${root} is a packed data set. Open it with openDataset() or PackedDataset.open()`);
-    if (!(await isFolder(root))) throw new DatasetError(`${root} is not a folder. Expected a clone of the COVID-CT repository (Images-processed and Data-split)`);
+    await checkFolder(root, 'Expected a clone of the COVID-CT repository (Images-processed and Data-split)');
     const parts: ClassSamples[] = [];
     for (const label of COVID_CT_CLASSES.keys()) parts.push(await readClass(root, label, resolved));
     throwProblems(root, parts.flatMap((part) => part.problems), 'Fetch the missing images, or correct the lists.');

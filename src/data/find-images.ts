@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
+import { CovidCtError, DatasetError, messageOf, throwIfAborted } from '../errors';
 import { LeftOutCounter } from '../left-out';
 import type { LeftOut } from '../left-out';
 import { pathSchema } from '../options/atoms';
@@ -183,8 +183,7 @@ export async function checkFolder(dir: string, expected: string): Promise<string
     return root;
   } catch (error) {
     if (error instanceof CovidCtError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    const what = code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be read (${code ?? message})`;
-    throw new DatasetError(`${root} ${what}. ${expected}`, { cause: error });
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new DatasetError(`${root} ${isMissing ? 'does not exist' : `cannot be read: ${messageOf(error)}`}. ${expected}`, { cause: error });
   }
 }

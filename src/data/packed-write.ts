@@ -1,10 +1,10 @@
 /** Writes a packed data set: decodes every image a few ahead of the one that is written, whole or not at all. */
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BadImageError, DatasetError, throwIfAborted } from '../errors';
-import { fileError, unfinished } from '../files/write';
+import { fileError, makeFolder, unfinished } from '../files/write';
 import type { ResolvedPrepareOptions } from '../options/data';
 import { imageOptionsOf } from '../options/images';
 import { orAborted } from './abortable';
@@ -133,7 +133,7 @@ export async function writePacked(data: DatasetSplits, target: string, options: 
   await checkTarget(file, options.overwrite);
   const temporary = unfinished(file);
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolder(path.dirname(file));
     const handle = await open(temporary, 'wx');
     try {
       const { index, pixelBytes } = await writeImages(handle, data, options, tools);

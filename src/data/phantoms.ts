@@ -1,8 +1,9 @@
 /** Writes a data set of made-up slices in the layout of COVID-CT, for demonstrations and tests. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DatasetError, throwIfAborted } from '../errors';
+import { makeFolder } from '../files/write';
+import { DatasetError, messageOf, throwIfAborted } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { phantomOptionsSchema } from '../options/data';
@@ -43,7 +44,7 @@ interface Facts {
 async function existing(dir: string): Promise<string | null> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
-    throw new DatasetError(`${dir}: phantoms cannot be written there (${error.code})`, { cause: error });
+    throw new DatasetError(`${dir}: phantoms cannot be written there: ${messageOf(error)}`, { cause: error });
   });
   if (names.length === 0) return null;
   if (names.includes(PHANTOMS_FILE) && names.every((name) => OWN_FILES.has(name))) return readFile(path.join(dir, PHANTOMS_FILE), 'utf8');
@@ -53,7 +54,7 @@ async function existing(dir: string): Promise<string | null> {
 async function writeClass(dir: string, label: number, count: number, facts: Facts, signal: AbortSignal | undefined): Promise<string[]> {
   const className = COVID_CT_CLASSES[label]!;
   const folder = path.join(dir, 'Images-processed', `CT_${className}`);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const names: string[] = [];
   for (let number = 0; number < count; number += 1) {
     throwIfAborted(signal);
@@ -68,7 +69,7 @@ async function writeClass(dir: string, label: number, count: number, facts: Fact
 async function writeLists(dir: string, label: number, names: readonly string[], held: number): Promise<void> {
   const className = COVID_CT_CLASSES[label]!;
   const folder = path.join(dir, 'Data-split', className);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const cut = names.length - 2 * held;
   const parts = { train: names.slice(0, cut), val: names.slice(cut, cut + held), test: names.slice(cut + held) };
   for (const [split, list] of Object.entries(parts)) await writeFile(path.join(folder, `${split}CT_${className}.txt`), `${list.join('\n')}\n`);

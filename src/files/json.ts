@@ -61,7 +61,7 @@ async function readBytes(path: string, about: JsonAbout): Promise<Buffer> {
  */
 export async function readText(path: string, about: JsonAbout): Promise<string> {
   const text = await readTextIfThere(path, about);
-  return text ?? refuse(path, 'there is no such file', about);
+  return text ?? refuse(path, 'it does not exist', about);
 }
 
 /** The same; null where there is no such file. */

@@ -2,12 +2,13 @@
  * The one place where zip archives are read: data sets, LibTorch and PyTorch's checkpoints come through it. Every
  * failure rejects the promise that was asked for, with an error of the caller's kind that names file and entry.
  */
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
+import { makeFolder } from './write';
 import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
 import { quoted, readExactly, readZipDirectory } from './zip-directory';
 import type { ZipEntry } from './zip-directory';
@@ -131,7 +132,7 @@ export class ZipArchive {
 
   async #create(entry: ZipEntry, target: string, mode: number): Promise<FileHandle> {
     try {
-      await mkdir(path.dirname(target), { recursive: true });
+      await makeFolder(path.dirname(target));
       return await open(target, 'wx', mode);
     } catch (error) {
       if (!CLASHES.has((error as NodeJS.ErrnoException).code ?? '')) throw error;

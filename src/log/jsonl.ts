@@ -1,7 +1,8 @@
 /** Writes every event as one line of JSON, to a file or a stream. */
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../files/write';
 import { z } from 'zod';
 import { InvalidOptionError } from '../errors';
 import { printableJson } from '../printable';
@@ -105,7 +106,7 @@ export class JsonLinesLogger implements TrainLogger {
 }
 
 async function openAtLineStart(file: string): Promise<FileHandle> {
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolder(path.dirname(file));
   const handle = await open(file, 'a+');
   try {
     const { size } = await handle.stat();

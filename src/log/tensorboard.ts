@@ -1,8 +1,9 @@
 /** Writes figures, pictures and texts where TensorBoard finds them. */
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { makeFolder } from '../files/write';
 import { z } from 'zod';
 import { nameSchema, pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
@@ -143,7 +144,7 @@ export class TensorBoardLogger implements TrainLogger {
   async #write(): Promise<void> {
     if (this.#waiting.length === 0) return;
     if (this.#file === null) {
-      await mkdir(path.dirname(this.path), { recursive: true });
+      await makeFolder(path.dirname(this.path));
       this.#file = await open(this.path, 'wx');
     }
     const records = this.#waiting;

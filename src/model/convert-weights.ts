@@ -1,12 +1,12 @@
 /**
  * Turns any weight file that can be read into safetensors, without LibTorch: bytes are moved, numbers are not touched.
  */
-import { open, rename, rm, mkdir } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { CovidCtError, throwIfAborted } from '../errors';
-import { fileError, unfinished } from '../files/write';
+import { fileError, makeFolder, unfinished } from '../files/write';
 import type { NativeTensorSource } from '../native/types';
 import { metadataSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
@@ -124,7 +124,7 @@ export async function writeTogether(
   const temporary = unfinished(to);
   const sources = new Sources();
   try {
-    await mkdir(dirname(to), { recursive: true });
+    await makeFolder(dirname(to));
     const target = await open(temporary, 'w');
     const header = encodeHeader(tensors, options.metadata ?? {});
     let bytes = 0;

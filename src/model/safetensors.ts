@@ -3,10 +3,10 @@
  * Format: https://github.com/huggingface/safetensors. Only the header passes through JavaScript; the tensors' bytes go
  * straight between the file and the addon.
  */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
-import { fileError, unfinished } from '../files/write';
+import { fileError, makeFolder, unfinished } from '../files/write';
 import type { NativeTensor, NativeTensorSource } from '../native/types';
 
 /** Bytes of one element. */
@@ -173,7 +173,7 @@ export async function writeSafetensors(
 ): Promise<void> {
   const temporary = unfinished(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const header = encodeHeader(tensors, metadata);
     const file = await open(temporary, 'w');
     try {

@@ -1,4 +1,5 @@
 /** What a report is made of, as an argument and as `pictures.json` keeps it. */
+import { types } from 'node:util';
 import { z } from 'zod';
 import { callbackSchema, datasetSchema, faultless, isObject, pixelsFault, plainSchema } from '../options/atoms';
 import { signalSchema } from '../options/check';
@@ -68,7 +69,7 @@ export const explanationSchema = faultless<Pick<Explanation, 'pixels' | 'map' | 
   const { pixels, map, region } = value;
   const fault = pixelsFault(pixels);
   if (fault !== null) return { path: ['pixels', ...fault.path], message: fault.message };
-  if (!(map instanceof Float32Array)) return { path: ['map'], message: 'expected a Float32Array' };
+  if (!types.isFloat32Array(map)) return { path: ['map'], message: 'expected a Float32Array' };
   for (const key of ['width', 'height']) if (!Number.isSafeInteger(value[key])) return { path: [key], message: 'expected a whole number' };
   const sides = isObject(region) ? [region['left'], region['top'], region['width'], region['height']] : [];
   return sides.length === 4 && sides.every((side) => typeof side === 'number') ? null : { path: ['region'], message: 'expected { left, top, width, height }' };

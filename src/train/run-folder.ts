@@ -1,5 +1,5 @@
 /** The one folder in which a training keeps everything it makes: where each thing lies, and how it is written and read. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { describeValue } from '../describe';
@@ -17,7 +17,7 @@ import { imageShape } from '../options/images';
 import type { ImageOptions } from '../options/images';
 import type { Convolution, Precision } from '../options/model';
 import { createRunSchema, RUN_FORMAT, runConfigSchema, runFactsSchema, runMarkSchema, runMetricsSchema } from '../options/run';
-import { fileError, writeWhole } from '../files/write';
+import { fileError, makeFolder, writeWhole } from '../files/write';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
 
@@ -79,7 +79,7 @@ export class RunFolder {
       }
       for (const name of CONTENTS) await rm(join(folder.dir, name), { recursive: true, force: true }).catch((error: unknown) => { throw fileError('remove the earlier run', folder.dir, error); });
     }
-    await mkdir(folder.file('weights'), { recursive: true }).catch((error: unknown) => { throw fileError('make the folder', folder.dir, error); });
+    await makeFolder(folder.file('weights')).catch((error: unknown) => { throw fileError('make the folder', folder.dir, error); });
     return folder;
   }
 
@@ -91,7 +91,8 @@ export class RunFolder {
   static async open(dir: string): Promise<RunFolder> {
     const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.open', 'dir')));
     if (await readJsonIfThere(folder.file('config.json'), runMarkSchema, CONFIG) !== null) return folder;
-    throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: expected the folder of a run (with a config.json written by covidct train); ${(await folder.#entries()).length === 0 ? 'it is empty or does not exist' : 'it is something else'}`);
+    const what = await readdir(folder.dir).then((entries) => (entries.length === 0 ? 'it is empty' : 'it is something else'), messageOf);
+    throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: expected the folder of a run (with a config.json written by covidct train); ${what}`);
   }
 
   /** Absolute path of something inside, by its parts. */

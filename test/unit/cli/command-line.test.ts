@@ -66,7 +66,7 @@ test.each([
   [['evaluate', '--data', 'x'], /--model/],
   [['evaluate', '--model', 'x', '--split', 'most'], /train, validation, test/],
   [['evaluate', '--model', 'x'], /COVIDCT_DATA/],
-  [['predict', '--model', 'x', 'no-such-file.png'], /no-such-file.png: there is no such file/],
+  [['predict', '--model', 'x', 'no-such-file.png'], /no-such-file.png: it does not exist/],
   [['predict', '--model', 'x', '--batch-size', '0', 'a.png'], /batchSize: .*got 0/],
   [['predict', '--model', 'x', '--batch-size', '2.5', 'a.png'], /batchSize: .*got 2.5/],
   [['predict', '--model', 'x', '--batch-size', '4097', 'a.png'], /batchSize: .*got 4097/],

@@ -100,7 +100,7 @@ describe('faults of the lists', () => {
     const bare = newFolder();
     writeAt(bare, 'Data-split/x', '');
     expect((await failure(CovidCtDataset.open(bare))).message).toContain('neither the folder Images-processed/CT_NonCOVID nor');
-    expect((await failure(CovidCtDataset.open(path.join(bare, 'nowhere')))).message).toContain('is not a folder');
+    expect((await failure(CovidCtDataset.open(path.join(bare, 'nowhere')))).message).toContain('does not exist');
   });
 
   test('options are checked and a fired signal is heard', async () => {

@@ -47,7 +47,7 @@ test.each<[string, string | Uint8Array, RegExp]>([
 });
 
 test('missing, a folder, too large', async () => {
-  expect(await refused(readJson(join(dir, 'none.json'), schema, about))).toMatch(/none\.json: expected a thing: there is no such file/);
+  expect(await refused(readJson(join(dir, 'none.json'), schema, about))).toMatch(/none\.json: expected a thing: it does not exist/);
   expect(await readJsonIfThere(join(dir, 'none.json'), schema, about)).toBeNull();
   expect(await refused(readJson(dir, schema, about))).toMatch(/it is a folder/);
   expect(await refused(readJson(fileOf(`"${'x'.repeat(100)}"`), schema, { ...about, maxBytes: 50 }))).toMatch(/102 bytes, more than 50/);
