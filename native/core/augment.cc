@@ -57,13 +57,16 @@ Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_
   return size;
 }
 
-// x: uint8, 1 x 3 x h x w.
-at::Tensor resize(const at::Tensor& x, int64_t height, int64_t width) {
+// x: uint8, 1 x 3 x h x w. Columns first.
+at::Tensor resize_at_once(const at::Tensor& x, int64_t height, int64_t width) {
   if (x.size(2) == height && x.size(3) == width) return x;
-  if (rows_first(x.size(2), x.size(3), height, width)) {
-    return at::_upsample_bilinear2d_aa(resize(x, height, x.size(3)).contiguous(at::MemoryFormat::ChannelsLast), {height, width}, /*align_corners=*/false);
-  }
-  return at::_upsample_bilinear2d_aa(x.contiguous(at::MemoryFormat::ChannelsLast), {height, width}, /*align_corners=*/false);
+  const at::Tensor packed = x.contiguous(at::MemoryFormat::ChannelsLast);
+  return at::_upsample_bilinear2d_aa(packed, {height, width}, /*align_corners=*/false);
+}
+
+at::Tensor resize(const at::Tensor& x, int64_t height, int64_t width) {
+  if (!rows_first(x.size(2), x.size(3), height, width)) return resize_at_once(x, height, width);
+  return resize_at_once(resize_at_once(x, height, x.size(3)), height, width);
 }
 
 // What lies outside the image is 0, as PIL's crop has it.
