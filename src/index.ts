@@ -70,7 +70,7 @@ export { averagePrecision, prCurve, rocAuc, rocCurve } from './metrics/roc';
 export { delongInterval, wilson } from './metrics/intervals';
 export { classificationReport, crossEntropy } from './metrics/classification';
 export { summarize } from './metrics/evaluation';
-export type { Evaluation, Rate, ScoredSample } from './metrics/types';
+export type { ClassRates, Evaluation, Rate, ScoredSample } from './metrics/types';
 
 // train
 export { Trainer } from './train/trainer';

@@ -1,14 +1,30 @@
 /** Results in words, for people: an array is a line each. */
-import type { Evaluation, Rate, TrainingHistory } from '../index';
+import type { ClassRates, Evaluation, Rate, TrainingHistory } from '../index';
 
 /** 0.8276 as `82.8 %`; a dash for what is not defined. */
 export function percent(value: number | null): string {
   return value === null ? '–' : `${(100 * value).toFixed(1)} %`;
 }
 
+/** A rate with the counts it comes from; a mean over classes has none. */
 function withInterval({ value, interval, numerator, denominator }: Rate): string {
-  const counts = `${numerator} of ${denominator}`;
-  return interval === null ? `${percent(value)} (${counts})` : `${percent(value)} (${counts}; 95 % interval ${percent(interval[0])} to ${percent(interval[1])})`;
+  if (numerator === null || denominator === null) return percent(value);
+  const bounds = interval === null ? '' : `; 95 % interval ${percent(interval[0])} to ${percent(interval[1])}`;
+  return `${percent(value)} (${numerator} of ${denominator}${bounds})`;
+}
+
+/** Two classes: the rates of the positive one. More: each class against all others, and what are means says so. */
+function rateLines({ intervals: { sensitivity, specificity, precision }, classes, perClass, balancedAccuracy }: Evaluation): string[] {
+  const lines = (rates: Pick<ClassRates, 'sensitivity' | 'specificity' | 'precision'>, indent: string): string[] => [
+    `${indent}sensitivity  ${withInterval(rates.sensitivity)}`, `${indent}specificity  ${withInterval(rates.specificity)}`, `${indent}precision    ${withInterval(rates.precision)}`,
+  ];
+  if (classes.length === 2) return lines({ sensitivity, specificity, precision }, '  ');
+  return [
+    ...(perClass ?? []).flatMap((rates) => [`  ${rates.class}, against all others`, ...lines(rates, '    ')]),
+    `  means over the ${classes.length} classes, each against all others`,
+    ...lines({ sensitivity, specificity, precision }, '    '),
+    ...(balancedAccuracy === undefined ? [] : [`    balanced accuracy  ${percent(balancedAccuracy)}`]),
+  ];
 }
 
 /** The end of a training. */
@@ -30,10 +46,8 @@ export function evaluationText(evaluation: Evaluation): string[] {
     `${split}: ${n} images${threshold === null ? '' : `, ${classes[1]} at a probability of ${threshold.toFixed(3)} or more`}`,
     `  loss         ${loss === null ? '–' : loss.toFixed(4)}`,
     `  accuracy     ${withInterval(intervals.accuracy)}`,
-    `  sensitivity  ${withInterval(intervals.sensitivity)}`,
-    `  specificity  ${withInterval(intervals.specificity)}`,
-    `  precision    ${withInterval(intervals.precision)}`,
-    `  AUC          ${auc === null ? '–' : auc.toFixed(3)}${aucInterval}`,
+    ...rateLines(evaluation),
+    `  AUC          ${auc === null ? '–' : auc.toFixed(3)}${aucInterval}${classes.length === 2 ? '' : ' (mean over classes, each against all others)'}`,
     '  confusion matrix (rows: true class, columns: answer)',
     `    ${row(['', ...classes])}`,
     ...confusionMatrix.map((counts, index) => `    ${row([classes[index] as string, ...counts])}`),

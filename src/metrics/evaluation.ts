@@ -8,7 +8,7 @@ import { MeanMetric } from './mean';
 import { balancedAccuracy, binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity, specificity } from './rates';
 import type { BinaryCounts } from './rates';
 import { averagePrecision, rocAuc } from './roc';
-import type { Evaluation, Rate, ScoredSample } from './types';
+import type { ClassRates, Evaluation, Rate, ScoredSample } from './types';
 
 /** What {@link summarize} needs. */
 export interface SummarizeInput {
@@ -53,21 +53,24 @@ function rate(numerator: number, denominator: number): Rate {
   return { value: denominator === 0 ? null : numerator / denominator, numerator, denominator, interval: wilson(numerator, denominator) };
 }
 
-/** A mean over classes is no proportion, so it has no Wilson interval; the counts beside it are the pooled ones. */
-function macroRate(value: number, numerator: number, denominator: number): Rate {
-  return { value: orNull(value), numerator, denominator, interval: null };
+/** A mean over classes is no proportion: it has neither counts nor a Wilson interval. */
+function macroRate(value: number): Rate {
+  return { value: orNull(value), numerator: null, denominator: null, interval: null };
 }
 
-type Figures = Pick<Evaluation, 'sensitivity' | 'specificity' | 'precision' | 'f1' | 'auc' | 'averagePrecision'> & { intervals: Omit<Evaluation['intervals'], 'accuracy'> };
+/** Sensitivity, specificity and precision of what counts as positive, each with its own counts. */
+function ratesOf({ truePositives: tp, falsePositives: fp, trueNegatives: tn, falseNegatives: fn }: BinaryCounts): Omit<ClassRates, 'class'> {
+  return { sensitivity: rate(tp, tp + fn), specificity: rate(tn, tn + fp), precision: rate(tp, tp + fp) };
+}
+
+type Figures = Pick<Evaluation, 'perClass' | 'sensitivity' | 'specificity' | 'precision' | 'f1' | 'auc' | 'averagePrecision'> & { intervals: Omit<Evaluation['intervals'], 'accuracy'> };
 
 function twoClassFigures(matrix: number[][], labels: number[], scores: number[]): Figures {
   const counts = binaryCounts(matrix, 1);
   const { truePositives: tp, falsePositives: fp, trueNegatives: tn, falseNegatives: fn } = counts;
   const someOfBoth = tp + fn > 0 && tn + fp > 0;
   const intervals = {
-    sensitivity: rate(tp, tp + fn),
-    specificity: rate(tn, tn + fp),
-    precision: rate(tp, tp + fp),
+    ...ratesOf(counts),
     auc: someOfBoth ? delongInterval(labels, scores).interval : null,
   };
   return {
@@ -81,11 +84,9 @@ function twoClassFigures(matrix: number[][], labels: number[], scores: number[])
   };
 }
 
-function macroFigures(matrix: number[][], labels: number[], rows: readonly (readonly number[])[]): Figures {
+function macroFigures(classes: readonly string[], matrix: number[][], labels: number[], rows: readonly (readonly number[])[]): Figures {
   const perClass = matrix.map((_, index) => binaryCounts(matrix, index));
-  const pooled = (key: keyof BinaryCounts): number => perClass.reduce((sum, counts) => sum + counts[key], 0);
   const macro = (of: (counts: BinaryCounts) => number): number => meanOfDefined(perClass.map(of));
-  const [tp, fp, tn, fn] = [pooled('truePositives'), pooled('falsePositives'), pooled('trueNegatives'), pooled('falseNegatives')];
   // As scikit-learn's multi_class='ovr': one class without samples leaves the macro AUC undefined.
   const oneVsRest = (of: typeof rocAuc): number => {
     if (labels.length === 0 || perClass.some((counts) => counts.truePositives + counts.falseNegatives === 0)) return Number.NaN;
@@ -93,6 +94,7 @@ function macroFigures(matrix: number[][], labels: number[], rows: readonly (read
     return areas.reduce((sum, area) => sum + area, 0) / areas.length;
   };
   return {
+    perClass: perClass.map((counts, index) => ({ class: classes[index]!, ...ratesOf(counts) })),
     sensitivity: orNull(macro(sensitivity)),
     specificity: orNull(macro(specificity)),
     precision: orNull(macro(precision)),
@@ -100,9 +102,9 @@ function macroFigures(matrix: number[][], labels: number[], rows: readonly (read
     auc: orNull(oneVsRest(rocAuc)),
     averagePrecision: orNull(oneVsRest(averagePrecision)),
     intervals: {
-      sensitivity: macroRate(macro(sensitivity), tp, tp + fn),
-      specificity: macroRate(macro(specificity), tn, tn + fp),
-      precision: macroRate(macro(precision), tp, tp + fp),
+      sensitivity: macroRate(macro(sensitivity)),
+      specificity: macroRate(macro(specificity)),
+      precision: macroRate(macro(precision)),
       auc: null,
     },
   };
@@ -114,7 +116,8 @@ function macroFigures(matrix: number[][], labels: number[], rows: readonly (read
  * Two classes: class 1 is positive, the call is made by `threshold`, rates carry Wilson intervals and the AUC carries
  * DeLong's. More than two: the call is the argmax (the lower index on ties); sensitivity, specificity, precision and F1
  * are plain means over classes of the one-vs-rest figures (undefined ones left out), AUC and average precision are the
- * macro mean of one-vs-rest, and only the accuracy has an interval. What is not defined (no samples, one class only) is
+ * macro mean of one-vs-rest, and only the accuracy has counts and an interval; `perClass` has the rates of each class with
+ * theirs. What is not defined (no samples, one class only) is
  * null; nothing in the result is NaN.
  *
  * @throws CovidCtError ERR_METRICS for labels out of range, probabilities or losses that are not finite, or a bad threshold
@@ -132,7 +135,7 @@ export function summarize(input: SummarizeInput): Evaluation {
   const matrix = confusionMatrix(labels, samples.map((sample) => sample.predicted), classes.length);
   const loss = new MeanMetric();
   loss.updateAll(samples.map((sample) => sample.loss));
-  const { intervals, ...figures } = classes.length === 2 ? twoClassFigures(matrix, labels, rows.map((row) => row[1]!)) : macroFigures(matrix, labels, rows);
+  const { intervals, ...figures } = classes.length === 2 ? twoClassFigures(matrix, labels, rows.map((row) => row[1]!)) : macroFigures(classes, matrix, labels, rows);
   const right = matrix.reduce((sum, row, index) => sum + row[index]!, 0);
   return {
     split,

@@ -15,13 +15,24 @@ export interface ScoredSample {
   readonly loss: number;
 }
 
-/** A proportion with its 95 % Wilson score interval. */
+/**
+ * A proportion with its 95 % Wilson score interval; or, of more than two classes, a mean over classes, which comes from no
+ * two counts: its counts and its interval are null.
+ */
 export interface Rate {
-  /** NaN is stored as null: nothing to count. */
+  /** `numerator / denominator` wherever there are counts; null where there is nothing to count. */
   readonly value: number | null;
-  readonly numerator: number;
-  readonly denominator: number;
+  readonly numerator: number | null;
+  readonly denominator: number | null;
   readonly interval: readonly [number, number] | null;
+}
+
+/** Figures of one class against all others. */
+export interface ClassRates {
+  readonly class: string;
+  readonly sensitivity: Rate;
+  readonly specificity: Rate;
+  readonly precision: Rate;
 }
 
 /** Figures of one split. For two classes the positive class is class 1. */
@@ -44,6 +55,8 @@ export interface Evaluation {
   readonly averagePrecision?: number | null;
   /** confusionMatrix[true][predicted], counts. */
   readonly confusionMatrix: readonly (readonly number[])[];
+  /** Of more than two classes: each against all others. */
+  readonly perClass?: readonly ClassRates[];
   /** The rates with their intervals, and DeLong's interval of the AUC. */
   readonly intervals: { readonly accuracy: Rate; readonly sensitivity: Rate; readonly specificity: Rate; readonly precision: Rate; readonly auc: readonly [number, number] | null };
   readonly samples: readonly ScoredSample[];

@@ -11,7 +11,8 @@ export const classNamesSchema = z.array(z.string()).min(1).readonly();
 const figure = z.number().nullable();
 const count = z.number().min(0);
 const bounds = z.tuple([z.number(), z.number()]).nullable();
-const rate = z.looseObject({ value: figure, numerator: count, denominator: count, interval: bounds });
+/** A share of a count, or a mean over classes, which has no counts. */
+const rate = z.looseObject({ value: figure, numerator: count.nullable(), denominator: count.nullable(), interval: bounds });
 const skippedFile = z.looseObject({ id: z.string(), reason: z.string() });
 
 /** What a data set's reader left out, as a file has it; a later version may know more reasons. */
@@ -61,6 +62,7 @@ export const evaluationSchema = z.looseObject({
   balancedAccuracy: figure.optional(),
   averagePrecision: figure.optional(),
   confusionMatrix: z.array(z.array(count)),
+  perClass: z.array(z.looseObject({ class: z.string(), sensitivity: rate, specificity: rate, precision: rate })).optional(),
   intervals: z.looseObject({ accuracy: rate, sensitivity: rate, specificity: rate, precision: rate, auc: bounds }),
   samples: faultless((value) => (Array.isArray(value) ? null : { path: [], message: 'expected a list of scored samples' })),
   skipped: z.array(skippedFile),

@@ -10,8 +10,16 @@ const MISTAKES = 20;
 
 const number = (value: string): Cell => ({ text: value, kind: 'number' });
 
+/** The counts that a rate comes from; none where it comes from no counts, nor beside counts of something else. */
+function countsOf({ value, numerator, denominator }: Rate): string {
+  if (numerator === null || denominator === null) return '';
+  // Older figures hold pooled counts beside the means over classes.
+  const fits = denominator === 0 ? value === null : value !== null && Math.abs(value - numerator / denominator) < 1e-9;
+  return fits ? `${numerator}/${denominator}` : '';
+}
+
 function rateRow(name: string, value: number | null, rate: Rate): Cell[] {
-  return [name, number(share(value)), number(interval(rate.interval)), number(`${rate.numerator}/${rate.denominator}`)];
+  return [name, number(share(value)), number(interval(rate.interval)), number(countsOf({ ...rate, value }))];
 }
 
 /** The figures of a split with their 95 % intervals. */
@@ -24,6 +32,11 @@ export function figuresTable(evaluation: Evaluation): Html {
   if (evaluation.averagePrecision !== undefined) extra.push([`Average precision${of}`, number(share(evaluation.averagePrecision)), '', '']);
   return table('', ['Figure', number('Value'), number('95 % interval'), number('Images')], [
     rateRow('Accuracy', evaluation.accuracy, intervals.accuracy),
+    ...(evaluation.perClass ?? []).flatMap(({ class: name, sensitivity, specificity, precision }) => [
+      rateRow(`Sensitivity, ${name} against the rest`, sensitivity.value, sensitivity),
+      rateRow(`Specificity, ${name} against the rest`, specificity.value, specificity),
+      rateRow(`Precision, ${name} against the rest`, precision.value, precision),
+    ]),
     rateRow(`Sensitivity${of}`, evaluation.sensitivity, intervals.sensitivity),
     rateRow(`Specificity${of}`, evaluation.specificity, intervals.specificity),
     rateRow(`Precision${of}`, evaluation.precision, intervals.precision),

@@ -46,7 +46,8 @@ test('three classes: argmax, the lower index on ties, and no interval for a mean
     samples: [[0.4, 0.4, 0.2], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]].map((probabilities, label) => ({ id: `${label}`, path: null, label, probabilities, loss: 1 })),
   });
   expect(evaluation.samples.map(({ predicted }) => predicted)).toEqual([0, 2, 1]);
-  expect(evaluation.intervals.sensitivity).toEqual({ value: expect.closeTo(1 / 3, 12), numerator: 1, denominator: 3, interval: null });
+  expect(evaluation.intervals.sensitivity).toEqual({ value: expect.closeTo(1 / 3, 12), numerator: null, denominator: null, interval: null });
+  expect(evaluation.perClass!.map(({ class: name, sensitivity }) => [name, sensitivity.numerator, sensitivity.denominator])).toEqual([['a', 1, 1], ['b', 0, 1], ['c', 0, 1]]);
   expect(evaluation.intervals.accuracy.interval).not.toBeNull();
 });
 
