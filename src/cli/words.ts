@@ -14,7 +14,7 @@ function withInterval({ value, interval, numerator, denominator }: Rate): string
 }
 
 /** Two classes: the rates of the positive one. More: each class against all others, and what are means says so. */
-function rateLines({ intervals: { sensitivity, specificity, precision }, classes, perClass, balancedAccuracy }: Evaluation): string[] {
+function rateLines({ intervals: { sensitivity, specificity, precision }, classes, perClass }: Evaluation): string[] {
   const lines = (rates: Pick<ClassRates, 'sensitivity' | 'specificity' | 'precision'>, indent: string): string[] => [
     `${indent}sensitivity  ${withInterval(rates.sensitivity)}`, `${indent}specificity  ${withInterval(rates.specificity)}`, `${indent}precision    ${withInterval(rates.precision)}`,
   ];
@@ -23,7 +23,6 @@ function rateLines({ intervals: { sensitivity, specificity, precision }, classes
     ...(perClass ?? []).flatMap((rates) => [`  ${rates.class}, against all others`, ...lines(rates, '    ')]),
     `  means over the ${classes.length} classes, each against all others`,
     ...lines({ sensitivity, specificity, precision }, '    '),
-    ...(balancedAccuracy === undefined ? [] : [`    balanced accuracy  ${percent(balancedAccuracy)}`]),
   ];
 }
 

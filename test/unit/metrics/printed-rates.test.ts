@@ -70,6 +70,6 @@ test('three classes: means say that they are means, and stand without counts', (
 test('a report of an earlier version, whose pooled counts stand beside means, shows the means without them', () => {
   const now = evaluationOf([[10, 2, 0], [3, 5, 4], [0, 6, 6]]);
   const pooled = { ...now.intervals.precision, numerator: 21, denominator: 36 };
-  const html = figuresTable({ ...now, perClass: undefined, intervals: { ...now.intervals, precision: pooled } } as unknown as Evaluation).html;
+  const html = figuresTable({ ...now, perClass: undefined, intervals: { ...now.intervals, precision: pooled } }).html;
   expect(html).toContain('Precision, mean over classes</th>\n<td class="number">0.585</td>\n<td class="number"></td>\n<td class="number"></td>');
 });
