@@ -207,6 +207,18 @@ describe('a zip that must not be unpacked', () => {
     expect(readdirSync(join(target, '..'))).toEqual([]);
   });
 
+  test('an entry that does not match its checksum, in a zip that matches its own', async () => {
+    await server.close();
+    const zip = readFileSync(writeZip(join(folder, 'served.zip'), bigEnough()).file);
+    const middle = zip.length >> 1; // in libc10.so, which is most of it
+    zip.writeUInt8(zip.readUInt8(middle) ^ 1, middle);
+    sha256 = createHash('sha256').update(zip).digest('hex');
+    server = await serveArchive(zip);
+    const error = await failing();
+    expect(error).toMatchObject({ code: 'ERR_BAD_ARCHIVE', message: expect.stringMatching(/libc10\.so.*checksum/) });
+    expect(readdirSync(join(target, '..'))).toEqual([]);
+  });
+
   test('a damaged one', async () => {
     await server.close();
     const body = Buffer.from('PK but not a zip');
