@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
 import { GREY_NORMALIZATION, tutorialEval } from '../data/presets';
 import { inputRegion } from '../data/program';
-import { inputSize } from '../data/transform';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
@@ -22,7 +21,8 @@ import { explanationOf, predictionOf } from './answers';
 import type { Explanation, Prediction } from './answers';
 import { checkPreprocessing } from './preprocessing';
 import type { Preprocessing } from './preprocessing';
-import { PRETRAINING_KEY, pretrainingOf, recognise, trainedFor } from './known-weights';
+import { belongingsOf, belongingsOfCard, belongingsOfLast, DEFAULT_THRESHOLD, weightsMetadata } from './belongings';
+import type { Belongings } from './belongings';
 import type { Pretraining } from './known-weights';
 import { writeSafetensors } from './safetensors';
 import { readWeights } from './read-weights';
@@ -39,8 +39,7 @@ interface OwnFacts {
   /** As it was given. */
   readonly imageSize: number | undefined;
   readonly classes: readonly string[];
-  readonly preprocessing: Preprocessing;
-  readonly origin: string;
+  readonly belongings: Belongings;
 }
 
 type Facts = Awaited<ReturnType<NativeClassifier['ready']>>;
@@ -66,9 +65,8 @@ export class Classifier extends NativeNetwork implements Network {
   readonly precision: Precision;
   /** Which convolutions it was made with. */
   readonly convolution: Convolution;
-  #preprocessing: Preprocessing;
-  #origin: string;
-  #pretraining: Pretraining | null = null;
+  /** Of the weights it holds now; replaced as a whole. */
+  #belongings: Belongings;
   readonly #imageSize: number | undefined;
 
   private constructor(handle: NativeClassifier, facts: Facts, own: OwnFacts) {
@@ -79,8 +77,7 @@ export class Classifier extends NativeNetwork implements Network {
     this.convolution = own.convolution;
     this.#imageSize = own.imageSize;
     this.classes = own.classes;
-    this.#preprocessing = own.preprocessing;
-    this.#origin = own.origin;
+    this.#belongings = own.belongings;
     this.device = facts.device;
     this.deviceReason = facts.deviceReason;
     this.parameterCount = facts.parameters;
@@ -111,8 +108,9 @@ export class Classifier extends NativeNetwork implements Network {
         handle.dispose();
         throw error;
       });
-      const preprocessing = { transform: tutorialEval({ size: imageSize, normalization: channels === 1 ? GREY_NORMALIZATION : 'imagenet' }), threshold: 0.5 };
-      return new Classifier(handle, facts, { architecture, dropout, channels, precision, convolution, imageSize, classes: Object.freeze([...classes]), preprocessing, origin: `random (seed ${seed})` });
+      const transform = tutorialEval({ size: imageSize, normalization: channels === 1 ? GREY_NORMALIZATION : 'imagenet' });
+      const belongings = { transform, threshold: DEFAULT_THRESHOLD, sixteenBit: null, origin: `random (seed ${seed})`, pretraining: null };
+      return new Classifier(handle, facts, { architecture, dropout, channels, precision, convolution, imageSize, classes: Object.freeze([...classes]), belongings });
     });
   }
 
@@ -129,9 +127,8 @@ export class Classifier extends NativeNetwork implements Network {
     try {
       classifier = await Classifier.#make({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution, precision }, false);
       classifier.configure(card);
-      await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {});
-      classifier.#origin = card.origin;
-      classifier.#pretraining = card.pretraining ?? null;
+      const { metadata } = await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {});
+      classifier.#belongings = which === 'last' ? belongingsOfLast(card, metadata) : belongingsOfCard(card);
       return classifier;
     } catch (error) {
       classifier?.dispose();
@@ -142,33 +139,34 @@ export class Classifier extends NativeNetwork implements Network {
 
   /** How an image becomes the network's input at prediction. */
   get transform(): Transform {
-    return this.#preprocessing.transform;
+    return this.#belongings.transform;
   }
 
   /** Two classes: a probability of class 1 at or above it is called class 1. */
   get threshold(): number {
-    return this.#preprocessing.threshold;
+    return this.#belongings.threshold;
   }
 
   /** Values of 16-bit images that become 0 and 255; null: all 16 bits count. Stored with the model. */
   get sixteenBit(): SixteenBit | null {
-    return this.#preprocessing.sixteenBit ?? null;
+    return this.#belongings.sixteenBit ?? null;
   }
 
   /** What the weights it began with were trained for; null for random ones. Stored with the model. */
   get pretraining(): Pretraining | null {
-    return this.#pretraining;
+    return this.#belongings.pretraining;
   }
 
   /** Mean and standard deviation that belong to the weights; undefined where nothing but ImageNet's default speaks. */
   get normalization(): { mean: [number, number, number]; std: [number, number, number] } | undefined {
     if (this.channels === 1) return GREY_NORMALIZATION;
-    return this.#pretraining === null ? undefined : { mean: [...this.#pretraining.mean], std: [...this.#pretraining.std] };
+    const { pretraining } = this.#belongings;
+    return pretraining === null ? undefined : { mean: [...pretraining.mean], std: [...pretraining.std] };
   }
 
   /** Where the weights come from, in words. */
   get origin(): string {
-    return this.#origin;
+    return this.#belongings.origin;
   }
 
   /**
@@ -176,9 +174,10 @@ export class Classifier extends NativeNetwork implements Network {
    * (as before where it is left out); a training does it with its own. Throws InvalidOptionError.
    */
   configure(settings: Preprocessing & { readonly origin?: string }): void {
-    const { transform, threshold, origin, sixteenBit = this.sixteenBit } = checkArgument(configureSchema, settings, 'Classifier.configure', 'settings');
-    this.#preprocessing = checkPreprocessing({ transform, threshold, sixteenBit });
-    if (origin !== undefined) this.#origin = origin;
+    const { origin, ...given } = checkArgument(configureSchema, settings, 'Classifier.configure', 'settings');
+    const { sixteenBit = this.sixteenBit } = given;
+    const { origin: before, pretraining } = this.#belongings;
+    this.#belongings = { ...checkPreprocessing({ ...given, sixteenBit }), origin: origin ?? before, pretraining };
   }
 
   /** Versions of this package, Node, LibTorch and the image libraries. */
@@ -196,7 +195,7 @@ export class Classifier extends NativeNetwork implements Network {
    */
   async predict(sources: ImageSource | readonly ImageSource[], options: PredictOptions = {}): Promise<Prediction[]> {
     const { batchSize: size, signal, ...images } = checkOptions(predictOptionsSchema, options, 'predict');
-    const { transform, threshold } = this.#preprocessing;
+    const { transform, threshold } = this.#belongings;
     return inChunks(asList(sources), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
       const outputs = await adviseOnMemory('a prediction', { batchSize: chunk.length }, () => this.predictBatch(makeBatch(pixels, null, transform)));
       return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
@@ -213,7 +212,7 @@ export class Classifier extends NativeNetwork implements Network {
   async explain(sources: ImageSource | readonly ImageSource[], options: ExplainOptions = {}): Promise<Explanation[]> {
     const { batchSize: size, signal, layer = this.layers.default, class: name, ...images } = checkOptions(explainOptionsSchema, options, 'explain');
     const wanted = name === undefined ? null : this.#classIndex(name);
-    const { transform, threshold } = this.#preprocessing;
+    const { transform, threshold } = this.#belongings;
     return inChunks(asList(sources), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
       const batch = makeBatch(pixels, null, transform);
       const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
@@ -237,54 +236,55 @@ export class Classifier extends NativeNetwork implements Network {
    */
   async save(dir: string): Promise<ModelCard> {
     checkArgument(pathSchema, dir, 'Classifier.save', 'dir');
-    const { transform, threshold } = this.#preprocessing;
-    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, precision: this.precision, pretraining: this.#pretraining ?? undefined, transform, threshold, sixteenBit: this.sixteenBit ?? undefined, weights: 'model.safetensors', origin: this.#origin, versions: libraryVersions() });
+    const { transform, threshold, origin, pretraining, sixteenBit } = this.#belongings;
+    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, precision: this.precision, pretraining: pretraining ?? undefined, transform, threshold, sixteenBit: sixteenBit ?? undefined, weights: 'model.safetensors', origin, versions: libraryVersions() });
     await this.saveWeights(join(dir, card.weights));
     await writeCard(dir, card);
     return card;
   }
 
-  /** Writes parameters and buffers under torchvision's names as safetensors, whole or not at all, with normalisation and input size in the metadata. */
+  /**
+   * Writes parameters and buffers under torchvision's names as safetensors, whole or not at all. Transform, threshold,
+   * classes and origin are in the metadata, so that loadWeights brings them back.
+   */
   async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     checkArgument(pathSchema, path, 'saveWeights', 'path');
     checkArgument(metadataSchema, metadata, 'saveWeights', 'metadata');
+    const { classes, channels, transform, threshold, sixteenBit, origin } = this;
+    const own = { architecture: this.architecture, ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }) };
     const tensors = this.tensors();
-    await writeSafetensors(path, tensors, { architecture: this.architecture, [PRETRAINING_KEY]: JSON.stringify(trainedFor(this.#origin, this.transform)), ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
+    await writeSafetensors(path, tensors, { ...own, ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
   }
 
   /**
    * Reads weights with torchvision's names from a file: safetensors, or what torch.save writes (zip or legacy), without
-   * executing anything in it. Weights that were trained elsewhere bring their normalisation, and their input size where
-   * `imageSize` was not given: those of known checkpoints, or ImageNet's normalisation as an assumption.
+   * executing anything in it. What belongs to the weights is replaced as a whole: files of this library bring their
+   * transform and, for the same classes, their threshold; others the normalisation and input size of a known checkpoint,
+   * or ImageNet's normalisation as an assumption, and the threshold 0.5. An `imageSize` that was asked for stays.
    *
    * @param options.replaceHead keep the classification head as it is when the file's has another size (default false)
    * @param options.allowMissing names or prefixes that the file need not have; true for any (default false)
    * @param options.allowUnexpected names or prefixes of the file that may go unused; true for any (default false)
-   * @param options.weightsOnly leave transform, origin and pretraining as they are (default false)
+   * @param options.weightsOnly leave transform, threshold, origin and pretraining as they are (default false)
+   * @param options.entry where in a checkpoint the weights stand, e.g. `model_ema` (default: found)
+   * @param options.prefix under which of the file's names the network stands, e.g. `encoder_q.` (default: found)
    * @throws CovidCtError ERR_WEIGHTS when the file is damaged or does not fit, with the network as it was; AbortedError
    */
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
     const { weightsOnly, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
     checkArgument(pathSchema, path, 'loadWeights', 'path');
-    const { report, metadata } = await this.#read(path, given);
-    if (weightsOnly) return report;
-    this.#origin = path;
-    if (metadata['architecture'] === undefined || pretrainingOf(metadata) !== null) this.#adopt(recognise(path, metadata));
-    return report;
+    const read = await this.#read(path, given);
+    if (weightsOnly) return read.report;
+    const holder = { classes: this.classes, channels: this.channels, imageSize: this.#imageSize, before: this.#belongings };
+    const { belongings, notes } = belongingsOf(path, read, holder);
+    this.#belongings = belongings;
+    return { ...read.report, notes: [...read.report.notes, ...notes] };
   }
 
   #read(path: string, options: Parameters<typeof readWeights>[2]): ReturnType<typeof readWeights> {
     const { architecture, handle } = this;
     const readTensors = (file: string, plan: readonly NativeTensorSource[]): Promise<void> => handle.readTensors(file, plan);
     return readWeights({ architecture, tensors: this.tensors(), readTensors }, path, options);
-  }
-
-  /** The input that these weights were trained for becomes that of predictions. */
-  #adopt(pretraining: Pretraining): void {
-    this.#pretraining = pretraining;
-    const { height } = inputSize(this.transform);
-    const size = this.#imageSize ?? pretraining.imageSize ?? height;
-    this.#preprocessing = { ...this.#preprocessing, transform: tutorialEval({ size, normalization: this.normalization }) };
   }
 
   #classIndex(name: string): number {

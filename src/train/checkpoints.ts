@@ -8,7 +8,7 @@ import type { TrainEvent } from '../log/types';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation } from '../metrics/types';
 import { makeCard, writeCard } from '../model/card';
-import { PRETRAINING_KEY, trainedFor } from '../model/known-weights';
+import { DEFAULT_THRESHOLD, weightsMetadata } from '../model/belongings';
 import type { Network } from '../model/types';
 import { libraryVersions } from '../model/versions';
 import type { SixteenBit } from '../options/images';
@@ -56,10 +56,12 @@ export class Checkpoints {
   #bestIsCurrent = false;
   /** Of the best weights. */
   #threshold: number;
+  /** Of the weights as they are now; null where they have changed since they were evaluated. */
+  #current: number | null = null;
 
   constructor(options: CheckpointsOptions) {
     this.#options = options;
-    this.#threshold = options.threshold === 'validation' ? 0.5 : options.threshold;
+    this.#threshold = options.threshold === 'validation' ? DEFAULT_THRESHOLD : options.threshold;
   }
 
   /** The best epoch whose weights are kept; null before the first. */
@@ -70,6 +72,12 @@ export class Checkpoints {
   /** To be told of every training step: the network no longer holds the best weights. */
   weightsChanged(): void {
     this.#bestIsCurrent = false;
+    this.#current = null;
+  }
+
+  /** To be told of every evaluation on the validation split: its threshold belongs to the weights as they are now. */
+  evaluated(evaluation: Evaluation): void {
+    this.#current = this.#thresholdOf(evaluation);
   }
 
   /**
@@ -82,10 +90,11 @@ export class Checkpoints {
   async keepBest(epoch: BestEpoch, evaluation: Evaluation | null): Promise<CheckpointEvent> {
     const { network, folder, averaging } = this.#options;
     const path = folder?.bestWeights ?? join(await this.#temporaryFolder(), 'best.safetensors');
-    await averaging.during(() => network.saveWeights(path, this.#metadata(epoch.epoch)));
+    const threshold = this.#thresholdOf(evaluation);
+    await averaging.during(() => network.saveWeights(path, this.#metadata(epoch.epoch, threshold)));
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
-    const threshold = this.#chooseThreshold(evaluation);
+    this.#threshold = threshold;
     await this.#writeCard('weights/best.safetensors', threshold, epoch.epoch);
     if (evaluation !== null) {
       await folder?.writeMetrics(summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }));
@@ -103,7 +112,7 @@ export class Checkpoints {
     const { network, folder, averaging } = this.#options;
     if (folder === null) return null;
     if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
-    else await averaging.during(() => network.saveWeights(folder.lastWeights, this.#metadata(epoch)));
+    else await averaging.during(() => network.saveWeights(folder.lastWeights, this.#metadata(epoch, this.#current ?? this.#fixed())));
     if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);
     return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
   }
@@ -128,14 +137,21 @@ export class Checkpoints {
     this.#temporary = null;
   }
 
-  /** With the input that the weights are trained for: who starts from the file alone gets it back. */
-  #metadata(epoch: number): Record<string, string> {
-    return { epoch: String(epoch), [PRETRAINING_KEY]: JSON.stringify(trainedFor(`${this.#origin()}, epoch ${epoch}`, this.#options.transform)) };
+  /** With all that belongs to the weights: who starts from the file alone gets it back. */
+  #metadata(epoch: number, threshold: number | null): Record<string, string> {
+    const { network, transform, sixteenBit = null } = this.#options;
+    const { classes, channels = 3 } = network;
+    const origin = `${this.#origin()}, epoch ${epoch}`;
+    return { epoch: String(epoch), ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }) };
   }
 
-  #chooseThreshold(evaluation: Evaluation | null): number {
-    if (this.#options.threshold === 'validation' && evaluation !== null) this.#threshold = chooseThreshold(evaluation);
-    return this.#threshold;
+  /** The threshold that was asked for; null where it is chosen. */
+  #fixed(): number | null {
+    return this.#options.threshold === 'validation' ? null : this.#options.threshold;
+  }
+
+  #thresholdOf(evaluation: Evaluation | null): number {
+    return this.#fixed() ?? (evaluation === null ? DEFAULT_THRESHOLD : chooseThreshold(evaluation));
   }
 
   async #writeCard(weights: string, threshold: number, epoch: number): Promise<void> {

@@ -99,7 +99,10 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     if (training.samples === 0) throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
 
     const evaluation = await averaging.during(() => data.validate());
-    if (evaluation !== null) stopper.addData(evaluation.loss as number, evaluation.accuracy as number);
+    if (evaluation !== null) {
+      checkpoints.evaluated(evaluation);
+      stopper.addData(evaluation.loss as number, evaluation.accuracy as number);
+    }
     const { runningLoss, runningAccuracy } = stopper;
     const figures = { epoch, learningRate, trainLoss: training.loss, trainAccuracy: training.accuracy, ...validationFigures(evaluation), runningLoss, runningAccuracy };
     const best = tracker.offer(figures);

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Classifier, makePhantoms, openDataset, Trainer, tutorialEval } from '../../src/index';
+import { Classifier, evaluate, makePhantoms, openDataset, Trainer, tutorialEval } from '../../src/index';
 import type { Dataset, TrainEvent, TrainerOptions } from '../../src/index';
+import { chooseThreshold } from '../../src/train/threshold';
 
 const SIZE = 64;
 let dir: string;
@@ -215,4 +216,27 @@ test("a training's weights bring normalisation and size to who starts from the f
   const transform = other.transform;
   await other.loadWeights(join(out, 'weights/best.safetensors'), { weightsOnly: true });
   expect([other.transform, other.pretraining, other.origin]).toEqual([transform, null, 'random (seed 0)']);
+}, 60_000);
+
+test('the best and the last weights of a training each have their own threshold, in the file and from the run folder', async () => {
+  const out = join(dir, 'thresholds');
+  const { model, trainer } = await setUp({ out, epochs: 3, learningRate: 0.05, bestBy: 'loss' });
+  const history = await trainer.fit(train, train);
+  const made = async (load: (next: Classifier) => Promise<unknown>): Promise<Classifier> => {
+    const next = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });
+    models.push(next);
+    await load(next);
+    return next;
+  };
+  const best = await made((next) => next.loadWeights(join(out, 'weights/best.safetensors')));
+  expect([best.threshold, best.transform]).toEqual([model.threshold, model.transform]);
+  const last = await made((next) => next.loadWeights(join(out, 'weights/last.safetensors')));
+  const fromFolder = await Classifier.load(out, { which: 'last', threads: 1 });
+  models.push(fromFolder);
+  expect(fromFolder.threshold).toBe(last.threshold);
+  expect(fromFolder.origin).toContain('epoch 3');
+  // What the last weights have is chosen on the validation split with them, as the best's is with the best.
+  const evaluation = await evaluate(last, train, { threshold: 0.5 });
+  expect(last.threshold).toBe(chooseThreshold(evaluation));
+  expect(history.best?.epoch).toBeGreaterThan(0);
 }, 60_000);
