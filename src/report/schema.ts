@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { z } from 'zod';
 import { callbackSchema, datasetSchema, faultless, isObject, pixelsFault, plainSchema } from '../options/atoms';
 import { signalSchema } from '../options/check';
+import { imageShape } from '../options/images';
 import { evaluationPicturesSchema } from '../options/report';
 import type { Explanation } from '../model/answers';
 import type { Classifier } from '../model/classifier';
@@ -78,12 +79,22 @@ export const explanationSchema = faultless<Pick<Explanation, 'pixels' | 'map' | 
 /** What addTraining takes. */
 export const addTrainingSchema = z.strictObject({ dataset: datasetSchema, signal: signalSchema });
 
+/** Without their defaults: what is not given is the run's own. */
+const images = z.strictObject({
+  maxPixels: imageShape.maxPixels.removeDefault().optional(),
+  maxSide: imageShape.maxSide.removeDefault().optional(),
+  maxFileBytes: imageShape.maxFileBytes.removeDefault().optional(),
+  decodeTimeoutMs: imageShape.decodeTimeoutMs.removeDefault().optional(),
+  sixteenBit: imageShape.sixteenBit,
+});
+
 /** What addEvaluation takes. */
 export const addEvaluationSchema = z.strictObject({
   ...evaluationPicturesSchema.shape,
   evaluation: evaluationSchema,
   model: explainerSchema,
   dataset: datasetSchema,
+  images: images.optional(),
   signal: signalSchema,
   onProgress: callbackSchema<(done: number, total: number) => void>().optional(),
 });
