@@ -42,7 +42,8 @@ export function addBench(program: Command, run: (work: (io: Io) => Promise<numbe
     .action((flags: Flags) => run((io) => bench(flags, io)));
 }
 
-function optionsOf({ arch, what, batch, rounds, imageSize, threads, python, onnxruntime, peers, timeout }: Flags): BenchOptions {
+/** The flags under the options' names. */
+export function optionsOf({ arch, what, batch, rounds, imageSize, threads, python, onnxruntime, peers, timeout }: Flags): BenchOptions {
   return {
     architectures: arch?.includes('all') === true ? architectures() : arch, what: what as BenchOptions['what'], batchSizes: batch, rounds, imageSize, threads, python, onnxruntime,
     peers: peers?.includes('all') === true ? undefined : peers?.join() === 'none' ? [] : peers as BenchOptions['peers'], timeoutMs: timeout === undefined ? undefined : timeout * 1000,

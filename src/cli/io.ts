@@ -51,9 +51,13 @@ export function note(io: Io, flags: OutputFlags, text: Text): void {
   if (flags.quiet !== true && text.length > 0) io.stderr.write(`${printableText(text)}\n`);
 }
 
-/** Tells of the failure that ends a command. */
-export function complain(io: Io, error: unknown): void {
-  note(io, {}, linesOf(error).map((line, index) => (index === 0 ? `covidct: ${line}` : line)));
+/**
+ * Tells of the failure that ends a command.
+ *
+ * @param inOurWords puts the command line's words into the library's lines
+ */
+export function complain(io: Io, error: unknown, inOurWords: (lines: string[]) => string[] = (lines) => lines): void {
+  note(io, {}, inOurWords(linesOf(error)).map((line, index) => (index === 0 ? `covidct: ${line}` : line)));
   if (io.env['COVIDCT_DEBUG'] === undefined || !(error instanceof Error) || error.stack === undefined) return;
   // The frames alone: before them stands the message, in which a foreign error may have any line's end.
   note(io, {}, error.stack.slice(error.stack.indexOf(error.message) + error.message.length).split('\n').slice(1));

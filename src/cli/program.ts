@@ -1,12 +1,14 @@
 /** The command line as a whole: verbs, help, and how a failure becomes an exit code. */
 import { Command, CommanderError } from 'commander';
 import { INTENDED_USE, packageVersion } from '../index';
-import { addBench } from './bench';
+import { addBench, optionsOf as benchOptionsOf } from './bench';
 import { addDemo } from './demo';
 import { addDoctor } from './doctor';
 import { addEvaluate } from './evaluate';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes';
 import { addExplain } from './explain';
+import { flagsByOption, inFlags } from './flag-words';
+import type { FlagsToOptions } from './flag-words';
 import { addInstallLibTorch } from './install-libtorch';
 import { commanderOutput, complain, note } from './io';
 import type { Io } from './io';
@@ -14,7 +16,7 @@ import { addPredict } from './predict';
 import { addPrepare } from './prepare';
 import { addReport } from './report';
 import { addImport } from './import';
-import { addTrain } from './train';
+import { addTrain, optionsOf as trainOptionsOf } from './train';
 import { addWeights } from './weights';
 
 /** Runs the work of a command and keeps its exit code. */
@@ -28,11 +30,14 @@ export type Runner = (work: (io: Io) => Promise<number>) => Promise<void>;
  */
 export async function runCommandLine(args: readonly string[], io: Io): Promise<number> {
   let code: number = EXIT.ok;
+  let command: Command | null = null;
   const run: Runner = async (work) => {
     code = await work(io);
   };
   try {
-    await build(io, run).parseAsync([...args], { from: 'user' });
+    const program = build(io, run);
+    program.hook('preAction', (_, actionCommand) => { command = actionCommand; });
+    await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -40,12 +45,21 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<n
       note(io, {}, 'interrupted');
       return io.interruptedCode();
     }
-    complain(io, error);
+    complain(io, error, (lines) => wordsOf(command, lines, error));
     return exitCodeOf(error);
   }
 }
 
-function build(io: Io, run: Runner): Command {
+function wordsOf(command: Command | null, lines: string[], error: unknown): string[] {
+  if (command === null) return lines;
+  return inFlags(lines, error, flagsByOption(command, OPTIONS_OF_FLAGS), command.opts()['config'] !== undefined);
+}
+
+/** How the commands make options of flags; every flag of every command is looked for in each. */
+export const OPTIONS_OF_FLAGS: readonly FlagsToOptions[] = [trainOptionsOf, benchOptionsOf];
+
+/** The whole command line. */
+export function build(io: Io, run: Runner): Command {
   const program = new Command('covidct')
     .description(`Trains, judges and explains a CT slice classifier.\n${INTENDED_USE}`)
     .version(packageVersion())

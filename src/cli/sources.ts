@@ -45,7 +45,7 @@ function nameOf(source: ImageSource): string {
 }
 
 function refuse(path: string, message: string): InvalidOptionError {
-  return new InvalidOptionError(`${path}: ${message}`, [{ path, message }]);
+  return new InvalidOptionError(`${path}: ${message}`);
 }
 
 type Part = { readonly path: string } & ({ readonly kind: 'file' | 'list' | 'input' } | { readonly kind: 'folder'; readonly images: GivenImage[]; readonly leftOut: readonly LeftOut[] });

@@ -73,7 +73,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
 }
 
 /** The flags under the options' names. */
-function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, deviceCacheBytes, valSplit, ...rest }: Flags): Record<string, unknown> {
+export function optionsOf({ config, json, quiet, test, arch, lr, lrFactor, cacheBytes, deviceCacheBytes, valSplit, ...rest }: Flags): Record<string, unknown> {
   void [config, json, quiet, test];
   return { ...fineTuningOptions(rest), ...dataOptionsOf({ ...rest, valSplit }), architecture: arch, learningRate: lr, learningRateFactor: lrFactor, maxCacheBytes: cacheBytes, maxDeviceCacheBytes: deviceCacheBytes };
 }

@@ -75,10 +75,10 @@ test('a table: columns by flag or by name, whole groups held out', async () => {
 });
 
 test.each([
-  [['--data', 'flat', '--path-column', 'x'], /pathColumn: not for a folder of classes/],
-  [['--data', 'list.csv', '--group-pattern', '(a)'], /groupPattern: not for a table/],
+  [['--data', 'flat', '--path-column', 'x'], /--path-column: not for a folder of classes/],
+  [['--data', 'list.csv', '--group-pattern', '(a)'], /--group-pattern: not for a table/],
   [['--data', 'flat', '--group-pattern', '('], /expected a regular expression/],
-  [['--data', 'flat', '--val-split', '1.5'], /validationSplit/],
+  [['--data', 'flat', '--val-split', '1.5'], /--val-split: .*got 1\.5/],
   [['--data', 'flat', '--positive', 'COVID', '--val-split', '0.6', '--test-split', '0.6'], /must leave images for training/],
   [['--data', 'list.csv', '--delimiter', 'comma'], /one character, or tab/],
 ])('wrong usage: %j', async ([flag, data, ...more], message) => expect(await pack(flag!, join(dir, data!), ...more)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) }));
