@@ -1,6 +1,6 @@
 /**
- * Changes a few bytes of a GIF or an AVIF file, on a copy, so that libvips decodes the pixels that Pillow does: of a
- * GIF the colours behind its transparent index, of an AVIF the pixels as they are stored, not turned.
+ * Changes some bytes of a file, on a copy, before libvips sees it: of a PNG what says nothing of its pixels is left out;
+ * of a GIF the colours behind its transparent index are shown, and an AVIF is not turned, as Pillow has them.
  */
 import type { ImageFormat } from './image-format';
 import { Refusal } from './refusal';
@@ -147,8 +147,32 @@ function unturnedAvif(bytes: Uint8Array): Changed {
   return { bytes: copy, frame: null };
 }
 
+/** What a PNG's pixels depend on. */
+const PIXEL_CHUNKS = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND']);
+
+/**
+ * A PNG without texts, profiles and whatever else says nothing of its pixels: libvips would unpack them all, and a small
+ * file can hold gigabytes of them. From where its chunks no longer fit on, it is left as it is, for libvips to refuse.
+ */
+function barePng(bytes: Uint8Array): Uint8Array {
+  const file = new Reader(bytes);
+  const kept: Uint8Array[] = [];
+  let [from, at] = [0, 8];
+  while (at + 12 <= bytes.length) {
+    const end = at + 12 + file.uint32(at);
+    if (end > bytes.length) break;
+    if (!PIXEL_CHUNKS.has(file.letters(at + 4))) {
+      kept.push(bytes.subarray(from, at));
+      from = end;
+    }
+    at = end;
+  }
+  return from === 0 ? bytes : Buffer.concat([...kept, bytes.subarray(from)]);
+}
+
 /** The bytes to decode in place of these. */
 export function asPillowReads(bytes: Uint8Array, format: ImageFormat): Changed {
+  if (format === 'png') return { bytes: barePng(bytes), frame: null };
   if (format === 'gif') return opaqueGif(bytes);
   return format === 'avif' ? unturnedAvif(bytes) : { bytes, frame: null };
 }

@@ -1,5 +1,5 @@
 /** Nothing but an image of a format that is read reaches libvips, and no more of it than the limits allow. */
-import { gzipSync } from 'node:zlib';
+import { crc32, deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { decodeImage, encodePng } from '../../../src/data/decode';
 import * as libvips from '../../../src/data/libvips';
@@ -100,4 +100,17 @@ test('the store resizes nothing that would grow beyond its limit, and tells whom
   expect(store.skipped[0]!.reason).toContain('resize would make');
   expect(resize).not.toHaveBeenCalled();
   expect((await store.get(sample)).height).toBe(100_000); // without the resize it is an image as any
+});
+
+test('texts and profiles of a PNG, which unpack to gigabytes, are not unpacked', async () => {
+  const png = await greyPng(7, 20, 30);
+  const body = Buffer.concat([Buffer.from('zTXtk\0\0', 'latin1'), deflateSync(Buffer.alloc(7_000_000, 97), { level: 9 })]);
+  const text = Buffer.alloc(body.length + 8);
+  text.writeUInt32BE(body.length - 4, 0);
+  body.copy(text, 4);
+  text.writeUInt32BE(crc32(body), body.length + 4);
+  const before = process.memoryUsage().rss;
+  const decoded = await decodeImage(Buffer.concat([png.subarray(0, 33), ...Array<Buffer>(200).fill(text), png.subarray(33)]));
+  expect(decoded).toEqual(await decodeImage(png));
+  expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
 });
