@@ -105,7 +105,11 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 /** The message of anything that was thrown; the system's failures in words. */
 export function messageOf(error: unknown): string {
-  return systemErrorText(error) ?? (error instanceof Error ? error.message : String(error));
+  try {
+    return systemErrorText(error) ?? (error instanceof Error ? error.message : String(error));
+  } catch {
+    return 'an error that cannot be told'; // whoever threw it did so on purpose, or threw no error
+  }
 }
 
 /** The message of anything that was thrown, line by line; that of a foreign error is one line, whatever is in it. */

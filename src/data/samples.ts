@@ -5,6 +5,7 @@ import { checkArgument, checkOptions } from '../options/check';
 import { samplesOptionsSchema, splitOptionsSchema } from '../options/data';
 import type { SamplesOptions, SplitOptions } from '../options/data';
 import { splitGroups } from './group-split';
+import { toLastingSource } from './source';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
 import { makeSplits, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
@@ -14,7 +15,7 @@ import type { Dataset, DatasetSplits, Sample } from './types';
  * A data set of a list. The files are not looked at before they are decoded.
  *
  * @param options.classes class names in the order of their indices
- * @param options.samples a path or the bytes of an encoded image, its label as index or class name, and a name for it
+ * @param options.samples an image (a path, `file:` URL, bytes, Blob or pixels; no stream, which could be read once only), its label as index or class name, and a name for it
  *   (default: the path, or `sample-<position>` for bytes)
  * @throws DatasetError for an unknown label or a repeated id; InvalidOptionError
  */
@@ -22,7 +23,8 @@ export function fromSamples(options: SamplesOptions): Dataset {
   const { name, classes, samples } = checkOptions(samplesOptionsSchema, options, 'fromSamples');
   const problems: string[] = [];
   const ids = new Set<string>();
-  const made = samples.map(({ source, label, id, group }, index): Sample => {
+  const made = samples.map(({ source: input, label, id, group }, index): Sample => {
+    const source = toLastingSource(input, 'fromSamples', `samples[${index}].source`);
     const known = typeof label === 'number' ? label : classes.indexOf(label);
     const unique = id ?? (typeof source === 'string' ? source : `sample-${index}`);
     if (known < 0 || known >= classes.length) problems.push(`samples[${index}]: the label ${JSON.stringify(label)} is not one of ${classes.map((c, i) => `${i} ${c}`).join(', ')}`);

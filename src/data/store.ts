@@ -1,6 +1,8 @@
 /** Decodes (and resizes) every image once and keeps its bytes within a budget, so that a later epoch does neither. */
+import { z } from 'zod';
 import { AbortedError, BadImageError, throwIfAborted } from '../errors';
-import { checkOptions } from '../options/check';
+import { faultless, isObject, isSampleSource } from '../options/atoms';
+import { checkArgument, checkOptions, signalSchema } from '../options/check';
 import { storeOptionsSchema } from '../options/data';
 import type { StoreOptions } from '../options/data';
 import { imageOptionsOf } from '../options/images';
@@ -28,6 +30,16 @@ export interface ResizeAhead {
   readonly size: number | readonly [number, number];
   readonly resize: ResizePixels;
 }
+
+const sampleSchema = faultless<Pick<Sample, 'source'>>((value) => (
+  isObject(value) && isSampleSource(value['source']) ? null : { path: [], message: 'expected a sample of a data set' }));
+const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'expected a function').optional();
+const loadSchema = z.looseObject({
+  signal: signalSchema,
+  ahead: z.custom<ResizeAhead>((value) => typeof (value as ResizeAhead | null)?.resize === 'function', 'expected a resize and its size').optional(),
+  sizeCheck: callback,
+  onSkip: callback,
+});
 
 /** How a caller wants the pixels. */
 export interface LoadOptions {
@@ -110,7 +122,9 @@ export class PixelStore {
    * @param options.sizeCheck refuses what the caller cannot use
    * @throws BadImageError whatever `onBadFile` says; AbortedError
    */
-  async get(sample: Pick<Sample, 'source' | 'origin'>, { signal, ahead, sixteenBit, sizeCheck }: LoadOptions = {}): Promise<Pixels> {
+  async get(sample: Pick<Sample, 'source' | 'origin'>, options: LoadOptions = {}): Promise<Pixels> {
+    const { signal, ahead, sixteenBit, sizeCheck } = checkOptions(loadSchema, options, 'PixelStore') as LoadOptions;
+    checkArgument(sampleSchema, sample, 'PixelStore', 'sample');
     throwIfAborted(signal);
     const pixels = await this.find(sample, this.shelf(ahead, sixteenBit ?? this.options.sixteenBit), signal);
     const problem = sizeCheck?.(pixels) ?? null;

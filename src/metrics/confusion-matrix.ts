@@ -42,7 +42,7 @@ export class ConfusionMatrix {
 
   /** Adds the counts of another matrix over the same classes. */
   merge(other: ConfusionMatrix): void {
-    if (!(other instanceof ConfusionMatrix)) refuse('ConfusionMatrix.merge', `expected a ConfusionMatrix; got ${describeValue(other)}`);
+    if (typeof other !== 'object' || other === null || !(#counts in other)) refuse('ConfusionMatrix.merge', `expected a ConfusionMatrix; got ${describeValue(other)}`);
     if (other.classes !== this.classes) {
       refuse('ConfusionMatrix.merge', `a matrix of ${other.classes} classes cannot be added to one of ${this.classes}`);
     }

@@ -8,7 +8,7 @@ import { INTENDED_USE } from '../intended-use';
 
 /** The answer for one image. */
 export interface Prediction {
-  /** The path as it was given, or null for bytes. */
+  /** The path as it was given, that of a `file:` URL; null for bytes, Blobs, streams and pixels. */
   readonly path: string | null;
   /** Name of the class: by the threshold where there are two, otherwise the most probable. */
   readonly label: string;

@@ -1,16 +1,12 @@
 /** Walks a list of image sources in chunks: decode, work, next. */
 import { setMaxListeners } from 'node:events';
 import { decodeChecked } from '../data/decode';
+import { releaseSources } from '../data/source';
 import { transformProblem } from '../data/transform-limits';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { throwIfAborted } from '../errors';
 import { imageOptionsOf } from '../options/images';
 import type { ImageOptions, SixteenBit } from '../options/images';
-
-/** One source or many, as a list. */
-export function asList(sources: ImageSource | readonly ImageSource[]): readonly ImageSource[] {
-  return Array.isArray(sources) ? (sources as readonly ImageSource[]) : [sources as ImageSource];
-}
 
 /** How the images of a prediction are read. */
 export interface ChunkOptions {
@@ -30,6 +26,18 @@ export interface ChunkOptions {
  * @throws BadImageError; AbortedError between and within chunks; whatever `work` throws
  */
 export async function inChunks<T>(
+  sources: readonly ImageSource[],
+  options: ChunkOptions,
+  work: (chunk: readonly ImageSource[], pixels: readonly Pixels[]) => Promise<T[]>,
+): Promise<T[]> {
+  try {
+    return await walk(sources, options, work);
+  } finally {
+    releaseSources(sources);
+  }
+}
+
+async function walk<T>(
   sources: readonly ImageSource[],
   options: ChunkOptions,
   work: (chunk: readonly ImageSource[], pixels: readonly Pixels[]) => Promise<T[]>,

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
 import { GREY_NORMALIZATION, tutorialEval } from '../data/presets';
 import { inputRegion } from '../data/program';
-import type { ImageSource, Pixels, Transform } from '../data/types';
+import { toSources } from '../data/source';
+import type { ImageInput } from '../data/source';
+import type { Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../native/load';
 import type { NativeClassifier, NativeTensorSource } from '../native/types';
@@ -13,7 +15,7 @@ import { classifierOptionsSchema, configureSchema, explainOptionsSchema, loadOpt
 import type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from '../options/model';
 import type { SixteenBit } from '../options/images';
 import { makeCard, readCard, writeCard } from './card';
-import { asList, inChunks } from './chunks';
+import { inChunks } from './chunks';
 import { native } from './failures';
 import { adviseOnMemory } from './memory';
 import { NativeNetwork } from './native-network';
@@ -186,17 +188,18 @@ export class Classifier extends NativeNetwork implements Network {
   }
 
   /**
-   * Classifies images given as paths or as the bytes of encoded files.
+   * Classifies images.
    *
+   * @param sources one image or a list of them, each a path, `file:` URL, bytes, Blob, stream or pixels: {@link ImageInput}
    * @param options.maxPixels and the other limits, as decodeImage has them; `sixteenBit`: the model's own by default
    * @returns one answer for each source, in order
    * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED; ERR_OUT_OF_MEMORY naming a smaller
    *   batchSize to try
    */
-  async predict(sources: ImageSource | readonly ImageSource[], options: PredictOptions = {}): Promise<Prediction[]> {
+  async predict(sources: ImageInput | readonly ImageInput[], options: PredictOptions = {}): Promise<Prediction[]> {
     const { batchSize: size, signal, ...images } = checkOptions(predictOptionsSchema, options, 'predict');
     const { transform, threshold } = this.#belongings;
-    return inChunks(asList(sources), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
+    return inChunks(toSources(sources, 'predict'), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
       const outputs = await adviseOnMemory('a prediction', { batchSize: chunk.length }, () => this.predictBatch(makeBatch(pixels, null, transform)));
       return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
     });
@@ -209,11 +212,11 @@ export class Classifier extends NativeNetwork implements Network {
    *   image it covers
    * @throws as predict; InvalidOptionError for an unknown class; CovidCtError ERR_LAYER for an unknown layer
    */
-  async explain(sources: ImageSource | readonly ImageSource[], options: ExplainOptions = {}): Promise<Explanation[]> {
+  async explain(sources: ImageInput | readonly ImageInput[], options: ExplainOptions = {}): Promise<Explanation[]> {
     const { batchSize: size, signal, layer = this.layers.default, class: name, ...images } = checkOptions(explainOptionsSchema, options, 'explain');
     const wanted = name === undefined ? null : this.#classIndex(name);
     const { transform, threshold } = this.#belongings;
-    return inChunks(asList(sources), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
+    return inChunks(toSources(sources, 'explain'), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
       const batch = makeBatch(pixels, null, transform);
       const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
       if (wanted === null) {

@@ -1,6 +1,6 @@
 /** Options of the data room: data sets, decoding, the pixel store, transforms and the batch loader. */
 import { z } from 'zod';
-import type { PixelSource } from '../data/types';
+import type { ImageInput } from '../data/source';
 import { signalSchema } from './check';
 import { imageShape, sixteenBitSchema } from './images';
 
@@ -157,7 +157,8 @@ export const samplesOptionsSchema = z.strictObject({
   name: z.string().min(1).default('samples'),
   classes: classList,
   samples: z.array(z.strictObject({
-    source: z.union([z.string().min(1), z.custom<Uint8Array | PixelSource>((value) => (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1) || typeof (value as PixelSource | null | undefined)?.readPixels === 'function', 'expected a path, a Buffer or an image of a packed data set')]),
+    /** What it is, is looked at where it is made a source. */
+    source: z.custom<ImageInput>((value) => value !== undefined && value !== null, 'expected a path, a file: URL, bytes, a Blob or pixels'),
     label: z.union([z.int().min(0), z.string().min(1)]),
     id: z.string().min(1).optional(),
     /** What belongs together, e.g. the patient: `splitDataset` does not tear it apart. */
