@@ -209,8 +209,9 @@ Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  return enqueue(info, false, [path = to_string(info[0], "path"), sources = to_sources(info[1])](Learner& learner) {
-    learner.read(path, sources);
+  const bool any = info[2].ToBoolean().Value();
+  return enqueue(info, false, [path = to_string(info[0], "path"), sources = to_sources(info[1]), any](Learner& learner) {
+    learner.read(path, sources, any);
     return nothing();
   });
 }

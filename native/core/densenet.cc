@@ -7,6 +7,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include <algorithm>
+
 #include "folded.h"
 #include "fused.h"
 #include "initialise.h"
@@ -15,6 +17,7 @@ namespace covidct {
 
 namespace {
 
+constexpr double kLooseInBlock = 1e6;  // bounds of a layer's output beyond this are measured
 constexpr int64_t kBottleneck = 4;  // channels of a layer's 1 x 1 convolution, in growth rates
 
 struct Row {
@@ -51,7 +54,7 @@ struct Block {
 
 class DenseNet final : public Network {
  public:
-  DenseNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution), folded_(options.convolution) {
+  DenseNet(const Row& row, const NetworkOptions& options) : Network(options.convolution), folded_(options.convolution) {
     Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
     stem_ = {"features.norm0", "features.conv0", make_norm(row.initial), make_weight(row.initial, options.channels, 7, draw)};
     int64_t channels = row.initial;
@@ -65,33 +68,12 @@ class DenseNet final : public Network {
     fold_units();
   }
 
-  // A batch norm behind a convolution folds into it; one behind a sum of channels runs with its ReLU.
-  at::Tensor predict_features(at::Tensor x, ForwardPass& pass) override {
-    x = to_layout(x, convolution_);
-    if (!takes_fused(x, convolution_)) return features(x, pass);
-    folded_.begin();
-    x = after_layer("", folded_.run(stem_.folded, x), pass);
-    x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
-    for (Block& block : blocks_) {
-      std::vector<at::Tensor> outputs = {x};
-      for (auto& [narrow, wide] : block.layers) {
-        const at::Tensor y = folded_.run(narrow.folded, norm_relu(at::cat(outputs, 1), narrow.norm, pass, convolution_));
-        outputs.push_back(after_layer("", folded_.run(wide.folded, y), pass));
-      }
-      x = at::cat(outputs, 1);
-      if (block.transition.empty()) continue;
-      Unit& transition = block.transition.front();
-      x = at::avg_pool2d(folded_.run(transition.folded, norm_relu(x, transition.norm, pass, convolution_)), {2, 2}, {2, 2});
-    }
-    return at::adaptive_avg_pool2d(norm_relu(x, last_norm_, pass, convolution_), {1, 1}).flatten(1);
-  }
-
   void weights_changed() override { folded_.forget(); }
   int64_t prepared_bytes() const override { return folded_.bytes(); }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
-    x = after_layer("", convolve(to_layout(x, convolution_), stem_.weight, {}, {2, 3}, convolution_), pass);
-    x = after_layer("features.relu0", norm_relu(x, stem_.norm, pass, convolution_), pass);
+    x = after_layer("", convolve(to_layout(x, kind(pass)), stem_.weight, {}, {2, 3}, kind(pass)), pass);
+    x = after_layer("features.relu0", norm_relu(x, stem_.norm, pass, kind(pass)), pass);
     x = after_layer("features.pool0", at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}), pass);
     for (Block& block : blocks_) {
       x = after_layer(block.name, run(block, x, pass), pass);
@@ -131,9 +113,38 @@ class DenseNet final : public Network {
   // The last block behind its batch norm and ReLU: what is pooled.
   std::string default_layer() const override { return "features"; }
 
+  // A batch norm behind a convolution folds into it; one behind a sum of channels runs with its ReLU.
+  Bounded folded_features(const Bounded& pixels, ForwardPass& pass) override {
+    folded_.begin();
+    Bounded x = folded_.run(stem_.folded, pixels);
+    x.x = at::max_pool2d(after_layer("", x.x, pass), {3, 3}, {2, 2}, {1, 1});
+    for (Block& block : blocks_) {
+      x = predict(block, x, pass);
+      if (block.transition.empty()) continue;
+      Unit& transition = block.transition.front();
+      x = folded_.run(transition.folded, folded_.norm_relu(x, transition.norm, pass));
+      x.x = at::avg_pool2d(x.x, {2, 2}, {2, 2});
+    }
+    x = folded_.norm_relu(x, last_norm_, pass);
+    return {at::adaptive_avg_pool2d(x.x, {1, 1}).flatten(1), x.most};
+  }
+
  private:
+  Bounded predict(Block& block, const Bounded& x, ForwardPass& pass) {
+    std::vector<at::Tensor> outputs = {x.x};
+    double most = x.most;
+    for (auto& [narrow, wide] : block.layers) {
+      const Bounded joined = {at::cat(outputs, 1), most};
+      // All that follow in the block start from this bound, so it is to be a true one.
+      const Bounded y = tightened(folded_.run(wide.folded, folded_.run(narrow.folded, folded_.norm_relu(joined, narrow.norm, pass))), kLooseInBlock);
+      most = std::max(most, y.most);
+      outputs.push_back(after_layer("", y.x, pass));
+    }
+    return {at::cat(outputs, 1), most};
+  }
+
   at::Tensor run(Unit& unit, const at::Tensor& x, int64_t padding, ForwardPass& pass) {
-    return after_layer("", norm_relu_convolve(x, unit.norm, unit.weight, {}, {1, padding}, pass, convolution_), pass);
+    return after_layer("", norm_relu_convolve(x, unit.norm, unit.weight, {}, {1, padding}, pass, kind(pass)), pass);
   }
 
   at::Tensor run(Block& block, const at::Tensor& x, ForwardPass& pass) {
@@ -215,7 +226,6 @@ class DenseNet final : public Network {
   std::vector<Block> blocks_;
   Norm last_norm_;
   at::Tensor weight_, bias_;
-  ConvolutionKind convolution_;
   Folded folded_;  // refers to the units
   std::vector<NamedTensor> tensors_;
 };

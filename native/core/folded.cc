@@ -4,6 +4,7 @@
 #include <ATen/ops/max_pool2d.h>
 #include <c10/core/GradMode.h>
 
+#include "fused.h"
 #include "norm_relu.h"
 #include "packed_convolution.h"
 #include "winograd.h"
@@ -15,9 +16,8 @@ namespace {
 // With its filters transformed beforehand our own convolution wins from fewer tiles on.
 constexpr int64_t kLeastTiles = 4, kLeastChannels = 32;
 
-struct Fold {
-  at::Tensor scale, bias;  // either may be undefined
-};
+// Bounds beyond this are measured anew: they grow with every layer, though the numbers do not.
+constexpr double kLoose = 1e20;
 
 Fold fold(const FoldedLayer& layer) {
   const at::Tensor bias = layer.bias.defined() ? layer.bias.detach() : at::Tensor();
@@ -25,6 +25,14 @@ Fold fold(const FoldedLayer& layer) {
   const Norm& norm = *layer.norm;
   const NormState state = norm_state(norm.weight.detach(), norm.bias.detach(), norm.mean, norm.variance, /*batch=*/false);
   return {state.scale, bias.defined() ? bias.mul(state.scale).add_(state.shift) : state.shift};
+}
+
+// Of what a layer computes. Where the inputs' bounds lead to nothing, their true ones may.
+double bound(const Gain& gain, const Bounded& x, const Bounded* added) {
+  const auto reach = [&](double loose) { return gain.of(tightened(x, loose).most) + (added == nullptr ? 0 : tightened(*added, loose).most); };
+  double most = reach(kUnproven);
+  if (!(most <= kSafe)) most = reach(0);
+  return most <= kSafe ? most : kUnproven;
 }
 
 bool wins(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
@@ -35,13 +43,12 @@ bool wins(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
 }  // namespace
 
 size_t Folded::add(FoldedLayer layer) {
-  layers_.push_back({std::move(layer), {}, {}});
+  layers_.push_back({std::move(layer), {}, {}, {}});
   return layers_.size() - 1;
 }
 
-at::Tensor Folded::own(Kept& kept, const at::Tensor& x, const at::Tensor& added) {
+at::Tensor Folded::own(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added) {
   const FoldedLayer& layer = kept.layer;
-  const Fold folded = fold(layer);
   const at::Tensor from = layer.weight.detach();
   Filters filters = filters_of(from, /*turned=*/false, nullptr);
   if (kept.filters.defined()) {
@@ -61,9 +68,8 @@ at::Tensor Folded::own(Kept& kept, const at::Tensor& x, const at::Tensor& added)
   return layer.relu ? y.relu_() : y;
 }
 
-at::Tensor Folded::libtorchs(Kept& kept, const at::Tensor& x, const at::Tensor& added) {
+at::Tensor Folded::libtorchs(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added) {
   const FoldedLayer& layer = kept.layer;
-  const Fold folded = fold(layer);
   at::Tensor weight = kept.weight;
   if (!weight.defined()) {
     weight = layer.weight.detach();
@@ -75,18 +81,34 @@ at::Tensor Folded::libtorchs(Kept& kept, const at::Tensor& x, const at::Tensor& 
   return layer.pool ? at::max_pool2d(y, {2, 2}, {2, 2}) : y;
 }
 
-at::Tensor Folded::run(size_t number, const at::Tensor& x, const at::Tensor& added) {
+Bounded Folded::run(size_t number, const Bounded& x, const Bounded* added) {
   c10::AutoGradMode no_grad(false);
   Kept& kept = layers_[number];
+  const Fold folded = fold(kept.layer);
+  if (!kept.gain) kept.gain = gain_of(kept.layer.weight.detach(), folded.scale, folded.bias);
+  const double most = bound(*kept.gain, x, added);
   // What LibTorch makes of one channel, which is in both formats at once, need not be channels last.
-  const at::Tensor pixels = channels_last(x);
+  const at::Tensor pixels = channels_last(x.x), sum = added == nullptr ? at::Tensor() : added->x;
   const bool owns = wins(pixels, kept.layer.weight, kept.layer.stride) || is_own_convolution(pixels, kept.layer.weight, kept.layer.stride, kind_);
-  return owns ? own(kept, pixels, added) : libtorchs(kept, pixels, added);
+  return tightened({owns ? own(kept, folded, pixels, sum) : libtorchs(kept, folded, pixels, sum), most}, kLoose);
+}
+
+Bounded Folded::norm_relu(const Bounded& x, Norm& norm, const ForwardPass& pass) {
+  const auto [found, is_new] = norm_gains_.try_emplace(&norm);
+  if (is_new) {
+    const NormState state = norm_state(norm.weight.detach(), norm.bias.detach(), norm.mean, norm.variance, /*batch=*/false);
+    found->second = gain_of(state.scale, state.shift);
+  }
+  return tightened({covidct::norm_relu(x.x, norm, pass, kind_), bound(found->second, x, nullptr)}, kLoose);
 }
 
 void Folded::forget() {
   passes_ = 0;
-  for (Kept& each : layers_) each.filters = each.weight = at::Tensor();
+  norm_gains_.clear();
+  for (Kept& each : layers_) {
+    each.filters = each.weight = at::Tensor();
+    each.gain.reset();
+  }
 }
 
 int64_t Folded::bytes() const {

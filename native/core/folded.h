@@ -4,8 +4,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
+#include "bounds.h"
 #include "network.h"
 
 namespace covidct {
@@ -19,6 +22,11 @@ struct FoldedLayer {
   bool pool = false;
 };
 
+// A batch norm as factors and a bias of the convolution before it; either may be undefined.
+struct Fold {
+  at::Tensor scale, bias;
+};
+
 class Folded {
  public:
   explicit Folded(ConvolutionKind kind) : kind_(kind) {}
@@ -28,9 +36,11 @@ class Folded {
   // To be called before every pass. From the second one with the same weights on the layers keep what they have prepared of
   // them: one pass would not be worth the memory.
   void begin() { ++passes_; }
-  // x as takes_fused has it. Equal to the layers one after another in evaluation mode, to rounding. `added`: undefined, or
-  // added to the output before the ReLU.
-  at::Tensor run(size_t layer, const at::Tensor& x, const at::Tensor& added = {});
+  // x as takes_fused has it. Equal to the layers one after another in evaluation mode, to rounding, where the result is
+  // proven to be. `added`: added to the output before the ReLU, where it is not null.
+  Bounded run(size_t layer, const Bounded& x, const Bounded* added = nullptr);
+  // Batch norm by running statistics and a ReLU, of what no convolution is folded with.
+  Bounded norm_relu(const Bounded& x, Norm& norm, const ForwardPass& pass);
   // To be called when a weight or a running statistic has changed.
   void forget();
   // Of what is kept.
@@ -41,13 +51,15 @@ class Folded {
     FoldedLayer layer;
     at::Tensor filters;  // for our own convolution
     at::Tensor weight;   // for LibTorch's
+    std::optional<Gain> gain;
   };
 
-  at::Tensor own(Kept& kept, const at::Tensor& x, const at::Tensor& added);
-  at::Tensor libtorchs(Kept& kept, const at::Tensor& x, const at::Tensor& added);
+  at::Tensor own(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
+  at::Tensor libtorchs(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
 
   ConvolutionKind kind_;
   std::vector<Kept> layers_;
+  std::unordered_map<const Norm*, Gain> norm_gains_;
   int64_t passes_ = 0;
 };
 

@@ -43,7 +43,8 @@ bool strip_prefix(const std::string& name, const std::string& prefix, std::strin
 }  // namespace
 
 Learner::Learner(const LearnerOptions& options, const std::atomic<bool>& stop)
-    : stop_(stop), device_(choose_device(options.device)), channels_(options.channels), precision_(to_precision(options.precision)) {
+    : stop_(stop), device_(choose_device(options.device)), channels_(options.channels), precision_(to_precision(options.precision)),
+      undefined_(!options.random) {
   require_precision(precision_, device_);
   const ConvolutionKind convolution = to_convolution_kind(options.convolution, precision_);
   tf32_ = std::make_unique<Tf32Hold>(precision_, device_.device);
@@ -201,7 +202,7 @@ void Learner::write(const std::string& path, int64_t offset, const std::vector<s
   write_tensors(path, offset, tensors);
 }
 
-void Learner::read(const std::string& path, const std::vector<TensorSource>& sources) {
+void Learner::read(const std::string& path, const std::vector<TensorSource>& sources, bool allow_not_finite) {
   std::vector<at::Tensor> tensors;
   for (const TensorSource& source : sources) {
     std::string rest;
@@ -210,10 +211,11 @@ void Learner::read(const std::string& path, const std::vector<TensorSource>& sou
     }
     tensors.push_back(find(source.name));
   }
+  release();
+  read_tensors(path, sources, tensors, {allow_not_finite, undefined_});
+  undefined_ = false;
   // An average of other weights would be put back over these.
   average_.drop();
-  release();
-  read_tensors(path, sources, tensors);
 }
 
 std::vector<TensorInfo> Learner::tensors() const {

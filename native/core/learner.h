@@ -109,7 +109,8 @@ class Learner {
 
   // Names are those of tensors(); `grad.` and `momentum.` before a parameter's name reach those, zeros where absent.
   void write(const std::string& path, int64_t offset, const std::vector<std::string>& names);
-  void read(const std::string& path, const std::vector<TensorSource>& sources);
+  // allow_not_finite: NaN and infinite numbers are read like any others.
+  void read(const std::string& path, const std::vector<TensorSource>& sources, bool allow_not_finite);
 
   std::vector<TensorInfo> tensors() const;
   std::vector<std::string> layers() const { return network_->layers(); }
@@ -157,6 +158,7 @@ class Learner {
   DeviceChoice device_;
   int64_t channels_;
   Precision precision_;
+  bool undefined_;  // no weights have been drawn or read yet
   std::unique_ptr<Tf32Hold> tf32_;  // before the network, which computes as long as it lives
   std::unique_ptr<Network> network_;
   std::vector<at::Tensor> parameters_;

@@ -7,8 +7,19 @@
 #include <c10/core/GradMode.h>
 
 #include "failure.h"
+#include "fused.h"
 
 namespace covidct {
+
+at::Tensor Network::predict_features(const at::Tensor& x, ForwardPass& pass) {
+  const at::Tensor pixels = to_layout(x, convolution_);
+  if (takes_fused(pixels, convolution_)) {
+    const Bounded features = folded_features(measured(pixels), pass);
+    if (features.proven()) return features.x;
+    pass.plain = true;  // something may not be finite: LibTorch's layers tell what and where
+  }
+  return features(x, pass);
+}
 
 at::Tensor after_layer(const std::string& name, at::Tensor x, ForwardPass& pass) {
   if (pass.stop != nullptr && pass.stop->load(std::memory_order_relaxed)) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bounds.h"
 #include "convolution.h"
 
 namespace covidct {
@@ -31,6 +32,8 @@ struct ForwardPass {
   // Name of the layer to look at. Everything before it runs without a graph; its output becomes a leaf.
   std::string watch;
   at::Tensor watched;
+  // LibTorch's layers one after another, whatever convolutions the network was made with.
+  bool plain = false;
 };
 
 struct NetworkOptions {
@@ -65,7 +68,7 @@ class Network {
   at::Tensor forward(at::Tensor x, ForwardPass& pass) { return head(features(std::move(x), pass), pass); }
   // The same in evaluation mode without a graph, by the shortest way; may keep what it has prepared from the weights.
   at::Tensor predict(at::Tensor x, ForwardPass& pass) { return head(predict_features(std::move(x), pass), pass); }
-  virtual at::Tensor predict_features(at::Tensor x, ForwardPass& pass) { return features(std::move(x), pass); }
+  at::Tensor predict_features(const at::Tensor& x, ForwardPass& pass);
   // To be called after every change of a parameter or buffer: what was prepared from them is forgotten.
   virtual void weights_changed() {}
   // Of what is kept for predictions.
@@ -83,6 +86,16 @@ class Network {
   // Layers that can be watched, in order.
   virtual std::vector<std::string> layers() const = 0;
   virtual std::string default_layer() const = 0;
+
+ protected:
+  explicit Network(ConvolutionKind convolution) : convolution_(convolution) {}
+  ConvolutionKind kind(const ForwardPass& pass) const { return pass.plain ? ConvolutionKind::kLibTorch : convolution_; }
+  // features() by the shortest way, as far as its numbers are proven to be finite. x: as to_layout has it and takes_fused
+  // takes it.
+  virtual Bounded folded_features(const Bounded& x, ForwardPass& pass) = 0;
+
+ private:
+  ConvolutionKind convolution_;
 };
 
 // To be called after every layer: notices a stop and hands out the watched layer.

@@ -44,7 +44,7 @@ struct Block {
 
 class ResNet final : public Network {
  public:
-  ResNet(const Row& row, const NetworkOptions& options) : convolution_(options.convolution), folded_(options.convolution) {
+  ResNet(const Row& row, const NetworkOptions& options) : Network(options.convolution), folded_(options.convolution) {
     Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
     stem_ = make_unit("conv1", "bn1", options.channels, 64, 7, 2, draw);
     int64_t in = 64;
@@ -64,22 +64,12 @@ class ResNet final : public Network {
     fold_units();
   }
 
-  at::Tensor predict_features(at::Tensor x, ForwardPass& pass) override {
-    x = to_layout(x, convolution_);
-    if (!takes_fused(x, convolution_)) return features(x, pass);
-    folded_.begin();
-    x = after_layer("", folded_.run(stem_.folded, x), pass);
-    x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
-    for (const Block& block : blocks_) x = after_layer("", predict(block, x), pass);
-    return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);
-  }
-
   void weights_changed() override { folded_.forget(); }
   int64_t prepared_bytes() const override { return folded_.bytes(); }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
-    x = convolve(to_layout(x, convolution_), stem_.weight, {}, {stem_.stride, stem_.padding}, convolution_);
-    x = after_layer("relu", norm_relu(after_layer("", x, pass), stem_.norm, pass, convolution_), pass);
+    x = convolve(to_layout(x, kind(pass)), stem_.weight, {}, {stem_.stride, stem_.padding}, kind(pass));
+    x = after_layer("relu", norm_relu(after_layer("", x, pass), stem_.norm, pass, kind(pass)), pass);
     x = after_layer("maxpool", at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}), pass);
     for (Block& block : blocks_) x = after_layer(block.name, run(block, x, pass), pass);
     return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);
@@ -106,9 +96,20 @@ class ResNet final : public Network {
   // The output of the last block: what is pooled.
   std::string default_layer() const override { return blocks_.back().name; }
 
+  Bounded folded_features(const Bounded& pixels, ForwardPass& pass) override {
+    folded_.begin();
+    Bounded x = folded_.run(stem_.folded, pixels);
+    x.x = at::max_pool2d(after_layer("", x.x, pass), {3, 3}, {2, 2}, {1, 1});
+    for (const Block& block : blocks_) {
+      x = predict(block, x);
+      after_layer("", x.x, pass);
+    }
+    return {at::adaptive_avg_pool2d(x.x, {1, 1}).flatten(1), x.most};
+  }
+
  private:
   at::Tensor run(Unit& unit, const at::Tensor& x, ForwardPass& pass) {
-    const at::Tensor y = convolve(x, unit.weight, {}, {unit.stride, unit.padding}, convolution_);
+    const at::Tensor y = convolve(x, unit.weight, {}, {unit.stride, unit.padding}, kind(pass));
     return after_layer("", batch_norm(y, unit.norm, pass), pass);
   }
 
@@ -118,7 +119,7 @@ class ResNet final : public Network {
     Norm* waiting = nullptr;
     for (Unit& unit : block.units) {
       const Stride stride{unit.stride, unit.padding};
-      y = waiting == nullptr ? convolve(y, unit.weight, {}, stride, convolution_) : norm_relu_convolve(y, *waiting, unit.weight, {}, stride, pass, convolution_);
+      y = waiting == nullptr ? convolve(y, unit.weight, {}, stride, kind(pass)) : norm_relu_convolve(y, *waiting, unit.weight, {}, stride, pass, kind(pass));
       y = after_layer("", y, pass);
       waiting = &unit.norm;
     }
@@ -126,10 +127,11 @@ class ResNet final : public Network {
     return y.add_(block.shortcut.empty() ? x : run(block.shortcut.front(), x, pass)).relu_();
   }
 
-  at::Tensor predict(const Block& block, const at::Tensor& x) {
-    at::Tensor y = x;
+  Bounded predict(const Block& block, const Bounded& x) {
+    Bounded y = x;
     for (size_t i = 0; i + 1 < block.units.size(); ++i) y = folded_.run(block.units[i].folded, y);
-    return folded_.run(block.units.back().folded, y, block.shortcut.empty() ? x : folded_.run(block.shortcut.front().folded, x));
+    const Bounded shortcut = block.shortcut.empty() ? x : folded_.run(block.shortcut.front().folded, x);
+    return folded_.run(block.units.back().folded, y, &shortcut);
   }
 
   void fold_units() {
@@ -194,7 +196,6 @@ class ResNet final : public Network {
   Unit stem_;
   std::vector<Block> blocks_;
   at::Tensor weight_, bias_;
-  ConvolutionKind convolution_;
   Folded folded_;  // refers to the units
   std::vector<NamedTensor> tensors_;
 };

@@ -59,7 +59,7 @@ struct Dense {
 
 class Vgg final : public Network {
  public:
-  Vgg(const Row& row, const NetworkOptions& options) : side_(row.pooled), dropout_(options.dropout), convolution_(options.convolution), folded_(options.convolution) {
+  Vgg(const Row& row, const NetworkOptions& options) : Network(options.convolution), side_(row.pooled), dropout_(options.dropout), folded_(options.convolution) {
     Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
     make_features(row, options.channels, draw);
     make_classifier(row, options.classes, draw);
@@ -69,18 +69,10 @@ class Vgg final : public Network {
   }
 
   at::Tensor features(at::Tensor x, ForwardPass& pass) override {
-    x = to_layout(x, convolution_);
+    x = to_layout(x, kind(pass));
     // Every layer by itself where one is to be looked at.
-    if (pass.watch.empty() && takes_fused(x, convolution_)) x = run_fused(x, pass);
+    if (pass.watch.empty() && takes_fused(x, kind(pass))) x = run_fused(x, pass);
     else for (Layer& layer : features_) x = after_layer(layer.name, run(layer, x, pass), pass);
-    return pooled(x);
-  }
-
-  at::Tensor predict_features(at::Tensor x, ForwardPass& pass) override {
-    x = to_layout(x, convolution_);
-    if (!takes_fused(x, convolution_)) return features(x, pass);
-    folded_.begin();
-    for (const size_t layer : folded_layers_) x = after_layer("", folded_.run(layer, x), pass);
     return pooled(x);
   }
 
@@ -90,7 +82,7 @@ class Vgg final : public Network {
   at::Tensor head(at::Tensor x, ForwardPass& pass) override {
     for (size_t i = 0; i < dense_.size(); ++i) {
       const bool last = i + 1 == dense_.size();
-      if (!pass.training && convolution_ != ConvolutionKind::kLibTorch && takes_few_rows(x, dense_[i].weight)) {
+      if (!pass.training && kind(pass) != ConvolutionKind::kLibTorch && takes_few_rows(x, dense_[i].weight)) {
         x = after_layer("", few_rows_linear(x, dense_[i].weight, dense_[i].bias, /*relu=*/!last), pass);
         continue;
       }
@@ -126,6 +118,16 @@ class Vgg final : public Network {
     return "";
   }
 
+  Bounded folded_features(const Bounded& pixels, ForwardPass& pass) override {
+    folded_.begin();
+    Bounded x = pixels;
+    for (const size_t layer : folded_layers_) {
+      x = folded_.run(layer, x);
+      after_layer("", x.x, pass);
+    }
+    return {pooled(x.x), x.most};
+  }
+
  private:
   at::Tensor pooled(const at::Tensor& x) const { return at::adaptive_avg_pool2d(x, {side_, side_}).flatten(1); }
 
@@ -135,15 +137,15 @@ class Vgg final : public Network {
     for (size_t i = 0; i < features_.size(); ++i) {
       Layer& layer = features_[i];
       if (layer.kind == Kind::kConv && waiting != nullptr) {
-        x = norm_relu_convolve(x, *waiting, layer.weight, layer.bias, {1, 1}, pass, convolution_);
+        x = norm_relu_convolve(x, *waiting, layer.weight, layer.bias, {1, 1}, pass, kind(pass));
         waiting = nullptr;
       } else if (layer.kind == Kind::kConv) {
         const bool relu = features_[i + 1].kind == Kind::kRelu;
-        x = relu ? convolve_relu(x, layer.weight, layer.bias, {1, 1}, convolution_) : convolve(x, layer.weight, layer.bias, {1, 1}, convolution_);
+        x = relu ? convolve_relu(x, layer.weight, layer.bias, {1, 1}, kind(pass)) : convolve(x, layer.weight, layer.bias, {1, 1}, kind(pass));
       } else if (layer.kind == Kind::kNorm) {
         waiting = &layer.norm;
       } else if (layer.kind == Kind::kPool) {
-        x = waiting != nullptr ? norm_relu_pool(x, *waiting, pass, convolution_) : at::max_pool2d(x, {2, 2}, {2, 2});
+        x = waiting != nullptr ? norm_relu_pool(x, *waiting, pass, kind(pass)) : at::max_pool2d(x, {2, 2}, {2, 2});
         waiting = nullptr;
       }
       x = after_layer("", x, pass);
@@ -154,7 +156,7 @@ class Vgg final : public Network {
   at::Tensor run(Layer& layer, const at::Tensor& x, ForwardPass& pass) {
     switch (layer.kind) {
       case Kind::kConv:
-        return convolve(x, layer.weight, layer.bias, {1, 1}, convolution_);
+        return convolve(x, layer.weight, layer.bias, {1, 1}, kind(pass));
       case Kind::kNorm:
         return batch_norm(x, layer.norm, pass);
       case Kind::kRelu:
@@ -241,7 +243,6 @@ class Vgg final : public Network {
   int64_t last_channels_ = 0;
   int64_t side_;
   double dropout_;
-  ConvolutionKind convolution_;
   Folded folded_;  // refers to features_
   std::vector<size_t> folded_layers_;
 };

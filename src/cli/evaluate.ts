@@ -7,7 +7,7 @@ import { probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
 import { dataOptionsOf, withData } from './data-flags';
 import type { DataFlags, DataOptions } from './data-flags';
-import { dataFolder, imageFlags, number, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import { dataFolder, imageFlags, number, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
 import type { ImageFlags } from './flags';
 import { during, note, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
@@ -16,6 +16,7 @@ import { evaluationText } from './words';
 
 /** Flags of the command. */
 export interface EvaluateFlags extends OutputFlags, ImageFlags, DataFlags {
+  readonly allowNonFinite?: boolean;
   readonly model: string;
   readonly data?: string;
   /** What a command that has opened the data already was told of them; nothing more is said then of what is in them. */
@@ -43,7 +44,7 @@ very end: whatever is chosen by looking at it, its figures no longer tell how th
 /** Adds the command. */
 export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('evaluate').summary('figures of a trained model on a split').description('Evaluates a trained model on one split of a data set.');
-  withCsv(withOutput(withImages(withBadFile(withDevice(withData(command)))), 'write one JSON object to standard output'), 'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error')
+  withCsv(withOutput(withImages(withBadFile(withDevice(withAnyNumbers(withData(command))))), 'write one JSON object to standard output'), 'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .addOption(new Option('--split <name>', 'which split').choices(['train', 'validation', 'test']).default('test'))
     .addOption(new Option('--which <weights>', 'which weights of a run (default: best)').choices(['best', 'last']))
@@ -63,8 +64,8 @@ export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<nu
  */
 export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<Record<string, string>> = {}): Promise<Evaluation> {
   const dir = dataFolder(io, flags.data);
-  const { device, threads, precision, convolution, which } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, which }));
+  const { device, threads, precision, convolution, allowNonFinite, which } = flags;
+  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite, which }));
   try {
     // With the model's classes: of a folder of classes, only the model knows which comes first.
     const said = flags.opening ?? dataOptionsOf(flags);

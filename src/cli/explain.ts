@@ -6,7 +6,7 @@ import { BadImageError, Classifier, drawExplanation, encodeImage } from '../inde
 import type { Convolution, Explanation, Precision } from '../index';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { imageFlags, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import { imageFlags, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
 import type { ImageFlags } from './flags';
 import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
@@ -14,6 +14,7 @@ import { givenImages, SOURCES_HELP, whyMissing } from './sources';
 import type { GivenImage } from './sources';
 
 interface Flags extends OutputFlags, ImageFlags {
+  readonly allowNonFinite?: boolean;
   readonly model: string;
   readonly out: string;
   readonly class?: string;
@@ -36,7 +37,7 @@ is medically there. For research and education, not for diagnosis.`;
 /** Adds the command. */
 export function addExplain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('explain').summary('where in an image the evidence lies (Grad-CAM)').description('Writes images with Grad-CAM over them.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(withOutput(withImages(withBadFile(withDevice(command))), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities'), 'write CSV: path, overlay, label, explained, layer, one probability a class, error')
+  withCsv(withOutput(withImages(withBadFile(withDevice(withAnyNumbers(command)))), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities'), 'write CSV: path, overlay, label, explained, layer, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .requiredOption('--out <dir>', 'where the overlays go')
     .option('--class <name>', 'class to explain (default: the one that is called)')
@@ -47,8 +48,8 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
 
 async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const given = await givenImages(paths, io);
-  const { device, threads, precision, convolution } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution }));
+  const { device, threads, precision, convolution, allowNonFinite } = flags;
+  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }));
   const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
   const freeName = uniqueNames();
   let [done, left] = [0, 0];

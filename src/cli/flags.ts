@@ -43,6 +43,11 @@ export function withDevice(command: Command): Command {
     .addOption(new Option('--convolution <name>', "convolutions on the CPU: auto, our own where they are faster; libtorch, PyTorch's bit for bit; winograd, our own wherever they can be (default: auto)").choices(['auto', 'libtorch', 'winograd']));
 }
 
+/** --allow-non-finite, where weights are loaded. */
+export function withAnyNumbers(command: Command): Command {
+  return command.option('--allow-non-finite', 'load weights with NaN or infinite numbers too, for a look inside; a prediction with them is refused all the same');
+}
+
 /** --json and --quiet. */
 export function withOutput(command: Command, json: string): Command {
   return command.option('--json', json).option('--quiet', 'say nothing but errors and files that were left out');

@@ -6,12 +6,13 @@ import type { Command } from 'commander';
 import { CovidCtError, messageOf } from '../errors';
 import { Classifier, locateWeights, tutorialEval } from '../index';
 import { EXIT } from './exit-codes';
-import { names, number, sixteenBit, withDevice } from './flags';
+import { names, number, sixteenBit, withAnyNumbers, withDevice } from './flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { loadText } from './weights-words';
 
 interface Flags extends OutputFlags {
+  readonly allowNonFinite?: boolean;
   readonly arch: string;
   readonly weights: string;
   readonly classes: string[];
@@ -38,7 +39,7 @@ The folder is taken by covidct evaluate, predict and explain, and by Classifier.
 /** Adds the command. */
 export function addImport(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('import').summary('make a model folder of weights from elsewhere').description('Makes a model folder of weights with torchvision\'s names.');
-  withDevice(command)
+  withDevice(withAnyNumbers(command))
     .requiredOption('--arch <name>', 'architecture, e.g. resnet18')
     .requiredOption('--weights <what>', 'imagenet, a known name, or a .pth or .safetensors file')
     .requiredOption('--classes <names>', 'class names in the order of their indices, the positive one last', names)
@@ -62,7 +63,7 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
   const { arch: architecture, classes, device, threads, imageSize, channels } = flags;
   const model = await Classifier.create({ architecture, classes, device, threads, imageSize, channels });
   try {
-    const report = await during(io, flags, `loading ${file}`, () => model.loadWeights(file, { replaceHead: true, allowMissing: flags.allowMissing, allowUnexpected: flags.allowUnexpected, signal: io.signal }));
+    const report = await during(io, flags, `loading ${file}`, () => model.loadWeights(file, { replaceHead: true, allowMissing: flags.allowMissing, allowUnexpected: flags.allowUnexpected, allowNonFinite: flags.allowNonFinite, signal: io.signal }));
     const size = imageSize ?? model.pretraining?.imageSize ?? 224;
     const transform = flags.normalization === undefined ? model.transform : tutorialEval({ size, normalization: flags.normalization });
     model.configure({ transform, threshold: flags.threshold ?? model.threshold, sixteenBit: flags.sixteenBit });

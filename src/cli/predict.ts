@@ -6,7 +6,7 @@ import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../options/model';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { imageFlags, number, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import { imageFlags, number, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
 import type { ImageFlags } from './flags';
 import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
@@ -15,6 +15,7 @@ import type { GivenImage } from './sources';
 import { percent } from './words';
 
 interface Flags extends OutputFlags, ImageFlags {
+  readonly allowNonFinite?: boolean;
   readonly model: string;
   readonly batchSize?: number;
   readonly device?: string;
@@ -37,7 +38,7 @@ For research and education, not for diagnosis.`;
 /** Adds the command. */
 export function addPredict(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program.command('predict').summary('what a trained model says of images').description('Classifies images.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(withOutput(withImages(withBadFile(withDevice(command))), 'write one JSON object a line for each image: path, label, probabilities'), 'write CSV: path, label, one probability a class, error')
+  withCsv(withOutput(withImages(withBadFile(withDevice(withAnyNumbers(command)))), 'write one JSON object a line for each image: path, label, probabilities'), 'write CSV: path, label, one probability a class, error')
     .requiredOption('--model <dir>', 'run folder or model folder')
     .option('--batch-size <n>', 'images in one forward pass (default: 8)', number)
     .addHelpText('after', EXAMPLES)
@@ -47,8 +48,8 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
 async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const { batchSize } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
   const given = await givenImages(paths, io);
-  const { device, threads, precision, convolution } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution }));
+  const { device, threads, precision, convolution, allowNonFinite } = flags;
+  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }));
   // On the same terminal the answers themselves tell how far it is.
   const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
   let [done, left] = [0, 0];

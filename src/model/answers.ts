@@ -43,10 +43,10 @@ function decide(probabilities: readonly number[], threshold: number): number {
   return probabilities.indexOf(Math.max(...probabilities));
 }
 
-/** Reads row `row` of the outputs. */
-export function predictionOf(source: ImageSource, outputs: Pick<NativeOutputs, 'probabilities'>, row: number, classes: readonly string[], threshold: number): Prediction {
+/** Reads row `row` of the outputs. Throws CovidCtError ERR_NATIVE where a logit is not finite: softmax may make 0 and 1 of it. */
+export function predictionOf(source: ImageSource, outputs: Pick<NativeOutputs, 'logits' | 'probabilities'>, row: number, classes: readonly string[], threshold: number): Prediction {
   const probabilities = scoresOf(outputs.probabilities, row, classes.length);
-  if (!probabilities.every(Number.isFinite)) {
+  if (![...probabilities, ...scoresOf(outputs.logits, row, classes.length)].every(Number.isFinite)) {
     throw new CovidCtError('ERR_NATIVE', `${typeof source === 'string' ? source : 'an image'}: the network's answer is not a number: its weights hold NaN or infinite values; load other weights`);
   }
   const labelIndex = decide(probabilities, threshold);
@@ -77,11 +77,16 @@ export function explanationOf(facts: ExplanationFacts): Explanation {
   const { source, cam, row, explained, layer, classes, threshold, region, pixels } = facts;
   const prediction = predictionOf(source, cam, row, classes, threshold);
   const size = cam.height * cam.width;
+  const map = cam.maps.slice(row * size, (row + 1) * size);
+  if (!map.every(Number.isFinite)) {
+    const name = prediction.path ?? 'an image';
+    throw new CovidCtError('ERR_NATIVE', `${name}: the gradient at ${layer} is not a number: the network's weights are far too large for one; load other weights`);
+  }
   return {
     ...prediction,
     explained: classes[explained] as string,
     layer,
-    map: cam.maps.slice(row * size, (row + 1) * size),
+    map,
     height: cam.height,
     width: cam.width,
     region,

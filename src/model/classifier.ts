@@ -123,13 +123,13 @@ export class Classifier extends NativeNetwork implements Network {
    * @throws CovidCtError ERR_MODEL for a folder that is not a model, ERR_WEIGHTS for weights that do not fit it
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Classifier> {
-    const { device, threads, convolution, precision, which } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
+    const { device, threads, convolution, precision, which, allowNonFinite } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
     const { card, dir } = await readCard(checkArgument(pathSchema, path, 'Classifier.load', 'path'));
     let classifier: Classifier | undefined;
     try {
       classifier = await Classifier.#make({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution, precision }, false);
       classifier.configure(card);
-      const { metadata } = await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {});
+      const { metadata } = await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {}, allowNonFinite);
       classifier.#belongings = which === 'last' ? belongingsOfLast(card, metadata) : belongingsOfCard(card);
       return classifier;
     } catch (error) {
@@ -271,12 +271,13 @@ export class Classifier extends NativeNetwork implements Network {
    * @param options.weightsOnly leave transform, threshold, origin and pretraining as they are (default false)
    * @param options.entry where in a checkpoint the weights stand, e.g. `model_ema` (default: found)
    * @param options.prefix under which of the file's names the network stands, e.g. `encoder_q.` (default: found)
-   * @throws CovidCtError ERR_WEIGHTS when the file is damaged or does not fit, with the network as it was; AbortedError
+   * @param options.allowNonFinite read NaN and infinite numbers too, for a look inside (default false)
+   * @throws CovidCtError ERR_WEIGHTS when the file is damaged, does not fit or is not finite, with the network as it was; AbortedError
    */
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
-    const { weightsOnly, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
+    const { weightsOnly, allowNonFinite, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
     checkArgument(pathSchema, path, 'loadWeights', 'path');
-    const read = await this.#read(path, given);
+    const read = await this.#read(path, given, allowNonFinite);
     if (weightsOnly) return read.report;
     const holder = { classes: this.classes, channels: this.channels, imageSize: this.#imageSize, before: this.#belongings };
     const { belongings, notes } = belongingsOf(path, read, holder);
@@ -284,9 +285,9 @@ export class Classifier extends NativeNetwork implements Network {
     return { ...read.report, notes: [...read.report.notes, ...notes] };
   }
 
-  #read(path: string, options: Parameters<typeof readWeights>[2]): ReturnType<typeof readWeights> {
+  #read(path: string, options: Parameters<typeof readWeights>[2], allowNonFinite: boolean): ReturnType<typeof readWeights> {
     const { architecture, handle } = this;
-    const readTensors = (file: string, plan: readonly NativeTensorSource[]): Promise<void> => handle.readTensors(file, plan);
+    const readTensors = (file: string, plan: readonly NativeTensorSource[]): Promise<void> => handle.readTensors(file, plan, allowNonFinite);
     return readWeights({ architecture, tensors: this.tensors(), readTensors }, path, options);
   }
 

@@ -229,7 +229,8 @@ export interface NativeClassifier extends NativeFineTuning {
   /** Writes raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes reach those. */
   writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
   /** Overwrites the named tensors with bytes of the file, cast to the network's dtype. Drops the average. */
-  readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
+  /** Rejects with ERR_WEIGHTS where a number is not finite, the network as it was, unless `allowNonFinite`. */
+  readTensors(path: string, sources: readonly NativeTensorSource[], allowNonFinite?: boolean): Promise<void>;
   /**
    * The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures.
    * `channelsLast`: it is made in that memory format first; the answer is the same.

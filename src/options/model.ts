@@ -60,6 +60,9 @@ export const configureSchema = z.looseObject({
   origin: z.string().optional(),
 });
 
+/** Reads weights with NaN or infinite numbers too, for a look inside; a prediction with them is an error all the same. */
+const allowNonFinite = z.boolean().default(false);
+
 export const loadOptionsSchema = z.strictObject({
   device,
   threads,
@@ -67,6 +70,7 @@ export const loadOptionsSchema = z.strictObject({
   precision: precisionSchema,
   /** Which weights of a run folder: those the model card names (the best), or the last. */
   which: z.enum(['best', 'last']).default('best'),
+  allowNonFinite,
 });
 export type LoadOptions = z.input<typeof loadOptionsSchema>;
 
@@ -85,6 +89,7 @@ export const loadWeightsOptionsSchema = z.strictObject({
   entry: z.string().optional(),
   /** Under which of the file's names the network stands, e.g. `encoder_q.`; found when left out. */
   prefix: z.string().optional(),
+  allowNonFinite,
   signal: signalSchema,
 });
 export type LoadWeightsOptions = z.input<typeof loadWeightsOptionsSchema>;

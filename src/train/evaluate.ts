@@ -136,8 +136,9 @@ function scoreBatch(dataset: Dataset, indices: readonly number[], outputs: Nativ
   return indices.map((index, row) => {
     const sample = dataset.samples[index] as Dataset['samples'][number];
     const loss = outputs.losses[row] as number;
-    if (!Number.isFinite(loss)) {
-      throw new CovidCtError('ERR_DIVERGED', `${sample.id}: expected a finite loss; the network gave ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`);
+    const logits = outputs.logits.subarray(row * classes, (row + 1) * classes);
+    if (!Number.isFinite(loss) || !logits.every(Number.isFinite)) {
+      throw new CovidCtError('ERR_DIVERGED', `${sample.id}: expected finite logits and a finite loss; the network gave [${logits.join(', ')}] and ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`);
     }
     const probabilities = Array.from(outputs.probabilities.subarray(row * classes, (row + 1) * classes));
     return { id: sample.id, path: pathOfSource(sample.source), label: sample.label, probabilities, loss };
