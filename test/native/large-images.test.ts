@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Pixels } from '../../src/data/types';
+import { makeBatch } from '../../src/data/batch';
+import { compose, resize, toTensor } from '../../src/data/transform';
 import { Resizer } from '../../src/model/resizer';
+import { coloured, raw } from './inputs';
 
 const CHILD = join(__dirname, 'child', 'large-images.cjs');
 const MOST_BYTES = 250e6;
@@ -80,5 +83,14 @@ describe('the order of the passes of a resize', () => {
     const [most, mean] = await difference(image(8193, 60), 100, 2048);
     expect(most).toBe(1);
     expect(mean).toBeLessThan(0.3);
+  });
+
+  test('is the same for images that are kept on the device, beside others of their batch', async () => {
+    const handle = await raw();
+    const pixels = [coloured(1, 40), image(8193, 24), coloured(2, 50)].map((each, i) => ({ ...each, key: i + 1 }));
+    const batch = makeBatch(pixels, null, compose([resize([60, 2100]), resize([64, 64]), toTensor()]));
+    const expected = await handle.pixels(batch);
+    await handle.keepPixels(2 ** 22);
+    for (let round = 0; round < 2; round += 1) expect(await handle.pixels(batch)).toEqual(expected);
   });
 });
