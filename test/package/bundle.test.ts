@@ -5,6 +5,8 @@ import { buildSync } from 'esbuild';
 import { libtorchFiles, writeFiles } from '../unit/native/fake-libtorch';
 import { makeConsumer, type Consumer } from './consumer';
 
+jest.setTimeout(240_000); // compilers and processes of their own, on a machine that may be busy
+
 let project: Consumer;
 beforeAll(() => { project = makeConsumer(); });
 afterAll(() => project.remove());

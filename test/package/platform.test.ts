@@ -9,6 +9,8 @@ import { makeConsumer, manifest, ROOT, type Consumer } from './consumer';
 const libtorch = findLibTorch();
 const name = platformPackage(libtorch);
 
+jest.setTimeout(240_000); // compilers and processes of their own, on a machine that may be busy
+
 let project: Consumer;
 let release: string;
 let installed: string;

@@ -4,6 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeConsumer, type Consumer } from './consumer';
 
+jest.setTimeout(240_000); // compilers and processes of their own, on a machine that may be busy
+
 let project: Consumer;
 beforeAll(() => { project = makeConsumer(); });
 afterAll(() => project.remove());
