@@ -20,8 +20,6 @@ export type { PackedSummary } from './data/packed-write';
 export { preparePacked } from './model/prepare-packed';
 export type { DecodeOptions, PrepareOptions, PrepareProgress } from './options/data';
 export type { ImageOptions, SixteenBit } from './options/images';
-export { imageFormatOf } from './data/image-format';
-export type { ImageFormat } from './data/image-format';
 export { isImageName } from './data/image-names';
 export { sourceOfBytes } from './data/byte-path';
 export { findImages } from './data/find-images';
