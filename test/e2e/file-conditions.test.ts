@@ -125,6 +125,11 @@ test.each(['train --out', 'prepare --out', 'explain --out', 'weights convert --o
   expect(code).toBe(1);
 }, 60_000);
 
+test('a device is not replaced by a file', async () => {
+  const { code, stderr } = await run(['weights', 'convert', weights, '--out', '/dev/null', '--overwrite']);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('/dev/null: expected the name of a file to write') });
+});
+
 test('folders are made as far as they can be, twice and at once, and the failure is the true one', async () => {
   const deep = join(dir, 'made', 'a', 'b', 'c');
   await Promise.all([makeFolder(deep), makeFolder(deep), makeFolder(join(deep, 'd'))]);
