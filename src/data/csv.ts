@@ -62,7 +62,7 @@ function labelsOf({ table, columns, place }: Source, choice: Resolved, problems:
   const many = first.size > 100 && first.size > table.rows.length / 2;
   if (wanted === undefined && many) problems.push(`column "${columns.label}" has ${first.size} different labels in ${table.rows.length} rows: is it the column of the classes? Say it with labelColumn (--label-column), or name the classes`);
   const ordered = orderClasses(first.keys(), choice, (name) => (first.has(name) ? ` (${place(first.get(name)!, 'label')})` : ''));
-  problems.push(...(many ? [] : ordered.problems));
+  if (!many) for (const problem of ordered.problems) problems.push(problem);
   const indices = new Map(ordered.classes.map((name, index) => [name, index]));
   return { classes: Object.freeze(ordered.classes), labels: table.rows.map(({ fields }) => indices.get(fields.get(columns.label)!) ?? -1) };
 }
@@ -73,7 +73,7 @@ function splitsOf({ table, columns, place }: Source, problems: string[], notes: 
   if (split === undefined) return table.rows.map(() => 'train');
   const names = table.rows.map(({ fields }) => fields.get(split)!.toLowerCase());
   const understood = understandSplitNames([...new Set(names)]);
-  problems.push(...understood.problems.map((what) => `column "${split}": ${what}`));
+  for (const what of understood.problems) problems.push(`column "${split}": ${what}`);
   notes.push(...understood.notes);
   return table.rows.map((row, index) => {
     const found = understood.splits.get(names[index]!);
@@ -101,7 +101,8 @@ async function fileKeys(sources: readonly string[], signal: AbortSignal | undefi
 /** In the order of the lines; what is of no line comes last. */
 function byLine(problems: readonly string[]): string[] {
   const line = (problem: string): number => Number(/^line (\d+)/.exec(problem)?.[1] ?? Infinity);
-  return [...problems].sort((a, b) => (line(a) === line(b) ? 0 : line(a) - line(b)));
+  const keyed = problems.map((problem) => ({ problem, at: line(problem) }));
+  return keyed.sort((a, b) => (a.at === b.at ? 0 : a.at - b.at)).map(({ problem }) => problem);
 }
 
 /** Every path must be a file of its own. */
@@ -154,7 +155,7 @@ export async function openCsv(file: string, options: CsvOptions = {}): Promise<D
   const sources = table.rows.map(({ fields }) => path.resolve(base, fields.get(columns.path)!));
   const { classes, labels } = labelsOf(source, resolved, problems);
   const splits = splitsOf(source, problems, notes);
-  problems.push(...checkPaths(source, await fileKeys(sources, resolved.signal), splits, base));
+  for (const problem of checkPaths(source, await fileKeys(sources, resolved.signal), splits, base)) problems.push(problem);
   const samples: Record<SplitName, Sample[]> = { train: [], validation: [], test: [] };
   for (const [index, row] of table.rows.entries()) {
     const group = columns.group === undefined ? undefined : row.fields.get(columns.group)!;

@@ -148,7 +148,8 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
       if (entry !== undefined) await inside.addFolder(entry.file, `${prefix}${name}/`);
       finder.leftOut.addAll(inside.leftOut.list());
       if (inside.images.length === 0 && split === 'train') problems.push(`no images in ${prefix}${name}${told(inside)}`);
-      list.push(...inside.images.map(toSample(label)));
+      const sample = toSample(label);
+      for (const image of inside.images) list.push(sample(image)); // one by one: there may be more than a call takes arguments
     }
     if (list.length === 0 && split !== 'train') problems.push(`no images in ${prefix.slice(0, -1)}${told(finder)}`);
     samples[split] = list;

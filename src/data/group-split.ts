@@ -51,7 +51,7 @@ export function splitGroups(samples: readonly Sample[], classes: number, fractio
       return distance(counts, totals, fraction) - distance(after, totals, fraction);
     });
     const chosen = parts[gains.indexOf(Math.max(...gains))]!;
-    chosen.members.push(...group.members);
+    for (const member of group.members) chosen.members.push(member);
     group.counts.forEach((count, label) => (chosen.counts[label]! += count));
   }
   return parts.map(({ members }) => members);

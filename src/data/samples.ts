@@ -59,7 +59,7 @@ function splitByClass(dataset: Dataset, fractions: readonly number[], seed: numb
     shuffleInPlace(stratum, makeDraw({ seed, sample: number, stream: STREAM.split }));
     let from = 0;
     shares(stratum.length, fractions).forEach((count, part) => {
-      picked[part]!.push(...stratum.slice(from, from + count));
+      for (const index of stratum.slice(from, from + count)) picked[part]!.push(index);
       from += count;
     });
   });

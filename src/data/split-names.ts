@@ -11,6 +11,8 @@ const ROLES: Readonly<Record<string, Role>> = {
   test: 'test', testing: 'test', tst: 'test', holdout: 'test',
   eval: 'eval', evaluation: 'eval',
 };
+/** So that `training` is not read as `train` and a rest. */
+const LONGEST_FIRST = Object.keys(ROLES).sort((a, b) => b.length - a.length);
 const FILLERS = ['set', 'sets', 'data', 'dataset', 'image', 'images', 'img', 'imgs', 'split', 'subset', 'sample', 'samples', 'scans', 'slices', 'folder', 'dir'];
 
 /** What one name means; `unclear` where it speaks of a split, but not of which (`trainval`, `train2`). */
@@ -33,7 +35,7 @@ function rolesOfToken(token: string): readonly Role[] | 'number' | undefined {
   if (FILLERS.includes(token)) return [];
   if (/^\d+$/.test(token)) return 'number';
   if (Object.hasOwn(ROLES, token)) return [ROLES[token]!];
-  for (const word of Object.keys(ROLES).sort((a, b) => b.length - a.length)) {
+  for (const word of LONGEST_FIRST) {
     if (!token.startsWith(word)) continue;
     const rest = token.slice(word.length);
     if (FILLERS.includes(rest)) return [ROLES[word]!];

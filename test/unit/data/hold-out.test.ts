@@ -29,6 +29,14 @@ test('stratified, seeded, said', () => {
   expect(data.validation!.name).toBe('made up validation');
 });
 
+test('as many images as no call takes arguments: by class, and in one group', () => {
+  const many: Dataset = { name: 'many', classes: ['a', 'b'], samples: Array.from({ length: 300_000 }, (_, index) => ({ id: `${index}`, source: `${index}`, label: 0 })) };
+  const fractions = { train: 0.5, validation: 0.5 };
+  expect(splitDataset(many, { fractions }).train.samples).toHaveLength(150_000);
+  const grouped = splitDataset({ ...many, samples: many.samples.map((sample) => ({ ...sample, group: 'one' })) }, { fractions });
+  expect([grouped.train.samples.length, grouped.validation!.samples.length].sort()).toEqual([0, 300_000]);
+});
+
 test('groups stay whole, parts are disjoint and complete, shares are near: random groups of random sizes', () => {
   const draw = makeDraw({ seed: 5 });
   for (let round = 0; round < 40; round += 1) {
