@@ -1,4 +1,5 @@
 /** Reads and writes `model.json`, the card that gives weights their meaning. */
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -73,4 +74,13 @@ function parseCard(text: string, file: string): ModelCard {
 /** Writes the card into a folder, whole or not at all. Throws CovidCtError ERR_RUN_FOLDER. */
 export async function writeCard(dir: string, card: ModelCard): Promise<void> {
   await writeWhole(join(dir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+}
+
+const LAST = 'weights/last.safetensors';
+
+/** The file of a model's best or last weights. Throws CovidCtError ERR_WEIGHTS where the last are asked for and only the best were kept. */
+export function weightsFileOf(dir: string, card: ModelCard, which: 'best' | 'last'): string {
+  if (which === 'best' || card.weights === LAST) return join(dir, card.weights);
+  if (existsSync(join(dir, LAST))) return join(dir, LAST);
+  throw new CovidCtError('ERR_WEIGHTS', `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone unless it is told keep: 'both' (--keep both); use the best`);
 }

@@ -14,7 +14,7 @@ import { checkArgument, checkOptions } from '../options/check';
 import { classifierOptionsSchema, configureSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
 import type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from '../options/model';
 import type { SixteenBit } from '../options/images';
-import { makeCard, readCard, writeCard } from './card';
+import { makeCard, readCard, writeCard, weightsFileOf } from './card';
 import { inChunks } from './chunks';
 import { native } from './failures';
 import { adviseOnMemory } from './memory';
@@ -129,7 +129,7 @@ export class Classifier extends NativeNetwork implements Network {
     try {
       classifier = await Classifier.#make({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution, precision }, false);
       classifier.configure(card);
-      const { metadata } = await classifier.#read(join(dir, which === 'last' ? 'weights/last.safetensors' : card.weights), {}, allowNonFinite);
+      const { metadata } = await classifier.#read(weightsFileOf(dir, card, which), {}, allowNonFinite);
       classifier.#belongings = which === 'last' ? belongingsOfLast(card, metadata) : belongingsOfCard(card);
       return classifier;
     } catch (error) {

@@ -42,6 +42,11 @@ export const trainOptionsSchema = z.strictObject({
   preset: z.enum(PRESETS).default('default'),
   /** Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file. */
   out: z.string().min(1).optional(),
+  /**
+   * Which weights stay in the run folder: those of the best epoch, or those of the last step beside them, as a second file
+   * where they differ. A training that was broken off before its first epoch keeps its last in either case.
+   */
+  keep: z.enum(['best', 'both']).default('best'),
   /** Whether an earlier run in `out` is removed first; without it such a folder is refused. */
   overwrite: z.boolean().default(false),
   /**

@@ -44,6 +44,8 @@ export interface CheckpointsOptions {
   readonly threshold: ResolvedTrainOptions['threshold'];
   /** Values of 16-bit images that became 0 and 255; stored in the card. */
   readonly sixteenBit?: SixteenBit | undefined;
+  /** Of a run folder: the best weights alone, or the last ones beside them. */
+  readonly keep: ResolvedTrainOptions['keep'];
   /** Where the weights come from, for the card. */
   readonly origin: string;
 }
@@ -104,13 +106,14 @@ export class Checkpoints {
 
   /**
    * Keeps the network's weights as the last; a second name of the best's file where they are the same. Without a best
-   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder.
+   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder, and where the
+   * best alone are kept and there are some.
    *
    * @throws CovidCtError when the file cannot be written
    */
   async keepLast(epoch: number): Promise<CheckpointEvent | null> {
-    const { network, folder, averaging } = this.#options;
-    if (folder === null) return null;
+    const { network, folder, averaging, keep } = this.#options;
+    if (folder === null || (keep === 'best' && this.#best !== null)) return null;
     if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
     else await averaging.during(() => network.saveWeights(folder.lastWeights, this.#metadata(epoch, this.#current ?? this.#fixed())));
     if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);

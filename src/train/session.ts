@@ -113,7 +113,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
   const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
   const plan: TrainingPlan = {
     network, train, validation, options, trainTransform, evalTransform, classWeights, trainable, averaging, optimizer, features,
-    checkpoints: new Checkpoints({ network, averaging, folder, transform: evalTransform, sixteenBit: options.sixteenBit, threshold, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
+    checkpoints: new Checkpoints({ network, averaging, folder, transform: evalTransform, sixteenBit: options.sixteenBit, threshold, keep: options.keep, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
     store: new PixelStore({ ...imageOptionsOf(options), maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0), onBadFile: options.onBadFile }),
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),

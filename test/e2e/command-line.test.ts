@@ -145,7 +145,7 @@ test('predict and explain take lists and standard input; --csv of predict, expla
 test('Ctrl-C ends the training after the step, with code 130 and a usable run folder', async () => {
   const out = join(dir, 'interrupted');
   let sent = false;
-  const { code, stdout, stderr } = await covidct(['train', '--data', phantoms, '--out', out, ...QUICK, '--epochs', '100000', '--patience', '100000', '--json'], {
+  const { code, stdout, stderr } = await covidct(['train', '--data', phantoms, '--out', out, ...QUICK, '--epochs', '100000', '--patience', '100000', '--keep', 'both', '--json'], {
     onLine: (line, kill) => {
       if (sent || !line.includes('"type":"step","epoch":2')) return;
       sent = true;
@@ -204,7 +204,7 @@ test('a folder of classes, with a file that is no image and an order of its own,
 test('nobody reads on (`| head`): the training stops after the step, keeps its weights and does not say 0', async () => {
   const out = join(dir, 'unread');
   let closed = false;
-  const { code } = await covidct(['train', '--data', phantoms, '--out', out, ...QUICK, '--epochs', '100000', '--patience', '100000', '--json'], {
+  const { code } = await covidct(['train', '--data', phantoms, '--out', out, ...QUICK, '--epochs', '100000', '--patience', '100000', '--keep', 'both', '--json'], {
     onLine: (line, _, close) => {
       if (closed || !line.includes('"type":"step","epoch":2')) return;
       closed = true;

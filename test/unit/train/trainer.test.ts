@@ -3,6 +3,7 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tutorialTrain } from '../../../src/data/presets';
 import { PixelStore } from '../../../src/data/store';
+import { readCard, weightsFileOf } from '../../../src/model/card';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
 import type { TrainerOptions } from '../../../src/train/trainer';
@@ -121,7 +122,7 @@ test('early stopping and the learning rate rule act in the loop; the best weight
 
 test('a run folder holds everything, and best and last are one file where they are the same', async () => {
   await inTemporaryFolder(async (dir) => {
-    const { trainer, train, validation, memory } = await setUp({ out: join(dir, 'run') });
+    const { trainer, train, validation, memory } = await setUp({ out: join(dir, 'run'), keep: 'both' });
     const history = await trainer.fit(train, validation);
     expect(history.out).toBe(join(dir, 'run'));
     expect((await readdir(join(dir, 'run'))).sort()).toEqual(['config.json', 'history.jsonl', 'metrics.json', 'model.json', 'weights']);
@@ -141,9 +142,21 @@ test('a run folder holds everything, and best and last are one file where they a
   });
 });
 
+test('the best weights alone are kept unless both are asked for', async () => {
+  await inTemporaryFolder(async (dir) => {
+    const { trainer, train, validation, memory } = await setUp({ out: dir });
+    await trainer.fit(train, validation);
+    expect(await readdir(join(dir, 'weights'))).toEqual(['best.safetensors']);
+    expect(memory.events.some((event) => event.type === 'checkpoint' && event.kind === 'last')).toBe(false);
+    const { card } = await readCard(dir);
+    expect(() => weightsFileOf(dir, card, 'last')).toThrow(/keeps the best alone unless/);
+    expect(weightsFileOf(dir, card, 'best')).toBe(join(dir, 'weights', 'best.safetensors'));
+  });
+});
+
 test('hard link: the last epoch is the best', async () => {
   await inTemporaryFolder(async (dir) => {
-    const { trainer, train, model } = await setUp({ out: dir, epochs: 2 });
+    const { trainer, train, model } = await setUp({ out: dir, epochs: 2, keep: 'both' });
     await trainer.fit(train, null);
     const [best, last] = await Promise.all(['best', 'last'].map((name) => stat(join(dir, 'weights', `${name}.safetensors`))));
     expect(best?.ino).toBe(last?.ino);

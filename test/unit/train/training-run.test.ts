@@ -86,7 +86,7 @@ test('a failure reaches loop and promise, unlocks the model, keeps the last weig
   const unhandled = jest.fn();
   process.on('unhandledRejection', unhandled);
   await inTemporaryFolder(async (dir) => {
-    const { trainer, train, validation, model, memory } = await setUp({ out: dir });
+    const { trainer, train, validation, model, memory } = await setUp({ out: dir, keep: 'both' });
     model.sabotage = { atStep: 12, error: new Error('the cable was pulled') };
     const run = trainer.fit(train, validation);
     await expect(collect(run)).rejects.toThrow('the cable was pulled');
