@@ -1,4 +1,5 @@
 /** The one way in which arguments and options enter the library: a zod failure becomes one readable InvalidOptionError. */
+import { types } from 'node:util';
 import { z } from 'zod';
 import { describeAt, describePath, describeValue } from '../describe';
 import { InvalidOptionError, messageOf } from '../errors';
@@ -76,6 +77,11 @@ function safeMessage(error: unknown): string {
   }
 }
 
+/** An object of the language without options of its own, e.g. a promise that was not awaited; its keys would pass for none. */
+function isBuiltIn(value: unknown): boolean {
+  return types.isRegExp(value) || types.isDate(value) || types.isMap(value) || types.isSet(value) || types.isPromise(value) || types.isNativeError(value) || types.isBoxedPrimitive(value);
+}
+
 /**
  * Checks a group of options against `schema` and fills in the defaults.
  *
@@ -86,7 +92,7 @@ function safeMessage(error: unknown): string {
  * @throws InvalidOptionError naming every wrong option, what was expected and what came
  */
 export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
-  const result = inspectIssues(schema, value);
+  const result = isBuiltIn(value) ? { issues: [{ path: '', message: `expected an object of options; got ${describeValue(value)}` }] } : inspectIssues(schema, value);
   if ('data' in result) return result.data as z.output<S>;
   const { issues } = result;
   const lines = issues.map(({ path, message }) => `  ${path === '' ? '(options)' : path}: ${message}`);

@@ -110,7 +110,7 @@ function makeArguments(valid, random) {
   return { args, words };
 }
 
-const isEmpty = (value) => { try { return typeof value !== 'object' || value === null || Reflect.ownKeys(value).length === 0; } catch { return false; } };
+const isEmpty = (value) => { try { return typeof value !== 'object' || value === null || Object.keys(value).length === 0; } catch { return false; } };
 
 async function main() {
   mkdirSync(join(root, 'made'));

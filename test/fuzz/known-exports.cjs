@@ -12,7 +12,7 @@ exports.EXCLUDED = {
   'new Classifier': `${PRIVATE}: Classifier.create`, 'new RunFolder': `${PRIVATE}: RunFolder.create`, 'new PackedDataset': `${PRIVATE}: PackedDataset.open`, 'new CovidCtDataset': `${PRIVATE}: CovidCtDataset.open`,
   'Classifier#dispose': 'takes nothing, and ends the instance that the other cases use', 'PackedDataset#close': 'takes nothing, and ends the instance',
   'ConsoleLogger#close': 'takes nothing, and ends the instance', 'JsonLinesLogger#close': 'takes nothing, and ends the instance', 'TensorBoardLogger#close': 'takes nothing, and ends the instance',
-  'PixelStore#shelf': PRIVATE, 'PixelStore#join': PRIVATE, 'PixelStore#produce': PRIVATE, 'PixelStore#decode': PRIVATE, 'PixelStore#keep': PRIVATE, 'PixelStore.check': PRIVATE,
+  'PixelStore#find': PRIVATE, 'PixelStore#shelf': PRIVATE, 'PixelStore#join': PRIVATE, 'PixelStore#produce': PRIVATE, 'PixelStore#decode': PRIVATE, 'PixelStore#keep': PRIVATE, 'PixelStore.check': PRIVATE,
 };
 
 /** Functions that would fetch, compile or measure where their arguments are valid: given junk in place of a valid call. */
