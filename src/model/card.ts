@@ -1,12 +1,13 @@
 /** Reads and writes `model.json`, the card that gives weights their meaning. */
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { transformSchema } from '../options/data';
 import { sixteenBitSchema } from '../options/images';
 import { classNamesSchema, precisionSchema } from '../options/model';
-import { CovidCtError, messageOf } from '../errors';
+import { CovidCtError } from '../errors';
+import { readJsonIfThere } from '../files/json';
 import { writeWhole } from '../files/write';
 import { INTENDED_USE } from '../intended-use';
 import type { ModelCard } from './types';
@@ -52,23 +53,9 @@ export async function readCard(path: string): Promise<{ card: ModelCard; dir: st
   const isFolder = await stat(path).then((info) => info.isDirectory(), () => true);
   const file = isFolder ? join(resolve(path), CARD_FILE) : resolve(path);
   if (!isFolder && basename(file) !== CARD_FILE) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder or its ${CARD_FILE}`);
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder with a ${CARD_FILE}, as a training or Classifier.save() writes it; ${messageOf(error)}`, { cause: error });
-  });
-  return { card: parseCard(text, file), dir: dirname(file) };
-}
-
-function parseCard(text: string, file: string): ModelCard {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new CovidCtError('ERR_MODEL', `${file}: expected JSON; ${messageOf(error)}`, { cause: error });
-  }
-  const result = cardSchema.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new CovidCtError('ERR_MODEL', `${file}: not a model card of this version: ${issue?.path.join('.')}: ${issue?.message}`);
+  const card = await readJsonIfThere(file, cardSchema, { code: 'ERR_MODEL', what: 'a model card of this version' });
+  if (card === null) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder with a ${CARD_FILE}, as a training or Classifier.save() writes it; there is no such file`);
+  return { card, dir: dirname(file) };
 }
 
 /** Writes the card into a folder, whole or not at all. Throws CovidCtError ERR_RUN_FOLDER. */
