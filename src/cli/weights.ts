@@ -1,5 +1,5 @@
 /** `covidct weights`: what known weights there are, fetching them, and looking into and converting weight files. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { CovidCtError } from '../errors';
@@ -81,8 +81,6 @@ async function inspect(file: string, flags: OutputFlags & { entry?: string }, io
 }
 
 async function convert(file: string, flags: ConvertFlags, io: Io): Promise<number> {
-  // A device or a pipe would be replaced by the finished file, which is renamed into place.
-  if (statSync(flags.out, { throwIfNoEntry: false })?.isFile() === false) throw new CovidCtError('ERR_RUN_FOLDER', `${flags.out}: expected the name of a file to write; it is a folder, a device or a pipe`);
   if (flags.overwrite !== true && existsSync(flags.out)) throw new CovidCtError('ERR_RUN_FOLDER', `${flags.out}: there is a file of that name already; give another --out, or --overwrite to replace it`);
   const { entry, prefix } = flags;
   const result = await during(io, flags, `converting ${file}`, () => convertWeights(file, flags.out, { entry, prefix, signal: io.signal }));

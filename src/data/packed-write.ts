@@ -1,10 +1,10 @@
 /** Writes a packed data set: decodes every image a few ahead of the one that is written, whole or not at all. */
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BadImageError, DatasetError, throwIfAborted } from '../errors';
-import { fileError, makeFolder, unfinished } from '../files/write';
+import { replaceFile } from '../files/write';
 import type { ResolvedPrepareOptions } from '../options/data';
 import { imageOptionsOf } from '../options/images';
 import { orAborted } from './abortable';
@@ -131,9 +131,7 @@ export async function writePacked(data: DatasetSplits, target: string, options: 
   const file = path.resolve(target);
   throwIfAborted(options.signal);
   await checkTarget(file, options.overwrite);
-  const temporary = unfinished(file);
-  try {
-    await makeFolder(path.dirname(file));
+  return replaceFile(file, async (temporary) => {
     const handle = await open(temporary, 'wx');
     try {
       const { index, pixelBytes } = await writeImages(handle, data, options, tools);
@@ -142,13 +140,10 @@ export async function writePacked(data: DatasetSplits, target: string, options: 
       await writeAll(handle, head, 0); // last: without it the file is nothing
       await handle.sync();
       throwIfAborted(options.signal);
-      await rename(temporary, file);
-      return { file, bytes: HEAD_BYTES + pixelBytes + bytes.length, fingerprint, counts: index.counts, resize: index.resize, skipped: index.skipped };
+      const { counts, resize, skipped } = index;
+      return { file, bytes: HEAD_BYTES + pixelBytes + bytes.length, fingerprint, counts, resize, skipped };
     } finally {
       await handle.close();
     }
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
-    throw fileError('write the packed data set', file, error, 'ERR_PACKED_DATA');
-  }
+  }, { action: 'write the packed data set', code: 'ERR_PACKED_DATA' });
 }

@@ -48,9 +48,53 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * A finished file is renamed into place, which would take a device such as /dev/null away from the whole machine, or a
+ * pipe from whoever reads it.
+ */
+async function assertReplaceable(path: string, code: ErrorCode): Promise<void> {
+  const info = await stat(path).catch(() => null);
+  if (info === null || info.isFile()) return;
+  const what = info.isDirectory() ? 'a folder' : 'a device, a pipe or a socket';
+  throw new CovidCtError(code, `${path}: expected the name of a file to write; it is ${what}; give another name`);
+}
+
 /** A name beside `path` for a file that is not finished yet. */
-export function unfinished(path: string): string {
+function unfinished(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+}
+
+/** How a failure of {@link replaceFile} is told. */
+interface ReplaceWords {
+  /** e.g. `write the weights`. */
+  readonly action?: string;
+  readonly code?: ErrorCode;
+}
+
+/**
+ * The one way in which a file comes into being or gets new content: `write` fills a temporary neighbour, which is then
+ * renamed into place. A reader sees the old file or the new one, never a part.
+ *
+ * @param write makes the file of the name it is given, and flushes it
+ * @returns what `write` returns
+ * @throws CovidCtError with the code (ERR_RUN_FOLDER by default), reason and advice, also where something other than a
+ *   file has that name; the old file is then untouched
+ */
+export async function replaceFile<T>(
+  path: string, write: (temporary: string) => Promise<T>, words: ReplaceWords = {},
+): Promise<T> {
+  const { action = 'write the file', code = 'ERR_RUN_FOLDER' } = words;
+  const temporary = unfinished(path);
+  try {
+    await assertReplaceable(path, code);
+    await makeFolder(dirname(path));
+    const result = await write(temporary);
+    await rename(temporary, path);
+    return result;
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
+    throw fileError(action, path, error, code);
+  }
 }
 
 /**
@@ -59,9 +103,7 @@ export function unfinished(path: string): string {
  * @throws CovidCtError ERR_RUN_FOLDER with the reason and advice; the old file is then untouched
  */
 export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
-  const temporary = unfinished(path);
-  try {
-    await makeFolder(dirname(path));
+  await replaceFile(path, async (temporary) => {
     const file = await open(temporary, 'w');
     try {
       await file.writeFile(data);
@@ -69,11 +111,7 @@ export async function writeWhole(path: string, data: string | Uint8Array): Promi
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
-    throw fileError('write the file', path, error);
-  }
+  });
 }
 
 /**
@@ -82,14 +120,11 @@ export async function writeWhole(path: string, data: string | Uint8Array): Promi
  * @throws CovidCtError ERR_RUN_FOLDER
  */
 export async function linkWhole(from: string, to: string): Promise<void> {
-  const temporary = unfinished(to);
-  try {
+  let linked = '';
+  await replaceFile(to, async (temporary) => {
+    linked = temporary;
     await link(from, temporary).catch(() => copyFile(from, temporary));
-    await rename(temporary, to);
-    // Renaming one name of a file onto another name of the same file leaves both in place.
-    await rm(temporary, { force: true });
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
-    throw fileError('write the file', to, error);
-  }
+  });
+  // Renaming one name of a file onto another name of the same file leaves both in place.
+  await rm(linked, { force: true }).catch(() => undefined);
 }

@@ -1,12 +1,11 @@
 /**
  * Turns any weight file that can be read into safetensors, without LibTorch: bytes are moved, numbers are not touched.
  */
-import { open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import { CovidCtError, throwIfAborted } from '../errors';
-import { fileError, makeFolder, unfinished } from '../files/write';
+import { fileError, replaceFile } from '../files/write';
 import type { NativeTensorSource } from '../native/types';
 import { metadataSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
@@ -121,10 +120,8 @@ export async function writeTogether(
   to: string,
   options: { readonly metadata?: Readonly<Record<string, string>>; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<{ bytes: number; placed: NativeTensorSource[] }> {
-  const temporary = unfinished(to);
   const sources = new Sources();
-  try {
-    await makeFolder(dirname(to));
+  const write = async (temporary: string): Promise<{ bytes: number; placed: NativeTensorSource[] }> => {
     const target = await open(temporary, 'w');
     const header = encodeHeader(tensors, options.metadata ?? {});
     let bytes = 0;
@@ -146,11 +143,10 @@ export async function writeTogether(
     } finally {
       await target.close();
     }
-    await rename(temporary, to);
     return { bytes, placed };
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
-    throw fileError('write the weights', to, error);
+  };
+  try {
+    return await replaceFile(to, write, { action: 'write the weights' });
   } finally {
     await sources.close();
   }

@@ -3,10 +3,9 @@
  * Format: https://github.com/huggingface/safetensors. Only the header passes through JavaScript; the tensors' bytes go
  * straight between the file and the addon.
  */
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
 import { CovidCtError, messageOf } from '../errors';
-import { fileError, makeFolder, unfinished } from '../files/write';
+import { replaceFile } from '../files/write';
 import type { NativeTensor, NativeTensorSource } from '../native/types';
 
 /** Bytes of one element. */
@@ -171,9 +170,7 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>>,
   writeData: (path: string, offset: number) => Promise<void>,
 ): Promise<void> {
-  const temporary = unfinished(path);
-  try {
-    await makeFolder(dirname(path));
+  await replaceFile(path, async (temporary) => {
     const header = encodeHeader(tensors, metadata);
     const file = await open(temporary, 'w');
     try {
@@ -183,9 +180,5 @@ export async function writeSafetensors(
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw fileError('write the weights', path, error);
-  }
+  }, { action: 'write the weights' });
 }
