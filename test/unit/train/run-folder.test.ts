@@ -56,7 +56,8 @@ test('refuses what is not a run, damaged files, and a place it cannot write to, 
 });
 
 test('a history line that is no event is named', () => {
-  expect(parseHistory('{"type":"start"}\n\n', 'h').start).toEqual({ type: 'start' });
-  expect(() => parseHistory('{"type":"start"}\n{"a":1}\n', 'run/history.jsonl')).toThrow(expect.objectContaining({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('run/history.jsonl:2') }));
+  expect(parseHistory('{"type":"onlyLater"}\n\n', 'h').events).toEqual([{ type: 'onlyLater' }]);
+  expect(() => parseHistory('{"type":"start"}\n', 'h')).toThrow(/h:1: .*"epochs": .*expected number, got nothing/);
+  expect(() => parseHistory('{"type":"onlyLater"}\n{"a":1}\n', 'run/history.jsonl')).toThrow(expect.objectContaining({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('run/history.jsonl:2') }));
   expect(() => parseHistory('{', 'h')).toThrow(/h:1/);
 });
