@@ -8,6 +8,7 @@
  */
 import { open, stat } from 'node:fs/promises';
 import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../errors';
+import { pixelsFault } from '../options/atoms';
 import { checkOptions } from '../options/check';
 import { decodeOptionsSchema } from '../options/data';
 import type { DecodeOptions, ResolvedDecodeOptions } from '../options/data';
@@ -138,7 +139,9 @@ export async function decodeChecked(
   throwIfAborted(signal);
   try {
     if (isPixelSource(source)) {
-      const pixels = await orAborted(source.readPixels(signal, options), signal);
+      const pixels = await orAborted(Promise.resolve(source.readPixels(signal, options)), signal);
+      const fault = pixelsFault(pixels); // the source may be an application's own
+      if (fault !== null) throw new Refusal(`what its readPixels gave is no image: ${[...fault.path, fault.message].join(': ')}`);
       checkSize(pixels, options, sizeCheck);
       return pixels;
     }

@@ -105,6 +105,8 @@ export class StreamSource implements PixelSource {
   async #drainNode(stream: Readable, take: (piece: unknown) => void, signal: AbortSignal | undefined): Promise<void> {
     if (stream.errored) throw stream.errored;
     if (stream.readableDidRead || stream.destroyed) throw badSource(this.name, 'it has been read or closed already');
+    // Such a listener keeps 'data' from ever coming.
+    if (stream.listenerCount('readable') > 0) throw badSource(this.name, "somebody listens for its 'readable' event, and so reads it");
     const listeners: [string, (value?: unknown) => void][] = [];
     const ended = new Promise<void>((resolve, reject) => {
       listeners.push(
@@ -122,6 +124,7 @@ export class StreamSource implements PixelSource {
       );
     });
     for (const [event, listener] of listeners) stream.on(event, listener);
+    stream.resume(); // one that was paused, as a request is while its sender is looked up, would wait for ever
     try {
       await orAborted(ended, signal);
     } finally {

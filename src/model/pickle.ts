@@ -71,8 +71,18 @@ class Machine {
   #push(value: unknown): void {
     this.#values += 1;
     if (typeof value === 'object') this.#objects += 1;
-    if (this.#values > MAX_VALUES || this.#objects > MAX_OBJECTS) throw refuse(`the pickle makes more than ${MAX_VALUES} values or ${MAX_OBJECTS} objects; it is no state dict`);
+    this.#checkAmount();
     this.#stack.push(value);
+  }
+
+  /** What a call makes. A dictionary of a dictionary is a copy, and counts as all that is in it. */
+  #pushMade(value: unknown): void {
+    if (value instanceof Map) this.#values += value.size;
+    this.#push(value);
+  }
+
+  #checkAmount(): void {
+    if (this.#values > MAX_VALUES || this.#objects > MAX_OBJECTS) throw refuse(`the pickle makes more than ${MAX_VALUES} values or ${MAX_OBJECTS} objects; it is no state dict`);
   }
 
   #pop(): unknown {
@@ -143,7 +153,7 @@ class Machine {
     const action = OPCODES[opcode];
     if (action === undefined) throw refuse(`the pickle has the opcode 0x${opcode.charCodeAt(0).toString(16)}, which no state dict needs`);
     action({
-      push: (value) => this.#push(value), pop: () => this.#pop(), pops: (count) => this.#pops(count), popToMark: () => this.#popToMark(), top: () => this.#top(),
+      push: (value) => this.#push(value), pushMade: (value) => this.#pushMade(value), pop: () => this.#pop(), pops: (count) => this.#pops(count), popToMark: () => this.#popToMark(), top: () => this.#top(),
       take: (count) => this.#take(count), line: () => this.#line(), text: (size) => this.#counted(size).toString('utf8'), bytes: (size) => this.#bytes(size), remember: (index) => this.#remember(index),
       recall: (index) => this.#recall(index), storage: (id) => this.#storage(id), set: (pairs) => this.#set(pairs),
       append: (items) => this.#append(items), memoSize: () => this.#memo.size,
@@ -153,6 +163,7 @@ class Machine {
 
 interface Hands {
   push(value: unknown): void;
+  pushMade(value: unknown): void;
   pop(): unknown;
   pops(count: number): unknown[];
   popToMark(): unknown[];
@@ -218,8 +229,8 @@ const OPCODES: Readonly<Record<string, (m: Hands) => void>> = {
   'j': (m) => m.recall(m.take(4).readUInt32LE()),
   'c': (m) => { const module = m.line(); m.push(globalOf(module, m.line())); },
   '\x93': (m) => { const [module, name] = m.pops(2); m.push(globalOf(module, name)); },
-  'R': (m) => { const [target, args] = m.pops(2); m.push(call(target, args)); },
-  '\x81': (m) => { const [target, args] = m.pops(2); m.push(call(target, args)); },
+  'R': (m) => { const [target, args] = m.pops(2); m.pushMade(call(target, args)); },
+  '\x81': (m) => { const [target, args] = m.pops(2); m.pushMade(call(target, args)); },
   // The attributes of a state dict (its _metadata) are of no effect here.
   'b': (m) => {
     m.pop();

@@ -76,6 +76,13 @@ describe('pickles', () => {
     await expect(openWeightFile(await file(zip([{ name: 'a/data.pkl', content: laughs }])))).rejects.toEqual(refusal(/it holds a dictionary with a list/));
   });
 
+  test('a dictionary that is copied over and over counts as all that is copied', async () => {
+    const numbers = Array.from({ length: 20_000 }, (_, i) => `M${String.fromCharCode(i & 255, i >> 8)}N`);
+    const copies = 'h\0h\x02R0'.repeat(250_000);
+    const greedy = pickle('ccollections\nOrderedDict\nq\0', '0', '}(', ...numbers, 'uq\x01\x85q\x02', '0', copies, '}');
+    await expect(openWeightFile(await file(legacy(greedy)))).rejects.toEqual(refusal(/more than 4000000 values/));
+  });
+
   test.each(['}', ']', ')', 'N', '(', 'K\0'])('four million times %j', async (opcode) => {
     const many = pickle(opcode.repeat(5_000_000));
     await expect(openWeightFile(await file(legacy(many)))).rejects.toEqual(refusal(/more than 4000000 values or 1000000 objects/));

@@ -178,6 +178,21 @@ describe('streams', () => {
   });
 });
 
+test('a stream that was paused is read; one that somebody else reads is refused', async () => {
+  const paused = createReadStream(path).pause();
+  expect((await decodeInput(paused)).data).toEqual(pixels.data);
+  const taken = createReadStream(path).on('readable', () => undefined);
+  await expect(decodeInput(taken)).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE', message: expect.stringMatching(/'readable' event/) });
+});
+
+test.each([
+  ['nothing', undefined], ['a number', 3], ['too few bytes', { data: new Uint8Array(3), width: 2, height: 2 }],
+  ['a width that is no number', { data: new Uint8Array(3), width: Number.NaN, height: 1 }],
+])('a source of an application that gives %s is refused', async (_, given) => {
+  const source = { name: 'mine', resize: null, readPixels: () => Promise.resolve(given as never) };
+  await expect(decodeInput(source)).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE', message: expect.stringMatching(/cannot decode mine.*readPixels gave is no image/) });
+});
+
 test('a data set takes what can be read again: not a stream', async () => {
   const data = fromSamples({ classes: ['a', 'b'], samples: [{ source: pathToFileURL(path), label: 0 }, { source: new Blob([png]), label: 1 }, { source: pixels, label: 1 }] });
   expect(data.samples.map(({ id }) => id)).toEqual([path, 'sample-1', 'sample-2']);
