@@ -67,7 +67,9 @@ async function readEncoded(
 ): Promise<Encoded> {
   if (typeof source !== 'string') {
     checkBytes(source.byteLength, maxFileBytes);
-    return { bytes: source, format: formatOf(source) };
+    // sharp takes what is a Uint8Array by its constructor, and no class that extends it.
+    const bytes = Buffer.isBuffer(source) ? source : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    return { bytes, format: formatOf(bytes) };
   }
   const { size, isFile } = await stat(source).then((info) => ({ size: info.size, isFile: info.isFile() }));
   if (!isFile) throw new Refusal('it is not a file'); // before it is opened: a pipe would wait for its writer

@@ -30,6 +30,31 @@ function distance(counts: readonly number[], totals: readonly number[], fraction
   return counts.reduce((sum, count, label) => (totals[label] === 0 ? sum : sum + (count / totals[label]! - fraction) ** 2), 0);
 }
 
+interface Part {
+  readonly members: number[];
+  readonly counts: number[];
+}
+
+/** The same gain but for rounding. */
+const SAME = 1e-9;
+
+/**
+ * The part that comes nearest to its shares by a group. Of several that come as near the one that is least full: where
+ * each group is of one class, as a patient is, a small share would otherwise stay empty for as long as a large one waits.
+ */
+function bestPart(group: Group, parts: readonly Part[], totals: readonly number[], fractions: readonly number[]): number {
+  let best = { part: -1, gain: Number.NEGATIVE_INFINITY, fill: 0 };
+  for (const [part, { members, counts }] of parts.entries()) {
+    const fraction = fractions[part]!;
+    if (fraction === 0) continue;
+    const after = counts.map((count, label) => count + group.counts[label]!);
+    const gain = distance(counts, totals, fraction) - distance(after, totals, fraction);
+    const fill = members.length / fraction;
+    if (gain > best.gain + SAME || (gain > best.gain - SAME && fill < best.fill)) best = { part, gain, fill };
+  }
+  return best.part;
+}
+
 /**
  * Positions in `samples` for each part. Groups are shuffled and dealt from the largest to the smallest, each to the part
  * that comes nearest to its shares by it.
@@ -42,15 +67,9 @@ export function splitGroups(samples: readonly Sample[], classes: number, fractio
   groups.sort((a, b) => b.members.length - a.members.length); // stable: those of one size stay shuffled
   const totals = new Array<number>(stratify ? classes : 1).fill(0);
   for (const { counts } of groups) counts.forEach((count, label) => (totals[label]! += count));
-  const parts = fractions.map(() => ({ members: [] as number[], counts: totals.map(() => 0) }));
+  const parts: Part[] = fractions.map(() => ({ members: [], counts: totals.map(() => 0) }));
   for (const group of groups) {
-    const gains = parts.map(({ counts }, part) => {
-      const fraction = fractions[part]!;
-      if (fraction === 0) return Number.NEGATIVE_INFINITY;
-      const after = counts.map((count, label) => count + group.counts[label]!);
-      return distance(counts, totals, fraction) - distance(after, totals, fraction);
-    });
-    const chosen = parts[gains.indexOf(Math.max(...gains))]!;
+    const chosen = parts[bestPart(group, parts, totals, fractions)]!;
     for (const member of group.members) chosen.members.push(member);
     group.counts.forEach((count, label) => (chosen.counts[label]! += count));
   }

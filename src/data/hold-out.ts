@@ -15,7 +15,7 @@ import type { DatasetSplits } from './types';
  * @param options.validation share of the training images, in (0, 1); default: none
  * @param options.test the same for a test split
  * @param options.seed another seed, other images; default 0
- * @throws DatasetError when the data set has that split already, or too few images (or groups) for it
+ * @throws DatasetError when the data set has that split already, or too few images (or groups) for it or for what is left
  */
 export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSplits {
   const { validation = 0, test = 0, seed } = checkOptions(holdOutOptionsSchema, options, 'holdOut');
@@ -30,6 +30,9 @@ export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSp
   for (const name of ['train', 'validation', 'test'] as const) {
     if (parts[name] !== null && parts[name].samples.length === 0) throw new DatasetError(`${data.name}: too few images for a ${name} split: there are ${samples.length}${groups.size > 0 ? ` in ${groups.size} groups` : ''}; give other shares (--val-split, --test-split)`);
   }
+  const left = new Set(parts.train.samples.map(({ label }) => label));
+  const lost = data.classes.filter((_, label) => !left.has(label) && samples.some((sample) => sample.label === label));
+  if (lost.length > 0) throw new DatasetError(`${data.name}: too few ${groups.size > 0 ? 'groups' : 'images'} of ${lost.join(', ')}: none would be left for training; give other shares (--val-split, --test-split)`);
   const shares = [...(validation > 0 ? [`${validation} for validation`] : []), ...(test > 0 ? [`${test} for test`] : [])].join(', ');
   const note = `held out of the training images: ${shares}, by class, ${groups.size > 0 ? 'whole groups' : 'each image by itself, for no groups (patients) are known'}, seed ${seed}`;
   const split = makeSplits(data.name, data.classes, {

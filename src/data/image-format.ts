@@ -2,10 +2,10 @@
  * Tells by the first bytes what a file is: an image of a format that is read, or something else that has a name. The
  * one place that decides it; no name, extension or media type is asked, and no decoder sees a byte before.
  */
-import { z } from 'zod';
+import { bytesSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
 
-const bytesSchema = z.instanceof(Uint8Array, { error: 'expected the first bytes of a file' });
+const firstSchema = bytesSchema('expected the first bytes of a file');
 
 /** The formats that are read. */
 export const IMAGE_FORMATS = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'avif', 'bmp', 'pnm'] as const;
@@ -180,7 +180,7 @@ export function contentOf(first: Uint8Array): Content {
  * @param first the first {@link FIRST_BYTES} bytes, or all of a shorter file
  */
 export function imageFormatOf(first: Uint8Array): ImageFormat | null {
-  return contentOf(checkArgument(bytesSchema, first, 'imageFormatOf', 'first')).format;
+  return contentOf(checkArgument(firstSchema, first, 'imageFormatOf', 'first')).format;
 }
 
 const READ_NAMES = 'PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PBM, PGM, PPM, PAM';

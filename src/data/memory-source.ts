@@ -1,4 +1,5 @@
 /** Images that an application holds in memory: a Blob or File, and pixels that it has decoded itself. */
+import { types } from 'node:util';
 import { BadImageError } from '../errors';
 import type { DecodeOptions } from '../options/data';
 import { orAborted } from './abortable';
@@ -65,7 +66,7 @@ export class RawSource implements PixelSource {
     for (const [key, side] of [['width', width], ['height', height]] as const) {
       if (!Number.isSafeInteger(side) || side < 1) refuse(`${key}: expected a whole number of pixels, at least 1`);
     }
-    if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) refuse('data: expected 8 bits a sample in a Uint8Array, Uint8ClampedArray or Buffer');
+    if (!types.isUint8Array(data) && !types.isUint8ClampedArray(data)) refuse('data: expected 8 bits a sample in a Uint8Array, Uint8ClampedArray or Buffer');
     const area = width * height;
     const count = channels ?? ([1, 3, 4] as const).find((each) => data.length === area * each);
     if ((count !== 1 && count !== 3 && count !== 4) || data.length !== area * count) {

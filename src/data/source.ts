@@ -55,7 +55,7 @@ function fromText(text: string, where: string, name: string): string {
 function fromMemory(value: ArrayBufferView | ArrayBuffer | SharedArrayBuffer): Uint8Array {
   const bytes = ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
   if (types.isSharedArrayBuffer(bytes.buffer)) return Uint8Array.from(bytes);
-  return value instanceof Uint8Array ? value : bytes;
+  return Buffer.isBuffer(value) ? value : bytes;
 }
 
 function fromObject(value: object, where: string, name: string): ImageSource {

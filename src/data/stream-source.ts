@@ -28,7 +28,7 @@ function ignore(): void {
 }
 
 function bytesOf(chunk: unknown): Uint8Array | null {
-  if (chunk instanceof Uint8Array) return chunk;
+  if (Buffer.isBuffer(chunk)) return chunk;
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   return types.isAnyArrayBuffer(chunk) ? new Uint8Array(chunk) : null;
 }

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { makeFolder } from '../files/write';
 import { z } from 'zod';
-import { nameSchema, pathSchema, textSchema } from '../options/atoms';
+import { bytesSchema, nameSchema, pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { trainEventSchema } from '../options/evaluation';
 import { encodeRecord } from './event-file';
@@ -28,7 +28,7 @@ export interface TensorBoardOptions {
 const optionsSchema = z.strictObject({ dir: pathSchema });
 const numberSchema = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 const valuesSchema = z.record(z.string(), numberSchema);
-const bytesSchema = z.instanceof(Uint8Array, { error: 'expected the bytes of a PNG file' });
+const pngSchema = bytesSchema('expected the bytes of a PNG file');
 const sizeSchema = z.looseObject({ width: z.int().min(1), height: z.int().min(1) });
 const stepSchema = z.int().min(0);
 
@@ -87,7 +87,7 @@ export class TensorBoardLogger implements TrainLogger {
    * @param size its width and height in pixels
    */
   async image(tag: string, png: Uint8Array, size: { readonly width: number; readonly height: number }, step: number): Promise<void> {
-    checkArgument(bytesSchema, png, 'TensorBoardLogger.image', 'png');
+    checkArgument(pngSchema, png, 'TensorBoardLogger.image', 'png');
     checkArgument(sizeSchema, size, 'TensorBoardLogger.image', 'size');
     checkPlace('image', tag, step);
     // The colour space is the number of channels; readers take the truth from the PNG itself.

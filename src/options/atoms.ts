@@ -1,4 +1,5 @@
 /** What arguments of many functions are made of: paths, data sets, pixels, loggers, networks. They look, and change nothing. */
+import { types } from 'node:util';
 import { z } from 'zod';
 import { LEFT_OUT_REASONS } from '../left-out';
 import type { Dataset, DatasetSplits, Pixels } from '../data/types';
@@ -63,6 +64,16 @@ export const textSchema = z.string('expected a text');
 /** Names and texts, as the metadata of a weight file has them. */
 export const metadataSchema = z.record(z.string(), z.string(), 'expected an object of texts');
 
+/** Bytes, whatever realm has made them: in a vm context, as test runners use, `Uint8Array` is another class than that of a Buffer. */
+export function bytesSchema(expected: string): z.ZodType<Uint8Array, Uint8Array> {
+  return z.custom<Uint8Array>((value) => types.isUint8Array(value), expected);
+}
+
+/** A regular expression, of whatever realm. */
+export function regExpSchema(expected: string) {
+  return z.custom<RegExp>((value) => types.isRegExp(value), expected);
+}
+
 /** A function, called by the library. */
 export function callbackSchema<F extends (...args: never[]) => unknown>() {
   return z.custom<F>((value) => typeof value === 'function', 'expected a function');
@@ -76,7 +87,7 @@ export function pixelsFault(value: unknown): Fault | null {
     if (!Number.isSafeInteger(side) || (side as number) < 1) return wrong('expected a whole number of pixels, at least 1', key);
   }
   const wanted = (width as number) * (height as number) * 3;
-  if (data instanceof Uint8Array && data.length === wanted) return null;
+  if (types.isUint8Array(data) && data.length === wanted) return null;
   return wrong(`expected a Uint8Array of height x width x 3 bytes, ${String(wanted)}`, 'data');
 }
 
@@ -85,7 +96,7 @@ export const pixelsSchema = faultless<Pixels>(pixelsFault);
 
 /** What may be the source of a sample; everything else is made one of these before. */
 export function isSampleSource(value: unknown): boolean {
-  return pathFault(value) === null || value instanceof Uint8Array || (isObject(value) && typeof value['readPixels'] === 'function');
+  return pathFault(value) === null || types.isUint8Array(value) || (isObject(value) && typeof value['readPixels'] === 'function');
 }
 
 function sampleFault(value: unknown): Fault | null {

@@ -1,5 +1,6 @@
 /** Options of `covidct train` beyond the Trainer's: what a configuration file and the flags may say. */
 import { z } from 'zod';
+import { regExpSchema } from './atoms';
 import { dataShape } from './data';
 import { classNamesSchema, convolutionSchema, precisionSchema } from './model';
 import { trainOptionsSchema } from './train';
@@ -22,7 +23,7 @@ export const trainCommandSchema = z.strictObject({
   /** Class names in the order of their indices; those found, sorted, without it. */
   classes: classNamesSchema.optional(),
   /** Of a folder of classes: a regular expression over the path of an image whose group says what belongs together. */
-  groupPattern: z.union([z.instanceof(RegExp), z.string().min(1).transform(toRegExp)], 'expected a regular expression').optional(),
+  groupPattern: z.union([regExpSchema('expected a regular expression'), z.string().min(1).transform(toRegExp)], 'expected a regular expression').optional(),
   /** Run folder. */
   out: z.string('expected the folder of the new run: give --out DIR').min(1),
   architecture: z.string().min(1).default('vgg19_bn'),

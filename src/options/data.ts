@@ -1,6 +1,7 @@
 /** Options of the data room: data sets, decoding, the pixel store, transforms and the batch loader. */
 import { z } from 'zod';
 import type { ImageInput } from '../data/source';
+import { bytesSchema, regExpSchema } from './atoms';
 import { signalSchema } from './check';
 import { imageShape, sixteenBitSchema } from './images';
 
@@ -97,7 +98,7 @@ const classChoice = {
 export const folderOptionsSchema = z.strictObject({
   ...classChoice,
   /** Over the path relative to the folder; its group named `group`, or the first, is the sample's group, e.g. the patient. */
-  groupPattern: z.instanceof(RegExp, { error: 'expected a regular expression with a group, e.g. /(patient\\d+)/' }).optional(),
+  groupPattern: regExpSchema('expected a regular expression with a group, e.g. /(patient\\d+)/').optional(),
   signal: abortSignal,
 });
 export type FolderOptions = z.input<typeof folderOptionsSchema>;
@@ -223,7 +224,8 @@ export interface PrepareProgress {
 }
 
 /** A path in bytes, which no NUL can be in. */
-export const bytePathSchema = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length > 0 && !value.includes(0), 'expected the bytes of a path, a Buffer or Uint8Array without a zero');
+const BYTE_PATH = 'expected the bytes of a path, a Buffer or Uint8Array without a zero';
+export const bytePathSchema = bytesSchema(BYTE_PATH).refine((value) => value.length > 0 && !value.includes(0), BYTE_PATH);
 
 const given = (what: string) => z.custom<object>((value) => typeof value === 'object' && value !== null, `expected ${what}`);
 

@@ -1,7 +1,7 @@
 /** What a report is made of, as an argument and as `pictures.json` keeps it. */
 import { types } from 'node:util';
 import { z } from 'zod';
-import { callbackSchema, datasetSchema, faultless, isObject, pixelsFault, plainSchema } from '../options/atoms';
+import { bytesSchema, callbackSchema, datasetSchema, faultless, isObject, pixelsFault, plainSchema } from '../options/atoms';
 import { signalSchema } from '../options/check';
 import { imageShape } from '../options/images';
 import { evaluationPicturesSchema } from '../options/report';
@@ -22,7 +22,7 @@ const group = {
   note: z.string().nullish(),
 };
 const split = z.looseObject({ name: z.string(), n: count, perClass: z.record(z.string(), count) });
-const png = z.instanceof(Uint8Array, { error: 'expected the bytes of a PNG file' });
+const png = bytesSchema('expected the bytes of a PNG file');
 const skipped = z.looseObject({ split: z.string(), id: z.string(), reason: z.string() });
 
 /** The name of a picture beside the list; a path could name any file of the machine, which the report would then show. */

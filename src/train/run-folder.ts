@@ -10,7 +10,7 @@ import type { LeftOut } from '../left-out';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';
-import { pathSchema } from '../options/atoms';
+import { bytesSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { evaluationSchema } from '../options/evaluation';
 import { imageShape } from '../options/images';
@@ -27,7 +27,7 @@ const CONTENTS = ['config.json', 'history.jsonl', 'weights', 'model.json', 'tens
 const CONFIG: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the configuration of a run' };
 const METRICS: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the figures of a run by split', maxBytes: 500 * 1024 ** 2, advice: 'remove the file and evaluate again' };
 const HISTORY: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the history of a run', maxBytes: 500 * 1024 ** 2 };
-const dataSchema = z.union([z.string(), z.instanceof(Uint8Array)], 'expected a text or bytes');
+const dataSchema = z.union([z.string(), bytesSchema('expected bytes')], 'expected a text or bytes');
 
 /** `config.json`: the options the run was made with and what it was trained on. */
 export interface RunConfig {

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { decodeImage as decodeSource, encodePng } from '../../../src/data/decode';
 import { decodeInput, releaseSources, toSource, toSources } from '../../../src/data/source';
+import { countClasses } from '../../../src/data/splits';
+import { sourceOfBytes } from '../../../src/data/byte-path';
 import { fromSamples } from '../../../src/data/samples';
 import { BadImageError, CovidCtError, InvalidOptionError } from '../../../src/errors';
 
@@ -199,4 +202,16 @@ test('a data set takes what can be read again: not a stream', async () => {
   for (const { source } of data.samples) expect([...(await decodeSource(source)).data]).toEqual([...pixels.data]);
   for (const { source } of data.samples) expect([...(await decodeSource(source)).data]).toEqual([...pixels.data]);
   expect(() => fromSamples({ classes: ['a', 'b'], samples: [{ source: createReadStream(path), label: 0 }] })).toThrow(/samples\[0\]\.source: a stream can be read once only/);
+});
+
+test('bytes of another realm, as test runners have it, and of a class that extends Uint8Array are bytes', async () => {
+  class Own extends Uint8Array {}
+  const foreign = runInNewContext('Uint8Array.from(bytes)', { bytes: [...png] }) as Uint8Array;
+  for (const source of [foreign, Own.from(png)]) {
+    const sample = { id: 'x', source, label: 0 };
+    expect(countClasses({ name: 'made up', classes: ['a'], samples: [sample] })).toEqual({ a: 1 });
+    expect((await decodeSource(source)).data).toEqual(pixels.data);
+    expect((await decodeInput(source)).data).toEqual(pixels.data);
+  }
+  expect(sourceOfBytes(runInNewContext('Uint8Array.of(47, 120)') as Uint8Array)).toBe('/x');
 });
