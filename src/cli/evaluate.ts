@@ -129,7 +129,7 @@ async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, store
   if (threshold !== undefined && threshold !== stored) return `its report shows the threshold stored with the model, ${stored}, and these are the figures at ${threshold}`;
   const { data: own } = await folder.config();
   const same = (['train', 'validation'] as const).every((name) => own[name]?.fingerprint === (data[name] === null ? undefined : datasetFingerprint(data[name])));
-  return same ? null : `its training and validation images are not those of ${data.name}, so these are figures of other data${own.validation !== null && data.validation === null ? '; if a part was held out for the training (--val-split, --test-split, --split-seed), hold out the same' : ''}`;
+  return same ? null : `its training and validation images are not those of ${data.name}, so these are figures of other data; if they are parts of the same images, some may have been trained on: hold out what was held out for the training (--val-split, --test-split, --split-seed)`;
 }
 
 async function keep({ folder, model, dataset, evaluation, flags, io }: { folder: RunFolder; model: Classifier; dataset: Dataset; evaluation: Evaluation; flags: EvaluateFlags; io: Io }): Promise<void> {

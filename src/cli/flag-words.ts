@@ -88,6 +88,14 @@ function withFlagsWithin(line: string, table: ReadonlyMap<string, string>): stri
     .replace(/(?<![\w./\\"'-])(precision|convolution|device|optimizer|preset) ('[^']*')/g, replace);
 }
 
+/** `classes (--classes)`, `positive: 'a' (--positive a)` and `(classes, --classes)`, which name both, as the flag alone. */
+function withFlagsOnce(line: string, table: ReadonlyMap<string, string>): string {
+  const alone = (all: string, name: string, flag: string): string => (table.get(name) === flag.split(' ', 1)[0] ? flag : all);
+  return line
+    .replace(/(?<![\w.-])(\w+)(?:: (?:'[^']*'|\[[^\]]*\]))? \((--[a-z-]+(?: [^()]*)?)\)/g, alone)
+    .replace(/(?<![\w.-])(\w+)(?:: (?:true|'[^']*'))?, (--[a-z-]+)(?=[,)])/g, alone);
+}
+
 /**
  * The lines of a failure with flags in the place of options.
  *
@@ -101,7 +109,8 @@ export function inFlags(lines: readonly string[], error: unknown, table: Readonl
     const front = withFlagInFront(own, paths, table, keep);
     if (front !== own && keep) return front;
     // What came is quoted as it came.
-    const got = front.indexOf('; got ');
-    return got < 0 ? withFlagsWithin(front, table) : `${withFlagsWithin(front.slice(0, got), table)}${front.slice(got)}`;
+    const at = front.indexOf('; got ');
+    const said = at < 0 ? front : front.slice(0, at);
+    return `${withFlagsWithin(keep ? said : withFlagsOnce(said, table), table)}${front.slice(said.length)}`;
   });
 }

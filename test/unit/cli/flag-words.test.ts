@@ -53,6 +53,19 @@ test('the function that refused an option is left out, what came is quoted as it
   expect(inFlags(linesOf(error), error, tableOf('train'))).toEqual(['an option is not valid', '  --val-split: too big; got { validationSplit: 2 }']);
 });
 
+test('where a message names option and flag, the flag alone is left, but for a configuration file', () => {
+  const table = tableOf('train');
+  for (const [line, told] of [
+    ["give positive: 'COVID' (--positive COVID), or classes: ['NonCOVID', 'COVID'] (--classes NonCOVID,COVID)", 'give --positive COVID, or --classes NonCOVID,COVID'],
+    ['give the classes that are there (classes, --classes).', 'give the classes that are there (--classes).'],
+    ['leave validationSplit (--val-split) out, or give root (--root)', 'leave --val-split out, or give --root'],
+    ['no column "a" (pathColumn, --path-column)', 'no column "a" (--path-column)'],
+    ['ask for it to be overwritten (overwrite: true, --overwrite)', 'ask for it to be overwritten (--overwrite)'],
+    ['give other shares (--val-split, --test-split)', 'give other shares (--val-split, --test-split)'],
+  ]) expect(inFlags([line as string], null, table)).toEqual([told]);
+  expect(inFlags(['name it in classes (--classes)'], null, table, true)).toEqual(['name it in classes (--classes)']);
+});
+
 test('names of files, plain words and quoted values stay as they are', () => {
   const table = tableOf('train');
   for (const line of ['/data/batchSize/x.png: no image', 'the data of a split; weights: none', "got 'onBadFile'", 'batchSize.png', 'classes: a, b', 'weights: it does not exist', 'got "learningRate"', 'learningRate(x)', 'all 3 epochs are done']) {
