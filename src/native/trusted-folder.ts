@@ -10,6 +10,7 @@ import { cacheFolder } from './cache-folder';
 
 const GROUP_MAY_WRITE = 0o020;
 const OTHERS_MAY_WRITE = 0o002;
+const OTHERS_MAY_ENTER = 0o011;
 /** In such a folder (as /tmp is) nobody but an entry's owner can rename or remove it. */
 const STICKY = 0o1000;
 
@@ -96,7 +97,8 @@ function chain(path: string, root: string): string[] {
 /**
  * Makes sure that nobody but this user (and root) can have put something into a folder, or in the place of a file.
  * Looks at the path and every folder up to the cache's root: the owner must be this user or root, and neither others
- * nor a group may write there (root's or one of this user alone may). Above the root no folder may be writable by all
+ * nor a group may write there (root's or one of this user alone may) unless a folder on the way is closed to them, as
+ * those are that this library makes: below it the umask may have left a group's right to write. Above the root no folder may be writable by all
  * without being sticky. A symbolic link must be the user's own too, and its target is looked at as well. On Windows,
  * where folders of a user are closed to others by default, nothing is checked.
  *
@@ -112,13 +114,16 @@ export function assertTrustedFolder(path: string, root: string = cacheFolder()):
   if (uid === undefined) return;
   try {
     const paths = chain(resolve(path), resolve(root));
+    let closed = false; // nobody else can enter a folder on the way, so what lies below may have any mode
     for (const each of paths) {
       const link = lstatSync(each);
       checkOwner(each, link, uid);
-      const stats = link.isSymbolicLink() ? statSync(each) : link;
+      const leadsAway = link.isSymbolicLink();
+      const stats = leadsAway ? statSync(each) : link;
       checkOwner(each, stats, uid);
-      checkMode(each, stats);
-      if (link.isSymbolicLink()) checkAbove(realpathSync(each));
+      if (!closed || leadsAway) checkMode(each, stats);
+      if (leadsAway) checkAbove(realpathSync(each));
+      closed = (closed && !leadsAway) || (stats.mode & OTHERS_MAY_ENTER) === 0;
     }
     checkAbove(resolve(paths[0] as string));
   } catch (error) {

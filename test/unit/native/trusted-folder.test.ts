@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   cpSync,
+  existsSync,
   lchownSync,
   mkdirSync,
   realpathSync,
@@ -113,9 +114,7 @@ function asUser(uid: number, gid: number): string {
   for (const each of [base, root]) chmodSync(each, 0o755);
   // A copy, because the repository may lie where only its owner can read.
   const copy = join(base, 'dist');
-  for (const name of ['errors.js', 'printable.js', 'native/cache-folder.js', 'native/trusted-folder.js']) {
-    cpSync(join(__dirname, '../../../dist', name), join(copy, name));
-  }
+  if (!existsSync(copy)) cpSync(join(__dirname, '../../../dist'), copy, { recursive: true });
   const program = `
     try { require(process.argv[1]).assertTrustedFolder(process.argv[2], process.argv[3]); console.log('trusted'); }
     catch (error) { console.log(error.code, error.message); }`;
@@ -144,6 +143,34 @@ function asUser(uid: number, gid: number): string {
     expect(asUser(STRANGER, STRANGER)).toContain('ERR_CACHE');
   },
 );
+
+(isRoot ? test : test.skip)(
+  'below a folder that is closed to others no mode matters: with umask 002 and a group of several, what was just made is used',
+  () => {
+    for (const each of [folder, join(folder, 'file')]) {
+      chownSync(each, 0, STRANGER);
+      chmodSync(each, 0o775);
+    }
+    chmodSync(join(root, 'libtorch'), 0o700);
+    expect(refusal(join(folder, 'file'))).toBeUndefined();
+    chmodSync(join(root, 'libtorch'), 0o710);
+    expect(refusal(join(folder, 'file'))?.message).toContain(`${folder} can be written by a group`);
+    chmodSync(join(root, 'libtorch'), 0o700);
+    chownSync(folder, STRANGER, STRANGER);
+    expect(refusal()?.message).toContain(`${folder} belongs to another user`);
+  },
+);
+
+test('a link out of a closed folder leads to what is looked at anew', () => {
+  const elsewhere = join(base, 'shared/torch');
+  mkdirSync(join(elsewhere, 'lib'), { recursive: true });
+  chmodSync(join(elsewhere, 'lib'), 0o777);
+  chmodSync(root, 0o700);
+  rmSync(folder, { recursive: true });
+  symlinkSync(elsewhere, folder);
+  expect(refusal()).toBeUndefined();
+  expect(refusal(join(folder, 'lib'))?.message).toContain('can be written by every user');
+});
 
 test('a path outside the cache is looked at alone, with what is above it', () => {
   const own = join(base, 'own');
