@@ -13,7 +13,8 @@ export { openCsv } from './data/csv';
 export { openDataset } from './data/open';
 export { describeDataset } from './data/describe';
 export { holdOut } from './data/hold-out';
-export type { CovidCtOptions, CsvOptions, FolderOptions, HoldOutOptions, OpenDatasetOptions } from './options/data';
+export type { CovidCtOptions, CsvOptions, FindImagesOptions, FolderOptions, HoldOutOptions, MontageOptions, OpenDatasetOptions, PackedOptions } from './options/data';
+export type { PhantomOptions, PhantomPixelsOptions, PresetOptions, SamplesOptions, SplitOptions, StoreOptions } from './options/data';
 export type { FolderDataset } from './data/folder';
 export { PackedDataset } from './data/packed';
 export type { PackedSummary } from './data/packed-write';
@@ -33,12 +34,14 @@ export { encodePng, imageLibraryVersions } from './data/decode';
 export { decodeInput as decodeImage } from './data/source';
 export type { ByteStream, ImageInput, RawPixels } from './data/source';
 export { PixelStore } from './data/store';
-export type { StoreStats } from './data/store';
+export type { LoadOptions as StoreLoadOptions, StoreStats } from './data/store';
 export { centerCrop, compose, describe, isRandom, normalize, parseTransform, randomHorizontalFlip, randomResizedCrop, resize, toTensor } from './data/transform';
 export { aspectEval, IMAGENET_MEAN, IMAGENET_STD, tutorialEval, tutorialTrain } from './data/presets';
 export { sampleMontage } from './data/montage';
 export { makePhantoms, phantomPixels } from './data/phantoms';
-export type { Dataset, DatasetSplits, ImageSource, Pixels, PixelSource, Sample, SkippedFile, Transform, TransformStep } from './data/types';
+export type { PhantomSet } from './data/phantoms';
+export type { Rectangle } from './data/program';
+export type { Dataset, DatasetSplits, ImageSource, Pixels, PixelSource, ResizePixels, Sample, SkippedFile, Transform, TransformStep } from './data/types';
 export type { SplitName } from './data/splits';
 
 // model: one network on one native thread
@@ -66,39 +69,50 @@ export type { SizesOptions } from './options/sizes';
 export { MeanMetric } from './metrics/mean';
 export { ConfusionMatrix, confusionMatrix } from './metrics/confusion-matrix';
 export { accuracy, balancedAccuracy, binaryCounts, f1, overallAccuracy, precision, sensitivity, specificity } from './metrics/rates';
+export type { BinaryCounts } from './metrics/rates';
 export { averagePrecision, prCurve, rocAuc, rocCurve } from './metrics/roc';
+export type { PrecisionRecallCurve, RocCurve } from './metrics/roc';
 export { delongInterval, wilson } from './metrics/intervals';
+export type { DeLong, Interval } from './metrics/intervals';
 export { classificationReport, crossEntropy } from './metrics/classification';
+export type { ClassFigures, ClassificationReport } from './metrics/classification';
 export { summarize } from './metrics/evaluation';
+export type { SummarizeInput } from './metrics/evaluation';
 export type { ClassRates, Evaluation, Rate, ScoredSample } from './metrics/types';
 
 // train
 export { Trainer } from './train/trainer';
 export type { TrainerOptions } from './train/trainer';
-export type { TrainingRun } from './train/training-run';
+export type { RunControl, TrainingRun } from './train/training-run';
 export { EarlyStopping } from './train/early-stopping';
+export type { EarlyStoppingState, StopCode } from './train/early-stopping';
 export { LearningRateSchedule } from './train/schedule';
+export type { LearningRateScheduleOptions, ScheduleDecision } from './train/schedule';
 export { evaluate } from './train/evaluate';
 export type { EvaluateOptions } from './train/evaluate';
 export { chooseCalls } from './train/explain';
 export type { CallGroup, CallKind } from './train/explain';
 export { RunFolder } from './train/run-folder';
-export type { RunConfig } from './train/run-folder';
-export type { StoredHistory, TrainingHistory } from './train/history';
-export type { TrainOptions } from './options/train';
-export type { FreezeInput, ScheduleInput } from './options/fine-tuning';
+export type { DataSummary, RunConfig } from './train/run-folder';
+export type { BestEpoch, StoredHistory, TrainingHistory } from './train/history';
+export type { ResolvedTrainOptions, TrainOptions } from './options/train';
+export type { FreezeInput, ScheduleInput, ScheduleOptions } from './options/fine-tuning';
 
 // log
 export { combine } from './log/combine';
 export { ConsoleLogger } from './log/console';
+export type { ConsoleMode, ConsoleOptions } from './log/console';
 export { JsonLinesLogger } from './log/jsonl';
+export type { JsonLinesOptions } from './log/jsonl';
 export { TensorBoardLogger } from './log/tensorboard';
+export type { TensorBoardOptions } from './log/tensorboard';
 export type { EpochRecord, StopReason, TrainEvent, TrainLogger } from './log/types';
 
 // report: pictures of runs, evaluations and explanations
 export { addEvaluation, addTraining, writeReport } from './report/run-report';
 export type { AddEvaluationOptions, AddTrainingOptions } from './report/run-report';
 export { drawExplanation } from './report/grad-cam';
+export type { GradCamMontagesOptions } from './report/grad-cam';
 export { encodeImage, montage, svgToPng, textIsDrawn } from './report/overlay';
 export type { Tile } from './report/overlay';
 export { accuracyCurve, confusionMatrixChart, lossCurve, misclassifiedHistogram, rocChart } from './report/charts';
@@ -111,12 +125,17 @@ export type { CaptionedMontageOptions, EvaluationPictures, GradCamSelection, Hea
 
 // bench
 export { runBenchmark } from './bench/run';
-export type { BenchRow, CeilingsRow, ContenderName, ContenderResult, PeerName, PeerRow, ProgressRow, ResultRow, SettingRow, Spread as BenchSpread, TargetRow } from './bench/types';
+export type { BenchRow, CeilingsRow, ContenderName, ContenderResult, Mode as BenchMode, PeerName, PeerRow, ProgressRow, ResultRow, SettingRow, Spread as BenchSpread, TargetRow } from './bench/types';
 export type { BenchOptions } from './options/bench';
 
 // set-up
 export { diagnose } from './native/doctor';
 export { packageVersion } from './native/package-root';
-export type { Diagnosis } from './native/doctor';
+export type { Diagnosis, Problem as DiagnosisProblem } from './native/doctor';
+export type { BuildStamp } from './native/addon-folder';
+export type { LibTorch } from './native/libtorch-folder';
+export type { Tool } from './native/tools';
 export { installLibTorch } from './native/install-libtorch';
+export type { InstallOptions, InstallProgress, InstallResult, LibTorchArchive } from './native/install-libtorch';
 export { setUpNative } from './native/set-up';
+export type { SetUpOptions, SetUpProgress, SetUpResult } from './native/set-up';
