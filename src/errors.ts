@@ -103,9 +103,10 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortedError();
 }
 
-/** The message of anything that was thrown; the system's failures in words. */
+/** The message of anything that was thrown, to stand in another one: the system's failures in words, our own lines in one. */
 export function messageOf(error: unknown): string {
   try {
+    if (error instanceof CovidCtError) return error.message.split('\n').map((line) => line.trim()).join('; ');
     return systemErrorText(error) ?? (error instanceof Error ? error.message : String(error));
   } catch {
     return 'an error that cannot be told'; // whoever threw it did so on purpose, or threw no error

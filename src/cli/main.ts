@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `covidct` program: connects the command line to the process. */
+import { messageOf } from '../errors';
 import { EXIT } from './exit-codes';
 import type { Io } from './io';
 import { runCommandLine } from './program';
@@ -36,9 +37,12 @@ outliveReader(process.stdout, (error) => {
   // The command may have ended already.
   process.exitCode = undelivered;
   stop(undelivered);
-  const why = error.code === 'EPIPE' ? 'nobody reads the results any more: ' : `the results cannot be written (${printable(error.message)}): `;
+  const why = error.code === 'EPIPE' ? 'nobody reads the results any more' : `the results cannot be written: ${printable(messageOf(error))}`;
   // Of a command that only had its last words left (`--help | head`) there is nothing to stop.
-  setImmediate(() => { if (!finished) tell(why); });
+  setImmediate(() => {
+    if (!finished) tell(`${why}: `);
+    else if (error.code !== 'EPIPE') process.stderr.write(`covidct: ${why}\n`);
+  });
 });
 
 const io: Io = {

@@ -54,8 +54,8 @@ async function inFolder(path: string): Promise<Part & { kind: 'folder' }> {
   const found = await findImages(path);
   // By the path as it was given: that is how the answers name them.
   const images = found.images.map(({ id, source }): GivenImage => {
-    const own = typeof source === 'string' ? join(path, id) : source;
-    return { source: own, name: nameOf(own) };
+    const name = join(path, id);
+    return { source: typeof source === 'string' ? name : source, name };
   });
   return { path, kind: 'folder', images, leftOut: found.leftOut };
 }

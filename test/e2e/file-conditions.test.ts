@@ -1,5 +1,6 @@
 /** What can be wrong with a path, through every command that takes one: each condition is called by its name. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -124,6 +125,14 @@ test.each(['train --out', 'prepare --out', 'explain --out', 'weights convert --o
   expect(stderr).toMatch(/the disk is full \(ENOSPC.*free some space or choose another folder/);
   expect(code).toBe(1);
 }, 60_000);
+
+test('results that cannot be written are told of, also where the command had ended before', () => {
+  if (!existsSync('/dev/full')) return;
+  const stdout = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [join(__dirname, '../../dist/cli/main.js'), '--help'], { stdio: ['ignore', stdout, 'pipe'], encoding: 'utf8' });
+  closeSync(stdout);
+  expect({ status, stderr }).toEqual({ status: 1, stderr: 'covidct: the results cannot be written: the disk is full (ENOSPC: write)\n' });
+});
 
 test('a device is not replaced by a file', async () => {
   const { code, stderr } = await run(['weights', 'convert', weights, '--out', '/dev/null', '--overwrite']);

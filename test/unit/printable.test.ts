@@ -1,5 +1,5 @@
 /** What is escaped before a person sees it. */
-import { CovidCtError, DatasetError, linesOf } from '../../src/errors';
+import { CovidCtError, DatasetError, linesOf, messageOf } from '../../src/errors';
 import { printable, printableJson, printableText } from '../../src/printable';
 
 test.each([
@@ -39,4 +39,6 @@ test('errors escape their message, and tell it line by line', () => {
   expect(linesOf(error)).toEqual(['2 problems', '  a\\nb']);
   expect(linesOf(new Error('ENOENT: open \'a\nb\''))).toEqual(["ENOENT: open 'a\\nb'"]);
   expect(linesOf('\u001b')).toEqual(['\\u001b']);
+  // Within another message its lines are parts of one: their ends are ours, and no name's.
+  expect(new DatasetError(`a.csv: ${messageOf(error)}`).message).toBe('a.csv: 2 problems; a\\nb');
 });

@@ -1,7 +1,7 @@
 /** What a command line may name as images: files, folders, lists of paths, standard input. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Io } from '../../../src/cli/io';
 import { listedPaths } from '../../../src/cli/path-list';
@@ -67,6 +67,12 @@ test('a path may hold anything but the separator: spaces, line ends between NULs
   expect(images[0]?.name).toContain('\\xE9');
   expect(images[0]).toHaveProperty('source.readPixels');
   await rm(odd);
+  // In a folder as well it is named by the path as it was given, like every other.
+  const beside = Buffer.concat([Buffer.from(join(dir, 'folder', 'x')), Buffer.from([0xe9])]);
+  await writeFile(beside, Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'));
+  const given = relative('.', join(dir, 'folder'));
+  expect(pathsOf((await all([given])).images)).toContain(join(given, 'x\\xE9'));
+  await rm(beside);
 });
 
 test('what a list names and is not there is told with its line; it ends the command unless such files are skipped', async () => {
