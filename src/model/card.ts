@@ -50,11 +50,12 @@ export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'tr
  * @throws CovidCtError ERR_MODEL saying what is missing or wrong
  */
 export async function readCard(path: string): Promise<{ card: ModelCard; dir: string }> {
-  const isFolder = await stat(path).then((info) => info.isDirectory(), () => true);
+  const info = await stat(path).catch(() => null);
+  const isFolder = info?.isDirectory() ?? true;
   const file = isFolder ? join(resolve(path), CARD_FILE) : resolve(path);
   if (!isFolder && basename(file) !== CARD_FILE) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder or its ${CARD_FILE}`);
   const card = await readJsonIfThere(file, cardSchema, { code: 'ERR_MODEL', what: 'a model card of this version' });
-  if (card === null) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder with a ${CARD_FILE}, as a training or Classifier.save() writes it; there is no such file`);
+  if (card === null) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder with a ${CARD_FILE}, as a training or Classifier.save() writes it; ${info === null ? 'it does not exist' : 'it has none'}`);
   return { card, dir: dirname(file) };
 }
 
