@@ -92,7 +92,7 @@ function withFlagsWithin(line: string, table: ReadonlyMap<string, string>): stri
 function withFlagsOnce(line: string, table: ReadonlyMap<string, string>): string {
   const alone = (all: string, name: string, flag: string): string => (table.get(name) === flag.split(' ', 1)[0] ? flag : all);
   return line
-    .replace(/(?<![\w.-])(\w+)(?:: (?:'[^']*'|\[[^\]]*\]))? \((--[a-z-]+(?: [^()]*)?)\)/g, alone)
+    .replace(/(?<![\w.-])(\w+)(?:: (?:'[^']*'|\[[^\]]*\]|\{[^{}]*\}))? \((--[a-z-]+(?: [^()]*)?)\)/g, alone)
     .replace(/(?<![\w.-])(\w+)(?:: (?:true|'[^']*'))?, (--[a-z-]+)(?=[,)])/g, alone);
 }
 

@@ -126,6 +126,19 @@ function checkPaths({ table, columns, place }: Source, keys: readonly (string | 
   return problems;
 }
 
+/** What to do about problems, by what they are. */
+function adviceFor(problems: readonly string[]): string {
+  const lost = problems.filter((problem) => problem.includes('" is not a file below '));
+  const windows = path.sep === '/' && lost.some((problem) => problem.includes('\\'));
+  return [
+    'Correct the table',
+    windows ? ', whose paths must have / where they have \\' : '',
+    lost.length === 0 ? '' : ', or say which folder its paths begin in with root (--root)',
+    problems.some((problem) => problem.includes(' is not one of ')) ? ', or give the classes that are there (classes, --classes)' : '',
+    '.',
+  ].join('');
+}
+
 /**
  * Opens a table with one image a row and a first row of column names: UTF-8, or UTF-16 behind its byte-order mark.
  *
@@ -164,7 +177,7 @@ export async function openCsv(file: string, options: CsvOptions = {}): Promise<D
     samples[splits[index] ?? 'train'].push(Object.freeze(sample));
   }
   if (samples.train.length === 0) problems.push(`column "${columns.split}": no row is for train`);
-  throwProblems(tablePath, byLine(problems), 'Correct the table, or give root (--root) and classes (--classes).');
+  throwProblems(tablePath, byLine(problems), adviceFor(problems));
   const part = (split: SplitName): Sample[] | undefined => (samples[split].length === 0 ? undefined : samples[split]);
   return { ...makeSplits(path.basename(tablePath, path.extname(tablePath)), classes, { train: samples.train, validation: part('validation'), test: part('test') }), notes };
 }

@@ -107,9 +107,11 @@ function reasonOf(error: unknown): string {
   if (message.includes('timeout: ')) return 'its decoding took longer than decodeTimeoutMs';
   const lines = message
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => line.trim().replace(/[\s:;,.]+$/, ''))
     .filter((line) => line !== '');
-  return [...new Set(lines)].join('; ') || 'unknown reason';
+  // Lines that differ in their numbers alone, places in a file, are one complaint.
+  const told = new Map(lines.toReversed().map((line) => [line.replace(/\d+/g, '#'), line]));
+  return [...told.values()].toReversed().join('; ') || 'unknown reason';
 }
 
 /** A BadImageError for this source, or an AbortedError where the signal has fired. */

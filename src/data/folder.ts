@@ -155,7 +155,7 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
     samples[split] = list;
     leftOut[split] = finder.leftOut.list();
   }
-  throwProblems(root, problems, 'Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PNM).');
+  throwProblems(root, problems, `Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PNM)${groupPattern === undefined ? '' : ', and the pattern of the groups (groupPattern, --group-pattern) must find one in each'}.`);
   return { ...makeSplits(path.basename(root), classes, samples, leftOut), dir: root, notes };
 }
 

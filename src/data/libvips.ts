@@ -104,7 +104,8 @@ export async function decodeWithLibvips(bytes: Uint8Array, request: LibvipsReque
     pages: 1,
     autoOrient: format === 'tiff',
   };
-  const header = await sharp(input, options).metadata();
+  // Without sharp's own limit, so that checkSize says what is too large and which option allows it.
+  const header = await sharp(input, { ...options, limitInputPixels: false }).metadata();
   checkHeader(header, request);
   const timeout = { seconds: Math.ceil(limits.decodeTimeoutMs / 1000) };
   const image = sharp(input, { ...options, limitInputPixels: limits.maxPixels }).timeout(timeout);

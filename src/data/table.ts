@@ -77,7 +77,9 @@ export function decodeText(bytes: Buffer, file: string): { text: string; notes: 
   if (!isUtf8(body)) {
     const at = firstBadByte(body);
     const byte = body[at]!.toString(16).toUpperCase().padStart(2, '0');
-    throw notText(file, bytes, `${placeAfter(body.toString('utf8', 0, at))}: the byte 0x${byte} is not UTF-8`, 'It may be Latin-1 or Windows-1252: save it as UTF-8');
+    // Every second byte of UTF-16 is zero where its letters are those of English.
+    const guess = body.includes(0) ? 'UTF-16 without its byte-order mark' : 'Latin-1 or Windows-1252';
+    throw notText(file, bytes, `${placeAfter(body.toString('utf8', 0, at))}: the byte 0x${byte} is not UTF-8`, `It may be ${guess}: save it as UTF-8`);
   }
   const text = body.toString('utf8');
   const nul = text.indexOf('\0');
@@ -99,10 +101,24 @@ interface Record {
   readonly info: { readonly lines: number };
 }
 
+/** The rows of a text; with `most` the first so many alone. */
+function parseText(text: string, delimiter: string, most = Infinity): Record[] {
+  if (most === 0) return [];
+  return parse(text, {
+    columns: false, delimiter, info: true, skip_empty_lines: true, trim: true, relax_column_count: true, max_record_size: MOST_ROW,
+    ...(most === Infinity ? {} : { to: most }),
+  }) as unknown as Record[];
+}
+
 function parseRecords(file: string, text: string, delimiter: string): Record[] {
   try {
-    return parse(text, { columns: false, delimiter, info: true, skip_empty_lines: true, trim: true, relax_column_count: true, max_record_size: MOST_ROW }) as unknown as Record[];
+    return parseText(text, delimiter);
   } catch (error) {
+    const { code, records } = error as { code?: unknown; records?: unknown };
+    if (code === 'CSV_QUOTE_NOT_CLOSED' && typeof records === 'number') {
+      const line = (parseText(text, delimiter, records).at(-1)?.info.lines ?? 0) + 1;
+      throw new DatasetError(`${file}: the table cannot be read: a quotation mark of the row that begins in line ${line} is never closed`, { cause: error });
+    }
     throw new DatasetError(`${file}: the table cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
@@ -154,7 +170,8 @@ export async function readTable(file: string, delimiter?: string): Promise<Table
   const told = [...notes];
   const found = delimiter === undefined ? delimiterOf(file, text) : { delimiter, notes: [] };
   told.push(...found.notes);
-  const [first, ...rest] = parseRecords(file, text, found.delimiter);
+  // With one sign at the end of each line: the parser counts the two of \r\n as two lines where they stand in quotation marks.
+  const [first, ...rest] = parseRecords(file, text.replaceAll('\r\n', '\n'), found.delimiter);
   if (first === undefined || rest.length === 0) throw new DatasetError(`${file}: the table has no rows. Expected column names and one image a row`);
   const head = first.record;
   const idle = idleColumns(head, rest, told);

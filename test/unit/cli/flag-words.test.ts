@@ -58,6 +58,7 @@ test('where a message names option and flag, the flag alone is left, but for a c
   for (const [line, told] of [
     ["give positive: 'COVID' (--positive COVID), or classes: ['NonCOVID', 'COVID'] (--classes NonCOVID,COVID)", 'give --positive COVID, or --classes NonCOVID,COVID'],
     ['give the classes that are there (classes, --classes).', 'give the classes that are there (--classes).'],
+    ['e.g. sixteenBit: { low: 0, high: 2047 } (--sixteen-bit 0:2047). Replace', 'e.g. --sixteen-bit 0:2047. Replace'],
     ['leave validationSplit (--val-split) out, or give root (--root)', 'leave --val-split out, or give --root'],
     ['no column "a" (pathColumn, --path-column)', 'no column "a" (--path-column)'],
     ['ask for it to be overwritten (overwrite: true, --overwrite)', 'ask for it to be overwritten (--overwrite)'],

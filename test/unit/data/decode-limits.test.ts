@@ -61,11 +61,21 @@ test('sides, area and bytes have limits, which are looked at before the pixels',
   expect(await refusal(decodeImage(rawPng({ width: 8000, height: 8000, rows: 2 })))).toBe(
     'it has 8000 x 8000 pixels, more than maxPixels 50000000',
   );
+  expect(await refusal(decodeImage(rawPng({ width: 16_384, height: 16_384, rows: 1 })))).toBe(
+    'it has 16384 x 16384 pixels, more than maxPixels 50000000',
+  );
   expect((await decodeImage(rawPng({ width: 1, height: 20_000 }), { maxSide: 20_000 })).height).toBe(20_000);
   const png = await greyPng(7, 20, 30);
   expect(await refusal(decodeImage(png, { maxSide: 29 }))).toContain('maxSide 29');
   expect((await decodeImage(png, { maxSide: 30 })).width).toBe(30);
   expect(await refusal(decodeImage(png, { maxFileBytes: png.length - 1 }))).toContain('more than maxFileBytes');
+});
+
+test('what a decoder says is told once, and as a sentence', async () => {
+  const words = async (bytes: Buffer): Promise<string> => refusal(decodeImage(bytes));
+  expect(await words(rawPng({ width: 0xffffffff, height: 0xffffffff, rows: 0 }))).toMatch(/header$/);
+  const avif = await words(Buffer.from('\0\0\0\x1cftypavif\0\0\0\0avifmif1', 'latin1'));
+  expect(avif.match(/bad seek/g)?.length ?? 0).toBeLessThan(3);
 });
 
 test('a decoding that takes longer than its time is ended', async () => {

@@ -35,6 +35,7 @@ test.each([
   ['Latin-1 after UTF-8', Buffer.concat([Buffer.from('file,label\ré,'), Buffer.from([0xff])]), 'line 2, column 3: the byte 0xFF'],
   ['a cut character', Buffer.from([0x61, 0xe2, 0x82]), 'line 1, column 2: the byte 0xE2'],
   ['UTF-16 without its mark', Buffer.from(GOOD, 'utf16le'), 'line 1, column 2: a byte of zero'],
+  ['UTF-16 without its mark, with other letters', Buffer.from('file,label\na.png,Ü\n', 'utf16le'), 'It may be UTF-16 without its byte-order mark'],
   ['half of UTF-16', Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from([0x00, 0xd8, 0x41, 0x00])]), 'begins with the byte-order mark of UTF-16'],
   ['an Excel file', Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.from([0xff, 0, 0xfe])]), 'It is a zip archive, where a table of text was expected; save an .xlsx as CSV'],
   ['nothing', '', 'the table has no rows'],
@@ -43,7 +44,10 @@ test.each([
   ['a column without a name', 'file,,label\na.png,5,x\n', 'line 1: column 2 has no name'],
   ['a short row', 'file,label\na.png\nb.png,y\n', 'line 2: expected 2 fields as in the first line; it has 1'],
   ['a long row', 'file,label\na.png,x\nb.png,y,z\n', 'line 3: expected 2 fields as in the first line; it has 3'],
-  ['a quotation mark that is not closed', 'file,label\n"a.png,x\nb.png,y\n', 'the table cannot be read'],
+  ['a quotation mark that is not closed', 'file,label\n"a.png,x\nb.png,y\n', 'the row that begins in line 2 is never closed'],
+  ['a quotation mark that is not closed, of the first row', '"file,label\na.png,x\n', 'the row that begins in line 1 is never closed'],
+  ['the same, with the line ends of Windows', 'file,label\r\na.png,"x\r\ny"\r\n"b.png,y\r\nc.png,z\r\n', 'the row that begins in line 4 is never closed'],
+  ['an empty label under a cell of two lines', 'file,label\r\na.png,"x\r\ny"\r\nb.png,\r\n', 'line 4, column "label": the label is empty'],
   ['an empty label', 'file,label\na.png,x\nb.png,\n', 'line 3, column "label": the label is empty'],
   ['NaN as a label', 'file,label\na.png,x\nb.png,NaN\n', 'line 3, column "label": the label "NaN" reads like a missing one'],
   ['None as a label', 'file,label\na.png,None\nb.png,y\n', 'line 2, column "label": the label "None"'],
@@ -64,6 +68,13 @@ test.each([
   ['the negative class last', 'file,label\na.png,COVID\nb.png,NonCOVID\n', 'which class is positive?'],
   ['a column of names for the classes', `file,label\n${Array.from({ length: 150 }, (_, index) => `a.png,name${index}`).join('\n')}\n`, 'has 150 different labels in 150 rows'],
 ] as const)('refused: %s', async (_what, content, message) => expect(await failure(content)).toContain(message));
+
+test.each([
+  ['a split that is none', 'file,label,split\na.png,x,trian\nb.png,y,train\n', {}, 'Correct the table.'],
+  ['a path of Windows', 'file,label\nimages\\a.png,x\nb.png,y\n', {}, 'Correct the table, whose paths must have / where they have \\, or say which folder its paths begin in with root (--root).'],
+  ['a path that is not there', 'file,label\nimages/a.png,x\nb.png,y\n', {}, 'Correct the table, or say which folder its paths begin in with root (--root).'],
+  ['a label that is no class', 'file,label\na.png,x\nb.png,y\n', { classes: ['x', 'z'] }, 'Correct the table, or give the classes that are there (classes, --classes).'],
+] as const)('what to do about %s', async (_what, content, options, advice) => expect((await failure(content, { ...options })).split('\n').at(-1)).toBe(advice));
 
 test('no such table, a folder, an unfit path', async () => {
   await expect(openCsv(path.join(root, 'none.csv'))).rejects.toThrow('there is no such file');
