@@ -1,10 +1,10 @@
 /** `covidct import`: makes a model folder of weights that were trained elsewhere. */
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { CovidCtError, messageOf } from '../errors';
 import { Classifier, locateWeights, tutorialEval } from '../index';
+import type { LoadReport } from '../index';
 import { EXIT } from './exit-codes';
 import { names, number, sixteenBit, withAnyNumbers, withDevice } from './flags';
 import { during, note, print, printJson } from './io';
@@ -58,7 +58,7 @@ export function addImport(program: Command, run: (work: (io: Io) => Promise<numb
 }
 
 async function importModel(flags: Flags, io: Io): Promise<number> {
-  await clear(flags.out, flags.overwrite === true);
+  await checkFolder(flags.out, flags.overwrite === true);
   const file = locateWeights(flags.weights, flags.arch);
   const { arch: architecture, classes, device, threads, imageSize, channels } = flags;
   const model = await Classifier.create({ architecture, classes, device, threads, imageSize, channels });
@@ -70,15 +70,23 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
     const card = await model.save(flags.out);
     if (flags.json === true) printJson(io, { out: flags.out, ...report, card });
     else if (flags.quiet !== true) print(io, [...loadText(file, report, flags.normalization === undefined ? model.pretraining : null), `${flags.out}: ${architecture} for ${classes.join(', ')}, ${size} pixels`]);
-    if (report.replacedHead.length > 0) note(io, {}, `Warning: the head of this model is random, since the file's is for another number of classes. Its answers mean nothing until it is trained: covidct train --arch ${architecture} --weights ${flags.weights}`);
+    const random = randomPart(report);
+    if (random !== null) note(io, {}, `Warning: ${random}. Its answers mean nothing until it is trained: covidct train --arch ${architecture} --weights ${flags.weights}`);
     return EXIT.ok;
   } finally {
     model.dispose();
   }
 }
 
-/** Refuses a folder that holds anything but an earlier model that is to be replaced. */
-async function clear(out: string, overwrite: boolean): Promise<void> {
+/** What of the model the file did not have, in words; null for nothing that matters. */
+function randomPart({ replacedHead, missing }: LoadReport): string | null {
+  if (replacedHead.length > 0) return "the head of this model is random, since the file's is for another number of classes";
+  const random = missing.filter((name) => !name.endsWith('.num_batches_tracked'));
+  return random.length === 0 ? null : `of this model ${random.slice(0, 5).join(', ')}${random.length > 5 ? ` and ${random.length - 5} more` : ''} are as a new network has them, at random`;
+}
+
+/** Refuses a folder that holds anything but an earlier model, which stays until the new one is written in its place. */
+async function checkFolder(out: string, overwrite: boolean): Promise<void> {
   const entries = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new CovidCtError('ERR_RUN_FOLDER', `${out}: cannot be looked into: ${messageOf(error)}`, { cause: error });
@@ -86,5 +94,4 @@ async function clear(out: string, overwrite: boolean): Promise<void> {
   const foreign = entries.filter((name) => name !== 'model.json' && name !== 'model.safetensors');
   if (foreign.length > 0) throw new CovidCtError('ERR_RUN_FOLDER', `${out}: expected an empty or new folder for the model; it holds ${foreign.slice(0, 3).join(', ')}; give another --out`);
   if (entries.length > 0 && !overwrite) throw new CovidCtError('ERR_RUN_FOLDER', `${out}: there is a model in this folder already; give another --out, or --overwrite to replace it`);
-  for (const name of entries) await rm(join(out, name));
 }

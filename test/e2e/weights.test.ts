@@ -36,6 +36,24 @@ test('another number of classes: the head is random, and that is said', async ()
   expect(code).toBe(0);
   expect(stdout).toMatch(/a new head starts at random: classifier\.6\.weight \[2, 64\] in the file, \[3, 64\] here/);
   expect(stderr).toMatch(/answers mean nothing until it is trained/);
+  const names = ['--allow-missing', 'classifier.6.', '--allow-unexpected', 'classifier.9.'];
+  const file = join(dir, 'headless.safetensors');
+  const whole = await readFile(join(dir, 'three', 'model.safetensors'), 'latin1');
+  await writeFile(file, whole.replaceAll('"classifier.6.', '"classifier.9.'), 'latin1');
+  const headless = await covidct(['import', '--arch', 'tiny', '--weights', file, '--classes', 'a,b', '--out', join(dir, 'headless'), ...names]);
+  expect(headless).toMatchObject({ code: 0, stderr: expect.stringMatching(/classifier\.6\.weight, classifier\.6\.bias are as a new network has them, at random\. Its answers mean nothing/) as string });
+});
+
+test('an import that fails leaves the earlier model in its place; its own weights may be imported over it', async () => {
+  const out = join(dir, 'kept');
+  const args = (weights: string): string[] => ['import', '--arch', 'tiny', '--weights', weights, '--classes', 'a,b', '--out', out, '--overwrite'];
+  expect((await covidct(args(CHECKPOINT))).code).toBe(0);
+  const before = await readFile(join(out, 'model.safetensors'));
+  await writeFile(join(dir, 'broken.pth'), 'PK');
+  expect((await covidct(args(join(dir, 'broken.pth')))).code).toBe(1);
+  expect((await readFile(join(out, 'model.safetensors'))).equals(before)).toBe(true);
+  expect((await covidct(args(join(out, 'model.safetensors')))).code).toBe(0);
+  expect(JSON.parse(await readFile(join(out, 'model.json'), 'utf8'))).toMatchObject({ classes: ['a', 'b'] });
 });
 
 test('list, inspect and convert', async () => {
