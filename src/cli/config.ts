@@ -6,7 +6,7 @@ import { readJson } from '../files/json';
 import { checkOptions } from '../options/check';
 import { trainCommandSchema } from '../options/cli';
 import type { TrainCommandOptions } from '../options/cli';
-import { datasetFingerprint } from '../index';
+import { datasetFingerprint, InvalidOptionError } from '../index';
 import type { DatasetSplits, TrainEvent } from '../index';
 
 const splitSchema = z.looseObject({ fingerprint: z.string() });
@@ -19,6 +19,9 @@ const runConfigSchema = z.looseObject({
   data: z.looseObject({ train: splitSchema, validation: splitSchema.nullable() }),
 });
 type RunConfig = z.output<typeof runConfigSchema>;
+
+/** How the origin of weights that a training has made begins; see Trainer. */
+const TRAINED = 'trained on ';
 
 /** What a training is to be, and the run that it is to be like. */
 export interface TrainRequest {
@@ -36,6 +39,10 @@ export interface TrainRequest {
  */
 export async function resolveTrainOptions(file: string | undefined, flags: Readonly<Record<string, unknown>>, fallback: Readonly<Record<string, unknown>> = {}): Promise<TrainRequest> {
   const { options, run } = file === undefined ? { options: {}, run: null } : await readConfig(file);
+  const began = run?.model.startedFrom ?? '';
+  if (began.startsWith(TRAINED) && flags['weights'] === undefined) {
+    throw new InvalidOptionError(`${file}: it went on from another model (${began}), which no file is named for; give its weights with --weights FILE`, [{ path: 'weights', message: 'missing' }]);
+  }
   const where = file === undefined ? 'covidct train' : `covidct train (flags and ${file})`;
   return { options: checkOptions(trainCommandSchema, { ...given(fallback), ...options, ...given(flags) }, where), run };
 }
@@ -62,7 +69,8 @@ function optionsOfRun({ options, model }: RunConfig): Record<string, unknown> {
   const { out, overwrite, trainTransform, evalTransform, ...recipe } = options;
   void [out, overwrite, trainTransform, evalTransform];
   const { architecture, classes, dropout, precision, convolution, channels, startedFrom } = model;
-  const weights = startedFrom?.startsWith('random (') === true ? null : startedFrom;
+  const isFile = startedFrom?.startsWith('random (') === false && !startedFrom.startsWith(TRAINED);
+  const weights = isFile ? startedFrom : null;
   // JSON has null where an option was not given.
   const all = { ...recipe, architecture, classes, dropout, precision, convolution, channels, weights };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== undefined));

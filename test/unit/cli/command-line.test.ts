@@ -155,6 +155,10 @@ test('a run that began with weights begins with them again; a config.json of ano
   const config = { format: 'covidct-torch/run', options: {}, model: { architecture: 'resnet18', startedFrom: '/weights/resnet18.pth' }, data: { train: { fingerprint: 'x' }, validation: null } };
   await writeFile(file, JSON.stringify(config));
   expect((await resolveTrainOptions(file, { data: 'd', out: 'o' })).options).toMatchObject({ weights: '/weights/resnet18.pth', architecture: 'resnet18' });
+  // What a training has made is in no file that its origin names.
+  await writeFile(file, JSON.stringify({ ...config, model: { architecture: 'resnet18', startedFrom: 'trained on COVID-CT train from random (seed 0), epoch 1' } }));
+  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/it went on from another model \(trained on COVID-CT train .*give its weights with --weights FILE/) });
+  expect((await resolveTrainOptions(file, { data: 'd', out: 'o', weights: 'w.pth' })).options).toMatchObject({ weights: 'w.pth', architecture: 'resnet18' });
   await writeFile(file, JSON.stringify({ ...config, model: {} }));
   await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/model\.architecture/) });
   await writeFile(file, JSON.stringify({ ...config, options: { newOption: 1 } }));
