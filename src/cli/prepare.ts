@@ -60,6 +60,6 @@ function megabytes(bytes: number): string {
 function inWords(name: string, { file, bytes, counts, resize, fingerprint, skipped }: PackedSummary): string[] {
   const parts = Object.entries(counts).flatMap(([split, count]) => (count === null ? [] : [`${split} ${count}`]));
   const stored = resize === null ? 'as decoded' : `resized to a shorter side of ${resize} pixels`;
-  const left = skipped.length === 0 ? [] : [`Left out: ${skipped.length} files that could not be decoded.`];
+  const left = skipped.length === 0 ? [] : [`Left out: ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that could not be decoded.`];
   return [`${file}: ${name}, ${parts.join(', ')}, ${stored}, ${megabytes(bytes)}`, `Fingerprint: ${fingerprint}`, ...left];
 }

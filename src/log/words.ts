@@ -32,7 +32,7 @@ function epochLine(record: EpochRecord, epochs: number): string {
 export function inWords(event: TrainEvent, epochs: number): string | null {
   switch (event.type) {
     case 'start':
-      return `training ${event.architecture} on ${event.device}: ${event.trainSamples} training and ${event.validationSamples} validation images, at most ${event.epochs} epochs of ${event.stepsPerEpoch} micro-batches${event.out === null ? '' : `, into ${event.out}`}`;
+      return `training ${event.architecture} on ${event.device}: ${event.trainSamples} training and ${event.validationSamples} validation images, at most ${event.epochs} ${event.epochs === 1 ? 'epoch' : 'epochs'} of ${event.stepsPerEpoch} micro-batches${event.out === null ? '' : `, into ${event.out}`}`;
     case 'epoch':
       return epochLine(event, epochs);
     case 'learningRate':
