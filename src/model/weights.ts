@@ -106,6 +106,14 @@ function unexplained(names: readonly string[], allowed: FitOptions['allowMissing
   return names.filter((name) => !list.some((each) => each === name || (each.endsWith('.') && name.startsWith(each))));
 }
 
+/** What to do where a file has all of the network but its head, or that by other names; null where more is amiss. */
+function headAdvice(missing: readonly string[], unexpected: readonly string[], { loaded, misshapen }: LoadReport): string | null {
+  const isHead = missing.length === 2 && missing.every((name) => /^(?:fc|classifier(?:\.6)?)\.(?:weight|bias)$/.test(name));
+  if (!isHead || unexpected.length > 4 || misshapen.length > 0 || loaded.length === 0) return null;
+  const flags = `--allow-missing ${missing.join()}${unexpected.length === 0 ? '' : ` --allow-unexpected ${unexpected.join()}`}`;
+  return `The head alone is not there by these names: rename it in the file, or let it begin at random by allowMissing and allowUnexpected (covidct import ${flags})`;
+}
+
 /**
  * Throws CovidCtError ERR_WEIGHTS when anything but a count of batches is missing, unexpected or of another shape, and is
  * not allowed to be.
@@ -124,6 +132,8 @@ export function requireFit(path: string, architecture: string, report: LoadRepor
   if (report.loaded.length === 0 && faults.length === 0) faults.push('none of its tensors is one of the network');
   if (faults.length === 0) return;
   const guess = guessArchitecture(sources);
-  const advice = guess !== null && guess !== architecture ? `These look like weights of ${guess}` : 'Check the architecture and the number of classes';
+  const advice = guess !== null && guess !== architecture
+    ? `These look like weights of ${guess}`
+    : headAdvice(missing, unexpected, report) ?? 'Check the architecture and the number of classes';
   throw new CovidCtError('ERR_WEIGHTS', `${path} does not fit ${architecture}: ${faults.join('; ')}. ${advice}; the network is as it was`);
 }

@@ -82,3 +82,13 @@ test('unexpected names: an error; allowed by name, by prefix, or all, and never 
 test('a file of which nothing fits is an error whatever is allowed', () => {
   expect(outcome([{ name: 'other', dtype: 'F32', shape: [1], offset: 0 }], { allowMissing: true, allowUnexpected: true })).toMatch(/none of its tensors/);
 });
+
+test('a head by other names, or none, is told from weights that do not fit, with the flags that let it begin anew', () => {
+  const gone = { 'classifier.weight': null, 'classifier.bias': null };
+  expect(outcome(sources(gone))).toContain('covidct import --allow-missing classifier.weight,classifier.bias)');
+  const renamed = outcome(sources({ ...gone, 'classifier.1.weight': [2, 8], 'classifier.1.bias': [2] }));
+  expect(renamed).toContain('covidct import --allow-missing classifier.weight,classifier.bias --allow-unexpected classifier.1.weight,classifier.1.bias)');
+  const allowed = { allowMissing: ['classifier.weight', 'classifier.bias'], allowUnexpected: ['classifier.1.weight', 'classifier.1.bias'] };
+  expect(outcome(sources({ ...gone, 'classifier.1.weight': [2, 8], 'classifier.1.bias': [2] }), allowed)).toBe('fits');
+  expect(outcome(sources({ ...gone, 'features.conv0.weight': null }))).toContain('Check the architecture');
+});
