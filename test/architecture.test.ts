@@ -91,6 +91,11 @@ test('the lines of a message are an array: a line\'s end in a string would be sh
   expect(wrong).toEqual([]);
 });
 
+test('folders are made in one place: a recursive mkdir never comes back from a file system that takes none', () => {
+  const makers = sources.filter((file) => /\bmkdir(Sync)?\(/.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file));
+  expect(makers.filter((file) => !file.startsWith('src/bench/'))).toEqual(['src/files/write.ts']);
+});
+
 test('the addon is loaded by the model room and the doctor alone', () => {
   const importers = sources.filter((file) => /import[^;]*\bloadNative\b[^;]*from/.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file));
   expect(importers.filter((file) => !/^src\/(model|native)\//.test(file))).toEqual([]);

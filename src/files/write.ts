@@ -1,6 +1,7 @@
 /** Writes files whole or not at all: a temporary neighbour, flushed to the disk, then renamed into place. */
 import { randomBytes } from 'node:crypto';
-import { copyFile, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdirSync, statSync } from 'node:fs';
+import { copyFile, link, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
 import type { ErrorCode } from '../errors';
@@ -25,27 +26,32 @@ export function fileError(action: string, path: string, error: unknown, code: Er
  * Makes a folder and those above it that are missing. Node's own recursive mkdir says ENOENT of a file system that is
  * read-only, and never comes back from one that takes no folders, as /proc.
  *
+ * @param mode of those that are made, before the umask
  * @throws the file system's own error, of the first folder that could not be made
  */
-export async function makeFolder(path: string): Promise<void> {
+export function makeFolderSync(path: string, mode = 0o777): void {
   const missing: string[] = [];
   let folder = resolve(path);
   for (;;) {
-    const info = await stat(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' && dirname(folder) !== folder) return null;
-      throw error;
-    });
-    if (info !== null && !info.isDirectory()) throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${folder}'`), { code: 'ENOTDIR', syscall: 'mkdir', path: folder });
-    if (info !== null) break;
+    const info = statSync(folder, { throwIfNoEntry: dirname(folder) === folder });
+    if (info !== undefined && !info.isDirectory()) throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${folder}'`), { code: 'ENOTDIR', syscall: 'mkdir', path: folder });
+    if (info !== undefined) break;
     missing.push(folder);
     folder = dirname(folder);
   }
   for (const each of missing.reverse()) {
-    await mkdir(each).catch((error: NodeJS.ErrnoException) => {
+    try {
+      mkdirSync(each, mode);
+    } catch (error) {
       // Someone else has made it meanwhile.
-      if (error.code !== 'EEXIST') throw error;
-    });
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
   }
+}
+
+/** {@link makeFolderSync} as a promise. */
+export async function makeFolder(path: string): Promise<void> {
+  return Promise.resolve().then(() => makeFolderSync(path));
 }
 
 /**

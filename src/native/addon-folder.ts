@@ -1,8 +1,9 @@
 /** Where the built addon lies in the per-user cache and what its stamp says; the builder writes it, the loader reads it. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { familySync, versionSync } from 'detect-libc';
+import { makeFolderSync } from '../files/write';
 import { cacheFolder } from './cache-folder';
 import { libtorchKey, type LibTorch } from './libtorch-folder';
 import { isCheckout, packageRoot as ownRoot, packageVersion } from './package-root';
@@ -114,7 +115,7 @@ export function rememberSources(packageRoot: string, sources: string = hashSourc
   const file = sourcesFile(packageRoot);
   if (!existsSync(dirname(file)) && !isCheckout(packageRoot)) return;
   if (readSources(file) === sources) return;
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolderSync(dirname(file));
   const temporary = `${file}.${process.pid}.tmp`;
   writeFileSync(temporary, `${JSON.stringify({ sources })}\n`);
   renameSync(temporary, file);

@@ -1,9 +1,9 @@
 /** Provides the addon for one LibTorch: the cache's, a prebuilt one, or compiled with cmake-js; never two at once. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CovidCtError, linesOf, throwIfAborted } from '../errors';
-import { fileError } from '../files/write';
+import { fileError, makeFolderSync } from '../files/write';
 import { ADDON_FILE, addonFolder, buildKey, hashSources, readStamp, rememberSources, type BuildStamp } from './addon-folder';
 import { findLibTorch } from './libtorch';
 import { libtorchKey, type LibTorch } from './libtorch-folder';
@@ -99,7 +99,7 @@ async function compile(folder: string, objects: string, stamp: BuildStamp, libto
   try {
     const last = existsSync(configured) ? readFileSync(configured, 'utf8') : undefined;
     if (force || last !== configuration) rmSync(objects, { recursive: true, force: true });
-    for (const each of [folder, objects]) mkdirSync(each, { recursive: true });
+    for (const each of [folder, objects]) makeFolderSync(each);
     writeFileSync(configured, configuration);
   } catch (error) {
     throw fileError('prepare the build', objects, error, 'ERR_BUILD_FAILED');

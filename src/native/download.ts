@@ -3,11 +3,12 @@
  * Node's fetch knows no proxies: behind one it fails here, and pip, which does know them, is asked next.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { makeFolderSync } from '../files/write';
 
 /** Options of {@link download}. */
 export interface DownloadOptions {
@@ -140,7 +141,7 @@ async function fetchRest(options: DownloadOptions): Promise<void> {
 export async function download(options: DownloadOptions): Promise<void> {
   const { url, file, sha256, retries = 3 } = options;
   const part = `${file}.part`;
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolderSync(dirname(file));
   if (existsSync(file) && (await sha256Of(file)).startsWith(sha256)) return;
   for (let attempt = 0; ; attempt++) {
     throwIfAborted(options.signal);

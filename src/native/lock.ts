@@ -1,9 +1,10 @@
 /** Holds a folder's lock while work is done, so that two processes never fetch or build the same thing at once. */
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { makeFolderSync } from '../files/write';
 
 /** A lock whose holder was killed is taken over after this long without a sign of life. */
 const STALE_MS = 10_000;
@@ -117,7 +118,7 @@ export async function withLock<T>(
   options: LockOptions = {},
 ): Promise<T> {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolderSync(dirname(path), 0o700);
   } catch (error) {
     throw new CovidCtError('ERR_LOCK', `the lock ${path}.lock cannot be taken: ${messageOf(error)}`, { cause: error });
   }

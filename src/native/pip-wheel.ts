@@ -1,7 +1,8 @@
 /** Fetches PyTorch's CPU wheel, which contains a LibTorch, through pip, whose indexes and proxies are the user's. */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CovidCtError, InvalidOptionError, messageOf, throwIfAborted } from '../errors';
+import { makeFolderSync } from '../files/write';
 import { sha256Of } from './download';
 import { TESTED_LIBTORCH } from './libtorch-folder';
 import { runLogged } from './run-logged';
@@ -48,7 +49,7 @@ function reasonOf(tail: string, status: number | null): string {
 async function runPip(request: readonly string[], folder: string, options: PipOptions): Promise<string | undefined> {
   const { env = process.env, onProgress, signal } = options;
   const temporary = join(folder, 'tmp');
-  mkdirSync(temporary, { recursive: true, mode: 0o700 });
+  makeFolderSync(temporary, 0o700);
   const timer = setInterval(() => onProgress?.(bytesBelow(folder)), 500);
   const manner = ['--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--no-input', '--dest', folder];
   try {

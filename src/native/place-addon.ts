@@ -1,8 +1,8 @@
 /** Puts an addon into its folder of the cache, beside a link to its LibTorch: tried first, whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileError } from '../files/write';
+import { fileError, makeFolderSync } from '../files/write';
 import { ADDON_FILE, LIBTORCH_LINK, type BuildStamp } from './addon-folder';
 import { makeTrustedFolder } from './trusted-folder';
 import { tryAddon, tryAddonSync } from './try-addon';
@@ -29,7 +29,7 @@ class StagedAddon {
     this.addon = join(this.#staging, ADDON_FILE);
     try {
       inWords(folder, () => {
-        mkdirSync(this.#staging, { recursive: true });
+        makeFolderSync(this.#staging);
         copyFileSync(file, this.addon);
         symlinkSync(stamp.libtorch.lib, join(this.#staging, LIBTORCH_LINK));
         writeFileSync(join(this.#staging, 'build.json'), `${JSON.stringify(stamp, null, 2)}\n`);

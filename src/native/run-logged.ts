@@ -1,9 +1,10 @@
 /** Runs a program without blocking, keeps its output in a log file and passes it on line by line. */
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
+import { makeFolderSync } from '../files/write';
 
 /** Lines of output that are kept for an error message. */
 const TAIL_LINES = 30;
@@ -26,7 +27,7 @@ export interface RunLoggedOptions {
  */
 export async function runLogged(command: string, args: readonly string[], options: RunLoggedOptions = {}): Promise<{ status: number | null; tail: string }> {
   const { cwd, env, log, onOutput, signal } = options;
-  if (log !== undefined) mkdirSync(dirname(log), { recursive: true });
+  if (log !== undefined) makeFolderSync(dirname(log));
   const file = log === undefined ? undefined : createWriteStream(log);
   const child = spawn(command, args, { cwd, env, signal, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
   const tail: string[] = [];

@@ -2,10 +2,11 @@
  * Refuses folders of the cache that somebody else could have filled: what lies there is loaded and executed, so whoever
  * can write there can run code as this user.
  */
-import { lstatSync, mkdirSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs';
+import { lstatSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
+import { makeFolderSync } from '../files/write';
 import { cacheFolder } from './cache-folder';
 
 const GROUP_MAY_WRITE = 0o020;
@@ -140,7 +141,7 @@ export function assertTrustedFolder(path: string, root: string = cacheFolder()):
  */
 export function makeTrustedFolder(folder: string, root: string = cacheFolder()): string {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolderSync(folder, 0o700);
   } catch (error) {
     throw new CovidCtError(
       'ERR_CACHE',

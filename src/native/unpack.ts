@@ -1,7 +1,7 @@
 /** Unpacks LibTorch out of the official archive or PyTorch's wheel: headers, libraries and version, nothing else. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CovidCtError, throwIfAborted } from '../errors';
+import { makeFolderSync } from '../files/write';
 import { isFolderEntry, readZip } from '../files/zip';
 import type { ZipArchive } from '../files/zip';
 import { checkRecord, RECORD_NAME } from './wheel-record';
@@ -68,7 +68,7 @@ async function checkWheel(
  *   file that is not what the wheel's RECORD says, or no LibTorch
  */
 export async function unpackLibTorch(zip: string, folder: string, options: UnpackLibTorchOptions = {}): Promise<void> {
-  mkdirSync(folder, { recursive: true });
+  makeFolderSync(folder);
   const rules = {
     maxEntries: MAX_ENTRIES,
     damaged: (what: string, cause?: unknown) => bad(zip, what, cause),

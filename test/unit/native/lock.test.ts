@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AbortedError } from '../../../src/errors';
 import { withLock } from '../../../src/native/lock';
+import { makeTrustedFolder } from '../../../src/native/trusted-folder';
 import { temporaryFolder } from './fake-libtorch';
 
 const STALE_MS = 2_000;
@@ -145,4 +146,10 @@ test('where no lock can be made, the error is typed and says why', async () => {
   await expect(withLock(join(folder, 'file/below'), () => Promise.resolve())).rejects.toEqual(
     lost(/cannot be taken: .*(ENOTDIR|EEXIST)/),
   );
+});
+
+(existsSync('/proc/self') ? test : test.skip)('a file system that takes no folders is said, not waited for: a home that is mounted when it is asked for may be one', async () => {
+  const cache = '/proc/covidct-torch';
+  await expect(withLock(`${cache}/libtorch/2.13.0+cpu`, () => Promise.resolve())).rejects.toMatchObject({ code: 'ERR_LOCK', message: expect.stringMatching(/ENOENT|EACCES/) as string });
+  expect(() => makeTrustedFolder(`${cache}/addons`, cache)).toThrow(expect.objectContaining({ code: 'ERR_CACHE', message: expect.stringMatching(/cannot be made/) as string }) as Error);
 });
