@@ -30,6 +30,8 @@ interface Source {
   readonly table: Table;
   readonly columns: Columns;
   readonly notes: readonly string[];
+  /** Whether nobody named the column of the groups: then an image may have none. */
+  readonly groupGuessed: boolean;
   /** Where a column's field stands, for messages. */
   readonly place: (row: Row, purpose: keyof Columns) => string;
 }
@@ -40,10 +42,10 @@ async function readSource(file: string, options: Resolved): Promise<Source> {
   throwProblems(file, problems, `The columns are: ${table.columns.join(', ')}.`);
   const found = columns!;
   const without = table.rows.find(({ fields }) => found.group !== undefined && isMissingLabel(fields.get(found.group)!));
-  const drop = groupGuessed && without !== undefined;
-  const more = drop ? [`"${found.group}" is not used for groups: line ${without.line} has none`] : [];
+  const some = groupGuessed && without !== undefined;
+  const more = some ? [`"${found.group}" is empty in line ${without.line}: that image has no group, so that no images can be held out`] : [];
   return {
-    table, columns: drop ? { ...found, group: undefined } : found, notes: [...table.notes, ...notes, ...more],
+    table, columns: found, groupGuessed, notes: [...table.notes, ...notes, ...more],
     place: ({ line }, purpose) => `line ${line}, column "${found[purpose]}"`,
   };
 }
@@ -162,7 +164,7 @@ export async function openCsv(file: string, options: CsvOptions = {}): Promise<D
   const tablePath = path.resolve(checkArgument(pathSchema, file, 'openCsv', 'file'));
   const base = resolved.root === undefined ? path.dirname(tablePath) : path.resolve(resolved.root);
   const source = await readSource(tablePath, resolved);
-  const { table, columns, place } = source;
+  const { table, columns, groupGuessed, place } = source;
   const problems: string[] = [];
   const notes = [...source.notes];
   const sources = table.rows.map(({ fields }) => path.resolve(base, fields.get(columns.path)!));
@@ -171,8 +173,10 @@ export async function openCsv(file: string, options: CsvOptions = {}): Promise<D
   for (const problem of checkPaths(source, await fileKeys(sources, resolved.signal), splits, base)) problems.push(problem);
   const samples: Record<SplitName, Sample[]> = { train: [], validation: [], test: [] };
   for (const [index, row] of table.rows.entries()) {
-    const group = columns.group === undefined ? undefined : row.fields.get(columns.group)!;
-    if (group !== undefined && isMissingLabel(group)) problems.push(`${place(row, 'group')}: the group is empty`);
+    const field = columns.group === undefined ? undefined : row.fields.get(columns.group)!;
+    const isMissing = field !== undefined && isMissingLabel(field);
+    if (isMissing && !groupGuessed) problems.push(`${place(row, 'group')}: the group is empty`);
+    const group = isMissing ? undefined : field;
     const sample = { id: row.fields.get(columns.path)!, source: sources[index]!, label: labels[index]!, origin: `${path.basename(tablePath)}:${row.line}`, ...(group === undefined ? {} : { group }) };
     samples[splits[index] ?? 'train'].push(Object.freeze(sample));
   }

@@ -25,8 +25,13 @@ export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSp
     if (share > 0 && data[name] !== null) throw new DatasetError(`${data.name}: it has a ${name} split already, with ${data[name].samples.length} images; leave ${name === 'validation' ? 'validationSplit (--val-split)' : 'testSplit (--test-split)'} out`);
   }
   const { samples } = data.train;
-  const parts = splitDataset(data.train, { fractions: { train: 1 - validation - test, validation, test }, seed });
   const groups = new Set(samples.flatMap(({ group }) => (group === undefined ? [] : [group])));
+  const alone = samples.find(({ group }) => group === undefined);
+  if (groups.size > 0 && alone !== undefined) {
+    throw new DatasetError(`${data.name}: some images have a group and others none, e.g. ${alone.id}, so that images of one ` +
+      'patient could land on both sides; give every image its group, or leave the column of the groups out of the table');
+  }
+  const parts = splitDataset(data.train, { fractions: { train: 1 - validation - test, validation, test }, seed });
   for (const name of ['train', 'validation', 'test'] as const) {
     if (parts[name] !== null && parts[name].samples.length === 0) throw new DatasetError(`${data.name}: too few images for a ${name} split: there are ${samples.length}${groups.size > 0 ? ` in ${groups.size} groups` : ''}; give other shares (--val-split, --test-split)`);
   }

@@ -118,11 +118,12 @@ test('openDataset takes a table; columns, groups and splits as named or guessed,
   expect((await openDataset(table(GOOD, 'list.dat'), { pathColumn: 'file' })).train.samples).toHaveLength(2);
 });
 
-test('a guessed group that is missing somewhere is not used, and that is said; a named one is an error', async () => {
+test('a guessed group that is missing somewhere is said and keeps images from being held out; a named one is an error', async () => {
   const content = 'file,label,patient\na.png,x,p1\nb.png,y,\n';
   const data = await openCsv(table(content));
-  expect(data.train.samples[0]).not.toHaveProperty('group');
-  expect(data.notes).toContain('"patient" is not used for groups: line 3 has none');
+  expect(data.train.samples.map(({ group }) => group)).toEqual(['p1', undefined]);
+  expect(data.notes).toContain('"patient" is empty in line 3: that image has no group, so that no images can be held out');
+  await expect(openDataset(table(content), { validationSplit: 0.5 })).rejects.toThrow(/some images have a group and others none, e\.g\. b\.png/);
   expect(await failure(content, { groupColumn: 'patient' })).toContain('line 3, column "patient": the group is empty');
 });
 
