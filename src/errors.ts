@@ -1,4 +1,5 @@
 /** Every failure the library reports on purpose: one class, one table of codes. */
+import { types } from 'node:util';
 import { printable, printableText } from './printable';
 import type { Text } from './printable';
 import { systemErrorText } from './system-error';
@@ -103,11 +104,16 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortedError();
 }
 
+/** An error of any realm: under jest, what the addon throws is not of the tests' own. */
+function isError(error: unknown): error is Error {
+  return error instanceof Error || types.isNativeError(error);
+}
+
 /** The message of anything that was thrown, to stand in another one: the system's failures in words, our own lines in one. */
 export function messageOf(error: unknown): string {
   try {
     if (error instanceof CovidCtError) return error.message.split('\n').map((line) => line.trim()).join('; ');
-    return systemErrorText(error) ?? (error instanceof Error ? error.message : String(error));
+    return systemErrorText(error) ?? (isError(error) ? error.message : String(error));
   } catch {
     return 'an error that cannot be told'; // whoever threw it did so on purpose, or threw no error
   }

@@ -121,7 +121,7 @@ test('Ctrl-C ends it: no folder, no process left', async () => {
 test.each([
   [['--arch', 'vgg20'], 'expected an architecture of vgg11'],
   [['--what', 'speed'], 'what[0]'],
-  [['--batch', '0'], 'batchSizes[0]'],
+  [['--batch', '0'], '--batch[0]'],
   [['--batch', '1,x'], 'expected a number'],
   [['--peers', 'tensorflow'], 'peers[0]'],
   [['--rounds', '0'], 'rounds'],

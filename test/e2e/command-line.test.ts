@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 test('train --json: events line by line, the result last, everything in the run folder', async () => {
-  const { code, stdout, stderr } = await covidct(['train', '--data', phantoms, '--out', run, ...QUICK, '--epochs', '2', '--class-weights', 'balanced', '--json']);
+  const { code, stdout, stderr } = await covidct(['train', '--data', phantoms, '--out', run, ...QUICK, '--epochs', '2', '--class-weights', 'balanced', '--keep', 'both', '--json']);
   expect(stderr).toContain('tiny, 0.09 million parameters, on cpu');
   expect(code).toBe(0);
   const events = jsonLines(stdout);

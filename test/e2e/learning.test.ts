@@ -61,7 +61,7 @@ test('the same seed gives the same losses, another seed others', async () => {
 test('aborted in the middle of an epoch: both weights of the run folder load and predict', async () => {
   const out = join(dir, 'aborted');
   const stop = new AbortController();
-  const run = new Trainer(recipe(await tiny(), { epochs: 50, batchSize: 2, out })).fit(train, train, { signal: stop.signal });
+  const run = new Trainer(recipe(await tiny(), { epochs: 50, batchSize: 2, out, keep: 'both' })).fit(train, train, { signal: stop.signal });
   for await (const event of run) if (event.type === 'step' && event.epoch === 2 && event.step === 3) stop.abort();
   const history = await run;
   expect(history).toMatchObject({ stop: { reason: 'aborted' }, restored: 'best', best: { epoch: 1 } });

@@ -220,7 +220,7 @@ test("a training's weights bring normalisation and size to who starts from the f
 
 test('the best and the last weights of a training each have their own threshold, in the file and from the run folder', async () => {
   const out = join(dir, 'thresholds');
-  const { model, trainer } = await setUp({ out, epochs: 3, learningRate: 0.05, bestBy: 'loss' });
+  const { model, trainer } = await setUp({ out, epochs: 3, learningRate: 0.05, bestBy: 'loss', keep: 'both' });
   const history = await trainer.fit(train, train);
   const made = async (load: (next: Classifier) => Promise<unknown>): Promise<Classifier> => {
     const next = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });

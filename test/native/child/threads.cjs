@@ -37,10 +37,15 @@ async function bitsOf(model) {
 /** Threads of the process by their number; where there is no /proc, none. */
 function tasks() {
   try {
-    return readdirSync('/proc/self/task').length;
+    return readdirSync('/proc/self/task');
   } catch {
-    return 0;
+    return [];
   }
+}
+
+/** How many threads have come since; those of an earlier run may be ending meanwhile. */
+function startedSince(before) {
+  return tasks().filter((each) => !before.includes(each)).length;
 }
 
 async function run({ threads, order, architecture = 'tiny', together = false }) {
@@ -49,7 +54,7 @@ async function run({ threads, order, architecture = 'tiny', together = false }) 
     const before = tasks();
     const bits = await bitsOf(models[i]);
     // OpenMP keeps a team for every thread that computes: what has come is this one's.
-    found[i] = { bits, team: 1 + tasks() - before };
+    found[i] = { bits, team: 1 + startedSince(before) };
   };
   for (const each of order) {
     const [what, i] = each.split(' ');
@@ -58,14 +63,11 @@ async function run({ threads, order, architecture = 'tiny', together = false }) 
     else if (what === 'run' && !together) await compute(i);
     else if (what === 'resize') {
       await models[i].resizePixels({ data: new Uint8Array(300 * 300 * 3), width: 300, height: 300 }, { width: 200, height: 200 });
-      found.push({ team: tasks() - before });
+      found.push({ team: startedSince(before) });
     }
   }
   if (together) await Promise.all(threads.map((_, i) => compute(i)));
   for (const model of models) model.dispose();
-  // Their threads end by themselves, and with them their teams; the next run counts anew.
-  const settled = tasks();
-  for (let i = 0; i < 100 && tasks() > settled - threads.length; i += 1) await new Promise((done) => { setTimeout(done, 5); });
   return found;
 }
 
