@@ -60,7 +60,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--image-size <px>', 'side of the square the network sees (default: that of the weights, or 224)', number)
     .option('--patience <n>', 'epochs without improvement that are forgiven (default: 5)', number)
     .option('--class-weights <w>', 'balanced, or one number a class, separated by commas', classWeights)
-    .addOption(new Option('--keep <weights>', 'which weights stay in the run folder: best (default), or both, the last beside them').choices(['best', 'both']))
+    .addOption(new Option('--keep <weights>', 'which weights stay in the run folder: best (default), last, or both').choices(['best', 'last', 'both']))
     .option('--best-by <metric>', 'accuracy (default), auc or loss of the validation split')
     .option('--threshold <t>', 'validation (default: chosen there) or a number in [0, 1]', threshold)
     .option('--seed <n>', 'seed of everything random (default: 0)', number)

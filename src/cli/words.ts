@@ -29,7 +29,7 @@ function rateLines({ intervals: { sensitivity, specificity, precision }, classes
 /** The end of a training. */
 export function historyText({ stop, epochs, best, skipped, out }: TrainingHistory): string[] {
   const lines = [`Stopped after ${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}: ${stop.message}`];
-  if (best !== null) lines.push(best.metric === 'last' ? `Kept: the last epoch (${best.epoch}); there was no validation split to choose by.` : `Best: epoch ${best.epoch}, validation ${best.metric} ${best.value === null ? '–' : best.value.toFixed(4)}.`);
+  if (best !== null) lines.push(best.metric === 'last' ? `Kept: the last epoch (${best.epoch})${epochs.every(({ validationLoss }) => validationLoss === null) ? '; there was no validation split to choose by' : ''}.` : `Best: epoch ${best.epoch}, validation ${best.metric} ${best.value === null ? '–' : best.value.toFixed(4)}.`);
   if (skipped.length > 0) lines.push(`Left out: ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that could not be decoded.`);
   if (out !== null) lines.push(`Run folder: ${out}`);
   return lines;

@@ -159,7 +159,7 @@ export class ConsoleLogger implements TrainLogger {
     this.#progress?.step(event);
     if (this.#pace?.step(now) !== true) return null;
     const seconds = this.#pace.epochSeconds as number;
-    return `about ${duration(seconds)} an epoch, so at most ${duration(seconds * this.#epochs)} for ${this.#epochs === 1 ? 'the one' : `all ${this.#epochs}`}`;
+    return `about ${duration(seconds)} an epoch${this.#epochs === 1 ? '' : `, about ${duration(seconds * this.#epochs)} for all ${this.#epochs}`}`;
   }
 
   #inWords(event: TrainEvent): string | null {

@@ -22,10 +22,20 @@ export interface EpochRecord {
   readonly seconds: number;
 }
 
+/** What a training is expected to take, in bytes. */
+export interface TrainingNeeds {
+  /** Of memory, at most and about; null where nothing was measured: on a GPU, and of a network of one's own. */
+  readonly memoryBytes: number | null;
+  /** Memory that the process could have when the training began. */
+  readonly freeMemoryBytes: number;
+  /** Of the run folder when it is done; 0 without one. */
+  readonly diskBytes: number;
+}
+
 export type StopReason = 'epochs' | 'early-stopping' | 'aborted';
 
 export type TrainEvent =
-  | { readonly type: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly trainSamples: number; readonly validationSamples: number; readonly architecture: string; readonly device: string; readonly out: string | null; readonly config: Readonly<Record<string, unknown>>; /** what the readers of both splits left out; absent where nothing was */ readonly leftOut?: readonly LeftOut[] }
+  | { readonly type: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly trainSamples: number; readonly validationSamples: number; readonly architecture: string; readonly device: string; readonly out: string | null; readonly config: Readonly<Record<string, unknown>>; /** what the readers of both splits left out; absent where nothing was */ readonly leftOut?: readonly LeftOut[]; /** what it is expected to take; absent where that is not known */ readonly needs?: TrainingNeeds }
   | { readonly type: 'step'; readonly epoch: number; /** micro-batch of this epoch, from 1 */ readonly step: number; readonly steps: number; /** mean cross entropy of this micro-batch */ readonly loss: number; readonly accuracy: number; readonly samples: number; readonly updated: boolean }
   | ({ readonly type: 'epoch' } & EpochRecord)
   | { readonly type: 'learningRate'; readonly epoch: number; readonly from: number; readonly to: number; readonly reason: string }

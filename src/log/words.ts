@@ -1,9 +1,14 @@
 /** Events in words, one short line each, for people. */
-import type { EpochRecord, TrainEvent } from './types';
+import type { EpochRecord, TrainEvent, TrainingNeeds } from './types';
 
 /** A figure with as many decimals as wanted, and a dash for what is not there. */
 export function figure(value: number | null, decimals: number): string {
   return value === null ? '–' : value.toFixed(decimals);
+}
+
+/** `1 epoch`, `3 epochs`. */
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 /** 47 as `47s`, 754 as `12m34s`, 7384 as `2h03m`. */
@@ -14,6 +19,20 @@ export function duration(seconds: number): string {
   if (whole < 60) return `${whole}s`;
   if (whole < 3600) return `${Math.floor(whole / 60)}m${pad(whole % 60)}s`;
   return `${Math.floor(whole / 3600)}h${pad(Math.floor((whole % 3600) / 60))}m`;
+}
+
+/** Bytes as `512 MiB` or `2.6 GiB`. */
+function size(bytes: number): string {
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
+
+function needsText({ memoryBytes, freeMemoryBytes, diskBytes }: TrainingNeeds): string {
+  const parts = [...(memoryBytes === null ? [] : [`${size(memoryBytes)} of memory`]), ...(diskBytes === 0 ? [] : [`${size(diskBytes)} of disk`])];
+  if (parts.length === 0) return '';
+  const short = memoryBytes !== null && memoryBytes > freeMemoryBytes
+    ? `; only ${size(freeMemoryBytes)} of memory are free: a smaller batchSize (with a larger accumulate), imageSize or architecture takes less`
+    : '';
+  return `; takes about ${parts.join(' and ')}${short}`;
 }
 
 function epochLine(record: EpochRecord, epochs: number): string {
@@ -32,7 +51,7 @@ function epochLine(record: EpochRecord, epochs: number): string {
 export function inWords(event: TrainEvent, epochs: number): string | null {
   switch (event.type) {
     case 'start':
-      return `training ${event.architecture} on ${event.device}: ${event.trainSamples} training and ${event.validationSamples} validation images, at most ${event.epochs} ${event.epochs === 1 ? 'epoch' : 'epochs'} of ${event.stepsPerEpoch} micro-batches${event.out === null ? '' : `, into ${event.out}`}`;
+      return `training ${event.architecture} on ${event.device}: ${event.trainSamples} training and ${event.validationSamples} validation images, at most ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'micro-batch', 'micro-batches')}${event.out === null ? '' : `, into ${event.out}`}${event.needs === undefined ? '' : needsText(event.needs)}`;
     case 'epoch':
       return epochLine(event, epochs);
     case 'learningRate':

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { transformSchema } from '../options/data';
 import { sixteenBitSchema } from '../options/images';
 import { classNamesSchema, precisionSchema } from '../options/model';
-import { CovidCtError } from '../errors';
+import { CovidCtError, messageOf } from '../errors';
 import { readJsonIfThere } from '../files/json';
 import { writeWhole } from '../files/write';
 import { INTENDED_USE } from '../intended-use';
@@ -50,12 +50,15 @@ export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'tr
  * @throws CovidCtError ERR_MODEL saying what is missing or wrong
  */
 export async function readCard(path: string): Promise<{ card: ModelCard; dir: string }> {
-  const info = await stat(path).catch(() => null);
-  const isFolder = info?.isDirectory() ?? true;
+  const wanted = `expected a model folder with a ${CARD_FILE}, as a training or Classifier.save() writes it`;
+  const info = await stat(path).catch((error: unknown) => {
+    throw new CovidCtError('ERR_MODEL', `${path}: ${wanted}; ${messageOf(error)}`, { cause: error });
+  });
+  const isFolder = info.isDirectory();
   const file = isFolder ? join(resolve(path), CARD_FILE) : resolve(path);
   if (!isFolder && basename(file) !== CARD_FILE) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder or its ${CARD_FILE}`);
   const card = await readJsonIfThere(file, cardSchema, { code: 'ERR_MODEL', what: 'a model card of this version' });
-  if (card === null) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder with a ${CARD_FILE}, as a training or Classifier.save() writes it; ${info === null ? 'it does not exist' : 'it has none'}`);
+  if (card === null) throw new CovidCtError('ERR_MODEL', `${path}: ${wanted}; there is no such file`);
   return { card, dir: dirname(file) };
 }
 
@@ -70,5 +73,5 @@ const LAST = 'weights/last.safetensors';
 export function weightsFileOf(dir: string, card: ModelCard, which: 'best' | 'last'): string {
   if (which === 'best' || card.weights === LAST) return join(dir, card.weights);
   if (existsSync(join(dir, LAST))) return join(dir, LAST);
-  throw new CovidCtError('ERR_WEIGHTS', `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone unless it is told keep: 'both' (--keep both); use the best`);
+  throw new CovidCtError('ERR_WEIGHTS', `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone unless it is told keep: 'both' or 'last' (--keep both, --keep last); use the best`);
 }

@@ -116,7 +116,8 @@ export const epochRecordsSchema = z.array(record) as unknown as z.ZodType<readon
 
 /** An event of a training; of a type that this version knows. */
 export const trainEventSchema = z.discriminatedUnion('type', [
-  z.looseObject({ type: z.literal('start'), epochs: z.number(), stepsPerEpoch: z.number(), trainSamples: z.number(), validationSamples: z.number(), architecture: z.string(), device: z.string(), out: z.string().nullable(), config: plainSchema }),
+  z.looseObject({ type: z.literal('start'), epochs: z.number(), stepsPerEpoch: z.number(), trainSamples: z.number(), validationSamples: z.number(), architecture: z.string(), device: z.string(), out: z.string().nullable(), config: plainSchema,
+    needs: z.looseObject({ memoryBytes: z.number().nullable(), freeMemoryBytes: z.number(), diskBytes: z.number() }).optional() }),
   z.looseObject({ type: z.literal('step'), epoch: z.number(), step: z.number(), steps: z.number(), loss: anyNumber, accuracy: anyNumber, samples: z.number(), updated: z.boolean() }),
   z.looseObject({ type: z.literal('epoch'), ...epochShape }),
   z.looseObject({ type: z.literal('learningRate'), epoch: z.number(), from: anyNumber, to: anyNumber, reason: z.string() }),

@@ -43,10 +43,11 @@ export const trainOptionsSchema = z.strictObject({
   /** Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file. */
   out: z.string().min(1).optional(),
   /**
-   * Which weights stay in the run folder: those of the best epoch, or those of the last step beside them, as a second file
-   * where they differ. A training that was broken off before its first epoch keeps its last in either case.
+   * Which weights stay in the run folder, and in the model at the end: `best`, those of the best epoch; `both`, those of
+   * the last step beside them, as a second file where they differ; `last`, those of the last finished epoch, whatever
+   * `bestBy` says. A training that was broken off before its first epoch keeps those of its last step in any case.
    */
-  keep: z.enum(['best', 'both']).default('best'),
+  keep: z.enum(['best', 'last', 'both']).default('best'),
   /** Whether an earlier run in `out` is removed first; without it such a folder is refused. */
   overwrite: z.boolean().default(false),
   /**

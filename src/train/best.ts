@@ -7,14 +7,15 @@ type Figures = Pick<EpochRecord, 'epoch' | 'validationLoss' | 'validationAccurac
 
 /**
  * Keeps the best epoch by one metric of the validation split: the highest accuracy or AUC, or the lowest loss. Ties go
- * to the lower validation loss, and then to the earlier epoch. Without validation figures the newest epoch is the best.
+ * to the lower validation loss, and then to the earlier epoch. By `last`, and without validation figures, the newest epoch
+ * is the best.
  */
 export class BestTracker {
-  readonly #metric: ResolvedTrainOptions['bestBy'];
+  readonly #metric: ResolvedTrainOptions['bestBy'] | 'last';
   #best: BestEpoch | null = null;
   #rank: readonly [number, number] | null = null;
 
-  constructor(metric: ResolvedTrainOptions['bestBy']) {
+  constructor(metric: ResolvedTrainOptions['bestBy'] | 'last') {
     this.#metric = metric;
   }
 
@@ -25,7 +26,7 @@ export class BestTracker {
 
   /** Takes in an epoch's figures; whether it is the best so far. */
   offer(record: Figures): boolean {
-    if (record.validationLoss === null) {
+    if (record.validationLoss === null || this.#metric === 'last') {
       this.#best = { epoch: record.epoch, metric: 'last', value: null };
       return true;
     }

@@ -44,7 +44,7 @@ export interface CheckpointsOptions {
   readonly threshold: ResolvedTrainOptions['threshold'];
   /** Values of 16-bit images that became 0 and 255; stored in the card. */
   readonly sixteenBit?: SixteenBit | undefined;
-  /** Of a run folder: the best weights alone, or the last ones beside them. */
+  /** Which weights stay in a run folder. */
   readonly keep: ResolvedTrainOptions['keep'];
   /** Where the weights come from, for the card. */
   readonly origin: string;
@@ -90,30 +90,31 @@ export class Checkpoints {
    * @throws CovidCtError when the files cannot be written; the earlier best is then whole
    */
   async keepBest(epoch: BestEpoch, evaluation: Evaluation | null): Promise<CheckpointEvent> {
-    const { network, folder, averaging } = this.#options;
-    const path = folder?.bestWeights ?? join(await this.#temporaryFolder(), 'best.safetensors');
+    const { network, folder, averaging, keep } = this.#options;
+    const kind = keep === 'last' ? 'last' : 'best';
+    const path = folder === null ? join(await this.#temporaryFolder(), 'best.safetensors') : folder.file('weights', `${kind}.safetensors`);
     const threshold = this.#thresholdOf(evaluation);
     await averaging.during(() => network.saveWeights(path, this.#metadata(epoch.epoch, threshold)));
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
     this.#threshold = threshold;
-    await this.#writeCard('weights/best.safetensors', threshold, epoch.epoch);
+    await this.#writeCard(`weights/${kind}.safetensors`, threshold, epoch.epoch);
     if (evaluation !== null) {
       await folder?.writeMetrics(summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }));
     }
-    return { type: 'checkpoint', epoch: epoch.epoch, kind: 'best', path, metric: epoch.metric, value: epoch.value };
+    return { type: 'checkpoint', epoch: epoch.epoch, kind, path, metric: epoch.metric, value: epoch.value };
   }
 
   /**
    * Keeps the network's weights as the last; a second name of the best's file where they are the same. Without a best
-   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder, and where the
-   * best alone are kept and there are some.
+   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder, and where one
+   * set of weights is kept and there is one.
    *
    * @throws CovidCtError when the file cannot be written
    */
   async keepLast(epoch: number): Promise<CheckpointEvent | null> {
     const { network, folder, averaging, keep } = this.#options;
-    if (folder === null || (keep === 'best' && this.#best !== null)) return null;
+    if (folder === null || (keep !== 'both' && this.#best !== null)) return null;
     if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
     else await averaging.during(() => network.saveWeights(folder.lastWeights, this.#metadata(epoch, this.#current ?? this.#fixed())));
     if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);

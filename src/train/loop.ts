@@ -61,7 +61,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
   const { accumulate, preset, seed, labelSmoothing, epochs } = options;
   const schedule = new LearningRateSchedule({ learningRate: options.learningRate, factor: options.learningRateFactor, schedule: options.schedule, epochs, stepsPerEpoch: updatesPerEpoch(stepsPerEpoch(plan), accumulate) });
   const stopper = new EarlyStopping({ patience: options.patience });
-  const tracker = new BestTracker(options.bestBy);
+  const tracker = new BestTracker(options.keep === 'last' ? 'last' : options.bestBy);
   const meter = new Meter();
   const steps = new StepsUnderWay(network, meter, options.maxGradientNorm !== undefined);
   const data = new EpochData(plan);

@@ -7,7 +7,7 @@ import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
 import { mergeLeftOut } from '../left-out';
 import type { LeftOut } from '../left-out';
-import type { StopReason, TrainEvent, TrainLogger } from '../log/types';
+import type { StopReason, TrainEvent, TrainingNeeds, TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
 import { imageOptionsOf } from '../options/images';
 import type { ResolvedTrainOptions } from '../options/train';
@@ -19,6 +19,7 @@ import { planFeatures } from './feature-cache';
 import type { TrainingHistory } from './history';
 import { stepsPerEpoch, trainingLoop } from './loop';
 import type { TrainingPlan } from './loop';
+import { checkNeeds } from './needs';
 import { makeOptimizer } from './optimizer';
 import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
@@ -42,6 +43,7 @@ interface Session {
   readonly plan: TrainingPlan;
   readonly folder: RunFolder | null;
   readonly recorder: Recorder;
+  readonly needs: TrainingNeeds | null;
 }
 
 interface Ending {
@@ -102,6 +104,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
   const { model: network, train, validation, options, trainTransform, evalTransform } = request;
   const [trainable, averaging, optimizer] = [new Trainable(network, options.freeze), new Averaging(network, options.ema), makeOptimizer(network, options)];
   const features = planFeatures({ ...request, network }, trainable.backboneFrozen(1));
+  const needs = await checkNeeds(network, options, train.samples.length + (validation?.samples.length ?? 0));
   const folder = options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
   await folder?.writeConfig({
     options: { ...options, trainTransform, evalTransform },
@@ -120,7 +123,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
   };
   await network.resetOptimizer();
   await keepPixels(network, options.maxDeviceCacheBytes);
-  return { plan, folder, recorder };
+  return { plan, folder, recorder, needs };
 }
 
 /** The loop with every event written down; an abort becomes an ending. */
@@ -167,12 +170,13 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
   for (const attempt of attempts) await attempt().catch(() => undefined);
 }
 
-function startEvent({ plan, folder }: Session): TrainEvent {
+function startEvent({ plan, folder, needs }: Session): TrainEvent {
   const { network, options, train, validation, trainTransform, evalTransform } = plan;
   return {
     type: 'start', epochs: options.epochs, stepsPerEpoch: stepsPerEpoch(plan), trainSamples: train.samples.length,
     validationSamples: validation?.samples.length ?? 0, architecture: network.architecture, device: network.device,
     out: folder?.dir ?? null, config: { ...options, trainTransform, evalTransform }, ...leftOutOf(train, validation),
+    ...(needs === null ? {} : { needs }),
   };
 }
 

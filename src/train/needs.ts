@@ -1,0 +1,77 @@
+/** What a training will take of memory and disk, said before it begins, and refused where the disk cannot hold it. */
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type { TrainingNeeds } from '../log/types';
+import { CovidCtError } from '../errors';
+import { trainingMemory } from '../model/training-memory';
+import type { Network } from '../model/types';
+import type { ResolvedTrainOptions } from '../options/train';
+
+/** Everything of a run folder but its weights: pictures, TensorBoard, report. */
+const OTHER_FILES_BYTES = 32 * 1024 ** 2;
+/** Bytes of a decoded image for each pixel of the network's input: three channels, of an image resized to 256 of 224. */
+const PIXEL_BYTES = 6;
+
+function weightBytesOf(network: Network): number | null {
+  const tensors = network.tensors?.();
+  if (tensors === undefined) return null;
+  return tensors.reduce((sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, 1) * (dtype === 'I64' ? 8 : 4), 0);
+}
+
+function memoryOf(network: Network, options: ResolvedTrainOptions, images: number, weightBytes: number): number | null {
+  const { batchSize, imageSize, maxCacheBytes, optimizer, ema } = options;
+  // Of a GPU's memory nothing was measured.
+  const alone = network.device === 'cpu' ? trainingMemory(network.architecture, { batchSize, imageSize }) : null;
+  if (alone === null) return null;
+  const more = (optimizer === 'sgd' ? 0 : 1) + (ema === undefined ? 0 : 1);
+  return alone + more * weightBytes + Math.min(maxCacheBytes, images * PIXEL_BYTES * imageSize ** 2);
+}
+
+/** Free bytes of the file system on which `path` is or will be; null where the system does not say. */
+async function freeBytes(path: string): Promise<number | null> {
+  for (let folder = resolve(path); ; folder = dirname(folder)) {
+    const info = await statfs(folder).catch(() => null);
+    if (info !== null) return info.bavail * info.bsize;
+    if (dirname(folder) === folder) return null;
+  }
+}
+
+/** What an earlier run's weights will give back when they are removed. */
+async function weightsThere(out: string): Promise<number> {
+  const folder = join(out, 'weights');
+  const names = await readdir(folder).catch(() => []);
+  const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then(({ size }) => size, () => 0)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+/**
+ * Estimates what a training takes.
+ *
+ * @param images of both splits
+ * @throws CovidCtError ERR_RUN_FOLDER when the weights do not fit on the disk: new ones are written beside the old ones,
+ *   so that twice their size is needed
+ */
+export async function checkNeeds(
+  network: Network, options: ResolvedTrainOptions, images: number,
+): Promise<TrainingNeeds | null> {
+  const weightBytes = weightBytesOf(network);
+  if (weightBytes === null) return null;
+  const { out, overwrite, keep } = options;
+  const others = out === undefined ? 0 : OTHER_FILES_BYTES;
+  const place = out ?? tmpdir();
+  const free = await freeBytes(place);
+  const room = free === null ? null : free + (out !== undefined && overwrite ? await weightsThere(out) : 0);
+  const most = 2 * weightBytes + others;
+  if (room !== null && room < most) {
+    throw new CovidCtError('ERR_RUN_FOLDER', `${place}: expected ${mebibytes(most)} of free disk for the weights, of ` +
+      `which new ones are written beside the old ones; there are ${mebibytes(room)}; free some space or choose another folder`);
+  }
+  return {
+    memoryBytes: memoryOf(network, options, images, weightBytes),
+    freeMemoryBytes: process.availableMemory(),
+    diskBytes: out === undefined ? 0 : (keep === 'both' ? 2 : 1) * weightBytes + others,
+  };
+}
