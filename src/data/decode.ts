@@ -122,11 +122,11 @@ export function badImage(
 ): BadImageError {
   const name = nameOfSource(source);
   const listed = origin === undefined ? '' : ` (listed in ${origin})`;
-  return new BadImageError(
-    `cannot decode ${name}${listed}: ${reason}. Replace the file, take it off the list, or leave bad files out with ` +
-      `onBadFile: 'skip'`,
-    { source: name, reason, cause },
-  );
+  // Of bytes that somebody has handed in there is neither a file nor a list.
+  const advice = typeof source === 'string' || origin !== undefined
+    ? "Replace the file, take it off the list, or leave bad files out with onBadFile: 'skip'"
+    : 'Give another image';
+  return new BadImageError(`cannot decode ${name}${listed}: ${reason}. ${advice}`, { source: name, reason, cause });
 }
 
 /**

@@ -45,7 +45,7 @@ export const trainOptionsSchema = z.strictObject({
   /**
    * Which weights stay in the run folder, and in the model at the end: `best`, those of the best epoch; `both`, those of
    * the last step beside them, as a second file where they differ; `last`, those of the last finished epoch, whatever
-   * `bestBy` says. A training that was broken off before its first epoch keeps those of its last step in any case.
+   * `bestBy` says. A training that is aborted in its first epoch keeps those of its last step; one that fails there keeps none.
    */
   keep: z.enum(['best', 'last', 'both']).default('best'),
   /** Whether an earlier run in `out` is removed first; without it such a folder is refused. */

@@ -159,7 +159,7 @@ async function finish({ plan, folder, recorder }: Session, { reason, message }: 
 async function rescue({ plan, recorder }: Session, error: unknown): Promise<void> {
   const mayBeNaN = (error as { code?: unknown } | null)?.code === 'ERR_DIVERGED';
   const attempts = [
-    async () => void (mayBeNaN ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
+    async () => void (mayBeNaN || recorder.epochs.length === 0 ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
     async () => void (await plan.checkpoints.restoreBest()),
     () => keepPixels(plan.network, 0),
     () => plan.averaging.close(),

@@ -1,5 +1,5 @@
 /** Trainings and evaluations on a device that has too little memory: what is said, and what is left. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CovidCtError } from '../../../src/errors';
 import type { NativeBatch, NativeOutputs } from '../../../src/native/types';
@@ -43,6 +43,16 @@ test('a failure in the middle keeps what was trained', async () => {
     model.sabotage = { atStep: 12, error: full };
     await expect(trainer.fit(train, validation)).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full });
     expect(await (await RunFolder.open(dir)).card()).toMatchObject({ weights: 'weights/best.safetensors' });
+  });
+});
+
+test('a failure before the first epoch has ended leaves no weights that could be taken for a model', async () => {
+  await inTemporaryFolder(async (dir) => {
+    const { trainer, train, validation, model } = await setUp({ out: dir, keep: 'both' });
+    model.sabotage = { atStep: 2, error: full };
+    await expect(trainer.fit(train, validation)).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+    expect(await (await RunFolder.open(dir)).card()).toBeNull();
+    expect(await readdir(join(dir, 'weights'))).toEqual([]);
   });
 });
 
