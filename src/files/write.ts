@@ -1,7 +1,7 @@
 /** Writes files whole or not at all: a temporary neighbour, flushed to the disk, then renamed into place. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
-import { copyFile, link, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
 import type { ErrorCode } from '../errors';
@@ -34,7 +34,7 @@ export function makeFolderSync(path: string, mode = 0o777): void {
   let folder = resolve(path);
   for (;;) {
     const info = statSync(folder, { throwIfNoEntry: dirname(folder) === folder });
-    if (info !== undefined && !info.isDirectory()) throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${folder}'`), { code: 'ENOTDIR', syscall: 'mkdir', path: folder });
+    if (info !== undefined && !info.isDirectory()) throw notAFolder(folder);
     if (info !== undefined) break;
     missing.push(folder);
     folder = dirname(folder);
@@ -49,9 +49,29 @@ export function makeFolderSync(path: string, mode = 0o777): void {
   }
 }
 
-/** {@link makeFolderSync} as a promise. */
+/** The same without blocking, for a network drive may keep a call waiting. */
 export async function makeFolder(path: string): Promise<void> {
-  return Promise.resolve().then(() => makeFolderSync(path));
+  const missing: string[] = [];
+  let folder = resolve(path);
+  for (;;) {
+    const info = await stat(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' && dirname(folder) !== folder) return undefined;
+      throw error;
+    });
+    if (info !== undefined && !info.isDirectory()) throw notAFolder(folder);
+    if (info !== undefined) break;
+    missing.push(folder);
+    folder = dirname(folder);
+  }
+  for (const each of missing.reverse()) {
+    await mkdir(each).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+}
+
+function notAFolder(folder: string): Error {
+  return Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${folder}'`), { code: 'ENOTDIR', syscall: 'mkdir', path: folder });
 }
 
 /**

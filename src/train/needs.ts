@@ -32,7 +32,8 @@ function memoryOf(network: Network, options: ResolvedTrainOptions, images: numbe
 async function freeBytes(path: string): Promise<number | null> {
   for (let folder = resolve(path); ; folder = dirname(folder)) {
     const info = await statfs(folder).catch(() => null);
-    if (info !== null) return info.bavail * info.bsize;
+    // A file system without blocks, such as /proc, says nothing of its room; what is wrong with it shows when it is written to.
+    if (info !== null) return info.blocks === 0 ? null : info.bavail * info.bsize;
     if (dirname(folder) === folder) return null;
   }
 }
