@@ -106,7 +106,7 @@ export { JsonLinesLogger } from './log/jsonl';
 export type { JsonLinesOptions } from './log/jsonl';
 export { TensorBoardLogger } from './log/tensorboard';
 export type { TensorBoardOptions } from './log/tensorboard';
-export type { EpochRecord, StopReason, TrainEvent, TrainLogger } from './log/types';
+export type { EpochRecord, StopReason, TrainEvent, TrainingNeeds, TrainLogger } from './log/types';
 
 // report: pictures of runs, evaluations and explanations
 export { addEvaluation, addTraining, writeReport } from './report/run-report';

@@ -158,6 +158,12 @@ export function encodeHeader(tensors: readonly Pick<NativeTensor, 'name' | 'dtyp
   return Buffer.concat([length, padded]);
 }
 
+/** The addon tells of a full disk in words alone; as the system's own error it is told as every other full disk is. */
+function toSystemError(error: unknown): never {
+  if (!/No space left on device/.test(messageOf(error))) throw error;
+  throw Object.assign(new Error('ENOSPC: no space left on device, write', { cause: error }), { code: 'ENOSPC', syscall: 'write' });
+}
+
 /**
  * Writes a safetensors file, whole or not at all.
  *
@@ -175,7 +181,7 @@ export async function writeSafetensors(
     const file = await open(temporary, 'w');
     try {
       await file.writeFile(header);
-      await writeData(temporary, header.length);
+      await writeData(temporary, header.length).catch(toSystemError);
       await file.sync();
     } finally {
       await file.close();

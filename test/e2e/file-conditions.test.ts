@@ -49,6 +49,7 @@ beforeAll(async () => {
     await mkdir(join(dir, 'full'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'none', join(dir, 'full')], { stdio: 'ignore' });
     full = join(dir, 'full');
+    await writeFile(join(full, 'filler'), Buffer.alloc(2 ** 16)).catch(() => undefined); // to the last block
   } catch {
     if (process.getuid?.() !== 0) await chmod(join(dir, 'read-only'), 0o500);
   }

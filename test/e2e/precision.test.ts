@@ -39,6 +39,6 @@ test('a training in bf16 says so in its folder; it is evaluated and predicts in 
 test('tf32 on the CPU is an error before a run folder is made', async () => {
   const { code, stderr } = await train(join(dir, 'none'), '--precision', 'tf32');
   expect(code).not.toBe(0);
-  expect(stderr).toMatch(/'tf32' is arithmetic of CUDA GPUs.*use precision 'float32' or 'bf16'/);
+  expect(stderr).toMatch(/--precision tf32 is arithmetic of CUDA GPUs.*use --precision float32 or 'bf16'/);
   await expect(readFile(join(dir, 'none', 'config.json'))).rejects.toMatchObject({ code: 'ENOENT' });
 }, 60_000);

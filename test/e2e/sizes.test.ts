@@ -38,7 +38,7 @@ test('a Python that is not there is told, and ours is measured all the same', as
 
 test.each([
   [['--arch', 'vgg20'], 'expected an architecture of vgg11'],
-  [['--arch', 'tiny', '--image-size', '3'], 'imageSize'],
+  [['--arch', 'tiny', '--image-size', '3'], '--image-size: Too small'],
   [['--image-size', '64'], '--image-size is for measuring memory; give --arch too'],
 ])('doctor %j is refused', async (args, message) => {
   const { code, stdout, stderr } = await covidct(['doctor', ...args]);
