@@ -19,9 +19,9 @@ const release = path.join(work, 'release');
 const project = path.join(work, 'project');
 const bin = path.join(work, 'bin');
 
-const VERDACCIO = (port) => `
+const VERDACCIO = (port, registry) => `
 storage: ${path.join(work, 'storage')}
-uplinks: { npmjs: { url: 'https://registry.npmjs.org/', maxage: 60m } }
+uplinks: { npmjs: { url: '${registry}', maxage: 60m } }
 packages:
   'covidct-torch': { access: $all, publish: $all }
   '@covidct-torch/*': { access: $all, publish: $all }
@@ -43,6 +43,11 @@ async function main() {
   model.dispose();
 }
 `;
+
+/** The registry that npm is set up to ask here. */
+function npmRegistry() {
+  return spawnSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).stdout.trim();
+}
 
 function step(text) {
   console.log(`\n== ${text}`);
@@ -73,7 +78,7 @@ async function startRegistry(port) {
   mkdirSync(tools);
   writeFileSync(path.join(tools, 'package.json'), JSON.stringify(TOOLS));
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'], { cwd: tools });
-  writeFileSync(path.join(work, 'verdaccio.yaml'), VERDACCIO(port));
+  writeFileSync(path.join(work, 'verdaccio.yaml'), VERDACCIO(port, npmRegistry()));
   const program = path.join(tools, 'node_modules/verdaccio/bin/verdaccio');
   const child = spawn(process.execPath, [program, '--config', path.join(work, 'verdaccio.yaml')], { stdio: 'ignore' });
   for (let i = 0; i < 120; i++) {
