@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { fromRandomAccessReader, RandomAccessReader } from 'yauzl';
 import type { Entry } from 'yauzl';
 import { messageOf } from '../errors';
+import { readExactly } from './read-exactly';
 
 /** An entry of a zip archive, as its directory has it; checked to lie inside the file and over no other. */
 export interface ZipEntry {
@@ -79,15 +80,6 @@ class GuardedReader extends RandomAccessReader {
       this.#windowStart = position;
     }
     this.#window.copy(buffer, offset, position - this.#windowStart, position - this.#windowStart + length);
-  }
-}
-
-/** Fills the buffer from the file. Throws an Error where the file ends before. */
-export async function readExactly(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < buffer.length;) {
-    const { bytesRead } = await file.read(buffer, done, buffer.length - done, position + done);
-    if (bytesRead === 0) throw new Error(`it ends at byte ${position + done}, expected ${buffer.length - done} more`);
-    done += bytesRead;
   }
 }
 

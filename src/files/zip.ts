@@ -10,7 +10,8 @@ import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { makeFolder } from './write';
 import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
-import { quoted, readExactly, readZipDirectory } from './zip-directory';
+import { readExactly } from './read-exactly';
+import { quoted, readZipDirectory } from './zip-directory';
 import type { ZipEntry } from './zip-directory';
 
 export type { ZipEntry } from './zip-directory';

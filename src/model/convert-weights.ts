@@ -4,7 +4,8 @@
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
-import { CovidCtError, throwIfAborted } from '../errors';
+import { CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { readExactly } from '../files/read-exactly';
 import { fileError, replaceFile } from '../files/write';
 import type { NativeTensorSource } from '../native/types';
 import { metadataSchema, pathSchema } from '../options/atoms';
@@ -25,13 +26,10 @@ const optionsSchema = signalOptionsSchema.extend({
   metadata: metadataSchema.optional(),
 });
 
-async function readExactly(file: FileHandle, path: string, offset: number, buffer: Buffer): Promise<void> {
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-  if (bytesRead < buffer.length)
-    throw new CovidCtError(
-      'ERR_WEIGHTS',
-      `${path} ends at byte ${offset + bytesRead} while it is being read; it has changed or is truncated`,
-    );
+async function readBytes(file: FileHandle, path: string, offset: number, buffer: Buffer): Promise<void> {
+  await readExactly(file, buffer, offset).catch((error: unknown) => {
+    throw new CovidCtError('ERR_WEIGHTS', `${path} cannot be read: ${messageOf(error)}; it has changed or is truncated`, { cause: error });
+  });
 }
 
 /** The elements of a strided tensor, one after another in the order of its shape. */
@@ -49,7 +47,7 @@ async function gather(
       `${path}: tensor '${name}' of ${count} elements over ${span} is too large to be rearranged`,
     );
   const raw = Buffer.alloc(span * size);
-  await readExactly(file, path, offset, raw);
+  await readBytes(file, path, offset, raw);
   const gathered = Buffer.alloc(count * size);
   const index = new Array<number>(shape.length).fill(0);
   for (let i = 0, at = 0; i < count; i += 1) {
@@ -80,7 +78,7 @@ async function copyTensor(
   for (let done = 0; done < bytes; done += CHUNK_BYTES) {
     throwIfAborted(signal);
     const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes - done));
-    await readExactly(from, path, source.offset + done, chunk);
+    await readBytes(from, path, source.offset + done, chunk);
     await to.writeFile(chunk);
   }
   return bytes;
