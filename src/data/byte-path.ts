@@ -1,10 +1,8 @@
 /** File names as the bytes they are: a name that is no valid UTF-8 cannot be a string, yet the file can be opened. */
-import { readFile, stat } from 'node:fs/promises';
-import { BadImageError } from '../errors';
 import { checkArgument } from '../options/check';
 import { bytePathSchema } from '../options/data';
 import type { DecodeOptions } from '../options/data';
-import { decodeImage } from './decode';
+import { decodeWithin } from './decode';
 import type { ImageSource, Pixels, PixelSource } from './types';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -51,20 +49,8 @@ class BytePathFile implements PixelSource {
     this.path = this.name;
   }
 
-  async readPixels(signal?: AbortSignal, options: DecodeOptions = {}): Promise<Pixels> {
-    const { origin, maxFileBytes } = options;
-    const refuse = (reason: string, cause?: unknown): BadImageError =>
-      new BadImageError(`cannot decode ${this.name}${origin === undefined ? '' : ` (listed in ${origin})`}: ${reason}`, { source: this.name, reason, cause });
-    try {
-      const info = await stat(this.#bytes);
-      if (!info.isFile()) throw refuse('it is not a file');
-      if (maxFileBytes !== undefined && info.size > maxFileBytes) throw refuse(`the file has ${info.size} bytes, more than maxFileBytes ${maxFileBytes}`);
-      return await decodeImage(await readFile(this.#bytes, { signal }), { ...options, signal });
-    } catch (error) {
-      if (error instanceof BadImageError && error.source !== this.name) throw refuse(error.reason, error);
-      if ((error as NodeJS.ErrnoException).syscall !== undefined) throw refuse((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : String(error), error);
-      throw error;
-    }
+  readPixels(signal?: AbortSignal, options: DecodeOptions = {}): Promise<Pixels> {
+    return decodeWithin({ path: this.#bytes }, { ...options, signal });
   }
 }
 

@@ -59,22 +59,28 @@ function formatOf(first: Uint8Array): ImageFormat {
   return format;
 }
 
+/** A path that cannot be a string, since its bytes are no UTF-8. */
+export interface BytePath {
+  readonly path: Buffer;
+}
+
 /** Reads no more of a file than its first bytes unless it is an image of a format that is read. */
 async function readEncoded(
-  source: string | Uint8Array,
+  source: string | Uint8Array | BytePath,
   maxFileBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<Encoded> {
-  if (typeof source !== 'string') {
+  if (typeof source !== 'string' && !('path' in source)) {
     checkBytes(source.byteLength, maxFileBytes);
     // sharp takes what is a Uint8Array by its constructor, and no class that extends it.
     const bytes = Buffer.isBuffer(source) ? source : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
     return { bytes, format: formatOf(bytes) };
   }
-  const { size, isFile } = await stat(source).then((info) => ({ size: info.size, isFile: info.isFile() }));
+  const path = typeof source === 'string' ? source : source.path;
+  const { size, isFile } = await stat(path).then((info) => ({ size: info.size, isFile: info.isFile() }));
   if (!isFile) throw new Refusal('it is not a file'); // before it is opened: a pipe would wait for its writer
   checkBytes(size, maxFileBytes);
-  const file = await open(source, 'r');
+  const file = await open(path, 'r');
   try {
     const first = Buffer.alloc(Math.min(FIRST_BYTES, size));
     const { bytesRead } = await file.read(first, 0, first.length, 0);
@@ -114,6 +120,21 @@ function reasonOf(error: unknown): string {
   return [...told.values()].toReversed().join('; ') || 'unknown reason';
 }
 
+/**
+ * Decodes what a source of another kind holds: its bytes, or the file at its path.
+ *
+ * @throws Refusal, which {@link decodeChecked} tells in the name of the source; AbortedError
+ */
+export async function decodeWithin(source: Uint8Array | BytePath, options: DecodeOptions): Promise<Pixels> {
+  const resolved = checkOptions(decodeOptionsSchema, options, 'decodeImage');
+  try {
+    return await decodeEncoded(await readEncoded(source, resolved.maxFileBytes, resolved.signal), resolved, undefined);
+  } catch (error) {
+    if (resolved.signal?.aborted) throw new AbortedError();
+    throw error instanceof Refusal ? error : new Refusal(reasonOf(error), { cause: error });
+  }
+}
+
 /** A BadImageError for this source, or an AbortedError where the signal has fired. */
 export function badImage(
   source: ImageSource,
@@ -123,7 +144,7 @@ export function badImage(
   const name = nameOfSource(source);
   const listed = origin === undefined ? '' : ` (listed in ${origin})`;
   // Of bytes that somebody has handed in there is neither a file nor a list.
-  const advice = typeof source === 'string' || origin !== undefined
+  const advice = pathOfSource(source) !== null || origin !== undefined
     ? "Replace the file, take it off the list, or leave bad files out with onBadFile: 'skip'"
     : 'Give another image';
   return new BadImageError(`cannot decode ${name}${listed}: ${reason}. ${advice}`, { source: name, reason, cause });

@@ -1,9 +1,9 @@
 /** Images that an application holds in memory: a Blob or File, and pixels that it has decoded itself. */
 import { types } from 'node:util';
-import { BadImageError } from '../errors';
 import type { DecodeOptions } from '../options/data';
 import { orAborted } from './abortable';
-import { decodeImage } from './decode';
+import { decodeWithin } from './decode';
+import { Refusal } from './refusal';
 import type { Pixels, PixelSource } from './types';
 
 /** Decoded pixels, 8 bits, rows first. */
@@ -30,24 +30,10 @@ export class BlobSource implements PixelSource {
 
   async readPixels(signal?: AbortSignal, options: DecodeOptions = {}): Promise<Pixels> {
     const { maxFileBytes } = options;
-    if (maxFileBytes !== undefined && this.#blob.size > maxFileBytes) throw badSource(this.name, `it has ${this.#blob.size} bytes, more than maxFileBytes ${maxFileBytes}`);
-    const bytes = await orAborted(this.#blob.arrayBuffer().catch((error: unknown) => { throw badSource(this.name, 'it cannot be read', error); }), signal);
-    return decodeNamed(this.name, new Uint8Array(bytes), signal, options);
+    if (maxFileBytes !== undefined && this.#blob.size > maxFileBytes) throw new Refusal(`it has ${this.#blob.size} bytes, more than maxFileBytes ${maxFileBytes}`);
+    const bytes = await orAborted(this.#blob.arrayBuffer().catch((error: unknown) => { throw new Refusal('it cannot be read', { cause: error }); }), signal);
+    return decodeWithin(new Uint8Array(bytes), { ...options, signal });
   }
-}
-
-/** Decodes bytes; a failure names what they came from. */
-export async function decodeNamed(name: string, bytes: Uint8Array, signal: AbortSignal | undefined, options: DecodeOptions): Promise<Pixels> {
-  try {
-    return await decodeImage(bytes, { ...options, signal });
-  } catch (error) {
-    throw error instanceof BadImageError ? badSource(name, error.reason, error) : error;
-  }
-}
-
-/** A source that cannot be decoded, for a reason in words. */
-export function badSource(name: string, reason: string, cause?: unknown): BadImageError {
-  return new BadImageError(`cannot decode ${name}: ${reason}`, { source: name, reason, cause });
 }
 
 /** Whether it looks as if it were meant to be pixels. */
@@ -78,7 +64,7 @@ export class RawSource implements PixelSource {
 
   readPixels(_signal?: AbortSignal, { maxPixels }: DecodeOptions = {}): Promise<Pixels> {
     const { data, width, height, channels } = this.#pixels;
-    if (maxPixels !== undefined && width * height > maxPixels) return Promise.reject(badSource(this.name, `it has ${width} x ${height} pixels, more than maxPixels ${maxPixels}`));
+    if (maxPixels !== undefined && width * height > maxPixels) return Promise.reject(new Refusal(`it has ${width} x ${height} pixels, more than maxPixels ${maxPixels}`));
     return Promise.resolve({ data: channels === 3 ? new Uint8Array(data.buffer, data.byteOffset, data.length) : toRgb(data, channels), width, height });
   }
 }

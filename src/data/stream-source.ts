@@ -2,10 +2,11 @@
 import type { Readable } from 'node:stream';
 import { types } from 'node:util';
 import { describeValue } from '../describe';
-import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../errors';
+import { AbortedError, messageOf, throwIfAborted } from '../errors';
 import type { DecodeOptions } from '../options/data';
 import { orAborted } from './abortable';
-import { badSource, decodeNamed } from './memory-source';
+import { decodeWithin } from './decode';
+import { Refusal } from './refusal';
 import type { Pixels, PixelSource } from './types';
 
 /** A Node stream, a web stream, or anything else that gives bytes one piece after another. */
@@ -59,7 +60,7 @@ export class StreamSource implements PixelSource {
   async readPixels(signal?: AbortSignal, options: DecodeOptions = {}): Promise<Pixels> {
     try {
       const bytes = await this.#read(options.maxFileBytes ?? Infinity, signal);
-      return await decodeNamed(this.name, bytes, signal, options);
+      return await decodeWithin(bytes, { ...options, signal });
     } finally {
       this.release();
     }
@@ -86,9 +87,9 @@ export class StreamSource implements PixelSource {
     let size = 0;
     const take = (piece: unknown): void => {
       const bytes = bytesOf(piece);
-      if (bytes === null) throw badSource(this.name, `expected pieces of bytes; got ${describeValue(piece)}`);
+      if (bytes === null) throw new Refusal(`expected pieces of bytes; got ${describeValue(piece)}`);
       size += bytes.byteLength;
-      if (size > maxFileBytes) throw badSource(this.name, `it has more bytes than maxFileBytes ${maxFileBytes}`);
+      if (size > maxFileBytes) throw new Refusal(`it has more bytes than maxFileBytes ${maxFileBytes}`);
       parts.push(bytes);
     };
     try {
@@ -96,7 +97,8 @@ export class StreamSource implements PixelSource {
       if (isNodeStream(stream)) await this.#drainNode(stream, take, signal);
       else await drain(isWebStream(stream) ? webIterator(stream) : stream[Symbol.asyncIterator](), take, signal);
     } catch (error) {
-      throw error instanceof BadImageError || error instanceof AbortedError ? error : this.#failed(error);
+      if (error instanceof Refusal || error instanceof AbortedError) throw error;
+      throw new Refusal(`it broke off: ${messageOf(error)}`, { cause: error });
     }
     return Buffer.concat(parts);
   }
@@ -104,9 +106,9 @@ export class StreamSource implements PixelSource {
   /** By events: Node's own iterator leaves its listeners on a stream that breaks off. */
   async #drainNode(stream: Readable, take: (piece: unknown) => void, signal: AbortSignal | undefined): Promise<void> {
     if (stream.errored) throw stream.errored;
-    if (stream.readableDidRead || stream.destroyed) throw badSource(this.name, 'it has been read or closed already');
+    if (stream.readableDidRead || stream.destroyed) throw new Refusal('it has been read or closed already');
     // Such a listener keeps 'data' from ever coming.
-    if (stream.listenerCount('readable') > 0) throw badSource(this.name, "somebody listens for its 'readable' event, and so reads it");
+    if (stream.listenerCount('readable') > 0) throw new Refusal("somebody listens for its 'readable' event, and so reads it");
     const listeners: [string, (value?: unknown) => void][] = [];
     const ended = new Promise<void>((resolve, reject) => {
       listeners.push(
@@ -130,10 +132,6 @@ export class StreamSource implements PixelSource {
     } finally {
       for (const [event, listener] of listeners) stream.removeListener(event, listener);
     }
-  }
-
-  #failed(error: unknown): BadImageError {
-    return badSource(this.name, `it broke off: ${messageOf(error)}`, error);
   }
 }
 
