@@ -124,17 +124,26 @@ function removeOlderBuilds(folder: string, checkout: string): void {
   for (const { each } of own.slice(KEPT_OLDER_BUILDS)) rmSync(each, { recursive: true, force: true });
 }
 
-/** A prebuilt addon put into place, or the reason why one has to be compiled. */
-async function usePrebuilt(folder: string, stamp: BuildStamp, libtorch: LibTorch, packageRoot: string, trial: Trial | undefined): Promise<{ origin: string } | { reason: string }> {
-  const found = findSibling(folder, libtorch) ?? findPlatformAddon(libtorch, stamp.sources, packageRoot);
-  if ('reason' in found) return found;
-  try {
-    await placeAddon(found.file, folder, { ...prebuiltStamp(found, libtorch, stamp.sources), configuration: stamp.checkout === undefined ? '' : stamp.configuration }, trial);
-    return { origin: found.origin };
-  } catch (error) {
-    if (!(error instanceof CovidCtError) || error.code !== 'ERR_ADDON_LOAD') throw error;
-    return { reason: linesOf(error).join('; ') };
+/** What was compiled elsewhere and put into place, or the reasons why the addon has to be compiled. */
+async function usePrebuilt(
+  folder: string, stamp: BuildStamp, libtorch: LibTorch, packageRoot: string, trial: Trial | undefined,
+): Promise<{ origin: string } | { reason: string }> {
+  const configuration = stamp.checkout === undefined ? '' : stamp.configuration;
+  const reasons: string[] = [];
+  for (const found of [findSibling(folder, libtorch), findPlatformAddon(libtorch, stamp.sources, packageRoot)]) {
+    if (found === undefined) continue;
+    if ('reason' in found) reasons.push(found.reason);
+    else {
+      try {
+        await placeAddon(found.file, folder, { ...prebuiltStamp(found, libtorch, stamp.sources), configuration }, trial);
+        return { origin: found.origin };
+      } catch (error) {
+        if (!(error instanceof CovidCtError) || error.code !== 'ERR_ADDON_LOAD') throw error;
+        reasons.push(linesOf(error).join('; '));
+      }
+    }
   }
+  return { reason: reasons.join('; ') };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Puts an addon into its folder of the cache, beside a link to its LibTorch: tried first, whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileError, makeFolderSync } from '../files/write';
 import { ADDON_FILE, LIBTORCH_LINK, type BuildStamp } from './addon-folder';
@@ -18,6 +18,23 @@ function inWords<T>(folder: string, work: () => T): T {
   }
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Removes what processes that were killed have left half done. */
+function removeLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /^\.new-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
 /** An addon that is ready but not in place yet. */
 class StagedAddon {
   readonly addon: string;
@@ -29,6 +46,7 @@ class StagedAddon {
     this.addon = join(this.#staging, ADDON_FILE);
     try {
       inWords(folder, () => {
+        removeLeftovers(folder);
         makeFolderSync(this.#staging);
         copyFileSync(file, this.addon);
         symlinkSync(stamp.libtorch.lib, join(this.#staging, LIBTORCH_LINK));

@@ -1,7 +1,9 @@
 /** Prebuilt addons: what must match, each reason in words, and that one is tried before it is put in place. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { familySync, versionSync } from 'detect-libc';
+import { CovidCtError } from '../../../src/errors';
 import { addonFolder, hashSources, readStamp } from '../../../src/native/addon-folder';
 import { buildAddon } from '../../../src/native/build';
 import { inspectLibTorch, type LibTorch } from '../../../src/native/libtorch-folder';
@@ -116,5 +118,24 @@ describe('a build', () => {
     await expect(build({ onCompile: (reason) => reasons.push(reason) })).rejects.toMatchObject({ code: 'ERR_BUILD_FAILED', message: expect.stringContaining('asked to compile') });
     expect(reasons).toEqual([expect.stringContaining('could not be loaded')]);
     expect(existsSync(addonFolder(libtorch, hashSources(folder)) + '/build.json')).toBe(false);
+  });
+
+  test('whose sibling in the cache cannot be loaded takes the platform package; what a killed process left is removed', async () => {
+    install({ ...FACTS, sources: hashSources(folder) });
+    const place = addonFolder(libtorch, hashSources(folder));
+    const sibling = place.replace(/[0-9a-f]{8}$/, '00000000');
+    const stamp = { ...prebuiltStamp({ file: '', origin: 'compiled' }, libtorch, hashSources(folder)) };
+    writeFiles(sibling, { 'covidct_torch.node': 'sibling', 'build.json': JSON.stringify(stamp) });
+    const dead = spawnSync(process.execPath, ['-e', '0']).pid;
+    writeFiles(join(place, `.new-${dead}-abcd`), { 'covidct_torch.node': 'half' });
+    writeFiles(join(place, `.new-${process.pid}-abcd`), { 'covidct_torch.node': 'of one that lives' });
+    const tried: string[] = [];
+    const trial = (file: string): Promise<void> => {
+      tried.push(readFileSync(file, 'utf8'));
+      return tried.at(-1) === 'sibling' ? Promise.reject(new CovidCtError('ERR_ADDON_LOAD', 'no')) : Promise.resolve();
+    };
+    expect(await build({ trial })).toMatchObject({ built: false, origin: `${NAME}@${packageVersion()}` });
+    expect(tried).toEqual(['sibling', 'prebuilt']);
+    expect(readdirSync(place).filter((name) => name.startsWith('.new-'))).toEqual([`.new-${process.pid}-abcd`]);
   });
 });
