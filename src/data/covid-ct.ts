@@ -1,7 +1,7 @@
 /** Opens the COVID-CT data set in the layout of its public repository, with its images unpacked or still zipped. */
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DatasetError, throwIfAborted } from '../errors';
+import { DatasetError, messageOf, throwIfAborted } from '../errors';
 import { mergeLeftOut } from '../left-out';
 import type { LeftOut } from '../left-out';
 import { pathSchema, textSchema } from '../options/atoms';
@@ -56,8 +56,8 @@ export function parseList(text: string, file: string): ListedName[] {
 }
 
 async function readList(dir: string, file: string): Promise<ListedName[]> {
-  const bytes = await readFile(path.join(dir, file)).catch((error: NodeJS.ErrnoException) => {
-    throw new DatasetError(`${dir}: the list ${file} cannot be read (${error.code ?? 'unknown'}). Expected one image name a line`, { cause: error });
+  const bytes = await readFile(path.join(dir, file)).catch((error: unknown) => {
+    throw new DatasetError(`${dir}: the list ${file} cannot be read: ${messageOf(error)}. Expected one image name a line`, { cause: error });
   });
   return parseList(decodeText(bytes, path.join(dir, file)).text, file);
 }
@@ -74,8 +74,8 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
   const folder = await imageFolder(dir, className, options);
   const inside = `${IMAGES}/CT_${className}`;
   throwIfAborted(options.signal);
-  const entries = await entriesOf(Buffer.from(folder)).catch((error: NodeJS.ErrnoException) => {
-    throw new DatasetError(`${folder} cannot be read (${error.code ?? 'unknown'})`, { cause: error });
+  const entries = await entriesOf(Buffer.from(folder)).catch((error: unknown) => {
+    throw new DatasetError(`${folder} cannot be read: ${messageOf(error)}`, { cause: error });
   });
   // By normalised name: a file system may store an accent as two characters where the list has one.
   const files = new Map(entries.map((entry) => [entry.name.normalize('NFC'), entry]));

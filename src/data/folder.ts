@@ -1,6 +1,6 @@
 /** Reads a folder whose subfolders are the classes, with or without a train, val and test folder above them. */
 import path from 'node:path';
-import { DatasetError } from '../errors';
+import { DatasetError, messageOf } from '../errors';
 import { leftOutText } from '../left-out';
 import type { LeftOut } from '../left-out';
 import { pathSchema } from '../options/atoms';
@@ -42,7 +42,7 @@ interface SplitFolder extends Level {
 const FOLDER = 'Expected a folder with a subfolder for each class';
 
 async function readLevel(dir: Buffer): Promise<Level> {
-  const entries = await entriesOf(dir).catch((error: unknown) => { throw new DatasetError(`${dir.toString()} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}). ${FOLDER}`, { cause: error }); });
+  const entries = await entriesOf(dir).catch((error: unknown) => { throw new DatasetError(`${dir.toString()} cannot be read: ${messageOf(error)}. ${FOLDER}`, { cause: error }); });
   const folders = await Promise.all(entries.map(async (entry) => !isHidden(entry.name) && (await isFolderEntry(entry))));
   return { folders: entries.filter((_, index) => folders[index]), others: entries.filter((_, index) => !folders[index]) };
 }

@@ -163,8 +163,7 @@ export async function readTable(file: string, delimiter?: string): Promise<Table
     if (size > MOST_BYTES) throw new Error(`it has ${size} bytes, more than ${MOST_BYTES}`);
     bytes = await readFile(file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DatasetError(`${file}: the table cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : messageOf(error)}`, { cause: error });
+    throw new DatasetError(`${file}: the table cannot be read: ${messageOf(error)}`, { cause: error });
   }
   const { text, notes } = decodeText(bytes, file);
   const told = [...notes];

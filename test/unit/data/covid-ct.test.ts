@@ -93,7 +93,7 @@ describe('faults of the lists', () => {
   test('a missing list, an empty split, a missing image folder, no folder at all', async () => {
     const root = newFolder();
     await writeCovidCt(root, { lists: { valCOVID: null } });
-    expect((await failure(CovidCtDataset.open(root))).message).toContain('Data-split/COVID/valCT_COVID.txt cannot be read (ENOENT)');
+    expect((await failure(CovidCtDataset.open(root))).message).toContain('Data-split/COVID/valCT_COVID.txt cannot be read: it does not exist');
     const empty = newFolder();
     await writeCovidCt(empty, { lists: { valCOVID: '\r\n', valNonCOVID: '' } });
     expect((await failure(CovidCtDataset.open(empty))).message).toContain('COVID-CT validation has no images');

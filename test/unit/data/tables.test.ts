@@ -77,7 +77,7 @@ test.each([
 ] as const)('what to do about %s', async (_what, content, options, advice) => expect((await failure(content, { ...options })).split('\n').at(-1)).toBe(advice));
 
 test('no such table, a folder, an unfit path', async () => {
-  await expect(openCsv(path.join(root, 'none.csv'))).rejects.toThrow('there is no such file');
+  await expect(openCsv(path.join(root, 'none.csv'))).rejects.toThrow('it does not exist');
   await expect(openCsv(root)).rejects.toThrow('it is a folder');
   for (const junk of ['', 'a\0', 5, null]) await expect(openCsv(junk as string)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 });
