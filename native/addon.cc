@@ -1,10 +1,10 @@
 // The table of exports: what `require` of the addon returns.
 #include "classifier_wrap.h"
-#include "convert.h"
-#include "core/architectures.h"
-#include "core/arena.h"
-#include "core/device.h"
-#include "core/threads.h"
+#include "convert/convert.h"
+#include "core/nn/registry.h"
+#include "core/runtime/arena.h"
+#include "core/runtime/device.h"
+#include "core/runtime/threads.h"
 #include "environment.h"
 #include "resizer_wrap.h"
 

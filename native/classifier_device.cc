@@ -19,10 +19,12 @@ Napi::Value ClassifierWrap::fetch_outputs(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::keep_pixels(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  return enqueue(info, false, [store = shared_->store, bytes = static_cast<int64_t>(to_number_between(info[0], 0, kMaxSafeInteger, "bytes"))](Learner&) {
-    store->set_budget(bytes);
-    return nothing();
-  });
+  return enqueue(info, false,
+                 [store = shared_->store,
+                  bytes = static_cast<int64_t>(to_number_between(info[0], 0, kMaxSafeInteger, "bytes"))](Learner&) {
+                   store->set_budget(bytes);
+                   return nothing();
+                 });
 }
 
 }  // namespace covidct

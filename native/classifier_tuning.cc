@@ -1,6 +1,6 @@
 // The methods of fine-tuning: what trains, features, the average of the weights.
 #include "classifier_wrap.h"
-#include "convert_parts.h"
+#include "convert/convert_parts.h"
 
 namespace covidct {
 
@@ -9,11 +9,12 @@ using Deliver = Executor::Deliver;
 Napi::Value ClassifierWrap::set_trainable(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   const Napi::Object options = to_object(info[0], "setTrainable's options");
-  return enqueue(info, false, [parameters = to_strings(options.Get("parameters"), "parameters"),
-                               norms = to_strings(options.Get("frozenNorms"), "frozenNorms")](Learner& learner) {
-    learner.set_trainable(parameters, norms);
-    return nothing();
-  });
+  return enqueue(info, false,
+                 [parameters = to_strings(options.Get("parameters"), "parameters"),
+                  norms = to_strings(options.Get("frozenNorms"), "frozenNorms")](Learner& learner) {
+                   learner.set_trainable(parameters, norms);
+                   return nothing();
+                 });
 }
 
 Napi::Value ClassifierWrap::parts(const Napi::CallbackInfo& info) {
@@ -37,7 +38,9 @@ Napi::Value ClassifierWrap::features(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::train_features(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   auto features = std::make_shared<Features>(to_features(info[0], info[1], feature_width_, options_.classes, true));
-  return enqueue(info, false, [features, options = to_train_step_options(info[2], options_.classes)](Learner& learner) { return outputs_of(learner.train_features(*features, options)); });
+  return enqueue(info, false, [features, options = to_train_step_options(info[2], options_.classes)](Learner& learner) {
+    return outputs_of(learner.train_features(*features, options));
+  });
 }
 
 Napi::Value ClassifierWrap::start_features(const Napi::CallbackInfo& info) {

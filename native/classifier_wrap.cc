@@ -2,7 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "core/threads.h"
+#include "core/runtime/threads.h"
 
 namespace covidct {
 
@@ -42,10 +42,10 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
 ClassifierWrap::ClassifierWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ClassifierWrap>(info) {
   options_ = to_learner_options(info[0], threads_);
   executor_ = Executor::start(
-      info.Env(),
-      [threads = threads_ > 0 ? threads_ : default_threads()] { use_threads(threads); },
+      info.Env(), [threads = threads_ > 0 ? threads_ : default_threads()] { use_threads(threads); },
       [shared = shared_] {
-        const std::optional<c10::Device> device = shared->learner ? std::optional(shared->learner->device().device) : std::nullopt;
+        const std::optional<c10::Device> device =
+            shared->learner ? std::optional(shared->learner->device().device) : std::nullopt;
         shared->store->set_budget(0);
         shared->learner.reset();
         if (device) release_cached_memory(*device);
@@ -75,17 +75,19 @@ Executor::Deliver ClassifierWrap::Shared::run(const std::function<Executor::Deli
   }
 }
 
-Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead, std::function<Deliver(Learner&)> work) {
-  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), ahead, [this, shared = shared_, work = std::move(work)]() -> Deliver {
-    const Deliver deliver = shared->run(work);
-    shared->bytes = shared->learner->bytes() + shared->store->bytes();
-    shared->held = shared->learner->held_bytes() + shared->store->bytes();
-    // The promise's owner is this wrap, kept alive until it is settled.
-    return [this, deliver](Napi::Env env) {
-      report_bytes(env);
-      return deliver(env);
-    };
-  });
+Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead,
+                                      std::function<Deliver(Learner&)> work) {
+  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), ahead,
+                           [this, shared = shared_, work = std::move(work)]() -> Deliver {
+                             const Deliver deliver = shared->run(work);
+                             shared->bytes = shared->learner->bytes() + shared->store->bytes();
+                             shared->held = shared->learner->held_bytes() + shared->store->bytes();
+                             // The promise's owner is this wrap, kept alive until it is settled.
+                             return [this, deliver](Napi::Env env) {
+                               report_bytes(env);
+                               return deliver(env);
+                             };
+                           });
 }
 
 void ClassifierWrap::report_bytes(Napi::Env env) {
@@ -109,7 +111,8 @@ Napi::Value ClassifierWrap::ready(const Napi::CallbackInfo& info) {
     shared->held = learner.held_bytes();
     return [this, norms = learner.norms(), head_prefix = learner.head_prefix(), width = learner.feature_width(),
             tensors = learner.tensors(), layers = learner.layers(), default_layer = learner.default_layer(),
-            device = learner.device(), parameters = learner.parameter_count(), threads = at::get_num_threads()](Napi::Env env) {
+            device = learner.device(), parameters = learner.parameter_count(),
+            threads = at::get_num_threads()](Napi::Env env) {
       tensors_ = tensors;
       norms_ = norms;
       head_prefix_ = head_prefix;
@@ -146,7 +149,9 @@ Napi::Value ClassifierWrap::layers(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   const auto batch = batch_of(info, /*labelled=*/true);
-  return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) { return outputs_of(learner.train_step(*batch, options)); });
+  return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
+    return outputs_of(learner.train_step(*batch, options));
+  });
 }
 
 Napi::Value ClassifierWrap::optimizer_step(const Napi::CallbackInfo& info) {
@@ -201,19 +206,21 @@ Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   const auto offset = static_cast<int64_t>(to_number_between(info[1], 0, kMaxSafeInteger, "offset"));
-  return enqueue(info, false, [path = to_string(info[0], "path"), offset, names = to_strings(info[2], "names")](Learner& learner) {
-    learner.write(path, offset, names);
-    return nothing();
-  });
+  return enqueue(info, false,
+                 [path = to_string(info[0], "path"), offset, names = to_strings(info[2], "names")](Learner& learner) {
+                   learner.write(path, offset, names);
+                   return nothing();
+                 });
 }
 
 Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   const bool any = info[2].ToBoolean().Value();
-  return enqueue(info, false, [path = to_string(info[0], "path"), sources = to_sources(info[1]), any](Learner& learner) {
-    learner.read(path, sources, any);
-    return nothing();
-  });
+  return enqueue(info, false,
+                 [path = to_string(info[0], "path"), sources = to_sources(info[1]), any](Learner& learner) {
+                   learner.read(path, sources, any);
+                   return nothing();
+                 });
 }
 
 Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
@@ -229,7 +236,9 @@ Napi::Value ClassifierWrap::prepare_input(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
   const auto batch = batch_of(info, /*labelled=*/false);
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
-    return [bytes = learner.prepare_input(*batch)](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(bytes)); };
+    return [bytes = learner.prepare_input(*batch)](Napi::Env env) {
+      return Napi::Number::New(env, static_cast<double>(bytes));
+    };
   });
 }
 

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "convert.h"
-#include "core/learner.h"
+#include "convert/convert.h"
+#include "core/training/learner.h"
 #include "executor.h"
 
 namespace covidct {
@@ -18,7 +18,7 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
  private:
   // Shared with the jobs: outlives the wrap while one of them runs.
   struct Shared {
-    std::unique_ptr<Learner> learner;  // classifier's thread only
+    std::unique_ptr<Learner> learner;                                    // classifier's thread only
     std::shared_ptr<PixelStore> store = std::make_shared<PixelStore>();  // any thread
     std::atomic<int64_t> bytes{0}, held{0};
 

@@ -3,7 +3,7 @@
 
 #include <exception>
 
-#include "core/failure.h"
+#include "core/runtime/failure.h"
 #include "napi_setup.h"
 
 namespace covidct {

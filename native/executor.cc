@@ -44,8 +44,8 @@ void Executor::open_channel(Napi::Env env) {
   const auto on_end = [](napi_env, void* weak, void*) { delete static_cast<std::weak_ptr<Executor>*>(weak); };
   auto weak = std::make_unique<std::weak_ptr<Executor>>(weak_from_this());
   const Napi::String name = Napi::String::New(env, "covidct-torch classifier");
-  const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, weak.get(), on_end, weak.get(), on_call, &channel_);
+  const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, weak.get(), on_end,
+                                                             weak.get(), on_call, &channel_);
   if (status != napi_ok) throw Napi::Error::New(env, "the classifier's channel could not be made");
   weak.release();
   napi_unref_threadsafe_function(env, channel_);
@@ -154,8 +154,10 @@ void Executor::settle(Napi::Env env, Job& job) {
     } catch (...) {
       job.failure = current_failure();
     }
-    if (job.failure) job.deferred.Reject(to_js_error(env, *job.failure));
-    else job.deferred.Resolve(value);
+    if (job.failure)
+      job.deferred.Reject(to_js_error(env, *job.failure));
+    else
+      job.deferred.Resolve(value);
   } catch (const Napi::Error& error) {
     try {
       job.deferred.Reject(error.Value());

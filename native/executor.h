@@ -1,4 +1,5 @@
-// One classifier's thread and its queue: a promise in, a promise out, close and join. The event loop never waits for it.
+// One classifier's thread and its queue: a promise in, a promise out, close and join. The event loop never waits for
+// it.
 #pragma once
 
 #include <atomic>

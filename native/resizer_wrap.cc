@@ -6,9 +6,9 @@
 
 #include <cstring>
 
-#include "convert_parts.h"
-#include "core/augment.h"
-#include "core/threads.h"
+#include "convert/convert_parts.h"
+#include "core/input/augment.h"
+#include "core/runtime/threads.h"
 
 namespace covidct {
 
@@ -31,7 +31,9 @@ int64_t to_side(const Napi::Value& value, const char* what) {
 }  // namespace
 
 Napi::Function ResizerWrap::define(Napi::Env env) {
-  return DefineClass(env, "Resizer", {InstanceMethod<&ResizerWrap::resize>("resize"), InstanceMethod<&ResizerWrap::dispose>("dispose")});
+  return DefineClass(
+      env, "Resizer",
+      {InstanceMethod<&ResizerWrap::resize>("resize"), InstanceMethod<&ResizerWrap::dispose>("dispose")});
 }
 
 ResizerWrap::ResizerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ResizerWrap>(info) {
@@ -53,19 +55,22 @@ Napi::Value ResizerWrap::resize(const Napi::CallbackInfo& info) {
   if (executor_->stopping()) throw_js(info.Env(), "ERR_DISPOSED", "the resizer was disposed");
   const int64_t height = to_side(info[1], "height"), width = to_side(info[2], "width");
   const int64_t to_height = to_side(info[3], "toHeight"), to_width = to_side(info[4], "toWidth");
-  if (height * width > kMaxPixels || to_height * to_width > kMaxPixels || pixels_between(height, width, to_height, to_width) > kMaxPixelsBetween) {
+  if (height * width > kMaxPixels || to_height * to_width > kMaxPixels ||
+      pixels_between(height, width, to_height, to_width) > kMaxPixelsBetween) {
     bad_batch(info[0], "an image has too many pixels, before the resize, on its way or after it");
   }
   const Napi::TypedArray array = to_typed(info[0], napi_uint8_array, "an image");
   const auto bytes = static_cast<size_t>(height * width * 3);
   if (array.ByteLength() != bytes) {
-    bad_batch(info[0], "an image has " + std::to_string(array.ByteLength()) + " bytes, expected height x width x 3 = " + std::to_string(bytes));
+    bad_batch(info[0], "an image has " + std::to_string(array.ByteLength()) +
+                           " bytes, expected height x width x 3 = " + std::to_string(bytes));
   }
   std::shared_ptr<PixelBuffer> pixels;
   try {
     pixels = std::make_shared<PixelBuffer>(bytes);
   } catch (const std::bad_alloc&) {
-    throw_js(info.Env(), "ERR_OUT_OF_MEMORY", "the process ran out of memory for " + std::to_string(bytes) + " bytes of pixels");
+    throw_js(info.Env(), "ERR_OUT_OF_MEMORY",
+             "the process ran out of memory for " + std::to_string(bytes) + " bytes of pixels");
   }
   std::memcpy(pixels->data(), data_of(array, "an image"), bytes);
   return executor_->submit(info.Env(), info.This().As<Napi::Object>(), false, [=]() -> Executor::Deliver {

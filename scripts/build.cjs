@@ -24,7 +24,8 @@ async function main() {
   } else {
     compileNativeRoom();
   }
-  if (wantsAll || flags.has('--native')) await setUp({ force: flags.has('--force'), verbose: flags.has('--verbose'), jobs: jobsOf(flags) });
+  if (wantsAll || flags.has('--native'))
+    await setUp({ force: flags.has('--force'), verbose: flags.has('--verbose'), jobs: jobsOf(flags) });
   else noteSources();
 }
 

@@ -2,4 +2,5 @@
 const { rmSync } = require('node:fs');
 const path = require('node:path');
 
-for (const name of ['dist', 'build', 'coverage']) rmSync(path.resolve(__dirname, '..', name), { recursive: true, force: true });
+for (const name of ['dist', 'build', 'coverage'])
+  rmSync(path.resolve(__dirname, '..', name), { recursive: true, force: true });

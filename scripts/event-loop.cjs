@@ -41,10 +41,19 @@ async function main([seconds = '20', architecture = 'vgg11_bn', imageSize = '64'
     const endBeat = startBeat();
     let steps = 0;
     const stop = AbortSignal.timeout(Number(seconds) * 1000);
-    for await (const event of trainer.fit(data.train, data.validation, { signal: stop })) if (event.type === 'step') steps += 1;
+    for await (const event of trainer.fit(data.train, data.validation, { signal: stop }))
+      if (event.type === 'step') steps += 1;
     const delays = endBeat();
     const at = (share) => delays[Math.min(delays.length - 1, Math.floor(share * delays.length))].toFixed(2);
-    console.log(JSON.stringify({ architecture, imageSize: Number(imageSize), steps, beats: delays.length, delayMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) } }));
+    console.log(
+      JSON.stringify({
+        architecture,
+        imageSize: Number(imageSize),
+        steps,
+        beats: delays.length,
+        delayMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) },
+      }),
+    );
     model.dispose();
   } finally {
     rmSync(dir, { recursive: true, force: true });

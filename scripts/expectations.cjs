@@ -9,11 +9,19 @@ const { cpus, loadavg, tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
 
-const { values } = parseArgs({ options: { data: { type: 'string' }, arch: { type: 'string', default: 'vgg19_bn,vgg11_bn,resnet18' }, threads: { type: 'string', default: '0' } } });
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    arch: { type: 'string', default: 'vgg19_bn,vgg11_bn,resnet18' },
+    threads: { type: 'string', default: '0' },
+  },
+});
 if (values.data === undefined) throw new Error('name a data set: --data DIR');
 
 function sizeOf(folder) {
-  return readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, name))).reduce((sum, each) => sum + (each.isFile() ? each.size : 0), 0);
+  return readdirSync(folder, { recursive: true })
+    .map((name) => statSync(join(folder, name)))
+    .reduce((sum, each) => sum + (each.isFile() ? each.size : 0), 0);
 }
 
 /** The most resident memory that the system says the process has had, in bytes; looked at often, for it goes with the process. */
@@ -26,10 +34,26 @@ function peakOf(pid) {
 }
 
 function train(architecture, out) {
-  const command = [join(__dirname, '..', 'dist', 'cli', 'main.js'), 'train', '--data', values.data, '--arch', architecture, '--out', out, '--epochs', '1', '--threads', values.threads, '--quiet'];
+  const command = [
+    join(__dirname, '..', 'dist', 'cli', 'main.js'),
+    'train',
+    '--data',
+    values.data,
+    '--arch',
+    architecture,
+    '--out',
+    out,
+    '--epochs',
+    '1',
+    '--threads',
+    values.threads,
+    '--quiet',
+  ];
   const child = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
   let peak = 0;
-  const timer = setInterval(() => { peak = Math.max(peak, peakOf(child.pid)); }, 100);
+  const timer = setInterval(() => {
+    peak = Math.max(peak, peakOf(child.pid));
+  }, 100);
   return new Promise((resolve, reject) => {
     child.on('error', reject).on('exit', (code) => {
       clearInterval(timer);
@@ -41,13 +65,21 @@ function train(architecture, out) {
 
 async function main() {
   const root = mkdtempSync(join(tmpdir(), 'covidct-expectations-'));
-  console.log(`${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)} before\n\n| network | one epoch | memory | run folder |\n| --- | --- | --- | --- |`);
+  console.log(
+    `${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)} before\n\n| network | one epoch | memory | run folder |\n| --- | --- | --- | --- |`,
+  );
   try {
     for (const architecture of values.arch.split(',')) {
       const out = join(root, architecture);
       const peak = await train(architecture, out);
-      const epoch = readFileSync(join(out, 'history.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)).find(({ type }) => type === 'epoch');
-      console.log(`| ${architecture} | ${Math.round(epoch.seconds)} s | ${(peak / 2 ** 30).toFixed(1)} GiB | ${Math.round(sizeOf(out) / 2 ** 20)} MiB |`);
+      const epoch = readFileSync(join(out, 'history.jsonl'), 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line))
+        .find(({ type }) => type === 'epoch');
+      console.log(
+        `| ${architecture} | ${Math.round(epoch.seconds)} s | ${(peak / 2 ** 30).toFixed(1)} GiB | ${Math.round(sizeOf(out) / 2 ** 20)} MiB |`,
+      );
     }
   } finally {
     rmSync(root, { recursive: true, force: true });

@@ -22,11 +22,17 @@ const root = path.resolve(__dirname, '..');
 const TESTS = ['test/native', 'test/parity/network', 'test/parity/optimizers'];
 const PARITY = ['tiny', 'vgg11_bn', 'resnet18', 'densenet121'];
 
-const words = { allowPositionals: true, options: {
-  folder: { type: 'string' }, python: { type: 'string', default: 'python3' }, jobs: { type: 'string', default: '2' },
-  tests: { type: 'string', multiple: true, default: TESTS },
-  remove: { type: 'boolean', default: false }, 'no-parity': { type: 'boolean', default: false },
-} };
+const words = {
+  allowPositionals: true,
+  options: {
+    folder: { type: 'string' },
+    python: { type: 'string', default: 'python3' },
+    jobs: { type: 'string', default: '2' },
+    tests: { type: 'string', multiple: true, default: TESTS },
+    remove: { type: 'boolean', default: false },
+    'no-parity': { type: 'boolean', default: false },
+  },
+};
 
 /** Runs a program to its end with its output shown; throws naming the step when it fails. */
 function run(step, command, args, env) {
@@ -61,7 +67,7 @@ function libtorchOf(python) {
 
 /** Builds the addon; returns the LibTorch that was found and whether it is one of the supported range. */
 function build(libtorch, env, jobs) {
-  const { inspectLibTorch, libtorchKey } = require('../dist/native/libtorch-folder.js');
+  const { inspectLibTorch, libtorchKey } = require('../dist/addon/libtorch-folder.js');
   const inspection = inspectLibTorch({ root: libtorch }, 'COVIDCT_TORCH_LIBTORCH');
   if ('reason' in inspection) throw new Error(`refused: ${inspection.reason}`);
   run('addon', process.execPath, ['scripts/build.cjs', '--native', `--jobs=${jobs}`], env);
@@ -123,11 +129,13 @@ function check(version, options) {
 function main() {
   const { values, positionals } = parseArgs(words);
   buildTypeScript();
-  const { SUPPORTED_LIBTORCH } = require('../dist/native/libtorch-folder.js');
-  const { cacheFolder } = require('../dist/native/cache-folder.js');
-  const { makeTrustedFolder } = require('../dist/native/trusted-folder.js');
-  const folder = values.folder === undefined ? makeTrustedFolder(path.join(cacheFolder(), 'libtorch-versions'))
-    : path.resolve(values.folder);
+  const { SUPPORTED_LIBTORCH } = require('../dist/addon/libtorch-folder.js');
+  const { cacheFolder } = require('../dist/files/cache-folder.js');
+  const { makeTrustedFolder } = require('../dist/files/trusted-folder.js');
+  const folder =
+    values.folder === undefined
+      ? makeTrustedFolder(path.join(cacheFolder(), 'libtorch-versions'))
+      : path.resolve(values.folder);
   const versions = positionals.length > 0 ? positionals : SUPPORTED_LIBTORCH;
   const results = versions.map((version) => check(version, { ...values, folder }));
   console.table(results.map(({ row }) => row));

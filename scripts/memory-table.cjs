@@ -12,7 +12,11 @@ const BATCHES = [1, 8];
 
 async function peaks(batchSize, threads) {
   const found = new Map();
-  for await (const { architecture, training } of measureSizes(architectures(), { batchSize, imageSize: 224, threads })) {
+  for await (const { architecture, training } of measureSizes(architectures(), {
+    batchSize,
+    imageSize: 224,
+    threads,
+  })) {
     if (training.peakBytes === null) throw new Error(`${architecture}: ${training.problem}`);
     console.error(`${architecture}, ${batchSize}: ${Math.round(training.peakBytes / 2 ** 20)} MiB`);
     found.set(architecture, Math.round(training.peakBytes / 2 ** 20));

@@ -14,7 +14,9 @@ const root = path.resolve(__dirname, '..');
 /** The newest version of the C library that the addon asks for: the oldest system on which it can be loaded. */
 function oldestLibc(file, family) {
   const names = readFileSync(file, 'latin1').match(/\bGLIBC_2\.\d+(\.\d+)?\b/g) ?? [];
-  const versions = names.map((name) => name.slice('GLIBC_'.length)).sort((a, b) => Number(a.split('.')[1]) - Number(b.split('.')[1]));
+  const versions = names
+    .map((name) => name.slice('GLIBC_'.length))
+    .sort((a, b) => Number(a.split('.')[1]) - Number(b.split('.')[1]));
   return family === 'glibc' ? (versions.at(-1) ?? '2.28') : '1.1';
 }
 
@@ -45,13 +47,16 @@ async function main() {
   const at = process.argv.indexOf('--out');
   const out = path.resolve(at === -1 ? path.join(root, 'build/release') : process.argv[at + 1]);
   require('./typescript.cjs').compileNativeRoom();
-  const { buildAddon } = require('../dist/native/build.js');
-  const { hashSources } = require('../dist/native/addon-folder.js');
-  const { minorOf } = require('../dist/native/libtorch-folder.js');
-  const { platformPackage } = require('../dist/native/prebuilt.js');
+  const { buildAddon } = require('../dist/install/build.js');
+  const { hashSources } = require('../dist/addon/addon-folder.js');
+  const { minorOf } = require('../dist/addon/libtorch-folder.js');
+  const { platformPackage } = require('../dist/addon/prebuilt.js');
   const { familySync } = require('detect-libc');
   const { addon, libtorch, origin } = await buildAddon({ onCompile: () => console.error('compiling the addon …') });
-  if (origin !== 'compiled') throw new Error(`the addon in the cache is ${origin}, not compiled here; run node scripts/build.cjs --native --force`);
+  if (origin !== 'compiled')
+    throw new Error(
+      `the addon in the cache is ${origin}, not compiled here; run node scripts/build.cjs --native --force`,
+    );
 
   const name = platformPackage(libtorch);
   const folder = path.join(out, name.replace('/', '-').replace('@', ''));
@@ -65,15 +70,24 @@ async function main() {
   const libc = family === null ? null : { family, version: oldestLibc(file, family) };
   const manifest = packageManifest(name, libtorch, libc);
   const facts = {
-    package: manifest.version, sources: hashSources(root), libtorch: { minor: minorOf(libtorch.version), variant: libtorch.variant },
-    platform: process.platform, arch: process.arch, libc,
+    package: manifest.version,
+    sources: hashSources(root),
+    libtorch: { minor: minorOf(libtorch.version), variant: libtorch.variant },
+    platform: process.platform,
+    arch: process.arch,
+    libc,
   };
   const put = (what, value) => writeFileSync(path.join(folder, what), `${JSON.stringify(value, null, 2)}\n`);
   put('package.json', manifest);
   put('addon.json', facts);
   copyFileSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
-  writeFileSync(path.join(folder, 'README.md'), `# ${name}\n\n${manifest.description} It is installed with covidct-torch, which uses it where it matches exactly and compiles its own otherwise.\n`);
-  console.error(`${name}@${manifest.version}: ${(statSync(file).size / 1e6).toFixed(1)} MB, needs ${libc === null ? process.platform : `${libc.family} ${libc.version}`}`);
+  writeFileSync(
+    path.join(folder, 'README.md'),
+    `# ${name}\n\n${manifest.description} It is installed with covidct-torch, which uses it where it matches exactly and compiles its own otherwise.\n`,
+  );
+  console.error(
+    `${name}@${manifest.version}: ${(statSync(file).size / 1e6).toFixed(1)} MB, needs ${libc === null ? process.platform : `${libc.family} ${libc.version}`}`,
+  );
   console.log(folder);
 }
 

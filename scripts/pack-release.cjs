@@ -18,7 +18,9 @@ function platformPackages(out, version, sources) {
     if (!existsSync(path.join(out, each, 'addon.json'))) continue;
     const facts = readJson(out, each, 'addon.json');
     if (facts.package !== version || facts.sources !== sources) {
-      throw new Error(`${path.join(out, each)} was made from other sources or for another version (${facts.package}); make it again`);
+      throw new Error(
+        `${path.join(out, each)} was made from other sources or for another version (${facts.package}); make it again`,
+      );
     }
     found[readJson(out, each, 'package.json').name] = version;
   }
@@ -32,7 +34,7 @@ function main() {
   buildTypeScript();
   writeEsmEntry();
   noteSources();
-  const { hashSources } = require('../dist/native/addon-folder.js');
+  const { hashSources } = require('../dist/addon/addon-folder.js');
 
   const manifest = readJson(root, 'package.json');
   delete manifest.scripts;
@@ -41,10 +43,21 @@ function main() {
   const folder = path.join(out, manifest.name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const listed = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+  const listed = JSON.parse(
+    execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
+  );
   for (const { path: name } of listed[0].files) cpSync(path.join(root, name), path.join(folder, name));
-  writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify({ ...manifest, optionalDependencies }, null, 2)}\n`);
-  console.error(`${manifest.name}@${manifest.version}: ${Object.keys(optionalDependencies).join(', ') || 'no platform package: every user compiles'}`);
+  writeFileSync(
+    path.join(folder, 'package.json'),
+    `${JSON.stringify({ ...manifest, optionalDependencies }, null, 2)}\n`,
+  );
+  console.error(
+    `${manifest.name}@${manifest.version}: ${Object.keys(optionalDependencies).join(', ') || 'no platform package: every user compiles'}`,
+  );
   console.log(folder);
 }
 

@@ -56,7 +56,9 @@ function step(text) {
 function run(command, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1e8, ...options });
   const output = `${stdout ?? ''}${stderr ?? ''}`.trim();
-  console.log(`$ ${path.basename(command)} ${args.map((each) => path.relative(work, each).startsWith('..') ? each : path.relative(work, each)).join(' ')}\n${output}`);
+  console.log(
+    `$ ${path.basename(command)} ${args.map((each) => (path.relative(work, each).startsWith('..') ? each : path.relative(work, each))).join(' ')}\n${output}`,
+  );
   if (error !== undefined || status !== 0) throw new Error(`${command} ended with ${status ?? error?.message}`);
   return output;
 }
@@ -82,8 +84,12 @@ async function startRegistry(port) {
   const program = path.join(tools, 'node_modules/verdaccio/bin/verdaccio');
   const child = spawn(process.execPath, [program, '--config', path.join(work, 'verdaccio.yaml')], { stdio: 'ignore' });
   for (let i = 0; i < 120; i++) {
-    if (child.exitCode !== null) throw new Error(`verdaccio ended with ${child.exitCode}; see ${path.join(work, 'verdaccio.log')}`);
-    const up = await fetch(`http://127.0.0.1:${port}/-/ping`).then((answer) => answer.ok, () => false);
+    if (child.exitCode !== null)
+      throw new Error(`verdaccio ended with ${child.exitCode}; see ${path.join(work, 'verdaccio.log')}`);
+    const up = await fetch(`http://127.0.0.1:${port}/-/ping`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
     if (up) return child;
     await new Promise((done) => setTimeout(done, 500));
   }
@@ -99,9 +105,11 @@ function barePath() {
   symlinkSync(npm, path.join(bin, 'npm'));
   symlinkSync(path.join(path.dirname(npm), 'npx-cli.js'), path.join(bin, 'npx'));
   const python = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
-  if (python.status === 0) writeFileSync(path.join(bin, 'python3'), `#!/bin/sh\nexec ${python.stdout.trim()} "$@"\n`, { mode: 0o755 });
+  if (python.status === 0)
+    writeFileSync(path.join(bin, 'python3'), `#!/bin/sh\nexec ${python.stdout.trim()} "$@"\n`, { mode: 0o755 });
   for (const name of ['g++', 'c++', 'clang++', 'cmake', 'make', 'ninja']) {
-    if (spawnSync(name, ['--version'], { env: { PATH: bin } }).error === undefined) throw new Error(`${name} is on the bare PATH`);
+    if (spawnSync(name, ['--version'], { env: { PATH: bin } }).error === undefined)
+      throw new Error(`${name} is on the bare PATH`);
   }
 }
 
@@ -110,7 +118,17 @@ function publish(registry) {
   run(process.execPath, [path.join(root, 'scripts/pack-platform.cjs'), '--out', release]);
   run(process.execPath, [path.join(root, 'scripts/pack-release.cjs'), '--out', release]);
   for (const name of readdirSync(release).sort().reverse()) {
-    run('npm', ['publish', path.join(release, name), '--registry', registry, token, '--access', 'public', '--loglevel', 'error']);
+    run('npm', [
+      'publish',
+      path.join(release, name),
+      '--registry',
+      registry,
+      token,
+      '--access',
+      'public',
+      '--loglevel',
+      'error',
+    ]);
   }
 }
 
@@ -119,10 +137,21 @@ function prove(registry) {
   writeFileSync(path.join(project, 'package.json'), '{ "name": "project", "private": true, "type": "module" }\n');
   writeFileSync(path.join(project, 'predict.mjs'), PREDICT);
   const given = valueOf('--libtorch');
-  const passed = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(https?_proxy|no_proxy|PIP_\w+|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS)$/i.test(name)));
+  const passed = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) =>
+      /^(https?_proxy|no_proxy|PIP_\w+|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS)$/i.test(name),
+    ),
+  );
   const env = {
-    ...passed, PATH: bin, HOME: work, XDG_CACHE_HOME: path.join(work, 'cache'), npm_config_registry: registry, npm_config_cache: path.join(work, 'npm'),
-    npm_config_update_notifier: 'false', npm_config_fund: 'false', npm_config_audit: 'false',
+    ...passed,
+    PATH: bin,
+    HOME: work,
+    XDG_CACHE_HOME: path.join(work, 'cache'),
+    npm_config_registry: registry,
+    npm_config_cache: path.join(work, 'npm'),
+    npm_config_update_notifier: 'false',
+    npm_config_fund: 'false',
+    npm_config_audit: 'false',
     ...(given === undefined ? {} : { COVIDCT_TORCH_LIBTORCH: path.resolve(given) }),
   };
   const inProject = { cwd: project, env };
@@ -137,7 +166,8 @@ function prove(registry) {
   const set = run(path.join(bin, 'npx'), ['covidct', 'install-libtorch'], inProject);
   if (!/prebuilt: @covidct-torch\//.test(set)) throw new Error('the prebuilt addon was not used');
   step('the first prediction');
-  if (!/"label":"(Non)?COVID"/.test(run(path.join(bin, 'node'), ['predict.mjs'], inProject))) throw new Error('no prediction');
+  if (!/"label":"(Non)?COVID"/.test(run(path.join(bin, 'node'), ['predict.mjs'], inProject)))
+    throw new Error('no prediction');
 }
 
 async function main() {

@@ -1,6 +1,15 @@
 /** Compiles src/ to dist/ and writes the ESM entry; does nothing in an installed package, which has no sources. */
 const { spawnSync } = require('node:child_process');
-const { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
+const {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} = require('node:fs');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
@@ -29,7 +38,10 @@ function widenOptionals() {
     const visit = (node) => {
       const isProperty = typescript.isPropertySignature(node) || typescript.isPropertyDeclaration(node);
       if (isProperty && node.questionToken && node.type && !saysUndefined(typescript, node.type)) {
-        const open = typescript.isFunctionTypeNode(node.type) || typescript.isConstructorTypeNode(node.type) || typescript.isConditionalTypeNode(node.type);
+        const open =
+          typescript.isFunctionTypeNode(node.type) ||
+          typescript.isConstructorTypeNode(node.type) ||
+          typescript.isConditionalTypeNode(node.type);
         ends.push([node.type.end, `${open ? ')' : ''} | undefined`]);
         if (open) ends.push([node.type.getStart(), '(']);
       }
@@ -44,7 +56,9 @@ function widenOptionals() {
 }
 
 function saysUndefined(typescript, type) {
-  return (typescript.isUnionTypeNode(type) ? type.types : [type]).some(({ kind }) => kind === typescript.SyntaxKind.UndefinedKeyword);
+  return (typescript.isUnionTypeNode(type) ? type.types : [type]).some(
+    ({ kind }) => kind === typescript.SyntaxKind.UndefinedKeyword,
+  );
 }
 
 /** Removes what was compiled from a source that has been renamed or deleted since; tsc leaves it, and it would be published. */
@@ -56,9 +70,9 @@ function removeOrphans() {
   }
 }
 
-/** Notes whose addon is to be loaded, in dist/native/sources.json: what is published needs no hashing at run time. */
+/** Notes whose addon is to be loaded, in dist/addon/sources.json: what is published needs no hashing at run time. */
 function noteSources() {
-  if (hasSources) require(path.join(root, 'dist/native/addon-folder.js')).rememberSources(root);
+  if (hasSources) require(path.join(root, 'dist/addon/addon-folder.js')).rememberSources(root);
 }
 
 /** The files of src/ that one of them needs, itself included; types alone count too, which costs nothing. */
@@ -72,15 +86,19 @@ function neededBy(first) {
   return [...found];
 }
 
-/** Compiles native/set-up.ts and what it needs, without a type check: all that fetching and building take. */
+/** Compiles install/set-up.ts and what it needs, without a type check: all that fetching and building take. */
 function compileNativeRoom() {
   if (!hasSources) return;
   const typescript = require('typescript');
-  for (const source of neededBy(path.join(root, 'src/native/set-up.ts'))) {
+  for (const source of neededBy(path.join(root, 'src/install/set-up.ts'))) {
     const target = path.join(root, 'dist', path.relative(path.join(root, 'src'), source).replace(/\.ts$/, '.js'));
     if (existsSync(target) && statSync(target).mtimeMs >= statSync(source).mtimeMs) continue;
     const { outputText } = typescript.transpileModule(readFileSync(source, 'utf8'), {
-      compilerOptions: { module: typescript.ModuleKind.CommonJS, target: typescript.ScriptTarget.ES2022, esModuleInterop: true },
+      compilerOptions: {
+        module: typescript.ModuleKind.CommonJS,
+        target: typescript.ScriptTarget.ES2022,
+        esModuleInterop: true,
+      },
     });
     put(target, outputText);
   }
@@ -102,7 +120,10 @@ function writeEsmEntry() {
   if (!hasSources || !existsSync(entry)) return;
   const names = Object.keys(require(entry)).filter((name) => name !== 'default' && name !== '__esModule');
   const lines = names.sort().map((name) => `export const ${name} = api.${name};`);
-  put(path.join(root, 'dist/index.mjs'), `// Made by scripts/typescript.cjs from index.js.\nimport api from './index.js';\n${lines.join('\n')}\n`);
+  put(
+    path.join(root, 'dist/index.mjs'),
+    `// Made by scripts/typescript.cjs from index.js.\nimport api from './index.js';\n${lines.join('\n')}\n`,
+  );
   put(path.join(root, 'dist/index.d.mts'), "// Made by scripts/typescript.cjs.\nexport * from './index.js';\n");
 }
 

@@ -1,8 +1,8 @@
 /** Every failure the library reports on purpose: one class, one table of codes. */
 import { types } from 'node:util';
-import { printable, printableText } from './printable';
-import type { Text } from './printable';
-import { systemErrorText } from './system-error';
+import { printable, printableText } from './text/printable';
+import type { Text } from './text/printable';
+import { systemErrorText } from './text/system-error';
 
 /** What a code means, for the docs and for `switch` statements; the message of each error carries the details. */
 export const ERROR_CODES = {
@@ -112,7 +112,11 @@ function isError(error: unknown): error is Error {
 /** The message of anything that was thrown, to stand in another one: the system's failures in words, our own lines in one. */
 export function messageOf(error: unknown): string {
   try {
-    if (error instanceof CovidCtError) return error.message.split('\n').map((line) => line.trim()).join('; ');
+    if (error instanceof CovidCtError)
+      return error.message
+        .split('\n')
+        .map((line) => line.trim())
+        .join('; ');
     return systemErrorText(error) ?? (isError(error) ? error.message : String(error));
   } catch {
     return 'an error that cannot be told'; // whoever threw it did so on purpose, or threw no error

@@ -2,7 +2,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public names of covidct-torch. Importing this loads neither LibTorch nor the addon; the first classifier does. */
 
-export { AbortedError, BadImageError, CovidCtError, DatasetError, ERROR_CODES, InvalidOptionError, LibTorchNotFoundError } from './errors';
+export {
+  AbortedError,
+  BadImageError,
+  CovidCtError,
+  DatasetError,
+  ERROR_CODES,
+  InvalidOptionError,
+  LibTorchNotFoundError,
+} from './errors';
 export type { ErrorCode } from './errors';
 export { INTENDED_USE } from './intended-use';
 
@@ -13,62 +21,117 @@ export { openCsv } from './data/csv';
 export { openDataset } from './data/open';
 export { describeDataset } from './data/describe';
 export { holdOut } from './data/hold-out';
-export type { CovidCtOptions, CsvOptions, FindImagesOptions, FolderOptions, HoldOutOptions, MontageOptions, OpenDatasetOptions, PackedOptions } from './options/data';
-export type { PhantomOptions, PhantomPixelsOptions, PresetOptions, SamplesOptions, SplitOptions, StoreOptions } from './options/data';
+export type {
+  CovidCtOptions,
+  CsvOptions,
+  FindImagesOptions,
+  FolderOptions,
+  HoldOutOptions,
+  MontageOptions,
+  OpenDatasetOptions,
+  PackedOptions,
+} from './data/options';
+export type {
+  PhantomOptions,
+  PhantomPixelsOptions,
+  PresetOptions,
+  SamplesOptions,
+  SplitOptions,
+  StoreOptions,
+} from './data/options';
 export type { FolderDataset } from './data/folder';
-export { PackedDataset } from './data/packed';
-export type { PackedSummary } from './data/packed-write';
+export { PackedDataset } from './data/packed/packed';
+export type { PackedSummary } from './data/packed/write';
 export { preparePacked } from './model/prepare-packed';
-export type { DecodeOptions, PrepareOptions, PrepareProgress } from './options/data';
-export type { ImageOptions, SixteenBit } from './options/images';
-export { isImageName } from './data/image-names';
-export { sourceOfBytes } from './data/byte-path';
+export type { DecodeOptions, PrepareOptions, PrepareProgress } from './data/options';
+export type { ImageOptions, SixteenBit } from './data/images/options';
+export { isImageName } from './data/images/names';
+export { sourceOfBytes } from './data/images/byte-path';
 export { findImages } from './data/find-images';
 export type { FoundImage, FoundImages } from './data/find-images';
-export { LEFT_OUT_REASONS } from './left-out';
-export type { LeftOut, LeftOutReason } from './left-out';
+export { LEFT_OUT_REASONS } from './text/left-out';
+export type { LeftOut, LeftOutReason } from './text/left-out';
 export { fromSamples, splitDataset } from './data/samples';
 export { countClasses } from './data/splits';
 export { datasetFingerprint } from './data/fingerprint';
-export { encodePng, imageLibraryVersions } from './data/decode';
-export { decodeInput as decodeImage } from './data/source';
-export type { ByteStream, ImageInput, RawPixels } from './data/source';
+export { encodePng, imageLibraryVersions } from './data/images/decode';
+export { decodeInput as decodeImage } from './data/images/source';
+export type { ByteStream, ImageInput, RawPixels } from './data/images/source';
 export { PixelStore } from './data/store';
 export type { LoadOptions as StoreLoadOptions, StoreStats } from './data/store';
-export { centerCrop, compose, describe, isRandom, normalize, parseTransform, randomHorizontalFlip, randomResizedCrop, resize, toTensor } from './data/transform';
-export { aspectEval, IMAGENET_MEAN, IMAGENET_STD, tutorialEval, tutorialTrain } from './data/presets';
+export {
+  centerCrop,
+  compose,
+  describe,
+  isRandom,
+  normalize,
+  parseTransform,
+  randomHorizontalFlip,
+  randomResizedCrop,
+  resize,
+  toTensor,
+} from './data/transforms/transform';
+export { aspectEval, IMAGENET_MEAN, IMAGENET_STD, tutorialEval, tutorialTrain } from './data/transforms/presets';
 export { sampleMontage } from './data/montage';
-export { makePhantoms, phantomPixels } from './data/phantoms';
-export type { PhantomSet } from './data/phantoms';
-export type { Rectangle } from './data/program';
-export type { Dataset, DatasetSplits, ImageSource, Pixels, PixelSource, ResizePixels, Sample, SkippedFile, Transform, TransformStep } from './data/types';
+export { makePhantoms, phantomPixels } from './data/phantoms/phantoms';
+export type { PhantomSet } from './data/phantoms/phantoms';
+export type { Rectangle } from './data/transforms/program';
+export type {
+  Dataset,
+  DatasetSplits,
+  ImageSource,
+  Pixels,
+  PixelSource,
+  ResizePixels,
+  Sample,
+  SkippedFile,
+  Transform,
+  TransformStep,
+} from './data/types';
 export type { SplitName } from './data/splits';
 
 // model: one network on one native thread
 export { Classifier } from './model/classifier';
 export type { Preprocessing } from './model/preprocessing';
-export type { Explanation, Prediction } from './model/answers';
-export type { FitOptions, LoadReport, ShapeDifference } from './model/weights';
-export { openWeightFile } from './model/weight-file';
-export type { OpenWeightFileOptions, WeightFile, WeightSource } from './model/weight-file';
-export { convertWeights } from './model/convert-weights';
-export type { ConvertWeightsOptions } from './model/convert-weights';
-export { guessArchitecture } from './model/guess';
-export { findKnownWeights, knownWeights, recognise as recogniseWeights } from './model/known-weights';
-export type { KnownWeights, Pretraining } from './model/known-weights';
-export { cachedWeights, fetchWeights, locateWeights, weightsFolder } from './model/fetch-weights';
-export type { FetchWeightsOptions } from './model/fetch-weights';
+export type { Explanation, Prediction } from './model/prediction';
+export type { FitOptions, LoadReport, ShapeDifference } from './weights/match';
+export { openWeightFile } from './weights/open';
+export type { OpenWeightFileOptions, WeightFile, WeightSource } from './weights/open';
+export { convertWeights } from './weights/convert';
+export type { ConvertWeightsOptions } from './weights/convert';
+export { guessArchitecture } from './weights/detect-architecture';
+export { findKnownWeights, knownWeights, recognise as recogniseWeights } from './weights/pretrained';
+export type { KnownWeights, Pretraining } from './weights/pretrained';
+export { cachedWeights, fetchWeights, locateWeights, weightsFolder } from './weights/fetch';
+export type { FetchWeightsOptions } from './weights/fetch';
 export type { ModelCard, Network } from './model/types';
 export { architectures, measureSizes } from './model/sizes';
 export type { ArchitectureSizes, MemoryUse } from './model/sizes';
 export { libraryVersions } from './model/versions';
-export type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from './options/model';
-export type { SizesOptions } from './options/sizes';
+export type {
+  ClassifierOptions,
+  Convolution,
+  ExplainOptions,
+  LoadOptions,
+  LoadWeightsOptions,
+  Precision,
+  PredictOptions,
+} from './model/options';
+export type { SizesOptions } from './model/sizes-options';
 
 // metrics: counts in, figures out; nothing native
 export { MeanMetric } from './metrics/mean';
 export { ConfusionMatrix, confusionMatrix } from './metrics/confusion-matrix';
-export { accuracy, balancedAccuracy, binaryCounts, f1, overallAccuracy, precision, sensitivity, specificity } from './metrics/rates';
+export {
+  accuracy,
+  balancedAccuracy,
+  binaryCounts,
+  f1,
+  overallAccuracy,
+  precision,
+  sensitivity,
+  specificity,
+} from './metrics/rates';
 export type { BinaryCounts } from './metrics/rates';
 export { averagePrecision, prCurve, rocAuc, rocCurve } from './metrics/roc';
 export type { PrecisionRecallCurve, RocCurve } from './metrics/roc';
@@ -95,8 +158,8 @@ export type { CallGroup, CallKind } from './train/explain';
 export { RunFolder } from './train/run-folder';
 export type { DataSummary, RunConfig } from './train/run-folder';
 export type { BestEpoch, StoredHistory, TrainingHistory } from './train/history';
-export type { ResolvedTrainOptions, TrainOptions } from './options/train';
-export type { FreezeInput, ScheduleInput, ScheduleOptions } from './options/fine-tuning';
+export type { ResolvedTrainOptions, TrainOptions } from './train/options';
+export type { FreezeInput, ScheduleInput, ScheduleOptions } from './train/fine-tuning-options';
 
 // log
 export { combine } from './log/combine';
@@ -121,21 +184,34 @@ export { writePictures } from './report/pictures';
 export type { Picture } from './report/pictures';
 export { renderReport } from './report/html';
 export type { GradCamGroup, GradCamKind, ReportData, ReportMontage, ReportSplit } from './report/types';
-export type { CaptionedMontageOptions, EvaluationPictures, GradCamSelection, HeatOptions } from './options/report';
+export type { CaptionedMontageOptions, EvaluationPictures, GradCamSelection, HeatOptions } from './report/options';
 
 // bench
 export { runBenchmark } from './bench/run';
-export type { BenchRow, CeilingsRow, ContenderName, ContenderResult, Mode as BenchMode, PeerName, PeerRow, ProgressRow, ResultRow, SettingRow, Spread as BenchSpread, TargetRow } from './bench/types';
-export type { BenchOptions } from './options/bench';
+export type {
+  BenchRow,
+  CeilingsRow,
+  ContenderName,
+  ContenderResult,
+  Mode as BenchMode,
+  PeerName,
+  PeerRow,
+  ProgressRow,
+  ResultRow,
+  SettingRow,
+  Spread as BenchSpread,
+  TargetRow,
+} from './bench/types';
+export type { BenchOptions } from './bench/options';
 
 // set-up
-export { diagnose } from './native/doctor';
-export { packageVersion } from './native/package-root';
-export type { Diagnosis, Problem as DiagnosisProblem } from './native/doctor';
-export type { BuildStamp } from './native/addon-folder';
-export type { LibTorch } from './native/libtorch-folder';
-export type { Tool } from './native/tools';
-export { installLibTorch } from './native/install-libtorch';
-export type { InstallOptions, InstallProgress, InstallResult, LibTorchArchive } from './native/install-libtorch';
-export { setUpNative } from './native/set-up';
-export type { SetUpOptions, SetUpProgress, SetUpResult } from './native/set-up';
+export { diagnose } from './install/doctor';
+export { packageVersion } from './addon/package-root';
+export type { Diagnosis, Problem as DiagnosisProblem } from './install/doctor';
+export type { BuildStamp } from './addon/addon-folder';
+export type { LibTorch } from './addon/libtorch-folder';
+export type { Tool } from './install/tools';
+export { installLibTorch } from './install/install-libtorch';
+export type { InstallOptions, InstallProgress, InstallResult, LibTorchArchive } from './install/install-libtorch';
+export { setUpNative } from './install/set-up';
+export type { SetUpOptions, SetUpProgress, SetUpResult } from './install/set-up';

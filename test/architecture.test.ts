@@ -22,17 +22,47 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['errors', 'describe', 'options', 'left-out'],
   train: ['errors', 'describe', 'files', 'options', 'native', 'data', 'model', 'metrics', 'log', 'left-out'],
   log: ['errors', 'files', 'describe', 'options', 'left-out', 'printable'],
-  report: ['errors', 'describe', 'files', 'intended-use', 'options', 'data', 'model', 'metrics', 'log', 'train', 'left-out'],
+  report: [
+    'errors',
+    'describe',
+    'files',
+    'intended-use',
+    'options',
+    'data',
+    'model',
+    'metrics',
+    'log',
+    'train',
+    'left-out',
+  ],
   bench: ['errors', 'options', 'native', 'data', 'model'],
-  index: ['errors', 'intended-use', 'options', 'native', 'data', 'model', 'metrics', 'train', 'log', 'report', 'bench', 'left-out'],
+  index: [
+    'errors',
+    'intended-use',
+    'options',
+    'native',
+    'data',
+    'model',
+    'metrics',
+    'train',
+    'log',
+    'report',
+    'bench',
+    'left-out',
+  ],
   cli: ['index', 'errors', 'files', 'options', 'printable', 'left-out'],
 };
 
 /** Rooms of which only types may be imported, because of what their values would pull in. */
-const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = { options: ['data', 'train', 'log', 'metrics'], report: ['model'] };
+const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
+  options: ['data', 'train', 'log', 'metrics'],
+  report: ['model'],
+};
 
 function filesIn(dir: string, ending: RegExp): string[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) => ending.test(file)).map((file) => join(dir, file));
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter((file) => ending.test(file))
+    .map((file) => join(dir, file));
 }
 
 function roomOf(file: string): string {
@@ -47,9 +77,13 @@ interface Import {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, 'utf8');
-  return [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^;'"]*?from\s+'([^']+)'|import\('([^']+)'\)/gm)].map((match) => ({
-    file: relative(ROOT, file), target: (match[2] ?? match[3]) as string, typeOnly: match[1] !== undefined,
-  }));
+  return [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^;'"]*?from\s+'([^']+)'|import\('([^']+)'\)/gm)].map(
+    (match) => ({
+      file: relative(ROOT, file),
+      target: (match[2] ?? match[3]) as string,
+      typeOnly: match[1] !== undefined,
+    }),
+  );
 }
 
 const sources = filesIn(SRC, /\.ts$/);
@@ -71,49 +105,76 @@ test('no import points upward', () => {
 });
 
 test.each([
-  ['sharp', ['src/data/libvips.ts', 'src/report/overlay.ts']],
+  ['sharp', ['src/data/images/libvips.ts', 'src/report/overlay.ts']],
   ['yauzl', ['src/files/zip-directory.ts']],
   ['commander', filesIn(join(SRC, 'cli'), /\.ts$/).map((file) => relative(ROOT, file))],
-])('only %s\'s own files import it', (name, allowed) => {
-  const importers = new Set(sources.flatMap(importsOf).filter(({ target }) => target === name).map(({ file }) => file));
+])("only %s's own files import it", (name, allowed) => {
+  const importers = new Set(
+    sources
+      .flatMap(importsOf)
+      .filter(({ target }) => target === name)
+      .map(({ file }) => file),
+  );
   expect(importers.size).toBeGreaterThan(0);
   expect([...importers].filter((file) => !allowed.includes(file))).toEqual([]);
 });
 
 test('people are told through one door: in the command line only io and main write to a stream', () => {
-  const writers = sources.filter((file) => /\bstd(out|err)\b[^;]*\.write\(|console\.\w+\(/.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file));
+  const writers = sources
+    .filter((file) => /\bstd(out|err)\b[^;]*\.write\(|console\.\w+\(/.test(readFileSync(file, 'utf8')))
+    .map((file) => relative(ROOT, file));
   // The measuring processes talk to their parent in JSON.
-  expect(writers.filter((file) => !/-process\.ts$/.test(file)).sort()).toEqual(['src/cli/io.ts', 'src/cli/main.ts']);
+  expect(writers.filter((file) => !/(-process|worker)\.ts$/.test(file)).sort()).toEqual([
+    'src/cli/io.ts',
+    'src/cli/main.ts',
+  ]);
 });
 
-test('the lines of a message are an array: a line\'s end in a string would be shown as an escape', () => {
-  const wrong = sources.flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/(?:new \w+Error\(|(?<!function )\b(?:print|note)\()[^;]*?(?<!split\(')\\n[^;]*;/g)].map(([text]) => `${relative(ROOT, file)}: ${text}`));
+test("the lines of a message are an array: a line's end in a string would be shown as an escape", () => {
+  const wrong = sources.flatMap((file) =>
+    [
+      ...readFileSync(file, 'utf8').matchAll(
+        /(?:new \w+Error\(|(?<!function )\b(?:print|note)\()[^;]*?(?<!split\(')\\n[^;]*;/g,
+      ),
+    ].map(([text]) => `${relative(ROOT, file)}: ${text}`),
+  );
   expect(wrong).toEqual([]);
 });
 
 test('folders are made in one place: a recursive mkdir never comes back from a file system that takes none', () => {
-  const makers = sources.filter((file) => /\bmkdir(Sync)?\(/.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file));
+  const makers = sources
+    .filter((file) => /\bmkdir(Sync)?\(/.test(readFileSync(file, 'utf8')))
+    .map((file) => relative(ROOT, file));
   expect(makers.filter((file) => !file.startsWith('src/bench/'))).toEqual(['src/files/write.ts']);
 });
 
 test('the addon is loaded by the model room and the doctor alone', () => {
-  const importers = sources.filter((file) => /import[^;]*\bloadNative\b[^;]*from/.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file));
+  const importers = sources
+    .filter((file) => /import[^;]*\bloadNative\b[^;]*from/.test(readFileSync(file, 'utf8')))
+    .map((file) => relative(ROOT, file));
   expect(importers.filter((file) => !/^src\/(model|native)\//.test(file))).toEqual([]);
 });
 
 test('the lower floor of the addon knows nothing of JavaScript', () => {
   const core = filesIn(join(ROOT, 'native', 'core'), /\.(cc|h)$/);
   expect(core.length).toBeGreaterThan(10);
-  expect(core.filter((file) => /napi|\.\.\//.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file))).toEqual([]);
+  expect(
+    core.filter((file) => /napi|\.\.\//.test(readFileSync(file, 'utf8'))).map((file) => relative(ROOT, file)),
+  ).toEqual([]);
 });
 
 test('napi.h is included in one place', () => {
-  const includers = filesIn(join(ROOT, 'native'), /\.(cc|h)$/).filter((file) => /#include <napi\.h>/.test(readFileSync(file, 'utf8')));
+  const includers = filesIn(join(ROOT, 'native'), /\.(cc|h)$/).filter((file) =>
+    /#include <napi\.h>/.test(readFileSync(file, 'utf8')),
+  );
   expect(includers.map((file) => relative(ROOT, file))).toEqual(['native/napi_setup.h']);
 });
 
 test('no file is longer than 300 lines, none leaves work behind in a comment', () => {
-  const all = [...sources, ...filesIn(join(ROOT, 'native'), /\.(cc|h)$/)].map((file) => ({ file: relative(ROOT, file), text: readFileSync(file, 'utf8') }));
+  const all = [...sources, ...filesIn(join(ROOT, 'native'), /\.(cc|h)$/)].map((file) => ({
+    file: relative(ROOT, file),
+    text: readFileSync(file, 'utf8'),
+  }));
   expect(all.filter(({ text }) => text.split('\n').length > 301).map(({ file }) => file)).toEqual([]);
   expect(all.filter(({ text }) => /\b(TODO|FIXME|XXX)\b/.test(text)).map(({ file }) => file)).toEqual([]);
   // A .cc file is introduced by its header.

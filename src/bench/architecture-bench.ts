@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CovidCtError } from '../errors';
-import { packageFile } from '../native/package-root';
-import type { CheckedBenchOptions } from '../options/bench';
-import type { Contender } from './contenders';
+import { packageFile } from '../addon/package-root';
+import type { CheckedBenchOptions } from './options';
+import type { Contender } from './backends';
 import { imageBytes } from './images';
 import { pytorchScript } from './peers';
 import type { Peers } from './peers';
@@ -42,19 +42,29 @@ export class ArchitectureBench {
     this.#of = of;
     this.#dir = join(of.dir, of.architecture);
     const file = (name: string): string => join(this.#dir, name);
-    this.#files = { model: file('model'), weights: file('model/model.safetensors'), images: file('images.bin'), onnx: file('network.onnx'), script: file('network.pt') };
+    this.#files = {
+      model: file('model'),
+      weights: file('model/model.safetensors'),
+      images: file('images.bin'),
+      onnx: file('network.onnx'),
+      script: file('network.pt'),
+    };
   }
 
   /** Rows as they come. Throws AbortedError; CovidCtError ERR_NATIVE where not even the weights can be made. */
   async *measure(): AsyncGenerator<ResultRow | ProgressRow, void, undefined> {
-    const { architecture, options: { what, batchSizes } } = this.#of;
+    const {
+      architecture,
+      options: { what, batchSizes },
+    } = this.#of;
     try {
       yield { type: 'measuring', text: `${architecture}: weights and exports` };
       const exportProblems = await this.#prepare();
       const flops = await this.#countFlops();
       const times = (mode: Mode): boolean => what.includes(mode) || (what.includes('memory') && mode !== 'cold');
       for (const mode of (['train', 'predict', 'cold'] as const).filter(times)) {
-        for (const batchSize of mode === 'cold' ? [1] : batchSizes) yield* this.#group(mode, batchSize, exportProblems, flops);
+        for (const batchSize of mode === 'cold' ? [1] : batchSizes)
+          yield* this.#group(mode, batchSize, exportProblems, flops);
       }
     } finally {
       await rm(this.#dir, { recursive: true, force: true });
@@ -62,18 +72,42 @@ export class ArchitectureBench {
   }
 
   /** Every contender in turn, as many rounds as asked for; who fails is not asked again. */
-  async *#group(mode: Mode, batchSize: number, exportProblems: ReadonlyMap<string, string>, flops: Flops | null): AsyncGenerator<ResultRow | ProgressRow, void, undefined> {
-    const { architecture, options: { rounds, imageSize }, peers, ceilings } = this.#of;
-    const measured = peers.contenders.filter((each) => each.modes.includes(mode)).map((contender): Measured => ({ contender, milliseconds: [], peakBytes: [], numbers: null, problem: exportProblem(contender, mode, exportProblems) }));
+  async *#group(
+    mode: Mode,
+    batchSize: number,
+    exportProblems: ReadonlyMap<string, string>,
+    flops: Flops | null,
+  ): AsyncGenerator<ResultRow | ProgressRow, void, undefined> {
+    const {
+      architecture,
+      options: { rounds, imageSize },
+      peers,
+      ceilings,
+    } = this.#of;
+    const measured = peers.contenders
+      .filter((each) => each.modes.includes(mode))
+      .map((contender): Measured => ({
+        contender,
+        milliseconds: [],
+        peakBytes: [],
+        numbers: null,
+        problem: exportProblem(contender, mode, exportProblems),
+      }));
     if (mode === 'cold') yield* this.#beforeCold(measured);
     for (let round = 0; round < rounds; round += 1) {
       for (const each of round % 2 === 0 ? measured : measured.toReversed()) {
         if (each.problem !== null) continue;
-        yield { type: 'measuring', text: `${architecture}: ${mode}, batch ${batchSize}, round ${round + 1} of ${rounds}: ${each.contender.title}` };
+        yield {
+          type: 'measuring',
+          text: `${architecture}: ${mode}, batch ${batchSize}, round ${round + 1} of ${rounds}: ${each.contender.title}`,
+        };
         await this.#turn(each, mode, batchSize);
       }
     }
-    const gigaflopsPerSecond = ceilings.matrixProducts === null ? null : Math.max(...ceilings.matrixProducts.map((each) => each.gigaflopsPerSecond));
+    const gigaflopsPerSecond =
+      ceilings.matrixProducts === null
+        ? null
+        : Math.max(...ceilings.matrixProducts.map((each) => each.gigaflopsPerSecond));
     const flopsOfImage = flops === null ? null : mode === 'train' ? flops.training : flops.forward;
     yield resultOf(measured, { architecture, mode, batchSize, imageSize, flopsOfImage, gigaflopsPerSecond });
   }
@@ -97,32 +131,73 @@ export class ArchitectureBench {
     }
     const { milliseconds, peakBytes, numbers } = outcome.answer;
     // Asked for its memory alone it repeats once, which is no time to tell.
-    if (this.#of.options.what.some((each) => each === mode)) measured.milliseconds.push(milliseconds ?? outcome.firstLineMs);
+    if (this.#of.options.what.some((each) => each === mode))
+      measured.milliseconds.push(milliseconds ?? outcome.firstLineMs);
     if (peakBytes !== undefined) measured.peakBytes.push(peakBytes);
     measured.numbers ??= numbers;
   }
 
-  #run(contender: Pick<Contender, 'name' | 'runtime'>, part: Pick<Task, 'mode' | 'batchSize'>): Promise<Outcome<Answer>> {
+  #run(
+    contender: Pick<Contender, 'name' | 'runtime'>,
+    part: Pick<Task, 'mode' | 'batchSize'>,
+  ): Promise<Outcome<Answer>> {
     const { options } = this.#of;
-    const env = { ...process.env, TORCHINDUCTOR_CACHE_DIR: join(this.#dir, 'inductor'), TORCHINDUCTOR_COMPILE_THREADS: '1' };
-    const [command, script] = contender.runtime === 'python' ? [options.python, pytorchScript()]
-      : [process.execPath, packageFile(`dist/bench/${contender.runtime === 'ours' ? 'own' : 'onnxruntime'}-process.js`)];
-    return runTask<Answer>(command, [script], this.#task(contender.name, part), { env, timeoutMs: options.timeoutMs, signal: options.signal });
+    const env = {
+      ...process.env,
+      TORCHINDUCTOR_CACHE_DIR: join(this.#dir, 'inductor'),
+      TORCHINDUCTOR_COMPILE_THREADS: '1',
+    };
+    const [command, script] =
+      contender.runtime === 'python'
+        ? [options.python, pytorchScript()]
+        : [
+            process.execPath,
+            packageFile(`dist/bench/${contender.runtime === 'ours' ? 'own' : 'onnxruntime'}-process.js`),
+          ];
+    return runTask<Answer>(command, [script], this.#task(contender.name, part), {
+      env,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+    });
   }
 
   #task(contender: Contender['name'], part: Pick<Task, 'mode' | 'batchSize'>): Task {
-    const { architecture, options: { imageSize, what }, threads, peers } = this.#of;
+    const {
+      architecture,
+      options: { imageSize, what },
+      threads,
+      peers,
+    } = this.#of;
     const timed = what.some((each) => each === part.mode);
-    return { ...this.#files, ...part, contender, architecture, imageSize, threads, learningRate: LEARNING_RATE, onnxruntime: peers.onnxruntime, minRepeats: timed ? 3 : 1, maxRepeats: 20, minSeconds: timed ? 2 : 0 };
+    return {
+      ...this.#files,
+      ...part,
+      contender,
+      architecture,
+      imageSize,
+      threads,
+      learningRate: LEARNING_RATE,
+      onnxruntime: peers.onnxruntime,
+      minRepeats: timed ? 3 : 1,
+      maxRepeats: 20,
+      minSeconds: timed ? 2 : 0,
+    };
   }
 
   /** Weights, images and the exported networks. Returns why an export failed, by the mode that should have made it. */
   async #prepare(): Promise<ReadonlyMap<string, string>> {
-    const { options: { batchSizes, imageSize, what }, peers } = this.#of;
+    const {
+      options: { batchSizes, imageSize, what },
+      peers,
+    } = this.#of;
     await mkdir(this.#dir, { recursive: true });
     await writeFile(this.#files.images, imageBytes(Math.max(PREPARE_BATCH, ...batchSizes), imageSize));
     const made = await this.#run({ name: 'ours', runtime: 'ours' }, { mode: 'prepare', batchSize: PREPARE_BATCH });
-    if ('problem' in made) throw new CovidCtError('ERR_NATIVE', `the weights of ${this.#of.architecture} could not be made: ${made.problem}`);
+    if ('problem' in made)
+      throw new CovidCtError(
+        'ERR_NATIVE',
+        `the weights of ${this.#of.architecture} could not be made: ${made.problem}`,
+      );
     const has = (name: Contender['name']): boolean => peers.contenders.some((each) => each.name === name);
     const exports: Task['mode'][] = [];
     if (has('onnxruntime') && what.some((each) => each !== 'train')) exports.push('export-onnx');
@@ -138,7 +213,12 @@ export class ArchitectureBench {
   async #countFlops(): Promise<Flops | null> {
     const { options, peers } = this.#of;
     if (!peers.pytorch) return null;
-    const outcome = await runTask<Flops>(options.python, [pytorchScript()], this.#task('pytorch', { mode: 'flops', batchSize: 1 }), { timeoutMs: options.timeoutMs, signal: options.signal });
+    const outcome = await runTask<Flops>(
+      options.python,
+      [pytorchScript()],
+      this.#task('pytorch', { mode: 'flops', batchSize: 1 }),
+      { timeoutMs: options.timeoutMs, signal: options.signal },
+    );
     return 'problem' in outcome ? null : outcome.answer;
   }
 }
@@ -151,7 +231,7 @@ interface Flops {
 
 function exportProblem({ name }: Contender, mode: Mode, problems: ReadonlyMap<string, string>): string | null {
   if (name === 'onnxruntime') return problems.get('export-onnx') ?? null;
-  return name === 'torchscript' && mode === 'cold' ? problems.get('export-script') ?? null : null;
+  return name === 'torchscript' && mode === 'cold' ? (problems.get('export-script') ?? null) : null;
 }
 
 /** What a contender reads when it starts. */

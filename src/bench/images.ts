@@ -1,6 +1,6 @@
 /** Made-up images, the same bytes for every contender. */
 import { readFileSync } from 'node:fs';
-import { IMAGENET_MEAN, IMAGENET_STD } from '../data/presets';
+import { IMAGENET_MEAN, IMAGENET_STD } from '../data/transforms/presets';
 import type { Task } from './types';
 
 /** RGB bytes of `count` square images, rows first: noise from a fixed generator (Numerical Recipes' ranqd1). */
@@ -13,10 +13,17 @@ export function imageBytes(count: number, side: number): Uint8Array {
 }
 
 /** The images of a task, one array each. */
-export function readImages({ images, batchSize, imageSize }: Pick<Task, 'images' | 'batchSize' | 'imageSize'>): Uint8Array[] {
+export function readImages({
+  images,
+  batchSize,
+  imageSize,
+}: Pick<Task, 'images' | 'batchSize' | 'imageSize'>): Uint8Array[] {
   const bytes = readFileSync(images);
   const each = imageSize * imageSize * 3;
-  return Array.from({ length: batchSize }, (_, index) => new Uint8Array(bytes.subarray(index * each, (index + 1) * each)));
+  return Array.from(
+    { length: batchSize },
+    (_, index) => new Uint8Array(bytes.subarray(index * each, (index + 1) * each)),
+  );
 }
 
 /** As a network takes them: float32, n × 3 × side × side, scaled to [0, 1] and normalised as ImageNet. */
@@ -27,7 +34,8 @@ export function normalised(images: readonly Uint8Array[]): Float32Array {
     for (let channel = 0; channel < 3; channel += 1) {
       const [mean, std] = [IMAGENET_MEAN[channel] as number, IMAGENET_STD[channel] as number];
       const plane = (index * 3 + channel) * area;
-      for (let pixel = 0; pixel < area; pixel += 1) input[plane + pixel] = ((image[pixel * 3 + channel] as number) / 255 - mean) / std;
+      for (let pixel = 0; pixel < area; pixel += 1)
+        input[plane + pixel] = ((image[pixel * 3 + channel] as number) / 255 - mean) / std;
     }
   });
   return input;

@@ -8,7 +8,12 @@ export type OnnxRuntime = { readonly file: string; readonly version: string } | 
 
 /** The part of onnxruntime-node that is used. */
 export interface OnnxRuntimeModule {
-  readonly InferenceSession: { create(path: string, options: { executionProviders: string[]; intraOpNumThreads: number; graphOptimizationLevel: 'all' }): Promise<OnnxSession> };
+  readonly InferenceSession: {
+    create(
+      path: string,
+      options: { executionProviders: string[]; intraOpNumThreads: number; graphOptimizationLevel: 'all' },
+    ): Promise<OnnxSession>;
+  };
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => unknown;
 }
 
@@ -25,10 +30,14 @@ export function findOnnxRuntime(folder: string | undefined): OnnxRuntime {
   const from = resolve(folder ?? '.');
   try {
     const file = createRequire(join(from, 'any.js')).resolve('onnxruntime-node');
-    const { version } = JSON.parse(readFileSync(join(packageFolder(file), 'package.json'), 'utf8')) as { version: string };
+    const { version } = JSON.parse(readFileSync(join(packageFolder(file), 'package.json'), 'utf8')) as {
+      version: string;
+    };
     return { file, version };
   } catch {
-    return { problem: `no onnxruntime-node was found from ${from}: run \`ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --prefix DIR onnxruntime-node\` and give --onnxruntime DIR` };
+    return {
+      problem: `no onnxruntime-node was found from ${from}: run \`ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --prefix DIR onnxruntime-node\` and give --onnxruntime DIR`,
+    };
   }
 }
 

@@ -1,8 +1,8 @@
 /** Which contenders there are on this machine, and why the others are missing. */
-import { packageFile } from '../native/package-root';
-import type { CheckedBenchOptions } from '../options/bench';
-import { chosenContenders } from './contenders';
-import type { Contender } from './contenders';
+import { packageFile } from '../addon/package-root';
+import type { CheckedBenchOptions } from './options';
+import { chosenContenders } from './backends';
+import type { Contender } from './backends';
 import { findOnnxRuntime } from './onnxruntime';
 import { runTask } from './process';
 import type { PeerRow } from './types';
@@ -41,22 +41,43 @@ function remedy(python: string, problem: string): string {
  *
  * @throws AbortedError
  */
-export async function findPeers({ python, onnxruntime, peers, timeoutMs, signal }: CheckedBenchOptions): Promise<Peers> {
+export async function findPeers({
+  python,
+  onnxruntime,
+  peers,
+  timeoutMs,
+  signal,
+}: CheckedBenchOptions): Promise<Peers> {
   const wanted = chosenContenders(peers);
   const probe = await runTask<Probe>(python, [pytorchScript()], { mode: 'probe' }, { timeoutMs, signal });
   const noPython = 'problem' in probe ? remedy(python, probe.problem) : null;
   const noCompile = 'problem' in probe ? null : probe.answer.noCompile;
-  const node = wanted.some(({ runtime }) => runtime === 'onnxruntime') ? findOnnxRuntime(onnxruntime) : { problem: 'not asked for' };
+  const node = wanted.some(({ runtime }) => runtime === 'onnxruntime')
+    ? findOnnxRuntime(onnxruntime)
+    : { problem: 'not asked for' };
   const problemOf = ({ name, runtime }: Contender): string | null => {
     if (runtime === 'ours') return null;
-    if (noPython !== null) return runtime === 'python' ? noPython : 'its network is exported by PyTorch, which is missing';
+    if (noPython !== null)
+      return runtime === 'python' ? noPython : 'its network is exported by PyTorch, which is missing';
     if (name === 'torch-compile') return noCompile;
     return runtime === 'onnxruntime' && 'problem' in node ? node.problem : null;
   };
-  const rows = wanted.map((each): PeerRow => ({ type: 'contender', contender: each.name, title: each.title, found: problemOf(each) === null, problem: problemOf(each) }));
+  const rows = wanted.map((each): PeerRow => ({
+    type: 'contender',
+    contender: each.name,
+    title: each.title,
+    found: problemOf(each) === null,
+    problem: problemOf(each),
+  }));
   return {
-    contenders: wanted.filter((each) => problemOf(each) === null), rows,
-    versions: { ...('problem' in probe ? {} : probe.answer.versions), ...('problem' in node ? {} : { 'onnxruntime-node': node.version }) },
-    pytorch: noPython === null, pytorchProblem: noPython, onnxruntime: 'problem' in node ? '' : node.file,
+    contenders: wanted.filter((each) => problemOf(each) === null),
+    rows,
+    versions: {
+      ...('problem' in probe ? {} : probe.answer.versions),
+      ...('problem' in node ? {} : { 'onnxruntime-node': node.version }),
+    },
+    pytorch: noPython === null,
+    pytorchProblem: noPython,
+    onnxruntime: 'problem' in node ? '' : node.file,
   };
 }

@@ -26,17 +26,36 @@ function end(child: ChildProcess): void {
 }
 
 function lastLine(text: string): string {
-  return text.split('\n').findLast((line) => line.trim() !== '')?.trim() ?? '';
+  return (
+    text
+      .split('\n')
+      .findLast((line) => line.trim() !== '')
+      ?.trim() ?? ''
+  );
 }
 
 /** What went wrong, in one line: the exception where a traceback has one (its message may have many lines), else the last. */
 export function failureIn(stderr: string): string {
-  return stderr.split('\n').findLast((line) => /^[\w.]*(Error|Exception): /.test(line))?.trim() ?? lastLine(stderr);
+  return (
+    stderr
+      .split('\n')
+      .findLast((line) => /^[\w.]*(Error|Exception): /.test(line))
+      ?.trim() ?? lastLine(stderr)
+  );
 }
 
-interface Seen { stdout: string; stderr: string; firstLineMs: number; timedOut: boolean }
+interface Seen {
+  stdout: string;
+  stderr: string;
+  firstLineMs: number;
+  timedOut: boolean;
+}
 
-function outcomeOf<T>({ stdout, stderr, firstLineMs, timedOut }: Seen, status: number | null, timeoutMs: number): Outcome<T> {
+function outcomeOf<T>(
+  { stdout, stderr, firstLineMs, timedOut }: Seen,
+  status: number | null,
+  timeoutMs: number,
+): Outcome<T> {
   if (timedOut) return { problem: `it took longer than ${timeoutMs / 1000} s and was ended` };
   if (status === null) return { problem: 'the process was killed, most likely for want of memory' };
   if (status !== 0) return { problem: failureIn(stderr) || `the process ended with ${status} without a word` };
@@ -52,16 +71,28 @@ function outcomeOf<T>({ stdout, stderr, firstLineMs, timedOut }: Seen, status: n
  *
  * @throws AbortedError when `signal` fires, once the process and what it had started are gone
  */
-export async function runTask<T>(command: string, args: readonly string[], task: unknown, { env, timeoutMs, signal }: RunTaskOptions): Promise<Outcome<T>> {
+export async function runTask<T>(
+  command: string,
+  args: readonly string[],
+  task: unknown,
+  { env, timeoutMs, signal }: RunTaskOptions,
+): Promise<Outcome<T>> {
   throwIfAborted(signal);
   const began = performance.now();
-  const child = spawn(command, [...args, JSON.stringify(task)], { env, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true, detached: process.platform !== 'win32' });
+  const child = spawn(command, [...args, JSON.stringify(task)], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    windowsHide: true,
+    detached: process.platform !== 'win32',
+  });
   const seen: Seen = { stdout: '', stderr: '', firstLineMs: NaN, timedOut: false };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     seen.stdout += text;
     if (Number.isNaN(seen.firstLineMs) && seen.stdout.includes('\n')) seen.firstLineMs = performance.now() - began;
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { seen.stderr = (seen.stderr + text).slice(-20_000); });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    seen.stderr = (seen.stderr + text).slice(-20_000);
+  });
   const stop = (): void => end(child);
   const timer = setTimeout(() => {
     seen.timedOut = true;

@@ -6,7 +6,10 @@ import type { Task } from './types';
  *
  * @returns every call's answer, in order, and the best time in milliseconds
  */
-export async function repeat<T>({ minRepeats, maxRepeats, minSeconds }: Pick<Task, 'minRepeats' | 'maxRepeats' | 'minSeconds'>, work: (call: number) => Promise<T>): Promise<{ answers: T[]; milliseconds: number }> {
+export async function repeat<T>(
+  { minRepeats, maxRepeats, minSeconds }: Pick<Task, 'minRepeats' | 'maxRepeats' | 'minSeconds'>,
+  work: (call: number) => Promise<T>,
+): Promise<{ answers: T[]; milliseconds: number }> {
   const answers = [await work(0)];
   let total = 0;
   let best = Infinity;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { InvalidOptionError } from '../errors';
 import { architectures } from '../model/sizes';
 import { libraryVersions } from '../model/versions';
-import { benchOptionsSchema } from '../options/bench';
-import type { BenchOptions, CheckedBenchOptions } from '../options/bench';
+import { benchOptionsSchema } from './options';
+import type { BenchOptions, CheckedBenchOptions } from './options';
 import { checkOptions } from '../options/check';
 import { ArchitectureBench } from './architecture-bench';
 import { findPeers, pytorchScript } from './peers';
@@ -28,7 +28,10 @@ export async function* runBenchmark(options: BenchOptions = {}): AsyncGenerator<
   const checked = checkOptions(benchOptionsSchema, options, 'runBenchmark');
   const known = architectures();
   const unknown = checked.architectures.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new InvalidOptionError(`runBenchmark: expected an architecture of ${known.join(', ')}; got '${unknown}'`, [{ path: 'architectures', message: 'unknown architecture' }]);
+  if (unknown !== undefined)
+    throw new InvalidOptionError(`runBenchmark: expected an architecture of ${known.join(', ')}; got '${unknown}'`, [
+      { path: 'architectures', message: 'unknown architecture' },
+    ]);
   const threads = checked.threads === 0 ? availableParallelism() : checked.threads;
   const dir = await mkdtemp(join(tmpdir(), 'covidct-bench-'));
   try {
@@ -54,17 +57,42 @@ export async function* runBenchmark(options: BenchOptions = {}): AsyncGenerator<
 }
 
 function settingOf({ imageSize, rounds }: CheckedBenchOptions, threads: number, peers: Peers): SettingRow {
-  const { cpuCapability = 'unknown', node, libtorch, 'covidct-torch': own } = libraryVersions() as Record<string, string>;
+  const {
+    cpuCapability = 'unknown',
+    node,
+    libtorch,
+    'covidct-torch': own,
+  } = libraryVersions() as Record<string, string>;
   return {
-    type: 'setting', threads, imageSize, rounds,
-    machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(), instructionSet: cpuCapability, memoryBytes: totalmem(), platform: `${process.platform}-${process.arch}` },
+    type: 'setting',
+    threads,
+    imageSize,
+    rounds,
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: availableParallelism(),
+      instructionSet: cpuCapability,
+      memoryBytes: totalmem(),
+      platform: `${process.platform}-${process.arch}`,
+    },
     versions: { 'covidct-torch': own as string, node: node as string, libtorch: libtorch as string, ...peers.versions },
   };
 }
 
-async function measureCeilings({ python, timeoutMs, signal }: CheckedBenchOptions, threads: number, { pytorch, pytorchProblem }: Peers): Promise<CeilingsRow> {
+async function measureCeilings(
+  { python, timeoutMs, signal }: CheckedBenchOptions,
+  threads: number,
+  { pytorch, pytorchProblem }: Peers,
+): Promise<CeilingsRow> {
   const none = { type: 'ceilings', matrixProducts: null, copyGigabytesPerSecond: null } as const;
   if (!pytorch) return { ...none, problem: pytorchProblem };
-  const outcome = await runTask<Pick<CeilingsRow, 'matrixProducts' | 'copyGigabytesPerSecond'>>(python, [pytorchScript()], { mode: 'ceilings', threads }, { timeoutMs, signal });
-  return 'problem' in outcome ? { ...none, problem: outcome.problem } : { type: 'ceilings', ...outcome.answer, problem: null };
+  const outcome = await runTask<Pick<CeilingsRow, 'matrixProducts' | 'copyGigabytesPerSecond'>>(
+    python,
+    [pytorchScript()],
+    { mode: 'ceilings', threads },
+    { timeoutMs, signal },
+  );
+  return 'problem' in outcome
+    ? { ...none, problem: outcome.problem }
+    : { type: 'ceilings', ...outcome.answer, problem: null };
 }

@@ -1,5 +1,5 @@
 /** What the measurements are meant to show, as data; and whether they do. */
-import { titleOf } from './contenders';
+import { titleOf } from './backends';
 import { ratioOf } from './statistics';
 import type { ContenderName, ContenderResult, Mode, ResultRow, Spread, TargetRow } from './types';
 
@@ -31,21 +31,36 @@ function figureText({ figure, mode, batchSize }: Omit<Target, 'against' | 'limit
 
 /** Peak of ours as a share of a peer's, which need not be PyTorch. */
 function peakRatio(ours: ContenderResult, peer: ContenderResult): Spread | null {
-  return ours.peakBytes === null || peer.peakBytes === null ? null : ratioOf([ours.peakBytes.median], [peer.peakBytes.median]);
+  return ours.peakBytes === null || peer.peakBytes === null
+    ? null
+    : ratioOf([ours.peakBytes.median], [peer.peakBytes.median]);
 }
 
 function ratioIn(row: ResultRow, { figure, against }: Target): { ratio: Spread | null; name: ContenderName | null } {
   const name = against === 'pytorch' ? 'pytorch' : row.bestPeer;
-  const [ours, peer] = [row.contenders.find((each) => each.contender === 'ours'), row.contenders.find((each) => each.contender === name)];
-  if (ours === undefined || peer === undefined || !ours.agrees) return { ratio: null, name: peer === undefined ? null : name };
+  const [ours, peer] = [
+    row.contenders.find((each) => each.contender === 'ours'),
+    row.contenders.find((each) => each.contender === name),
+  ];
+  if (ours === undefined || peer === undefined || !ours.agrees)
+    return { ratio: null, name: peer === undefined ? null : name };
   if (figure === 'memory') return { ratio: against === 'pytorch' ? ours.peakToPyTorch : peakRatio(ours, peer), name };
   return { ratio: against === 'pytorch' ? ours.timeToPyTorch : row.toBestPeer, name };
 }
 
 function judge(row: ResultRow, target: Target): TargetRow {
   const { ratio, name } = ratioIn(row, target);
-  const against = name === null ? null : target.against === 'best peer' ? `the best peer (${titleOf(name)})` : titleOf(name);
-  return { type: 'target', architecture: row.architecture, text: figureText(target), against, limit: target.limit, ratio, met: ratio === null ? null : ratio.median <= target.limit };
+  const against =
+    name === null ? null : target.against === 'best peer' ? `the best peer (${titleOf(name)})` : titleOf(name);
+  return {
+    type: 'target',
+    architecture: row.architecture,
+    text: figureText(target),
+    against,
+    limit: target.limit,
+    ratio,
+    met: ratio === null ? null : ratio.median <= target.limit,
+  };
 }
 
 /**
@@ -56,8 +71,19 @@ function judge(row: ResultRow, target: Target): TargetRow {
 export function judgeTargets(rows: readonly ResultRow[], what: readonly ('memory' | Mode)[]): TargetRow[] {
   return rows.flatMap((row) => {
     const stands = row.architecture === 'vgg19_bn' && row.imageSize === 224;
-    const targets = stands ? VGG19_BN_TARGETS.filter(({ mode, batchSize }) => mode === row.mode && batchSize === row.batchSize)
-      : (['time', 'memory'] as const).map((figure): Target => ({ figure, mode: row.mode, batchSize: row.batchSize, against: 'pytorch', limit: NO_SLOWER })).filter(({ figure, mode }) => figure === 'time' || mode === 'train');
-    return targets.filter(({ figure, mode }) => what.includes(figure === 'memory' ? 'memory' : mode)).map((target) => judge(row, target));
+    const targets = stands
+      ? VGG19_BN_TARGETS.filter(({ mode, batchSize }) => mode === row.mode && batchSize === row.batchSize)
+      : (['time', 'memory'] as const)
+          .map((figure): Target => ({
+            figure,
+            mode: row.mode,
+            batchSize: row.batchSize,
+            against: 'pytorch',
+            limit: NO_SLOWER,
+          }))
+          .filter(({ figure, mode }) => figure === 'time' || mode === 'train');
+    return targets
+      .filter(({ figure, mode }) => what.includes(figure === 'memory' ? 'memory' : mode))
+      .map((target) => judge(row, target));
   });
 }

@@ -1,8 +1,8 @@
 /** What the benchmark asks of a measuring process, what it answers, and the rows that come out. */
-import type { PEER_NAMES } from '../options/bench';
+import type { PEER_NAMES } from './options';
 
 /** A peer, by name. */
-export type PeerName = typeof PEER_NAMES[number];
+export type PeerName = (typeof PEER_NAMES)[number];
 /** Who is measured: ours with its own convolutions, ours with LibTorch's, or a peer. */
 export type ContenderName = 'ours' | 'ours-libtorch' | PeerName;
 /** A training step; a prediction; from the start of a process to its first prediction. */
@@ -69,7 +69,13 @@ export interface PeerRow {
 /** Machine, versions and what is the same for all. */
 export interface SettingRow {
   readonly type: 'setting';
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly instructionSet: string; readonly memoryBytes: number; readonly platform: string };
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly instructionSet: string;
+    readonly memoryBytes: number;
+    readonly platform: string;
+  };
   readonly versions: Readonly<Record<string, string>>;
   readonly threads: number;
   readonly imageSize: number;

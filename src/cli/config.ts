@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../files/json';
 import { checkOptions } from '../options/check';
-import { trainCommandSchema } from '../options/cli';
-import type { TrainCommandOptions } from '../options/cli';
+import { trainCommandSchema } from './options';
+import type { TrainCommandOptions } from './options';
 import { datasetFingerprint, InvalidOptionError } from '../index';
 import type { DatasetSplits, TrainEvent } from '../index';
 
@@ -37,11 +37,18 @@ export interface TrainRequest {
  * @param fallback what holds where neither says anything, e.g. from the environment
  * @throws CovidCtError ERR_INVALID_OPTION when the file cannot be read, for an option that does not exist or is out of range
  */
-export async function resolveTrainOptions(file: string | undefined, flags: Readonly<Record<string, unknown>>, fallback: Readonly<Record<string, unknown>> = {}): Promise<TrainRequest> {
+export async function resolveTrainOptions(
+  file: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+  fallback: Readonly<Record<string, unknown>> = {},
+): Promise<TrainRequest> {
   const { options, run } = file === undefined ? { options: {}, run: null } : await readConfig(file);
   const began = run?.model.startedFrom ?? '';
   if (began.startsWith(TRAINED) && flags['weights'] === undefined) {
-    throw new InvalidOptionError(`${file}: it went on from another model (${began}), which no file is named for; give its weights with --weights FILE`, [{ path: 'weights', message: 'missing' }]);
+    throw new InvalidOptionError(
+      `${file}: it went on from another model (${began}), which no file is named for; give its weights with --weights FILE`,
+      [{ path: 'weights', message: 'missing' }],
+    );
   }
   const where = file === undefined ? 'covidct train' : `covidct train (flags and ${file})`;
   return { options: checkOptions(trainCommandSchema, { ...given(fallback), ...options, ...given(flags) }, where), run };
@@ -52,9 +59,16 @@ function given(options: Readonly<Record<string, unknown>>): Record<string, unkno
 }
 
 async function readConfig(named: string): Promise<{ options: Record<string, unknown>; run: RunConfig | null }> {
-  const isFolder = await stat(named).then((info) => info.isDirectory(), () => false);
+  const isFolder = await stat(named).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
   const file = isFolder ? join(named, 'config.json') : named;
-  const about = { code: 'ERR_INVALID_OPTION', what: '--config, a JSON object whose keys are the options, or the config.json of a run', pipes: true } as const;
+  const about = {
+    code: 'ERR_INVALID_OPTION',
+    what: '--config, a JSON object whose keys are the options, or the config.json of a run',
+    pipes: true,
+  } as const;
   const json = await readJson(file, z.record(z.string(), z.unknown()), about);
   if (json['format'] !== 'covidct-torch/run') return { options: json, run: null };
   const run = checkOptions(runConfigSchema, json, file);
@@ -79,8 +93,15 @@ function optionsOfRun({ options, model }: RunConfig): Record<string, unknown> {
 /** What of the data and of the start is not the run's, in words; the training goes on, but need not give the same numbers. */
 export function differencesOfData(run: RunConfig, data: DatasetSplits): string[] {
   return (['train', 'validation'] as const).flatMap((name) => {
-    const [before, now] = [run.data[name]?.fingerprint, data[name] === null ? undefined : datasetFingerprint(data[name])];
-    return before === now ? [] : [`the ${name === 'train' ? 'training' : 'validation'} images or their labels are not those of the run in --config`];
+    const [before, now] = [
+      run.data[name]?.fingerprint,
+      data[name] === null ? undefined : datasetFingerprint(data[name]),
+    ];
+    return before === now
+      ? []
+      : [
+          `the ${name === 'train' ? 'training' : 'validation'} images or their labels are not those of the run in --config`,
+        ];
   });
 }
 
@@ -88,6 +109,8 @@ export function differencesOfData(run: RunConfig, data: DatasetSplits): string[]
 export function differencesOfTransforms(run: RunConfig, { config }: Extract<TrainEvent, { type: 'start' }>): string[] {
   return (['trainTransform', 'evalTransform'] as const).flatMap((name) => {
     const [before, now] = [run.options[name], config[name]].map((value) => JSON.stringify(value ?? null));
-    return before === now || before === 'null' ? [] : [`the ${name} is not that of the run in --config, which was ${before}`];
+    return before === now || before === 'null'
+      ? []
+      : [`the ${name} is not that of the run in --config, which was ${before}`];
   });
 }

@@ -9,7 +9,18 @@ export type DataOptions = Pick<OpenDatasetOptions, (typeof DATA_OPTIONS)[number]
 
 /** Every option of the kind. */
 export const DATA_OPTIONS = [
-  'classes', 'positive', 'pathColumn', 'labelColumn', 'splitColumn', 'groupColumn', 'root', 'delimiter', 'groupPattern', 'validationSplit', 'testSplit', 'splitSeed',
+  'classes',
+  'positive',
+  'pathColumn',
+  'labelColumn',
+  'splitColumn',
+  'groupColumn',
+  'root',
+  'delimiter',
+  'groupPattern',
+  'validationSplit',
+  'testSplit',
+  'splitSeed',
 ] as const;
 
 /** The same as commander names the flags. */
@@ -22,7 +33,9 @@ function pattern(text: string): RegExp {
   try {
     return new RegExp(text, 'u');
   } catch (error) {
-    throw new InvalidArgumentError(`expected a regular expression: ${error instanceof Error ? error.message : String(error)}`);
+    throw new InvalidArgumentError(
+      `expected a regular expression: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -36,15 +49,35 @@ function delimiter(text: string): string {
 /** --data, with COVIDCT_DATA in its place, and the columns of a table. */
 export function withData(command: Command): Command {
   return command
-    .option('--data <path>', 'data set: the COVID-CT layout, a folder of classes, a table (.csv, .tsv), or a file of covidct prepare (default: $COVIDCT_DATA)')
-    .option('--path-column <name>', 'of a table: column of the image paths (default: the one whose name leaves no doubt)')
+    .option(
+      '--data <path>',
+      'data set: the COVID-CT layout, a folder of classes, a table (.csv, .tsv), or a file of covidct prepare (default: $COVIDCT_DATA)',
+    )
+    .option(
+      '--path-column <name>',
+      'of a table: column of the image paths (default: the one whose name leaves no doubt)',
+    )
     .option('--label-column <name>', 'of a table: column of the classes (default: the same)')
-    .option('--split-column <name>', 'of a table: column that says train, val or test (default: the same; without one all rows are for training)')
-    .option('--group-column <name>', 'of a table: column of what belongs together, e.g. the patient (default: the same)')
+    .option(
+      '--split-column <name>',
+      'of a table: column that says train, val or test (default: the same; without one all rows are for training)',
+    )
+    .option(
+      '--group-column <name>',
+      'of a table: column of what belongs together, e.g. the patient (default: the same)',
+    )
     .option('--root <dir>', 'of a table: folder the paths are relative to (default: its own)')
     .option('--delimiter <sign>', 'of a table: sign between the columns, or tab (default: found out)', delimiter)
-    .option('--group-pattern <regex>', 'of a folder: finds in the path of an image what belongs together, e.g. "(patient\\d+)"', pattern)
-    .option('--val-split <share>', 'share of the training images to hold out for validation, where there is no such split: by class, and whole groups where they are known', number)
+    .option(
+      '--group-pattern <regex>',
+      'of a folder: finds in the path of an image what belongs together, e.g. "(patient\\d+)"',
+      pattern,
+    )
+    .option(
+      '--val-split <share>',
+      'share of the training images to hold out for validation, where there is no such split: by class, and whole groups where they are known',
+      number,
+    )
     .option('--test-split <share>', 'the same for a test split', number)
     .option('--split-seed <n>', 'seed of what is held out (default: 0)', number);
 }
@@ -52,7 +85,11 @@ export function withData(command: Command): Command {
 /** --classes and --positive. */
 export function withClasses(command: Command): Command {
   return command
-    .option('--classes <names>', "class names in the order of their indices, the positive one last, e.g. NonCOVID,COVID (default: COVID-CT's own, or those found, sorted); also allows names that are refused otherwise", names)
+    .option(
+      '--classes <names>',
+      "class names in the order of their indices, the positive one last, e.g. NonCOVID,COVID (default: COVID-CT's own, or those found, sorted); also allows names that are refused otherwise",
+      names,
+    )
     .option('--positive <name>', 'of two classes the one that counts as positive');
 }
 
@@ -63,7 +100,9 @@ export function dataOptionsOf({ valSplit, ...flags }: DataFlags): DataOptions {
 }
 
 /** Options of a command in two: what is said of the data, and the rest. */
-export function partOptions<T extends Record<string, unknown>>(options: T): { data: DataOptions; rest: Omit<T, (typeof DATA_OPTIONS)[number]> } {
+export function partOptions<T extends Record<string, unknown>>(
+  options: T,
+): { data: DataOptions; rest: Omit<T, (typeof DATA_OPTIONS)[number]> } {
   const isData = (name: string): boolean => (DATA_OPTIONS as readonly string[]).includes(name);
   const entries = Object.entries(options);
   return {

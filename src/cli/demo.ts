@@ -40,12 +40,28 @@ Without --data and COVIDCT_DATA, made-up slices are drawn into ./phantoms: no pa
 measured on them says anything about real images. It takes a few minutes on two cores.`;
 
 /** Small enough for two cores; more optimiser steps an epoch than the tutorial's recipe, for the set is small. */
-const RECIPE = { imageSize: 64, epochs: 40, batchSize: 8, accumulate: 1, learningRate: 0.003, dropout: 0.2, patience: 20 };
+const RECIPE = {
+  imageSize: 64,
+  epochs: 40,
+  batchSize: 8,
+  accumulate: 1,
+  learningRate: 0.003,
+  dropout: 0.2,
+  patience: 20,
+};
 
 /** Adds the command. */
 export function addDemo(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  const command = program.command('demo').summary('the whole job on made-up slices').description('Trains a small VGG with batch norm, evaluates it on the test split and writes a run folder with a report.');
-  withOutput(withDevice(withClasses(withData(command))), 'write every event, the evaluation, and the result last, as lines of JSON to standard output')
+  const command = program
+    .command('demo')
+    .summary('the whole job on made-up slices')
+    .description(
+      'Trains a small VGG with batch norm, evaluates it on the test split and writes a run folder with a report.',
+    );
+  withOutput(
+    withDevice(withClasses(withData(command))),
+    'write every event, the evaluation, and the result last, as lines of JSON to standard output',
+  )
     .option('--out <dir>', 'run folder (default: the first free one of runs/demo, runs/demo-2, ...)')
     .option('--overwrite', 'replace an earlier run in that folder')
     .option('--phantoms <dir>', 'where the made-up slices go', 'phantoms')
@@ -65,14 +81,52 @@ async function demo(flags: Flags, io: Io): Promise<number> {
   const opening = dataOptionsOf(flags);
   const data = await openData(dir, opening, io, flags);
   const split = heldOut(data);
-  if (split !== 'test') note(io, flags, `${data.name} has no test split: the validation split, which chooses the weights, is evaluated instead`);
+  if (split !== 'test')
+    note(
+      io,
+      flags,
+      `${data.name} has no test split: the validation split, which chooses the weights, is evaluated instead`,
+    );
   const { device, threads, precision, convolution, seed, epochs, imageSize, overwrite } = flags;
-  const { options } = await resolveTrainOptions(undefined, { data: dir, out, architecture: flags.arch, device, threads, precision, convolution, seed, epochs, imageSize, overwrite }, RECIPE);
+  const { options } = await resolveTrainOptions(
+    undefined,
+    {
+      data: dir,
+      out,
+      architecture: flags.arch,
+      device,
+      threads,
+      precision,
+      convolution,
+      seed,
+      epochs,
+      imageSize,
+      overwrite,
+    },
+    RECIPE,
+  );
   const history = await trainOn(data, options, flags, io);
   const aborted = history.stop.reason === 'aborted';
-  if (!aborted) await evaluateRun({ model: out, data: dir, split, json: flags.json, quiet: flags.quiet, device, threads, precision, convolution, opening }, io, { type: 'evaluation' });
+  if (!aborted)
+    await evaluateRun(
+      {
+        model: out,
+        data: dir,
+        split,
+        json: flags.json,
+        quiet: flags.quiet,
+        device,
+        threads,
+        precision,
+        convolution,
+        opening,
+      },
+      io,
+      { type: 'evaluation' },
+    );
   if (flags.json === true) printJson(io, resultOf(history));
-  else if (history.epochs.length > 0) print(io, ['', `Look at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`]);
+  else if (history.epochs.length > 0)
+    print(io, ['', `Look at ${out}/report.html, or run: tensorboard --logdir ${out}/tensorboard`]);
   return aborted ? io.interruptedCode() : EXIT.ok;
 }
 
@@ -80,20 +134,37 @@ async function demo(flags: Flags, io: Io): Promise<number> {
 function heldOut(data: DatasetSplits): 'test' | 'validation' {
   if (data.test !== null) return 'test';
   if (data.validation !== null) return 'validation';
-  throw new DatasetError(`${data.name}: expected a test or validation split to evaluate; it has images for training alone. Put some of them into a test folder, or hold some out with --test-split 0.2`);
+  throw new DatasetError(
+    `${data.name}: expected a test or validation split to evaluate; it has images for training alone. Put some of them into a test folder, or hold some out with --test-split 0.2`,
+  );
 }
 
 async function dataOf(flags: Flags, io: Io): Promise<string> {
   const named = flags.data ?? dataOfEnvironment(io);
   if (named !== undefined && named !== '') return named;
-  const { dir, counts, written } = await makePhantoms(flags.phantoms, { count: flags.count, seed: flags.seed, size: 128, signal: io.signal });
-  note(io, flags, `${written ? 'drew' : 'found'} ${counts.train + counts.validation + counts.test} made-up slices in ${dir}: no patient is behind them`);
+  const { dir, counts, written } = await makePhantoms(flags.phantoms, {
+    count: flags.count,
+    seed: flags.seed,
+    size: 128,
+    signal: io.signal,
+  });
+  note(
+    io,
+    flags,
+    `${written ? 'drew' : 'found'} ${counts.train + counts.validation + counts.test} made-up slices in ${dir}: no patient is behind them`,
+  );
   return dir;
 }
 
 async function firstFree(base: string): Promise<string> {
   for (let index = 1; ; index += 1) {
     const dir = index === 1 ? base : `${base}-${index}`;
-    if (await access(dir).then(() => false, () => true)) return dir;
+    if (
+      await access(dir).then(
+        () => false,
+        () => true,
+      )
+    )
+      return dir;
   }
 }

@@ -7,7 +7,7 @@ import { EXIT } from './exit-codes';
 import { names, number } from './flags';
 import { print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
-import { sizesHeading, sizesNotes, sizesRow } from './sizes-words';
+import { sizesHeading, sizesNotes, sizesRow } from './format/sizes';
 
 interface Flags extends OutputFlags {
   readonly arch?: string[];
@@ -20,16 +20,30 @@ interface Flags extends OutputFlags {
 
 /** Adds the command. */
 export function addDoctor(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  program.command('doctor').summary('check Node, LibTorch, the addon and the GPU').description('Shows what the library runs on, and what is wrong with the remedy. Exit code 3 when the native part cannot be used.')
-    .option('--arch <names>', 'instead, measure the memory that these architectures take in training and prediction; all for every one', names)
+  program
+    .command('doctor')
+    .summary('check Node, LibTorch, the addon and the GPU')
+    .description(
+      'Shows what the library runs on, and what is wrong with the remedy. Exit code 3 when the native part cannot be used.',
+    )
+    .option(
+      '--arch <names>',
+      'instead, measure the memory that these architectures take in training and prediction; all for every one',
+      names,
+    )
     .option('--image-size <px>', 'with --arch: side of the square the network sees (default: 224)', number)
     .option('--batch-size <n>', 'with --arch: images in a training step (default: 8)', number)
     .option('--predict-batch-size <n>', 'with --arch: images in a prediction (default: 1)', number)
     .option('--threads <n>', 'with --arch: threads of the computation (default: one a core)', number)
     .option('--python <path>', 'with --arch: a Python with torch and torchvision to measure beside ours')
     .option('--json', 'write one JSON object to standard output')
-    .addHelpText('after', '\nExamples:\n  $ covidct doctor\n  $ covidct doctor --json\n  $ covidct doctor --arch resnet18,vgg19_bn --batch-size 16\n  $ covidct doctor --arch all --python python3')
-    .action((flags: Flags) => run((io) => (flags.arch === undefined ? doctor(flags, io) : sizes(flags, flags.arch, io))));
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ covidct doctor\n  $ covidct doctor --json\n  $ covidct doctor --arch resnet18,vgg19_bn --batch-size 16\n  $ covidct doctor --arch all --python python3',
+    )
+    .action((flags: Flags) =>
+      run((io) => (flags.arch === undefined ? doctor(flags, io) : sizes(flags, flags.arch, io))),
+    );
 }
 
 async function doctor(flags: Flags, io: Io): Promise<number> {
@@ -43,10 +57,17 @@ async function doctor(flags: Flags, io: Io): Promise<number> {
 /** Flags that would be without effect are refused, not passed over. */
 function refuseWithoutArch(flags: Flags): void {
   const first = Object.keys(flags).find((name) => name !== 'json');
-  if (first !== undefined) throw new InvalidOptionError(`--${first.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for measuring memory; give --arch too`);
+  if (first !== undefined)
+    throw new InvalidOptionError(
+      `--${first.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for measuring memory; give --arch too`,
+    );
 }
 
-async function sizes({ json, imageSize, batchSize, predictBatchSize, threads, python }: Flags, wanted: readonly string[], io: Io): Promise<number> {
+async function sizes(
+  { json, imageSize, batchSize, predictBatchSize, threads, python }: Flags,
+  wanted: readonly string[],
+  io: Io,
+): Promise<number> {
   const options = { imageSize, batchSize, predictBatchSize, threads, python };
   const list = wanted.includes('all') ? architectures() : wanted;
   const progress = progressLine(io, {});
@@ -62,7 +83,9 @@ async function sizes({ json, imageSize, batchSize, predictBatchSize, threads, py
   const notes = sizesNotes(rows);
   if (json === true) printJson(io, { architectures: rows });
   else if (notes.length > 0) print(io, notes);
-  return rows.some(({ training, prediction }) => (training.problem ?? prediction.problem) !== null) ? EXIT.failure : EXIT.ok;
+  return rows.some(({ training, prediction }) => (training.problem ?? prediction.problem) !== null)
+    ? EXIT.failure
+    : EXIT.ok;
 }
 
 /** Was it taken from a platform package rather than compiled here? */
@@ -70,8 +93,19 @@ function isPrebuilt(origin: string | undefined): boolean {
   return origin !== undefined && origin !== 'compiled';
 }
 
-function inWords({ package: own, node, platform, libtorch, libtorchTried, addon, native, tools, problems }: Diagnosis): string[] {
-  const tool = (name: keyof typeof tools): string => `${name} ${tools[name] === undefined ? 'not found' : tools[name].version}`;
+function inWords({
+  package: own,
+  node,
+  platform,
+  libtorch,
+  libtorchTried,
+  addon,
+  native,
+  tools,
+  problems,
+}: Diagnosis): string[] {
+  const tool = (name: keyof typeof tools): string =>
+    `${name} ${tools[name] === undefined ? 'not found' : tools[name].version}`;
   const lines = [
     `covidct-torch  ${own.version} (${own.root})`,
     `Node           ${node.version}, Node-API ${node.napi}`,
@@ -82,10 +116,21 @@ function inWords({ package: own, node, platform, libtorch, libtorchTried, addon,
   ];
   if (native !== undefined) {
     lines.push(`CPU            ${native.cpuCapability}, ${native.threads} threads`);
-    lines.push(`GPU            ${native.cudaDevices.length > 0 ? native.cudaDevices.join(', ') : native.cudaBuilt ? 'none found' : 'none: this LibTorch is for the CPU'}`);
+    lines.push(
+      `GPU            ${native.cudaDevices.length > 0 ? native.cudaDevices.join(', ') : native.cudaBuilt ? 'none found' : 'none: this LibTorch is for the CPU'}`,
+    );
   }
-  lines.push(`images         ${Object.entries(imageLibraryVersions()).map(([name, version]) => `${name} ${version}`).join(', ')}`);
+  lines.push(
+    `images         ${Object.entries(imageLibraryVersions())
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}`,
+  );
   lines.push(`build tools    ${(['compiler', 'cmake', 'ninja', 'python'] as const).map(tool).join(', ')}`);
-  lines.push('', ...(problems.length === 0 ? ['Nothing is wrong.'] : problems.flatMap(({ what, remedy }) => [`Problem: ${what}`, `  remedy: ${remedy}`])));
+  lines.push(
+    '',
+    ...(problems.length === 0
+      ? ['Nothing is wrong.']
+      : problems.flatMap(({ what, remedy }) => [`Problem: ${what}`, `  remedy: ${remedy}`])),
+  );
   return lines;
 }

@@ -1,18 +1,36 @@
 /** `covidct evaluate`: the figures of a trained model on one split. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { addEvaluation, Classifier, datasetFingerprint, DatasetError, evaluate, INTENDED_USE, RunFolder } from '../index';
+import {
+  addEvaluation,
+  Classifier,
+  datasetFingerprint,
+  DatasetError,
+  evaluate,
+  INTENDED_USE,
+  RunFolder,
+} from '../index';
 import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
 import { probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
 import { dataOptionsOf, withData } from './data-flags';
 import type { DataFlags, DataOptions } from './data-flags';
-import { dataFolder, imageFlags, number, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import {
+  dataFolder,
+  imageFlags,
+  number,
+  withAnyNumbers,
+  withBadFile,
+  withCsv,
+  withDevice,
+  withImages,
+  withOutput,
+} from './flags';
 import type { ImageFlags } from './flags';
 import { during, note, print, printCsv, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
-import { evaluationText } from './words';
+import { evaluationText } from './format/format';
 
 /** Flags of the command. */
 export interface EvaluateFlags extends OutputFlags, ImageFlags, DataFlags {
@@ -43,18 +61,33 @@ very end: whatever is chosen by looking at it, its figures no longer tell how th
 
 /** Adds the command. */
 export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  const command = program.command('evaluate').summary('figures of a trained model on a split').description('Evaluates a trained model on one split of a data set.');
-  withCsv(withOutput(withImages(withBadFile(withDevice(withAnyNumbers(withData(command))))), 'write one JSON object to standard output'), 'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error')
+  const command = program
+    .command('evaluate')
+    .summary('figures of a trained model on a split')
+    .description('Evaluates a trained model on one split of a data set.');
+  withCsv(
+    withOutput(
+      withImages(withBadFile(withDevice(withAnyNumbers(withData(command))))),
+      'write one JSON object to standard output',
+    ),
+    'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error',
+  )
     .requiredOption('--model <dir>', 'run folder or model folder')
     .addOption(new Option('--split <name>', 'which split').choices(['train', 'validation', 'test']).default('test'))
     .addOption(new Option('--which <weights>', 'which weights of a run (default: best)').choices(['best', 'last']))
     .option('--batch-size <n>', 'images in one forward pass (default: 8)', number)
-    .option('--threshold <t>', 'a probability of the last class at or above this is positive (default: the one stored with the model)', number)
+    .option(
+      '--threshold <t>',
+      'a probability of the last class at or above this is positive (default: the one stored with the model)',
+      number,
+    )
     .addHelpText('after', EXAMPLES)
-    .action((flags: EvaluateFlags) => run(async (io) => {
-      await evaluateRun(flags, io);
-      return EXIT.ok;
-    }));
+    .action((flags: EvaluateFlags) =>
+      run(async (io) => {
+        await evaluateRun(flags, io);
+        return EXIT.ok;
+      }),
+    );
 }
 
 /**
@@ -62,16 +95,28 @@ export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<nu
  *
  * @param more put before the figures in the line of JSON, to tell it from other lines
  */
-export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<Record<string, string>> = {}): Promise<Evaluation> {
+export async function evaluateRun(
+  flags: EvaluateFlags,
+  io: Io,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Evaluation> {
   const dir = dataFolder(io, flags.data);
   const { device, threads, precision, convolution, allowNonFinite, which } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite, which }));
+  const model = await during(io, flags, `loading ${flags.model}`, () =>
+    Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite, which }),
+  );
   try {
     // With the model's classes: of a folder of classes, only the model knows which comes first.
     const said = flags.opening ?? dataOptionsOf(flags);
     const { positive, ...opening } = said;
     void positive; // the model's order says which it is
-    const data = await openData(dir, { ...opening, classes: [...model.classes] }, io, flags, flags.opening !== undefined);
+    const data = await openData(
+      dir,
+      { ...opening, classes: [...model.classes] },
+      io,
+      flags,
+      flags.opening !== undefined,
+    );
     const dataset = splitOf(data, flags.split);
     const threshold = model.classes.length === 2 ? (flags.threshold ?? model.threshold) : undefined;
     const evaluation = await evaluateSplit(model, dataset, { ...flags, threshold }, io);
@@ -93,7 +138,15 @@ export async function evaluateRun(flags: EvaluateFlags, io: Io, more: Readonly<R
 function printScores(io: Io, { classes, samples, skipped }: Evaluation): void {
   printCsv(io, ['id', 'label', 'predicted', 'correct', 'loss', ...probabilityColumns(classes), 'error']);
   for (const { id, label, predicted, loss, probabilities } of samples) {
-    printCsv(io, [id, classes[label] as string, classes[predicted] as string, label === predicted ? 1 : 0, loss, ...probabilities, null]);
+    printCsv(io, [
+      id,
+      classes[label] as string,
+      classes[predicted] as string,
+      label === predicted ? 1 : 0,
+      loss,
+      ...probabilities,
+      null,
+    ]);
   }
   for (const { id, reason } of skipped) printCsv(io, [id, null, null, null, null, ...classes.map(() => null), reason]);
 }
@@ -102,14 +155,25 @@ function printScores(io: Io, { classes, samples, skipped }: Evaluation): void {
 export function splitOf(data: DatasetSplits, name: SplitName): Dataset {
   const split = data[name];
   if (split !== null) return split;
-  throw new DatasetError(`${data.name}: expected a ${name} split; it has ${(['train', 'validation', 'test'] as const).filter((each) => data[each] !== null).join(' and ')}`);
+  throw new DatasetError(
+    `${data.name}: expected a ${name} split; it has ${(['train', 'validation', 'test'] as const).filter((each) => data[each] !== null).join(' and ')}`,
+  );
 }
 
 async function evaluateSplit(model: Classifier, split: Dataset, flags: EvaluateFlags, io: Io): Promise<Evaluation> {
   const line = progressLine(io, flags);
   try {
     const { batchSize, threshold, onBadFile } = flags;
-    return await evaluate(model, split, { split: flags.split, transform: model.transform, batchSize, threshold, onBadFile, ...imageFlags(flags), signal: io.signal, onProgress: (done, total) => line.show(`${split.name}: ${done} of ${total} images`, done / total) });
+    return await evaluate(model, split, {
+      split: flags.split,
+      transform: model.transform,
+      batchSize,
+      threshold,
+      onBadFile,
+      ...imageFlags(flags),
+      signal: io.signal,
+      onProgress: (done, total) => line.show(`${split.name}: ${done} of ${total} images`, done / total),
+    });
   } finally {
     line.clear();
   }
@@ -126,16 +190,43 @@ interface Asked {
 /** Why the figures are none that the run's report should show, in words; null when they are the run's own. */
 async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, stored }: Asked): Promise<string | null> {
   if (flags.which === 'last') return 'its report shows the best weights, and these are the figures of the last';
-  if (threshold !== undefined && threshold !== stored) return `its report shows the threshold stored with the model, ${stored}, and these are the figures at ${threshold}`;
+  if (threshold !== undefined && threshold !== stored)
+    return `its report shows the threshold stored with the model, ${stored}, and these are the figures at ${threshold}`;
   const { data: own } = await folder.config();
-  const same = (['train', 'validation'] as const).every((name) => own[name]?.fingerprint === (data[name] === null ? undefined : datasetFingerprint(data[name])));
-  return same ? null : `its training and validation images are not those of ${data.name}, so these are figures of other data; if they are parts of the same images, some may have been trained on: hold out what was held out for the training (--val-split, --test-split, --split-seed)`;
+  const same = (['train', 'validation'] as const).every(
+    (name) => own[name]?.fingerprint === (data[name] === null ? undefined : datasetFingerprint(data[name])),
+  );
+  return same
+    ? null
+    : `its training and validation images are not those of ${data.name}, so these are figures of other data; if they are parts of the same images, some may have been trained on: hold out what was held out for the training (--val-split, --test-split, --split-seed)`;
 }
 
-async function keep({ folder, model, dataset, evaluation, flags, io }: { folder: RunFolder; model: Classifier; dataset: Dataset; evaluation: Evaluation; flags: EvaluateFlags; io: Io }): Promise<void> {
+async function keep({
+  folder,
+  model,
+  dataset,
+  evaluation,
+  flags,
+  io,
+}: {
+  folder: RunFolder;
+  model: Classifier;
+  dataset: Dataset;
+  evaluation: Evaluation;
+  flags: EvaluateFlags;
+  io: Io;
+}): Promise<void> {
   const line = progressLine(io, flags);
   line.show('drawing pictures');
-  const onProgress = (done: number, total: number): void => line.show(`drawing Grad-CAM: ${done} of ${total} images`, done / total);
-  const report = await addEvaluation(folder.dir, { model, dataset, evaluation, images: imageFlags(flags), signal: io.signal, onProgress }).finally(() => line.clear());
+  const onProgress = (done: number, total: number): void =>
+    line.show(`drawing Grad-CAM: ${done} of ${total} images`, done / total);
+  const report = await addEvaluation(folder.dir, {
+    model,
+    dataset,
+    evaluation,
+    images: imageFlags(flags),
+    signal: io.signal,
+    onProgress,
+  }).finally(() => line.clear());
   note(io, flags, `report: ${report}`);
 }

@@ -36,8 +36,18 @@ is medically there. For research and education, not for diagnosis.`;
 
 /** Adds the command. */
 export function addExplain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  const command = program.command('explain').summary('where in an image the evidence lies (Grad-CAM)').description('Writes images with Grad-CAM over them.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(withOutput(withImages(withBadFile(withDevice(withAnyNumbers(command)))), 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities'), 'write CSV: path, overlay, label, explained, layer, one probability a class, error')
+  const command = program
+    .command('explain')
+    .summary('where in an image the evidence lies (Grad-CAM)')
+    .description('Writes images with Grad-CAM over them.')
+    .argument('<path...>', 'image files, folders of images, @FILE, @- or -');
+  withCsv(
+    withOutput(
+      withImages(withBadFile(withDevice(withAnyNumbers(command)))),
+      'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities',
+    ),
+    'write CSV: path, overlay, label, explained, layer, one probability a class, error',
+  )
     .requiredOption('--model <dir>', 'run folder or model folder')
     .requiredOption('--out <dir>', 'where the overlays go')
     .option('--class <name>', 'class to explain (default: the one that is called)')
@@ -49,22 +59,40 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
 async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const given = await givenImages(paths, io);
   const { device, threads, precision, convolution, allowNonFinite } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }));
+  const model = await during(io, flags, `loading ${flags.model}`, () =>
+    Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }),
+  );
   const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
   const freeName = uniqueNames();
   let [done, left] = [0, 0];
   try {
-    if (flags.csv === true) printCsv(io, ['path', 'overlay', 'label', 'explained', 'layer', ...probabilityColumns(model.classes), 'error']);
-    for await (const image of given.images((leftOut) => { line.clear(); noteLeftOut(io, '', leftOut); })) {
+    if (flags.csv === true)
+      printCsv(io, ['path', 'overlay', 'label', 'explained', 'layer', ...probabilityColumns(model.classes), 'error']);
+    for await (const image of given.images((leftOut) => {
+      line.clear();
+      noteLeftOut(io, '', leftOut);
+    })) {
       const answer = await explainOne(model, image, flags, io);
       if ('error' in answer) left += 1;
-      tell(io, flags, model, 'error' in answer ? answer : await draw(answer, join(flags.out, freeName(image.name, answer.explained))));
+      tell(
+        io,
+        flags,
+        model,
+        'error' in answer ? answer : await draw(answer, join(flags.out, freeName(image.name, answer.explained))),
+      );
       if (!('error' in answer) && !answer.map.some((value) => value > 0)) {
         line.clear();
-        note(io, flags, `${image.name}: nothing in it speaks for ${answer.explained} at ${answer.layer}; the overlay is the image itself`);
+        note(
+          io,
+          flags,
+          `${image.name}: nothing in it speaks for ${answer.explained} at ${answer.layer}; the overlay is the image itself`,
+        );
       }
       done += 1;
-      line.show(`${done}${given.total === null ? '' : ` of ${given.total}`} images`, given.total === null ? undefined : done / given.total);
+      line.show(
+        `${done}${given.total === null ? '' : ` of ${given.total}`} images`,
+        given.total === null ? undefined : done / given.total,
+      );
     }
   } finally {
     line.clear();
@@ -74,13 +102,26 @@ async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<
   return EXIT.ok;
 }
 
-interface Failed { readonly path: string; readonly error: string }
+interface Failed {
+  readonly path: string;
+  readonly error: string;
+}
 
-async function explainOne(model: Classifier, image: GivenImage, flags: Flags, io: Io): Promise<(Explanation & { readonly path: string }) | Failed> {
+async function explainOne(
+  model: Classifier,
+  image: GivenImage,
+  flags: Flags,
+  io: Io,
+): Promise<(Explanation & { readonly path: string }) | Failed> {
   if (!('source' in image)) return whyMissing(image, flags.onBadFile);
   try {
-    const [explanation] = await model.explain(image.source, { class: flags.class, layer: flags.layer, ...imageFlags(flags), signal: io.signal });
-    return { ...explanation as Explanation, path: image.name };
+    const [explanation] = await model.explain(image.source, {
+      class: flags.class,
+      layer: flags.layer,
+      ...imageFlags(flags),
+      signal: io.signal,
+    });
+    return { ...(explanation as Explanation), path: image.name };
   } catch (error) {
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
     return { path: image.name, error: error.reason };
@@ -100,10 +141,20 @@ async function draw(explanation: Explanation & { readonly path: string }, overla
 
 function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Drawn | Failed): void {
   if (flags.json === true) return printJson(io, answer);
-  if (flags.csv !== true) return print(io, 'error' in answer ? `${answer.path}: left out: ${answer.error}` : answer.overlay);
-  if ('error' in answer) return printCsv(io, [csvPath(answer.path), null, null, null, null, ...classes.map(() => null), answer.error]);
+  if (flags.csv !== true)
+    return print(io, 'error' in answer ? `${answer.path}: left out: ${answer.error}` : answer.overlay);
+  if ('error' in answer)
+    return printCsv(io, [csvPath(answer.path), null, null, null, null, ...classes.map(() => null), answer.error]);
   const { path, overlay, label, explained, layer, probabilities } = answer;
-  printCsv(io, [csvPath(path), csvPath(overlay), label, explained, layer, ...classes.map((name) => probabilities[name] as number), null]);
+  printCsv(io, [
+    csvPath(path),
+    csvPath(overlay),
+    label,
+    explained,
+    layer,
+    ...classes.map((name) => probabilities[name] as number),
+    null,
+  ]);
 }
 
 /** Names that no other image of this call has: `a-COVID.png`, `a-COVID-2.png`, ... */
@@ -111,7 +162,10 @@ function uniqueNames(): (image: string, explained: string) => string {
   const taken = new Set<string>();
   const next = new Map<string, number>();
   return (image, explained) => {
-    const stem = `${image === '-' ? 'standard-input' : basename(image, extname(image))}-${explained}`.replace(/[/\\]/g, '_');
+    const stem = `${image === '-' ? 'standard-input' : basename(image, extname(image))}-${explained}`.replace(
+      /[/\\]/g,
+      '_',
+    );
     for (let index = next.get(stem) ?? 1; ; index += 1) {
       const name = index === 1 ? `${stem}.png` : `${stem}-${index}.png`;
       if (taken.has(name)) continue;

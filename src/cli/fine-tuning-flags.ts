@@ -4,8 +4,17 @@ import type { Command } from 'commander';
 import { InvalidOptionError } from '../errors';
 import { names, number } from './flags';
 
-interface Group { match: string[]; learningRate?: number; learningRateScale?: number; weightDecay?: number }
-interface Unfreeze { epoch: number; parameters?: 'all' | string[]; depth?: number }
+interface Group {
+  match: string[];
+  learningRate?: number;
+  learningRateScale?: number;
+  weightDecay?: number;
+}
+interface Unfreeze {
+  epoch: number;
+  parameters?: 'all' | string[];
+  depth?: number;
+}
 
 /** `classifier.6:lr=0.001,wd=0`; several names with `+` between them, `scale=` for a share of the common rate. */
 function group(text: string, before: Group[] = []): Group[] {
@@ -14,7 +23,8 @@ function group(text: string, before: Group[] = []): Group[] {
   const result: Group = { match: text.slice(0, colon).split('+') };
   for (const part of text.slice(colon + 1).split(',')) {
     const [key, value] = part.split('=') as [string, string | undefined];
-    if (colon < 1 || !(key in keys) || value === undefined) throw new InvalidArgumentError("expected e.g. 'head:lr=0.001,wd=0' with lr=, scale= or wd=");
+    if (colon < 1 || !(key in keys) || value === undefined)
+      throw new InvalidArgumentError("expected e.g. 'head:lr=0.001,wd=0' with lr=, scale= or wd=");
     result[keys[key as keyof typeof keys]] = number(value);
   }
   return [...before, result];
@@ -23,7 +33,8 @@ function group(text: string, before: Group[] = []): Group[] {
 /** `5:layer4,layer3`, `5:all`, or `5:depth=2`: from then on only the first two stages stay frozen. */
 function unfreeze(text: string, before: Unfreeze[] = []): Unfreeze[] {
   const [, epoch, what] = /^(\d+):(.+)$/.exec(text) ?? [];
-  if (what === undefined) throw new InvalidArgumentError("expected an epoch and names, e.g. '5:layer4', '5:all' or '5:depth=2'");
+  if (what === undefined)
+    throw new InvalidArgumentError("expected an epoch and names, e.g. '5:layer4', '5:all' or '5:depth=2'");
   const depth = /^depth=(\d+)$/.exec(what)?.[1];
   if (depth !== undefined) return [...before, { epoch: Number(epoch), depth: Number(depth) }];
   return [...before, { epoch: Number(epoch), parameters: what === 'all' ? 'all' : names(what) }];
@@ -52,24 +63,65 @@ export function withFineTuning(command: Command): Command {
     .option('--anneal <form>', 'onecycle: cos (default) or linear')
     .option('--freeze <names>', 'what is not trained: backbone, or names and prefixes, separated by commas', names)
     .option('--freeze-depth <n>', 'the first n stages of the backbone are not trained', number)
-    .option('--unfreeze <epoch:names>', 'what is trained as well from that epoch on, e.g. 5:layer4, 5:all or 5:depth=2; may be repeated', unfreeze)
+    .option(
+      '--unfreeze <epoch:names>',
+      'what is trained as well from that epoch on, e.g. 5:layer4, 5:all or 5:depth=2; may be repeated',
+      unfreeze,
+    )
     .option('--batch-norm <mode>', 'frozen batch norms: running (default) or batch statistics')
     .option('--group <match:settings>', "a rate or decay of its own, e.g. 'head:lr=0.001,wd=0'; may be repeated", group)
     .option('--label-smoothing <share>', 'share of the target spread over all classes (default: 0)', number)
     .option('--max-gradient-norm <norm>', 'gradients are scaled down to this norm', number)
-    .option('--cache-features [k]', 'frozen backbone: compute its features once, without augmentation or with k fixed ones an image', (text: string) => ({ augmentations: number(text) }))
+    .option(
+      '--cache-features [k]',
+      'frozen backbone: compute its features once, without augmentation or with k fixed ones an image',
+      (text: string) => ({ augmentations: number(text) }),
+    )
     .option('--ema <decay>', 'validate and keep an exponential moving average of the weights', number);
 }
 
 /** Takes these flags out of all, and gives the options in their place. Throws InvalidOptionError for a flag without the one it belongs to. */
-export function fineTuningOptions({ schedule, warmupEpochs, warmupStart, minLr, stepEvery, stepFactor, warmupShare, divFactor, finalDivFactor, anneal, freeze, freezeDepth, unfreeze: thaw, batchNorm, group: groups, ema, ...rest }: Record<string, unknown>): Record<string, unknown> {
-  const details = { ...given({ warmupEpochs, warmupStart, minLearningRate: minLr, every: stepEvery, factor: stepFactor, warmupShare, divFactor, finalDivFactor, anneal }) };
-  if (schedule === undefined && Object.keys(details).length > 0) throw needs("the schedule's details (--warmup-epochs, --step-every, ...)", '--schedule');
+export function fineTuningOptions({
+  schedule,
+  warmupEpochs,
+  warmupStart,
+  minLr,
+  stepEvery,
+  stepFactor,
+  warmupShare,
+  divFactor,
+  finalDivFactor,
+  anneal,
+  freeze,
+  freezeDepth,
+  unfreeze: thaw,
+  batchNorm,
+  group: groups,
+  ema,
+  ...rest
+}: Record<string, unknown>): Record<string, unknown> {
+  const details = {
+    ...given({
+      warmupEpochs,
+      warmupStart,
+      minLearningRate: minLr,
+      every: stepEvery,
+      factor: stepFactor,
+      warmupShare,
+      divFactor,
+      finalDivFactor,
+      anneal,
+    }),
+  };
+  if (schedule === undefined && Object.keys(details).length > 0)
+    throw needs("the schedule's details (--warmup-epochs, --step-every, ...)", '--schedule');
   const freezing = given({ parameters: freeze, depth: freezeDepth, unfreeze: thaw, batchNorm });
-  if (freeze === undefined && freezeDepth === undefined && Object.keys(freezing).length > 0) throw needs('--unfreeze and --batch-norm', '--freeze or --freeze-depth');
+  if (freeze === undefined && freezeDepth === undefined && Object.keys(freezing).length > 0)
+    throw needs('--unfreeze and --batch-norm', '--freeze or --freeze-depth');
   return {
     ...rest,
-    schedule: schedule === undefined ? undefined : { type: schedule === 'onecycle' ? 'oneCycle' : schedule, ...details },
+    schedule:
+      schedule === undefined ? undefined : { type: schedule === 'onecycle' ? 'oneCycle' : schedule, ...details },
     freeze: Object.keys(freezing).length === 0 ? undefined : freezing,
     groups,
     ema: ema === undefined ? undefined : { decay: ema },
@@ -81,5 +133,7 @@ function given(options: Record<string, unknown>): Record<string, unknown> {
 }
 
 function needs(flags: string, other: string): InvalidOptionError {
-  return new InvalidOptionError(`covidct train: ${flags} belong to ${other}, which was not given`, [{ path: other, message: 'missing' }]);
+  return new InvalidOptionError(`covidct train: ${flags} belong to ${other}, which was not given`, [
+    { path: other, message: 'missing' },
+  ]);
 }

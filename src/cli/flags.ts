@@ -39,13 +39,26 @@ export function withDevice(command: Command): Command {
   return command
     .option('--device <name>', 'cpu, cuda, cuda:N or auto (default: auto)')
     .option('--threads <n>', 'threads of the computation; 0 leaves the choice to LibTorch (default: 0)', number)
-    .addOption(new Option('--precision <name>', 'numbers the network computes in: float32, tf32 (CUDA alone) or bf16 (default: float32)').choices(['float32', 'tf32', 'bf16']))
-    .addOption(new Option('--convolution <name>', "convolutions on the CPU: auto, our own where they are faster; libtorch, PyTorch's bit for bit; winograd, our own wherever they can be (default: auto)").choices(['auto', 'libtorch', 'winograd']));
+    .addOption(
+      new Option(
+        '--precision <name>',
+        'numbers the network computes in: float32, tf32 (CUDA alone) or bf16 (default: float32)',
+      ).choices(['float32', 'tf32', 'bf16']),
+    )
+    .addOption(
+      new Option(
+        '--convolution <name>',
+        "convolutions on the CPU: auto, our own where they are faster; libtorch, PyTorch's bit for bit; winograd, our own wherever they can be (default: auto)",
+      ).choices(['auto', 'libtorch', 'winograd']),
+    );
 }
 
 /** --allow-non-finite, where weights are loaded. */
 export function withAnyNumbers(command: Command): Command {
-  return command.option('--allow-non-finite', 'load weights with NaN or infinite numbers too, for a look inside; a prediction with them is refused all the same');
+  return command.option(
+    '--allow-non-finite',
+    'load weights with NaN or infinite numbers too, for a look inside; a prediction with them is refused all the same',
+  );
 }
 
 /** --json and --quiet. */
@@ -60,13 +73,19 @@ export function withCsv(command: Command, text: string): Command {
 
 /** --on-bad-file. */
 export function withBadFile(command: Command): Command {
-  return command.addOption(new Option('--on-bad-file <what>', 'what to do with a file that cannot be decoded (default: error)').choices(['error', 'skip']));
+  return command.addOption(
+    new Option('--on-bad-file <what>', 'what to do with a file that cannot be decoded (default: error)').choices([
+      'error',
+      'skip',
+    ]),
+  );
 }
 
 /** `0:4095`, the values of 16-bit images that are black and white. */
 export function sixteenBit(text: string): { low: number; high: number } {
   const [, low, high] = /^(\d+):(\d+)$/.exec(text.trim()) ?? [];
-  if (low === undefined || high === undefined) throw new InvalidArgumentError('expected the values of black and white, such as 0:4095');
+  if (low === undefined || high === undefined)
+    throw new InvalidArgumentError('expected the values of black and white, such as 0:4095');
   return { low: Number(low), high: Number(high) };
 }
 
@@ -82,15 +101,29 @@ export interface ImageFlags {
 /** --sixteen-bit and the limits on images. */
 export function withImages(command: Command): Command {
   return command
-    .option('--sixteen-bit <low:high>', 'of 16-bit images, the values that become black and white, e.g. 0:4095 (default: those stored with the model, or all 16 bits)', sixteenBit)
+    .option(
+      '--sixteen-bit <low:high>',
+      'of 16-bit images, the values that become black and white, e.g. 0:4095 (default: those stored with the model, or all 16 bits)',
+      sixteenBit,
+    )
     .option('--max-pixels <n>', 'pixels an image may have (default: 50 million)', number)
     .option('--max-side <px>', 'pixels a side of an image may have (default: 16384)', number)
     .option('--max-file-bytes <n>', 'bytes an image file may have (default: 128MiB)', bytes)
-    .option('--decode-timeout-ms <ms>', 'milliseconds the decoding of an image may take, in whole seconds (default: 20000)', number);
+    .option(
+      '--decode-timeout-ms <ms>',
+      'milliseconds the decoding of an image may take, in whole seconds (default: 20000)',
+      number,
+    );
 }
 
 /** Of a command's flags, those of images. */
-export function imageFlags({ maxPixels, maxSide, maxFileBytes, decodeTimeoutMs, sixteenBit: scale }: ImageFlags): ImageFlags {
+export function imageFlags({
+  maxPixels,
+  maxSide,
+  maxFileBytes,
+  decodeTimeoutMs,
+  sixteenBit: scale,
+}: ImageFlags): ImageFlags {
   const all = { maxPixels, maxSide, maxFileBytes, decodeTimeoutMs, sixteenBit: scale };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
@@ -104,5 +137,7 @@ export function dataOfEnvironment(io: Io): string | undefined {
 export function dataFolder(io: Io, data: string | undefined): string {
   const dir = data ?? dataOfEnvironment(io);
   if (dir !== undefined && dir !== '') return dir;
-  throw new InvalidOptionError('no data set was named: give --data PATH or set COVIDCT_DATA', [{ path: 'data', message: 'missing' }]);
+  throw new InvalidOptionError('no data set was named: give --data PATH or set COVIDCT_DATA', [
+    { path: 'data', message: 'missing' },
+  ]);
 }

@@ -25,7 +25,12 @@ LIBTORCH, Torch_DIR, Python's torch) is used instead. Running again takes up wha
 
 /** Adds the command. */
 export function addInstallLibTorch(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  program.command('install-libtorch').summary('fetch LibTorch and provide the addon').description('Makes the native part usable: finds or fetches LibTorch, then takes the prebuilt addon for it, or compiles one.')
+  program
+    .command('install-libtorch')
+    .summary('fetch LibTorch and provide the addon')
+    .description(
+      'Makes the native part usable: finds or fetches LibTorch, then takes the prebuilt addon for it, or compiles one.',
+    )
     .option('--fetch-always', 'fetch LibTorch into the cache even where another one is found')
     .option('--force', 'compile the addon from nothing, also where a prebuilt one would do')
     .option('--sha256 <hex>', "SHA-256 of the wheel to take from pip, where it is none of PyTorch's known ones")
@@ -33,14 +38,21 @@ export function addInstallLibTorch(program: Command, run: (work: (io: Io) => Pro
     .option('--json', 'write one JSON object to standard output')
     .option('--quiet', 'say nothing but errors')
     .addHelpText('after', EXAMPLES)
-    .action(({ fetchAlways, ...flags }: Flags & { fetchAlways?: boolean }) => run((io) => install({ ...flags, fetch: fetchAlways === true ? 'always' : undefined }, io)));
+    .action(({ fetchAlways, ...flags }: Flags & { fetchAlways?: boolean }) =>
+      run((io) => install({ ...flags, fetch: fetchAlways === true ? 'always' : undefined }, io)),
+    );
 }
 
 async function install(flags: Flags, io: Io): Promise<number> {
   const line = progressLine(io, flags);
   const onProgress = (progress: Progress): void => {
     const text = inWords(progress);
-    if (progress.phase === 'fallback' || progress.phase === 'found' || progress.phase === 'compile' || progress.phase === 'waiting') {
+    if (
+      progress.phase === 'fallback' ||
+      progress.phase === 'found' ||
+      progress.phase === 'compile' ||
+      progress.phase === 'waiting'
+    ) {
       line.clear();
       note(io, flags, text);
     }
@@ -48,14 +60,21 @@ async function install(flags: Flags, io: Io): Promise<number> {
     line.show([text].flat().at(-1) as string, shareOf(progress));
   };
   const { fetch, force, jobs, sha256: wheelSha256 } = flags;
-  const result = await setUpNative({ fetch, force, jobs, wheelSha256, onProgress, signal: io.signal }).finally(() => line.clear());
+  const result = await setUpNative({ fetch, force, jobs, wheelSha256, onProgress, signal: io.signal }).finally(() =>
+    line.clear(),
+  );
   if (flags.json === true) printJson(io, result);
-  else if (flags.quiet !== true) print(io, [`LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`, `addon ${result.addon}, ${addonInWords(result)}`]);
+  else if (flags.quiet !== true)
+    print(io, [
+      `LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`,
+      `addon ${result.addon}, ${addonInWords(result)}`,
+    ]);
   return EXIT.ok;
 }
 
 function shareOf(progress: Progress): number | undefined {
-  if (progress.phase === 'download') return progress.totalBytes === undefined ? undefined : progress.receivedBytes / progress.totalBytes;
+  if (progress.phase === 'download')
+    return progress.totalBytes === undefined ? undefined : progress.receivedBytes / progress.totalBytes;
   return progress.phase === 'unpack' ? progress.done / progress.total : undefined;
 }
 
@@ -76,7 +95,10 @@ function inWords(progress: Progress): string | [string, string] {
     case 'unpack':
       return `unpacking LibTorch: ${progress.done} of ${progress.total} files`;
     case 'found': {
-      const { libtorch: { version, variant, root }, remark } = progress;
+      const {
+        libtorch: { version, variant, root },
+        remark,
+      } = progress;
       const found = `LibTorch ${version} (${variant}) at ${root}`;
       return remark === undefined ? found : [remark, found];
     }

@@ -4,10 +4,10 @@
  */
 import type { Readable } from 'node:stream';
 import { linesOf } from '../errors';
-import { leftOutText } from '../left-out';
-import type { LeftOut } from '../left-out';
-import { printable, printableJson, printableText } from '../printable';
-import type { Text } from '../printable';
+import { leftOutText } from '../text/left-out';
+import type { LeftOut } from '../text/left-out';
+import { printable, printableJson, printableText } from '../text/printable';
+import type { Text } from '../text/printable';
 import { csvRow } from './csv';
 
 /** Handed to every command, so that tests can hand in their own. */
@@ -57,14 +57,29 @@ export function note(io: Io, flags: OutputFlags, text: Text): void {
  * @param inOurWords puts the command line's words into the library's lines
  */
 export function complain(io: Io, error: unknown, inOurWords: (lines: string[]) => string[] = (lines) => lines): void {
-  note(io, {}, inOurWords(linesOf(error)).map((line, index) => (index === 0 ? `covidct: ${line}` : line)));
+  note(
+    io,
+    {},
+    inOurWords(linesOf(error)).map((line, index) => (index === 0 ? `covidct: ${line}` : line)),
+  );
   if (io.env['COVIDCT_DEBUG'] === undefined || !(error instanceof Error) || error.stack === undefined) return;
   // The frames alone: before them stands the message, in which a foreign error may have any line's end.
-  note(io, {}, error.stack.slice(error.stack.indexOf(error.message) + error.message.length).split('\n').slice(1));
+  note(
+    io,
+    {},
+    error.stack
+      .slice(error.stack.indexOf(error.message) + error.message.length)
+      .split('\n')
+      .slice(1),
+  );
 }
 
 /** Commander's own output: help, which holds nothing but our words, and messages, which hold what was typed. */
-export function commanderOutput(io: Io): { writeOut: (text: string) => void; writeErr: (text: string) => void; outputError: (text: string) => void } {
+export function commanderOutput(io: Io): {
+  writeOut: (text: string) => void;
+  writeErr: (text: string) => void;
+  outputError: (text: string) => void;
+} {
   return {
     writeOut: (text) => void io.stdout.write(printableText(text.split('\n'))),
     writeErr: (text) => void io.stderr.write(printableText(text.split('\n'))),
@@ -95,11 +110,17 @@ const SURE_MS = 5_000;
 
 function inTime(ms: number): string {
   const seconds = Math.round(ms / 1000);
-  return seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  return seconds < 60
+    ? `${seconds} s`
+    : seconds < 3600
+      ? `${Math.round(seconds / 60)} min`
+      : `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
 }
 
 function timeLeft(share: number | undefined, ms: number): string {
-  return share === undefined || share <= 0 || share > 1 || ms < SURE_MS ? '' : `, about ${inTime((ms * (1 - share)) / share)} left`;
+  return share === undefined || share <= 0 || share > 1 || ms < SURE_MS
+    ? ''
+    : `, about ${inTime((ms * (1 - share)) / share)} left`;
 }
 
 /** The time since work began; work whose share falls has begun anew, with its next part. */
@@ -156,7 +177,8 @@ function inLines(io: Io): Progress {
   };
   return {
     show: (text, share) => {
-      if (latest === null) wait(toldAt === null ? FIRST_WORD_MS : Math.max(0, toldAt + NEXT_WORD_MS - performance.now()));
+      if (latest === null)
+        wait(toldAt === null ? FIRST_WORD_MS : Math.max(0, toldAt + NEXT_WORD_MS - performance.now()));
       latest = { text, share };
       watch.at(share);
     },

@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes';
 import type { Io } from './io';
 import { runCommandLine } from './program';
 import { outliveReader } from './streams';
-import { printable } from '../printable';
+import { printable } from '../text/printable';
 
 const interruption = new AbortController();
 let code: number = EXIT.interrupted;
@@ -37,7 +37,10 @@ outliveReader(process.stdout, (error) => {
   // The command may have ended already.
   process.exitCode = undelivered;
   stop(undelivered);
-  const why = error.code === 'EPIPE' ? 'nobody reads the results any more' : `the results cannot be written: ${printable(messageOf(error))}`;
+  const why =
+    error.code === 'EPIPE'
+      ? 'nobody reads the results any more'
+      : `the results cannot be written: ${printable(messageOf(error))}`;
   // Of a command that only had its last words left (`--help | head`) there is nothing to stop.
   setImmediate(() => {
     if (!finished) tell(`${why}: `);
@@ -46,13 +49,18 @@ outliveReader(process.stdout, (error) => {
 });
 
 const io: Io = {
-  stdout: process.stdout, stderr: process.stderr, env: process.env, signal: interruption.signal, interruptedCode: () => code,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  signal: interruption.signal,
+  interruptedCode: () => code,
   // Opened only when it is asked for: an open standard input keeps the process alive.
-  get stdin() { return process.stdin; },
+  get stdin() {
+    return process.stdin;
+  },
 };
 
-void runCommandLine(process.argv.slice(2), io)
-  .then((exitCode) => {
-    finished = true;
-    process.exitCode = undelivered ?? exitCode;
-  });
+void runCommandLine(process.argv.slice(2), io).then((exitCode) => {
+  finished = true;
+  process.exitCode = undelivered ?? exitCode;
+});

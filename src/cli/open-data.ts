@@ -9,14 +9,21 @@ import type { Io, OutputFlags } from './io';
  * @param options what the command was told of the data
  * @param silent whether it has been said already what is in it
  */
-export async function openData(dir: string, options: DataOptions, io: Io, flags: OutputFlags, silent = false): Promise<DatasetSplits> {
+export async function openData(
+  dir: string,
+  options: DataOptions,
+  io: Io,
+  flags: OutputFlags,
+  silent = false,
+): Promise<DatasetSplits> {
   const line = progressLine(io, flags);
   let data: DatasetSplits;
   try {
     data = await openDataset(dir, {
       ...options,
       signal: io.signal,
-      onProgress: ({ archive, entries, totalEntries }) => line.show(`unpacking ${archive}: ${entries} of ${totalEntries} files`, entries / totalEntries),
+      onProgress: ({ archive, entries, totalEntries }) =>
+        line.show(`unpacking ${archive}: ${entries} of ${totalEntries} files`, entries / totalEntries),
     });
   } finally {
     line.clear();

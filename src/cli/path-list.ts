@@ -39,7 +39,10 @@ export async function* listedPaths(stream: AsyncIterable<Buffer | string>, name:
       if (path.length > 0) yield { path, line };
       bytes = bytes.subarray(end + 1);
     }
-    if (bytes.length > MOST_BYTES) throw new InvalidOptionError(`${name}:${line + 1}: expected a list with one path a line; this line is longer than any path`);
+    if (bytes.length > MOST_BYTES)
+      throw new InvalidOptionError(
+        `${name}:${line + 1}: expected a list with one path a line; this line is longer than any path`,
+      );
     // A copy, so that a rest of a few bytes does not keep a whole chunk.
     rest = Buffer.from(bytes);
   }

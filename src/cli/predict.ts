@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { BadImageError, Classifier } from '../index';
 import type { Convolution, Precision, Prediction } from '../index';
 import { checkOptions } from '../options/check';
-import { predictOptionsSchema } from '../options/model';
+import { predictOptionsSchema } from '../model/options';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
 import { imageFlags, number, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
@@ -12,7 +12,7 @@ import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } f
 import type { Io, OutputFlags } from './io';
 import { givenImages, inGroups, SOURCES_HELP, whyMissing } from './sources';
 import type { GivenImage } from './sources';
-import { percent } from './words';
+import { percent } from './format/format';
 
 interface Flags extends OutputFlags, ImageFlags {
   readonly allowNonFinite?: boolean;
@@ -37,8 +37,18 @@ For research and education, not for diagnosis.`;
 
 /** Adds the command. */
 export function addPredict(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  const command = program.command('predict').summary('what a trained model says of images').description('Classifies images.').argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(withOutput(withImages(withBadFile(withDevice(withAnyNumbers(command)))), 'write one JSON object a line for each image: path, label, probabilities'), 'write CSV: path, label, one probability a class, error')
+  const command = program
+    .command('predict')
+    .summary('what a trained model says of images')
+    .description('Classifies images.')
+    .argument('<path...>', 'image files, folders of images, @FILE, @- or -');
+  withCsv(
+    withOutput(
+      withImages(withBadFile(withDevice(withAnyNumbers(command)))),
+      'write one JSON object a line for each image: path, label, probabilities',
+    ),
+    'write CSV: path, label, one probability a class, error',
+  )
     .requiredOption('--model <dir>', 'run folder or model folder')
     .option('--batch-size <n>', 'images in one forward pass (default: 8)', number)
     .addHelpText('after', EXAMPLES)
@@ -49,19 +59,30 @@ async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<
   const { batchSize } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
   const given = await givenImages(paths, io);
   const { device, threads, precision, convolution, allowNonFinite } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () => Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }));
+  const model = await during(io, flags, `loading ${flags.model}`, () =>
+    Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }),
+  );
   // On the same terminal the answers themselves tell how far it is.
   const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
   let [done, left] = [0, 0];
   try {
     if (flags.csv === true) printCsv(io, ['path', 'label', ...probabilityColumns(model.classes), 'error']);
-    for await (const group of inGroups(given.images((leftOut) => { line.clear(); noteLeftOut(io, '', leftOut); }), batchSize)) {
+    for await (const group of inGroups(
+      given.images((leftOut) => {
+        line.clear();
+        noteLeftOut(io, '', leftOut);
+      }),
+      batchSize,
+    )) {
       for (const answer of await answersFor(model, group, flags, io)) {
         if ('error' in answer) left += 1;
         tell(io, flags, model, answer);
       }
       done += group.length;
-      line.show(`${done}${given.total === null ? '' : ` of ${given.total}`} images`, given.total === null ? undefined : done / given.total);
+      line.show(
+        `${done}${given.total === null ? '' : ` of ${given.total}`} images`,
+        given.total === null ? undefined : done / given.total,
+      );
     }
   } finally {
     line.clear();
@@ -72,15 +93,24 @@ async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<
   return EXIT.ok;
 }
 
-type Answer = Omit<Prediction, 'path'> & { readonly path: string } | { readonly path: string; readonly error: string };
+type Answer =
+  (Omit<Prediction, 'path'> & { readonly path: string }) | { readonly path: string; readonly error: string };
 
 /** With `--on-bad-file skip`, a file that cannot be decoded is answered with its error and the others go on. */
 async function answersFor(model: Classifier, group: readonly GivenImage[], flags: Flags, io: Io): Promise<Answer[]> {
   const images = group.flatMap((each) => ('source' in each ? [each] : []));
   try {
-    const answers = images.length === 0 ? [] : await model.predict(images.map(({ source }) => source), { batchSize: images.length, ...imageFlags(flags), signal: io.signal });
+    const answers =
+      images.length === 0
+        ? []
+        : await model.predict(
+            images.map(({ source }) => source),
+            { batchSize: images.length, ...imageFlags(flags), signal: io.signal },
+          );
     const rest = answers.values();
-    return group.map((each) => ('source' in each ? { ...rest.next().value as Prediction, path: each.name } : whyMissing(each, flags.onBadFile)));
+    return group.map((each) =>
+      'source' in each ? { ...(rest.next().value as Prediction), path: each.name } : whyMissing(each, flags.onBadFile),
+    );
   } catch (error) {
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
     const [only] = group;
@@ -95,7 +125,13 @@ function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Answer): vo
   if (flags.json === true) return printJson(io, answer);
   if (flags.csv !== true) return print(io, inWords(answer));
   if ('error' in answer) printCsv(io, [csvPath(answer.path), null, ...classes.map(() => null), answer.error]);
-  else printCsv(io, [csvPath(answer.path), answer.label, ...classes.map((name) => answer.probabilities[name] as number), null]);
+  else
+    printCsv(io, [
+      csvPath(answer.path),
+      answer.label,
+      ...classes.map((name) => answer.probabilities[name] as number),
+      null,
+    ]);
 }
 
 function inWords(answer: Answer): string {

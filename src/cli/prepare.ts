@@ -32,7 +32,10 @@ becomes the same input. The file appears whole or not at all.`;
 
 /** Adds the command. */
 export function addPrepare(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  const command = program.command('prepare').summary('decode a data set into one file').description('Decodes and checks every image of a data set and packs pixels, splits and labels into one file.');
+  const command = program
+    .command('prepare')
+    .summary('decode a data set into one file')
+    .description('Decodes and checks every image of a data set and packs pixels, splits and labels into one file.');
   withOutput(withImages(withBadFile(withClasses(withData(command)))), 'write one JSON object to standard output')
     .requiredOption('--out <file>', 'packed data set to write')
     .option('--resize <px>', 'shorter side of every image; needs LibTorch (default: as decoded)', number)
@@ -45,8 +48,16 @@ async function prepare(flags: Flags, io: Io): Promise<number> {
   const data = await openData(dataFolder(io, flags.data), dataOptionsOf(flags), io, flags);
   const line = progressLine(io, flags);
   const { resize, overwrite, onBadFile } = flags;
-  const onProgress = ({ images, totalImages, bytes }: { images: number; totalImages: number; bytes: number }): void => line.show(`${images} of ${totalImages} images, ${megabytes(bytes)}`, images / totalImages);
-  const summary = await preparePacked(data, flags.out, { resize, overwrite, onBadFile, ...imageFlags(flags), onProgress, signal: io.signal }).finally(() => line.clear());
+  const onProgress = ({ images, totalImages, bytes }: { images: number; totalImages: number; bytes: number }): void =>
+    line.show(`${images} of ${totalImages} images, ${megabytes(bytes)}`, images / totalImages);
+  const summary = await preparePacked(data, flags.out, {
+    resize,
+    overwrite,
+    onBadFile,
+    ...imageFlags(flags),
+    onProgress,
+    signal: io.signal,
+  }).finally(() => line.clear());
   if (flags.json === true) printJson(io, summary);
   else if (flags.quiet !== true) print(io, inWords(data.name, summary));
   for (const { id, reason } of summary.skipped) note(io, {}, `left out: ${id}: ${reason}`);
@@ -60,6 +71,13 @@ function megabytes(bytes: number): string {
 function inWords(name: string, { file, bytes, counts, resize, fingerprint, skipped }: PackedSummary): string[] {
   const parts = Object.entries(counts).flatMap(([split, count]) => (count === null ? [] : [`${split} ${count}`]));
   const stored = resize === null ? 'as decoded' : `resized to a shorter side of ${resize} pixels`;
-  const left = skipped.length === 0 ? [] : [`Left out: ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that could not be decoded.`];
-  return [`${file}: ${name}, ${parts.join(', ')}, ${stored}, ${megabytes(bytes)}`, `Fingerprint: ${fingerprint}`, ...left];
+  const left =
+    skipped.length === 0
+      ? []
+      : [`Left out: ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that could not be decoded.`];
+  return [
+    `${file}: ${name}, ${parts.join(', ')}, ${stored}, ${megabytes(bytes)}`,
+    `Fingerprint: ${fingerprint}`,
+    ...left,
+  ];
 }

@@ -7,8 +7,8 @@ import { addDoctor } from './doctor';
 import { addEvaluate } from './evaluate';
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes';
 import { addExplain } from './explain';
-import { flagsByOption, inFlags } from './flag-words';
-import type { FlagsToOptions } from './flag-words';
+import { flagsByOption, inFlags } from './format/flags';
+import type { FlagsToOptions } from './format/flags';
 import { addInstallLibTorch } from './install-libtorch';
 import { commanderOutput, complain, note } from './io';
 import type { Io } from './io';
@@ -36,7 +36,9 @@ export async function runCommandLine(args: readonly string[], io: Io): Promise<n
   };
   try {
     const program = build(io, run);
-    program.hook('preAction', (_, actionCommand) => { command = actionCommand; });
+    program.hook('preAction', (_, actionCommand) => {
+      command = actionCommand;
+    });
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
@@ -66,8 +68,26 @@ export function build(io: Io, run: Runner): Command {
     .exitOverride()
     .showHelpAfterError('(covidct --help and covidct <command> --help tell what there is)')
     .configureOutput(commanderOutput(io))
-    .addHelpText('after', `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`);
-  for (const add of [addPrepare, addTrain, addEvaluate, addPredict, addExplain, addReport, addWeights, addImport, addDoctor, addBench, addInstallLibTorch, addDemo]) add(program, run);
-  for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);
+    .addHelpText(
+      'after',
+      `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`,
+    );
+  for (const add of [
+    addPrepare,
+    addTrain,
+    addEvaluate,
+    addPredict,
+    addExplain,
+    addReport,
+    addWeights,
+    addImport,
+    addDoctor,
+    addBench,
+    addInstallLibTorch,
+    addDemo,
+  ])
+    add(program, run);
+  for (const command of program.commands.flatMap((each) => [each, ...each.commands]))
+    command.copyInheritedSettings(program).addHelpText('after', `\n${EXIT_CODES_HELP}`);
   return program;
 }

@@ -7,10 +7,17 @@ import type { Io, OutputFlags } from './io';
 
 /** Adds the command. */
 export function addReport(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
-  program.command('report').summary('write report.html of a run anew').description('Draws the charts of a run and writes its report.html from what lies in the folder.').argument('<run>', 'run folder')
+  program
+    .command('report')
+    .summary('write report.html of a run anew')
+    .description('Draws the charts of a run and writes its report.html from what lies in the folder.')
+    .argument('<run>', 'run folder')
     .option('--json', 'write one JSON object to standard output')
     .option('--quiet', 'say nothing but errors')
-    .addHelpText('after', '\nExamples:\n  $ covidct report runs/first\n\nSample montages come from covidct train, Grad-CAM montages and test figures from covidct evaluate.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ covidct report runs/first\n\nSample montages come from covidct train, Grad-CAM montages and test figures from covidct evaluate.',
+    )
     .action((dir: string, flags: OutputFlags) => run((io) => report(dir, flags, io)));
 }
 

@@ -15,7 +15,18 @@ export async function checkOut(out: string, overwrite: boolean): Promise<void> {
     throw fileError('look into it', out, error);
   });
   if (entries.every((name) => name === 'tensorboard')) return;
-  const isRun = await RunFolder.open(out).then(() => true, () => false);
-  if (!isRun) throw new CovidCtError('ERR_RUN_FOLDER', `${out}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} and is not a run; give another --out`);
-  if (!overwrite) throw new CovidCtError('ERR_RUN_FOLDER', `${out}: there is a run in this folder already; give another --out, or --overwrite to replace it`);
+  const isRun = await RunFolder.open(out).then(
+    () => true,
+    () => false,
+  );
+  if (!isRun)
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${out}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} and is not a run; give another --out`,
+    );
+  if (!overwrite)
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${out}: there is a run in this folder already; give another --out, or --overwrite to replace it`,
+    );
 }

@@ -6,7 +6,7 @@ import { addAbortSignal } from 'node:stream';
 import { messageOf, throwIfAborted } from '../errors';
 import { findImages, InvalidOptionError, sourceOfBytes } from '../index';
 import type { ImageSource, LeftOut } from '../index';
-import { leftOutText } from '../left-out';
+import { leftOutText } from '../text/left-out';
 import type { Io } from './io';
 import { listedPaths } from './path-list';
 
@@ -48,7 +48,10 @@ function refuse(path: string, message: string): InvalidOptionError {
   return new InvalidOptionError(`${path}: ${message}`);
 }
 
-type Part = { readonly path: string } & ({ readonly kind: 'file' | 'list' | 'input' } | { readonly kind: 'folder'; readonly images: GivenImage[]; readonly leftOut: readonly LeftOut[] });
+type Part = { readonly path: string } & (
+  | { readonly kind: 'file' | 'list' | 'input' }
+  | { readonly kind: 'folder'; readonly images: GivenImage[]; readonly leftOut: readonly LeftOut[] }
+);
 
 async function inFolder(path: string): Promise<Part & { kind: 'folder' }> {
   const found = await findImages(path);
@@ -69,9 +72,15 @@ async function partOf(path: string): Promise<Part> {
   if (path === '@-') return { path, kind: 'list' };
   const file = path.startsWith('@') ? path.slice(1) : path;
   const info = await stat(file).catch((error: unknown) => {
-    throw refuse(file, path === file ? messageOf(error) : `expected a list of paths: ${messageOf(error)} (a file called ${path} is ./${path})`);
+    throw refuse(
+      file,
+      path === file
+        ? messageOf(error)
+        : `expected a list of paths: ${messageOf(error)} (a file called ${path} is ./${path})`,
+    );
   });
-  if (path !== file && info.isDirectory()) throw refuse(file, 'expected a list of paths, got a folder; give it without the @');
+  if (path !== file && info.isDirectory())
+    throw refuse(file, 'expected a list of paths, got a folder; give it without the @');
   if (path !== file) return { path, kind: 'list' };
   if (!info.isDirectory()) return { path, kind: 'file' };
   const folder = await inFolder(path);
@@ -81,7 +90,8 @@ async function partOf(path: string): Promise<Part> {
 
 function standardInput(io: Io, path: string): NonNullable<Io['stdin']> {
   const { stdin } = io;
-  if (stdin === undefined || stdin.isTTY === true) throw refuse(path, 'expected it on standard input, which is a terminal; use a pipe or <');
+  if (stdin === undefined || stdin.isTTY === true)
+    throw refuse(path, 'expected it on standard input, which is a terminal; use a pipe or <');
   return addAbortSignal(io.signal, stdin);
 }
 
@@ -98,7 +108,11 @@ async function imageOfInput(io: Io): Promise<GivenImage> {
   return { name: '-', source: Buffer.concat(parts) };
 }
 
-async function* imagesOfList(list: string, io: Io, onLeftOut: (leftOut: readonly LeftOut[]) => void): AsyncGenerator<GivenImage> {
+async function* imagesOfList(
+  list: string,
+  io: Io,
+  onLeftOut: (leftOut: readonly LeftOut[]) => void,
+): AsyncGenerator<GivenImage> {
   const fromInput = list === '@-';
   const name = fromInput ? 'standard input' : list.slice(1);
   const stream = fromInput ? standardInput(io, list) : addAbortSignal(io.signal, createReadStream(name));
@@ -126,10 +140,13 @@ async function* imagesOfList(list: string, io: Io, onLeftOut: (leftOut: readonly
  * @throws InvalidOptionError for a path that does not exist, a folder without images, and standard input named twice
  */
 export async function givenImages(paths: readonly string[], io: Io): Promise<GivenImages> {
-  if (paths.filter((path) => path === '-' || path === '@-').length > 1) throw refuse('-', 'standard input can be read once; it is named twice');
+  if (paths.filter((path) => path === '-' || path === '@-').length > 1)
+    throw refuse('-', 'standard input can be read once; it is named twice');
   const parts: Part[] = [];
   for (const path of paths) parts.push(await partOf(path));
-  const total = parts.some(({ kind }) => kind === 'list') ? null : parts.reduce((sum, part) => sum + (part.kind === 'folder' ? part.images.length : 1), 0);
+  const total = parts.some(({ kind }) => kind === 'list')
+    ? null
+    : parts.reduce((sum, part) => sum + (part.kind === 'folder' ? part.images.length : 1), 0);
   async function* images(onLeftOut: (leftOut: readonly LeftOut[]) => void): AsyncGenerator<GivenImage> {
     for (const part of parts) {
       if (part.kind === 'folder') {
@@ -153,7 +170,10 @@ export async function givenImages(paths: readonly string[], io: Io): Promise<Giv
 }
 
 /** The answer for a path of a list where no image is. Throws InvalidOptionError unless such files are skipped. */
-export function whyMissing({ name, problem, where }: MissingImage, onBadFile: 'error' | 'skip' | undefined): { readonly path: string; readonly error: string } {
+export function whyMissing(
+  { name, problem, where }: MissingImage,
+  onBadFile: 'error' | 'skip' | undefined,
+): { readonly path: string; readonly error: string } {
   if (onBadFile === 'skip') return { path: name, error: problem };
   throw refuse(where, `${name}: ${problem}; correct the list, or leave such files out with --on-bad-file skip`);
 }

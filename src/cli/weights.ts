@@ -3,7 +3,16 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { CovidCtError } from '../errors';
-import { cachedWeights, convertWeights, fetchWeights, guessArchitecture, knownWeights, openWeightFile, recogniseWeights, weightsFolder } from '../index';
+import {
+  cachedWeights,
+  convertWeights,
+  fetchWeights,
+  guessArchitecture,
+  knownWeights,
+  openWeightFile,
+  recogniseWeights,
+  weightsFolder,
+} from '../index';
 import { EXIT } from './exit-codes';
 import { during, note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';
@@ -27,18 +36,44 @@ Examples:
 
 /** Adds the command and its verbs. */
 export function addWeights(program: Command, run: Run): void {
-  const weights = program.command('weights').summary('list, fetch, inspect and convert weights').description('Weights of networks: safetensors, and what torch.save writes (read without Python and without running code).').addHelpText('after', EXAMPLES);
-  weights.command('list').summary('the weights known by name').option('--json', 'write one JSON object a line')
+  const weights = program
+    .command('weights')
+    .summary('list, fetch, inspect and convert weights')
+    .description(
+      'Weights of networks: safetensors, and what torch.save writes (read without Python and without running code).',
+    )
+    .addHelpText('after', EXAMPLES);
+  weights
+    .command('list')
+    .summary('the weights known by name')
+    .option('--json', 'write one JSON object a line')
     .action((flags: OutputFlags) => run((io) => list(flags, io)));
-  weights.command('fetch <name>').summary('fetch known weights into the cache').description('Fetches known weights once; one that was broken off goes on where it was.')
-    .option('--url <url>', 'another place to take the same file from').option('--json', 'write one JSON object to standard output').option('--quiet', 'say nothing but errors')
+  weights
+    .command('fetch <name>')
+    .summary('fetch known weights into the cache')
+    .description('Fetches known weights once; one that was broken off goes on where it was.')
+    .option('--url <url>', 'another place to take the same file from')
+    .option('--json', 'write one JSON object to standard output')
+    .option('--quiet', 'say nothing but errors')
     .action((name: string, flags: OutputFlags & { url?: string }) => run((io) => fetch(name, flags, io)));
-  const entry = ['--entry <keys>', 'where in a checkpoint the weights stand, with dots between keys (default: found)'] as const;
-  weights.command('inspect <file>').summary('what a weight file holds').option(...entry).option('--json', 'write one JSON object to standard output')
+  const entry = [
+    '--entry <keys>',
+    'where in a checkpoint the weights stand, with dots between keys (default: found)',
+  ] as const;
+  weights
+    .command('inspect <file>')
+    .summary('what a weight file holds')
+    .option(...entry)
+    .option('--json', 'write one JSON object to standard output')
     .action((file: string, flags: OutputFlags & { entry?: string }) => run((io) => inspect(file, flags, io)));
-  weights.command('convert <file>').summary('turn a weight file into safetensors').requiredOption('--out <file>', 'the safetensors file to write')
-    .option(...entry).option('--prefix <prefix>', 'take the names that begin so, without it (default: all)')
-    .option('--overwrite', 'replace an earlier file').option('--json', 'write one JSON object to standard output')
+  weights
+    .command('convert <file>')
+    .summary('turn a weight file into safetensors')
+    .requiredOption('--out <file>', 'the safetensors file to write')
+    .option(...entry)
+    .option('--prefix <prefix>', 'take the names that begin so, without it (default: all)')
+    .option('--overwrite', 'replace an earlier file')
+    .option('--json', 'write one JSON object to standard output')
     .action((file: string, flags: ConvertFlags) => run((io) => convert(file, flags, io)));
 }
 
@@ -46,7 +81,11 @@ function list(flags: OutputFlags, io: Io): Promise<number> {
   for (const known of knownWeights()) {
     const { path, present } = cachedWeights(known);
     if (flags.json === true) printJson(io, { ...known, path, present });
-    else print(io, [`${known.name.padEnd(22)} ${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}  ${known.description}; ImageNet ${known.imagenetAccuracy} %`, `${' '.repeat(23)}sha256 ${known.sha256Prefix}… (the published 32 bits)  ${known.url}`]);
+    else
+      print(io, [
+        `${known.name.padEnd(22)} ${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}  ${known.description}; ImageNet ${known.imagenetAccuracy} %`,
+        `${' '.repeat(23)}sha256 ${known.sha256Prefix}… (the published 32 bits)  ${known.url}`,
+      ]);
   }
   if (flags.json !== true) note(io, flags, `Kept in ${weightsFolder()}. Terms: ${knownWeights()[0]?.terms}.`);
   return Promise.resolve(EXIT.ok);
@@ -54,10 +93,17 @@ function list(flags: OutputFlags, io: Io): Promise<number> {
 
 async function fetch(name: string, flags: OutputFlags & { url?: string }, io: Io): Promise<number> {
   const line = progressLine(io, flags);
-  const onProgress = (received: number, total: number | undefined): void => line.show(`fetching ${name}: ${(received / 1e6).toFixed(0)} MB${total === undefined ? '' : ` of ${(total / 1e6).toFixed(0)} MB`}`, total === undefined ? undefined : received / total);
-  const result = await fetchWeights(name, { url: flags.url, signal: io.signal, onProgress }).finally(() => line.clear());
+  const onProgress = (received: number, total: number | undefined): void =>
+    line.show(
+      `fetching ${name}: ${(received / 1e6).toFixed(0)} MB${total === undefined ? '' : ` of ${(total / 1e6).toFixed(0)} MB`}`,
+      total === undefined ? undefined : received / total,
+    );
+  const result = await fetchWeights(name, { url: flags.url, signal: io.signal, onProgress }).finally(() =>
+    line.clear(),
+  );
   if (flags.json === true) printJson(io, { name, ...result });
-  else if (flags.quiet !== true) print(io, [`${result.path}${result.fetched ? '' : ' was there already'}`, `sha256 ${result.sha256}`]);
+  else if (flags.quiet !== true)
+    print(io, [`${result.path}${result.fetched ? '' : ' was there already'}`, `sha256 ${result.sha256}`]);
   return EXIT.ok;
 }
 
@@ -75,16 +121,29 @@ async function inspect(file: string, flags: OutputFlags & { entry?: string }, io
     `${file}: ${format}, ${size} bytes, ${tensors.length} tensors, ${numbers} numbers${architecture === null ? '' : `; looks like ${architecture}`}`,
     ...notes.map((each) => `  ${each}`),
     ...Object.entries(metadata).map(([key, value]) => `  ${key}: ${value}`),
-    ...tensors.map(({ name, dtype, shape, strides }) => `  ${name}  ${dtype} [${shape.join(', ')}]${strides === undefined ? '' : ` strides [${strides.join(', ')}]`}`),
+    ...tensors.map(
+      ({ name, dtype, shape, strides }) =>
+        `  ${name}  ${dtype} [${shape.join(', ')}]${strides === undefined ? '' : ` strides [${strides.join(', ')}]`}`,
+    ),
   ]);
   return EXIT.ok;
 }
 
 async function convert(file: string, flags: ConvertFlags, io: Io): Promise<number> {
-  if (flags.overwrite !== true && existsSync(flags.out)) throw new CovidCtError('ERR_RUN_FOLDER', `${flags.out}: there is a file of that name already; give another --out, or --overwrite to replace it`);
+  if (flags.overwrite !== true && existsSync(flags.out))
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${flags.out}: there is a file of that name already; give another --out, or --overwrite to replace it`,
+    );
   const { entry, prefix } = flags;
-  const result = await during(io, flags, `converting ${file}`, () => convertWeights(file, flags.out, { entry, prefix, signal: io.signal }));
+  const result = await during(io, flags, `converting ${file}`, () =>
+    convertWeights(file, flags.out, { entry, prefix, signal: io.signal }),
+  );
   if (flags.json === true) printJson(io, { file, out: flags.out, ...result });
-  else print(io, [`${flags.out}: ${result.tensors} tensors, ${result.bytes} bytes`, ...result.notes.map((each) => `  ${each}`)]);
+  else
+    print(io, [
+      `${flags.out}: ${result.tensors} tensors, ${result.bytes} bytes`,
+      ...result.notes.map((each) => `  ${each}`),
+    ]);
   return EXIT.ok;
 }

@@ -8,9 +8,9 @@ import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
 import { fileError, makeFolder } from '../files/write';
 import { isFolderEntry, readZip } from '../files/zip';
 import type { ZipArchive, ZipEntry } from '../files/zip';
-import { cacheFolder } from '../native/cache-folder';
-import { makeTrustedFolder } from '../native/trusted-folder';
-import type { UnpackProgress } from '../options/data';
+import { cacheFolder } from '../files/cache-folder';
+import { makeTrustedFolder } from '../files/trusted-folder';
+import type { UnpackProgress } from './options';
 
 /** What an archive may hold. The real ones hold some 400 files of under 1 MiB each. */
 export interface UnpackLimits {

@@ -1,15 +1,18 @@
 /** Packs decoded images, their pixel programs and labels into the micro-batch the addon takes. */
 import { CovidCtError } from '../errors';
-import { PIXEL_OP_STRIDE } from '../native/types';
-import type { NativeBatch } from '../native/types';
-import { planTransform } from './program';
+import { PIXEL_OP_STRIDE } from '../addon/types';
+import type { NativeBatch } from '../addon/types';
+import { planTransform } from './transforms/program';
 import type { Draw } from './random';
-import { inputSize, normalizationOf } from './transform';
+import { inputSize, normalizationOf } from './transforms/transform';
 import type { Pixels, Transform } from './types';
 
 function checkPixels({ data, height, width }: Pixels, index: number): void {
   if (height >= 1 && width >= 1 && data.length === height * width * 3) return;
-  throw new CovidCtError('ERR_BAD_BATCH', `image ${index} of the batch: expected height x width x 3 bytes of RGB, got ${data.length} bytes for ${height} x ${width}`);
+  throw new CovidCtError(
+    'ERR_BAD_BATCH',
+    `image ${index} of the batch: expected height x width x 3 bytes of RGB, got ${data.length} bytes for ${height} x ${width}`,
+  );
 }
 
 /**
@@ -21,9 +24,17 @@ function checkPixels({ data, height, width }: Pixels, index: number): void {
  * @param draws one generator for each image; may be left out for a transform that draws nothing
  * @throws CovidCtError ERR_BAD_BATCH when lengths do not fit; InvalidOptionError for a random transform without draws
  */
-export function makeBatch(pixels: readonly Pixels[], labels: readonly number[] | null, transform: Transform, draws: readonly Draw[] | null = null): NativeBatch {
+export function makeBatch(
+  pixels: readonly Pixels[],
+  labels: readonly number[] | null,
+  transform: Transform,
+  draws: readonly Draw[] | null = null,
+): NativeBatch {
   if (pixels.length === 0) throw new CovidCtError('ERR_BAD_BATCH', 'a batch needs at least one image');
-  for (const [name, list] of [['labels', labels], ['draws', draws]] as const) {
+  for (const [name, list] of [
+    ['labels', labels],
+    ['draws', draws],
+  ] as const) {
     if (list !== null && list.length !== pixels.length) {
       throw new CovidCtError('ERR_BAD_BATCH', `${pixels.length} images but ${list.length} ${name}`);
     }

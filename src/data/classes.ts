@@ -9,7 +9,29 @@ export interface ClassChoice {
   readonly positive?: string | undefined;
 }
 
-const MISSING = new Set(['nan', '-nan', '+nan', 'na', 'n/a', '#n/a', '#na', '<na>', 'nat', 'null', 'none', 'nil', 'undefined', '-', '--', '?', 'missing', '#ref!', '#value!', '#name?', '#div/0!']);
+const MISSING = new Set([
+  'nan',
+  '-nan',
+  '+nan',
+  'na',
+  'n/a',
+  '#n/a',
+  '#na',
+  '<na>',
+  'nat',
+  'null',
+  'none',
+  'nil',
+  'undefined',
+  '-',
+  '--',
+  '?',
+  'missing',
+  '#ref!',
+  '#value!',
+  '#name?',
+  '#div/0!',
+]);
 
 /** Whether a label is how some program writes that there is none. */
 export function isMissingLabel(label: string): boolean {
@@ -31,13 +53,34 @@ function alike(names: Iterable<string>): readonly (readonly string[])[] {
 }
 
 const NEGATORS = new Set(['non', 'no', 'not', 'without', 'un']);
-const NEGATIVE = new Set(['negative', 'negatives', 'neg', 'normal', 'normals', 'healthy', 'control', 'controls', 'benign', 'uninfected', 'unaffected', 'absent', 'clean', 'clear', 'false']);
+const NEGATIVE = new Set([
+  'negative',
+  'negatives',
+  'neg',
+  'normal',
+  'normals',
+  'healthy',
+  'control',
+  'controls',
+  'benign',
+  'uninfected',
+  'unaffected',
+  'absent',
+  'clean',
+  'clear',
+  'false',
+]);
 
 /** Whether a name says of itself, beside the other, that it is the negative one. `not_normal` does not. */
 export function isNegativeName(name: string, other: string): boolean {
-  const words = (name.normalize('NFKC').match(/\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})|\p{N}+/gu) ?? []).map((word) => word.toLowerCase());
+  const words = (name.normalize('NFKC').match(/\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})|\p{N}+/gu) ?? []).map((word) =>
+    word.toLowerCase(),
+  );
   const compact = words.join('');
-  const rest = other.normalize('NFKC').replace(/[^\p{L}\p{N}]+/gu, '').toLowerCase();
+  const rest = other
+    .normalize('NFKC')
+    .replace(/[^\p{L}\p{N}]+/gu, '')
+    .toLowerCase();
   if (['non', 'no', 'not', 'un', 'in'].some((word) => compact === word + rest)) return !NEGATIVE.has(rest);
   const negated = words.some((word) => NEGATORS.has(word));
   return negated !== words.some((word) => NEGATIVE.has(word));
@@ -52,21 +95,33 @@ export function isNegativeName(name: string, other: string): boolean {
  * @param found the names of the data set, in any order and repeated
  * @param place where a name stands, put behind it in messages
  */
-export function orderClasses(found: Iterable<string>, { classes, positive }: ClassChoice, place: (name: string) => string = () => ''): { classes: string[]; problems: string[] } {
+export function orderClasses(
+  found: Iterable<string>,
+  { classes, positive }: ClassChoice,
+  place: (name: string) => string = () => '',
+): { classes: string[]; problems: string[] } {
   const there = sortedClasses(found);
   const problems: string[] = [];
   const named = new Set(classes ?? []);
   for (const name of there) {
-    if (!named.has(name) && isMissingLabel(name)) problems.push(`the class name "${name}" reads like a missing label; if it is a class, name it in classes (--classes)`);
+    if (!named.has(name) && isMissingLabel(name))
+      problems.push(
+        `the class name "${name}" reads like a missing label; if it is a class, name it in classes (--classes)`,
+      );
   }
   for (const group of alike(there)) {
-    if (!group.every((name) => named.has(name))) problems.push(`${group.map((name) => `"${name}"${place(name)}`).join(' and ')} differ only by case, spaces or how a number is written; write them alike, or name each in classes (--classes)`);
+    if (!group.every((name) => named.has(name)))
+      problems.push(
+        `${group.map((name) => `"${name}"${place(name)}`).join(' and ')} differ only by case, spaces or how a number is written; write them alike, or name each in classes (--classes)`,
+      );
   }
   const order = classes === undefined ? there : [...classes];
   if (positive !== undefined) return { classes: withPositive(order, { classes, positive }, problems), problems };
   const [first, last] = order as [string, string];
   if (classes === undefined && suggestedOrder(order)[0] !== first) {
-    problems.push(`which class is positive? By the alphabet "${last}" would be, whose name says that it is the negative one: give positive: '${first}' (--positive ${first}), or classes: ['${last}', '${first}'] (--classes ${last},${first})`);
+    problems.push(
+      `which class is positive? By the alphabet "${last}" would be, whose name says that it is the negative one: give positive: '${first}' (--positive ${first}), or classes: ['${last}', '${first}'] (--classes ${last},${first})`,
+    );
   }
   return { classes: order, problems };
 }
@@ -80,8 +135,13 @@ export function suggestedOrder(names: Iterable<string>): string[] {
 
 /** With the positive class at the end. */
 function withPositive(order: string[], { classes, positive }: ClassChoice, problems: string[]): string[] {
-  if (!order.includes(positive!)) problems.push(`positive (--positive): "${positive}" is not one of the classes ${order.join(', ')}`);
-  else if (order.length !== 2) problems.push(`positive (--positive): of ${order.length} classes none is positive; it is for two`);
-  else if (classes !== undefined && classes.at(-1) !== positive) problems.push(`positive (--positive): classes names "${classes.at(-1)}" last, which makes that the positive class, not "${positive}"`);
+  if (!order.includes(positive!))
+    problems.push(`positive (--positive): "${positive}" is not one of the classes ${order.join(', ')}`);
+  else if (order.length !== 2)
+    problems.push(`positive (--positive): of ${order.length} classes none is positive; it is for two`);
+  else if (classes !== undefined && classes.at(-1) !== positive)
+    problems.push(
+      `positive (--positive): classes names "${classes.at(-1)}" last, which makes that the positive class, not "${positive}"`,
+    );
   return [...order.filter((name) => name !== positive), positive!];
 }

@@ -2,17 +2,17 @@
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError, messageOf, throwIfAborted } from '../errors';
-import { mergeLeftOut } from '../left-out';
-import type { LeftOut } from '../left-out';
+import { mergeLeftOut } from '../text/left-out';
+import type { LeftOut } from '../text/left-out';
 import { pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { covidCtOptionsSchema } from '../options/data';
-import type { CovidCtOptions } from '../options/data';
+import { covidCtOptionsSchema } from './options';
+import type { CovidCtOptions } from './options';
 import { isFolder, unpackBeside } from './archive';
-import { sourceOfBytes } from './byte-path';
+import { sourceOfBytes } from './images/byte-path';
 import { checkFolder, entriesOf, ImageFinder } from './find-images';
 import type { Entry } from './find-images';
-import { isPacked } from './packed';
+import { isPacked } from './packed/packed';
 import { countClasses, makeSplits, parseSplitName, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
 import { decodeText } from './table';
@@ -41,7 +41,9 @@ async function imageFolder(dir: string, className: string, options: ResolvedOpti
   const zip = `${folder}.zip`;
   const packed = await stat(zip).catch(() => null);
   if (packed?.isFile()) return unpackBeside(zip, options);
-  throw new DatasetError(`${dir}: neither the folder ${IMAGES}/CT_${className} nor ${IMAGES}/CT_${className}.zip is there. Expected a clone of the COVID-CT repository (Images-processed and Data-split)`);
+  throw new DatasetError(
+    `${dir}: neither the folder ${IMAGES}/CT_${className} nor ${IMAGES}/CT_${className}.zip is there. Expected a clone of the COVID-CT repository (Images-processed and Data-split)`,
+  );
 }
 
 interface ListedName {
@@ -57,7 +59,10 @@ export function parseList(text: string, file: string): ListedName[] {
 
 async function readList(dir: string, file: string): Promise<ListedName[]> {
   const bytes = await readFile(path.join(dir, file)).catch((error: unknown) => {
-    throw new DatasetError(`${dir}: the list ${file} cannot be read: ${messageOf(error)}. Expected one image name a line`, { cause: error });
+    throw new DatasetError(
+      `${dir}: the list ${file} cannot be read: ${messageOf(error)}. Expected one image name a line`,
+      { cause: error },
+    );
   });
   return parseList(decodeText(bytes, path.join(dir, file)).text, file);
 }
@@ -91,12 +96,17 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
       else if (earlier !== undefined) problems.push(`${origin}: "${file.name}" is listed already in ${earlier}`);
       else {
         seen.set(file, origin);
-        samples[split].push(Object.freeze({ id: `${inside}/${file.name}`, source: sourceOfBytes(file.file), label, origin }));
+        samples[split].push(
+          Object.freeze({ id: `${inside}/${file.name}`, source: sourceOfBytes(file.file), label, origin }),
+        );
       }
     }
   }
   const finder = new ImageFinder(options.signal);
-  await finder.addEntries(entries.filter((entry) => !seen.has(entry)), `${inside}/`);
+  await finder.addEntries(
+    entries.filter((entry) => !seen.has(entry)),
+    `${inside}/`,
+  );
   for (const { id } of finder.images) finder.leftOut.add('unlisted', id);
   return { samples, unlisted: finder.images.map(({ id }) => id), leftOut: finder.leftOut.list(), problems };
 }
@@ -106,7 +116,10 @@ export const PHANTOMS_FILE = 'phantoms.json';
 
 /** What was learned from phantoms must never pass for a figure on patients: their name says what they are. */
 async function isMadeUp(root: string): Promise<boolean> {
-  return access(path.join(root, PHANTOMS_FILE)).then(() => true, () => false);
+  return access(path.join(root, PHANTOMS_FILE)).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**
@@ -133,7 +146,12 @@ export class CovidCtDataset implements DatasetSplits {
   ) {
     this.name = madeUp ? 'made-up slices' : 'COVID-CT';
     const gather = (split: SplitName): Sample[] => parts.flatMap((part) => part.samples[split]);
-    const splits = makeSplits(this.name, this.classes, { train: gather('train'), validation: gather('validation'), test: gather('test') }, { train: mergeLeftOut(...parts.map((part) => part.leftOut)) });
+    const splits = makeSplits(
+      this.name,
+      this.classes,
+      { train: gather('train'), validation: gather('validation'), test: gather('test') },
+      { train: mergeLeftOut(...parts.map((part) => part.leftOut)) },
+    );
     this.train = splits.train;
     this.validation = splits.validation!;
     this.test = splits.test!;
@@ -156,26 +174,40 @@ export class CovidCtDataset implements DatasetSplits {
     const resolved = checkCovidCtOptions(options);
     throwIfAborted(resolved.signal);
     const root = path.resolve(dir);
-    if (await isPacked(root)) throw new DatasetError(`${root} is a packed data set. Open it with openDataset() or PackedDataset.open()`);
+    if (await isPacked(root))
+      throw new DatasetError(`${root} is a packed data set. Open it with openDataset() or PackedDataset.open()`);
     await checkFolder(root, 'Expected a clone of the COVID-CT repository (Images-processed and Data-split)');
     const parts: ClassSamples[] = [];
     for (const label of COVID_CT_CLASSES.keys()) parts.push(await readClass(root, label, resolved));
-    throwProblems(root, parts.flatMap((part) => part.problems), 'Fetch the missing images, or correct the lists.');
+    throwProblems(
+      root,
+      parts.flatMap((part) => part.problems),
+      'Fetch the missing images, or correct the lists.',
+    );
     const dataset = new CovidCtDataset(root, await isMadeUp(root), parts);
     const empty = [dataset.train, dataset.validation, dataset.test].filter(({ samples }) => samples.length === 0);
-    throwProblems(root, empty.map(({ name }) => `${name} has no images`), `Correct the lists in ${resolved.split}.`);
+    throwProblems(
+      root,
+      empty.map(({ name }) => `${name} has no images`),
+      `Correct the lists in ${resolved.split}.`,
+    );
     return dataset;
   }
 
   /** A split by name: train, val or validation, test. */
   split(name: SplitName | 'val'): Dataset {
     const split = parseSplitName(checkArgument(textSchema, name, 'CovidCtDataset.split', 'name'));
-    if (split === undefined) throw new DatasetError(`COVID-CT has no split "${name}"; expected train, val, validation or test`);
+    if (split === undefined)
+      throw new DatasetError(`COVID-CT has no split "${name}"; expected train, val, validation or test`);
     return this[split];
   }
 
   /** Images of each class in each split. */
   counts(): Readonly<Record<SplitName, Readonly<Record<string, number>>>> {
-    return { train: countClasses(this.train), validation: countClasses(this.validation), test: countClasses(this.test) };
+    return {
+      train: countClasses(this.train),
+      validation: countClasses(this.validation),
+      test: countClasses(this.test),
+    };
   }
 }

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { throwIfAborted } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { csvOptionsSchema } from '../options/data';
-import type { CsvOptions } from '../options/data';
+import { csvOptionsSchema } from './options';
+import type { CsvOptions } from './options';
 import { isMissingLabel, orderClasses } from './classes';
 import { understandSplitNames } from './split-names';
 import { makeSplits, throwProblems } from './splits';
@@ -41,36 +41,63 @@ async function readSource(file: string, options: Resolved): Promise<Source> {
   const { columns, problems, notes, groupGuessed } = findColumns(table.columns, options);
   throwProblems(file, problems, `The columns are: ${table.columns.join(', ')}.`);
   const found = columns!;
-  const without = table.rows.find(({ fields }) => found.group !== undefined && isMissingLabel(fields.get(found.group)!));
+  const without = table.rows.find(
+    ({ fields }) => found.group !== undefined && isMissingLabel(fields.get(found.group)!),
+  );
   const some = groupGuessed && without !== undefined;
-  const more = some ? [`"${found.group}" is empty in line ${without.line}: that image has no group, so that no images can be held out`] : [];
+  const more = some
+    ? [`"${found.group}" is empty in line ${without.line}: that image has no group, so that no images can be held out`]
+    : [];
   return {
-    table, columns: found, groupGuessed, notes: [...table.notes, ...notes, ...more],
+    table,
+    columns: found,
+    groupGuessed,
+    notes: [...table.notes, ...notes, ...more],
     place: ({ line }, purpose) => `line ${line}, column "${found[purpose]}"`,
   };
 }
 
 /** The class of each row; what cannot be one is a problem. */
-function labelsOf({ table, columns, place }: Source, choice: Resolved, problems: string[]): { classes: readonly string[]; labels: readonly number[] } {
+function labelsOf(
+  { table, columns, place }: Source,
+  choice: Resolved,
+  problems: string[],
+): { classes: readonly string[]; labels: readonly number[] } {
   const { classes: wanted } = choice;
   const first = new Map<string, Row>();
   for (const row of table.rows) {
     const label = row.fields.get(columns.label)!;
     if (label === '') problems.push(`${place(row, 'label')}: the label is empty`);
-    else if (wanted === undefined && isMissingLabel(label)) problems.push(`${place(row, 'label')}: the label "${label}" reads like a missing one; correct it, or name it in classes (--classes) if it is a class`);
-    else if (wanted !== undefined && !wanted.includes(label)) problems.push(`${place(row, 'label')}: the label "${label}" is not one of ${wanted.join(', ')}`);
+    else if (wanted === undefined && isMissingLabel(label))
+      problems.push(
+        `${place(row, 'label')}: the label "${label}" reads like a missing one; correct it, or name it in classes (--classes) if it is a class`,
+      );
+    else if (wanted !== undefined && !wanted.includes(label))
+      problems.push(`${place(row, 'label')}: the label "${label}" is not one of ${wanted.join(', ')}`);
     else if (!first.has(label)) first.set(label, row);
   }
   const many = first.size > 100 && first.size > table.rows.length / 2;
-  if (wanted === undefined && many) problems.push(`column "${columns.label}" has ${first.size} different labels in ${table.rows.length} rows: is it the column of the classes? Say it with labelColumn (--label-column), or name the classes`);
-  const ordered = orderClasses(first.keys(), choice, (name) => (first.has(name) ? ` (${place(first.get(name)!, 'label')})` : ''));
+  if (wanted === undefined && many)
+    problems.push(
+      `column "${columns.label}" has ${first.size} different labels in ${table.rows.length} rows: is it the column of the classes? Say it with labelColumn (--label-column), or name the classes`,
+    );
+  const ordered = orderClasses(first.keys(), choice, (name) =>
+    first.has(name) ? ` (${place(first.get(name)!, 'label')})` : '',
+  );
   if (!many) for (const problem of ordered.problems) problems.push(problem);
   const indices = new Map(ordered.classes.map((name, index) => [name, index]));
-  return { classes: Object.freeze(ordered.classes), labels: table.rows.map(({ fields }) => indices.get(fields.get(columns.label)!) ?? -1) };
+  return {
+    classes: Object.freeze(ordered.classes),
+    labels: table.rows.map(({ fields }) => indices.get(fields.get(columns.label)!) ?? -1),
+  };
 }
 
 /** The split of each row; undefined where it is unclear, which is a problem. */
-function splitsOf({ table, columns, place }: Source, problems: string[], notes: string[]): readonly (SplitName | undefined)[] {
+function splitsOf(
+  { table, columns, place }: Source,
+  problems: string[],
+  notes: string[],
+): readonly (SplitName | undefined)[] {
   const { split } = columns;
   if (split === undefined) return table.rows.map(() => 'train');
   const names = table.rows.map(({ fields }) => fields.get(split)!.toLowerCase());
@@ -79,7 +106,8 @@ function splitsOf({ table, columns, place }: Source, problems: string[], notes: 
   notes.push(...understood.notes);
   return table.rows.map((row, index) => {
     const found = understood.splits.get(names[index]!);
-    if (found === undefined) problems.push(`${place(row, 'split')}: the split "${row.fields.get(split)}" is not train, val or test`);
+    if (found === undefined)
+      problems.push(`${place(row, 'split')}: the split "${row.fields.get(split)}" is not train, val or test`);
     return found;
   });
 }
@@ -108,7 +136,12 @@ function byLine(problems: readonly string[]): string[] {
 }
 
 /** Every path must be a file of its own. */
-function checkPaths({ table, columns, place }: Source, keys: readonly (string | null)[], splits: readonly (SplitName | undefined)[], base: string): string[] {
+function checkPaths(
+  { table, columns, place }: Source,
+  keys: readonly (string | null)[],
+  splits: readonly (SplitName | undefined)[],
+  base: string,
+): string[] {
   const problems: string[] = [];
   const seen = new Map<string, number>();
   for (const [index, row] of table.rows.entries()) {
@@ -122,7 +155,9 @@ function checkPaths({ table, columns, place }: Source, keys: readonly (string | 
       const before = table.rows[earlier]!;
       const other = before.fields.get(columns.path)!;
       const where = splits[earlier] === splits[index] ? '' : `, there for ${splits[earlier] ?? 'no split'}`;
-      problems.push(`${place(row, 'path')}: "${id}" ${other === id ? 'stands already' : `is the same file as "${other}"`} in line ${before.line}${where}`);
+      problems.push(
+        `${place(row, 'path')}: "${id}" ${other === id ? 'stands already' : `is the same file as "${other}"`} in line ${before.line}${where}`,
+      );
     }
   }
   return problems;
@@ -136,7 +171,9 @@ function adviceFor(problems: readonly string[]): string {
     'Correct the table',
     windows ? ', whose paths must have / where they have \\' : '',
     lost.length === 0 ? '' : ', or say which folder its paths begin in with root (--root)',
-    problems.some((problem) => problem.includes(' is not one of ')) ? ', or give the classes that are there (classes, --classes)' : '',
+    problems.some((problem) => problem.includes(' is not one of '))
+      ? ', or give the classes that are there (classes, --classes)'
+      : '',
     '.',
   ].join('');
 }
@@ -159,7 +196,10 @@ function adviceFor(problems: readonly string[]): string {
  * @throws DatasetError listing, each with line and column, what is not UTF-8, every missing file, empty, doubtful or unknown
  *   label or split, repeated path, row of another length, and column name that is missing or there twice
  */
-export async function openCsv(file: string, options: CsvOptions = {}): Promise<DatasetSplits & { readonly notes: readonly string[] }> {
+export async function openCsv(
+  file: string,
+  options: CsvOptions = {},
+): Promise<DatasetSplits & { readonly notes: readonly string[] }> {
   const resolved = checkCsvOptions(options);
   const tablePath = path.resolve(checkArgument(pathSchema, file, 'openCsv', 'file'));
   const base = resolved.root === undefined ? path.dirname(tablePath) : path.resolve(resolved.root);
@@ -170,18 +210,32 @@ export async function openCsv(file: string, options: CsvOptions = {}): Promise<D
   const sources = table.rows.map(({ fields }) => path.resolve(base, fields.get(columns.path)!));
   const { classes, labels } = labelsOf(source, resolved, problems);
   const splits = splitsOf(source, problems, notes);
-  for (const problem of checkPaths(source, await fileKeys(sources, resolved.signal), splits, base)) problems.push(problem);
+  for (const problem of checkPaths(source, await fileKeys(sources, resolved.signal), splits, base))
+    problems.push(problem);
   const samples: Record<SplitName, Sample[]> = { train: [], validation: [], test: [] };
   for (const [index, row] of table.rows.entries()) {
     const field = columns.group === undefined ? undefined : row.fields.get(columns.group)!;
     const isMissing = field !== undefined && isMissingLabel(field);
     if (isMissing && !groupGuessed) problems.push(`${place(row, 'group')}: the group is empty`);
     const group = isMissing ? undefined : field;
-    const sample = { id: row.fields.get(columns.path)!, source: sources[index]!, label: labels[index]!, origin: `${path.basename(tablePath)}:${row.line}`, ...(group === undefined ? {} : { group }) };
+    const sample = {
+      id: row.fields.get(columns.path)!,
+      source: sources[index]!,
+      label: labels[index]!,
+      origin: `${path.basename(tablePath)}:${row.line}`,
+      ...(group === undefined ? {} : { group }),
+    };
     samples[splits[index] ?? 'train'].push(Object.freeze(sample));
   }
   if (samples.train.length === 0) problems.push(`column "${columns.split}": no row is for train`);
   throwProblems(tablePath, byLine(problems), adviceFor(problems));
   const part = (split: SplitName): Sample[] | undefined => (samples[split].length === 0 ? undefined : samples[split]);
-  return { ...makeSplits(path.basename(tablePath, path.extname(tablePath)), classes, { train: samples.train, validation: part('validation'), test: part('test') }), notes };
+  return {
+    ...makeSplits(path.basename(tablePath, path.extname(tablePath)), classes, {
+      train: samples.train,
+      validation: part('validation'),
+      test: part('test'),
+    }),
+    notes,
+  };
 }

@@ -18,10 +18,26 @@ function countsText(dataset: Dataset): string {
  */
 export function describeDataset(data: DatasetSplits): string {
   const { name, classes } = checkArgument(splitsSchema, data, 'describeDataset', 'data');
-  const order = classes.map((each, index) => (classes.length === 2 && index === 1 ? `${each} (positive)` : each)).join(', ');
+  const order = classes
+    .map((each, index) => (classes.length === 2 && index === 1 ? `${each} (positive)` : each))
+    .join(', ');
   const there = SPLIT_NAMES.map((split) => [split, data[split] ?? null] as const);
   const parts = there.map(([split, part]) => (part === null ? `no ${split} split` : `${split} ${countsText(part)}`));
-  const empty = there.flatMap(([split, part]) => (part === null ? [] : Object.entries(countClasses(part)).flatMap(([each, count]) => (count === 0 ? [`${split} has no image of ${each}`] : []))));
-  const groups = groupNotes(there.flatMap(([split, part]) => (part === null ? [] : [{ name: split, samples: part.samples }])));
-  return [`${name}: ${classes.length === 1 ? 'one class only, ' : 'classes '}${order}`, parts.join(', '), ...empty, ...(data.notes ?? []), ...groups].join('; ');
+  const empty = there.flatMap(([split, part]) =>
+    part === null
+      ? []
+      : Object.entries(countClasses(part)).flatMap(([each, count]) =>
+          count === 0 ? [`${split} has no image of ${each}`] : [],
+        ),
+  );
+  const groups = groupNotes(
+    there.flatMap(([split, part]) => (part === null ? [] : [{ name: split, samples: part.samples }])),
+  );
+  return [
+    `${name}: ${classes.length === 1 ? 'one class only, ' : 'classes '}${order}`,
+    parts.join(', '),
+    ...empty,
+    ...(data.notes ?? []),
+    ...groups,
+  ].join('; ');
 }

@@ -3,15 +3,15 @@ import type { Dirent } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CovidCtError, DatasetError, messageOf, throwIfAborted } from '../errors';
-import { LeftOutCounter } from '../left-out';
-import type { LeftOut } from '../left-out';
+import { LeftOutCounter } from '../text/left-out';
+import type { LeftOut } from '../text/left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { findImagesOptionsSchema } from '../options/data';
-import type { FindImagesOptions } from '../options/data';
-import { sourceOfBytes, textOfBytes } from './byte-path';
-import { FIRST_BYTES, imageFormatOf } from './image-format';
-import { isImageName } from './image-names';
+import { findImagesOptionsSchema } from './options';
+import type { FindImagesOptions } from './options';
+import { sourceOfBytes, textOfBytes } from './images/byte-path';
+import { FIRST_BYTES, imageFormatOf } from './images/format';
+import { isImageName } from './images/names';
 import { isHidden, isSystemFile, isSystemFolder } from './system-names';
 import type { ImageSource } from './types';
 
@@ -50,7 +50,11 @@ export function joinBytes(dir: Buffer, name: Buffer): Buffer {
 /** What lies in a folder, in the order of the names. Throws the file system's own errors. */
 export async function entriesOf(dir: Buffer): Promise<Entry[]> {
   const members = await readdir(dir, { withFileTypes: true, encoding: 'buffer' });
-  const entries = members.map((dirent): Entry => ({ name: textOfBytes(dirent.name), file: joinBytes(dir, dirent.name), dirent }));
+  const entries = members.map((dirent): Entry => ({
+    name: textOfBytes(dirent.name),
+    file: joinBytes(dir, dirent.name),
+    dirent,
+  }));
   return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
@@ -90,7 +94,9 @@ async function behindLink(file: Buffer): Promise<Pick<Dirent, 'isDirectory' | 'i
   try {
     return await stat(file);
   } catch (error) {
-    return ['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '') ? 'deadLink' : 'unreadable';
+    return ['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+      ? 'deadLink'
+      : 'unreadable';
   }
 }
 
@@ -121,7 +127,10 @@ export class ImageFinder {
    */
   async addFolder(dir: Buffer, prefix: string, above: readonly string[] = []): Promise<void> {
     throwIfAborted(this.#signal);
-    const real = await realpath(dir, 'buffer').then((bytes) => bytes.toString('latin1'), () => null);
+    const real = await realpath(dir, 'buffer').then(
+      (bytes) => bytes.toString('latin1'),
+      () => null,
+    );
     if (real !== null && above.includes(real)) return this.leftOut.add('linkLoop', prefix);
     const entries = real === null ? null : await entriesOf(dir).catch(() => null);
     if (real === null || entries === null) return this.leftOut.add('unreadable', prefix);
@@ -184,6 +193,9 @@ export async function checkFolder(dir: string, expected: string): Promise<string
   } catch (error) {
     if (error instanceof CovidCtError) throw error;
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new DatasetError(`${root} ${isMissing ? 'does not exist' : `cannot be read: ${messageOf(error)}`}. ${expected}`, { cause: error });
+    throw new DatasetError(
+      `${root} ${isMissing ? 'does not exist' : `cannot be read: ${messageOf(error)}`}. ${expected}`,
+      { cause: error },
+    );
   }
 }

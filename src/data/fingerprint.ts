@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { datasetSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
-import { isPixelSource } from './decode';
+import { isPixelSource } from './images/decode';
 import type { Dataset, Sample } from './types';
 
 /**
@@ -14,12 +14,17 @@ import type { Dataset, Sample } from './types';
 export function datasetFingerprint(dataset: Dataset): string {
   const { classes, samples } = checkArgument(datasetSchema, dataset, 'datasetFingerprint', 'dataset');
   const lines = samples.map(lineOf).sort();
-  return createHash('sha256').update([JSON.stringify(classes), ...lines].join('\n')).digest('hex');
+  return createHash('sha256')
+    .update([JSON.stringify(classes), ...lines].join('\n'))
+    .digest('hex');
 }
 
 /** A packed image that was not changed is the original. */
 function lineOf({ id, label, source }: Sample): string {
   const { resize = null, sixteenBit = null } = isPixelSource(source) ? source : {};
-  const changed = { ...(resize === null ? {} : { resize }), ...(sixteenBit === null ? {} : { sixteenBit: [sixteenBit.low, sixteenBit.high] }) };
+  const changed = {
+    ...(resize === null ? {} : { resize }),
+    ...(sixteenBit === null ? {} : { sixteenBit: [sixteenBit.low, sixteenBit.high] }),
+  };
   return JSON.stringify(Object.keys(changed).length === 0 ? [id, label] : [id, label, changed]);
 }

@@ -1,12 +1,12 @@
 /** Reads a folder whose subfolders are the classes, with or without a train, val and test folder above them. */
 import path from 'node:path';
 import { DatasetError, messageOf } from '../errors';
-import { leftOutText } from '../left-out';
-import type { LeftOut } from '../left-out';
+import { leftOutText } from '../text/left-out';
+import type { LeftOut } from '../text/left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { folderOptionsSchema } from '../options/data';
-import type { FolderOptions } from '../options/data';
+import { folderOptionsSchema } from './options';
+import type { FolderOptions } from './options';
 import { orderClasses, suggestedOrder } from './classes';
 import type { ClassChoice } from './classes';
 import { checkFolder, entriesOf, ImageFinder, isFolderEntry } from './find-images';
@@ -42,13 +42,26 @@ interface SplitFolder extends Level {
 const FOLDER = 'Expected a folder with a subfolder for each class';
 
 async function readLevel(dir: Buffer): Promise<Level> {
-  const entries = await entriesOf(dir).catch((error: unknown) => { throw new DatasetError(`${dir.toString()} cannot be read: ${messageOf(error)}. ${FOLDER}`, { cause: error }); });
-  const folders = await Promise.all(entries.map(async (entry) => !isHidden(entry.name) && (await isFolderEntry(entry))));
-  return { folders: entries.filter((_, index) => folders[index]), others: entries.filter((_, index) => !folders[index]) };
+  const entries = await entriesOf(dir).catch((error: unknown) => {
+    throw new DatasetError(`${dir.toString()} cannot be read: ${messageOf(error)}. ${FOLDER}`, { cause: error });
+  });
+  const folders = await Promise.all(
+    entries.map(async (entry) => !isHidden(entry.name) && (await isFolderEntry(entry))),
+  );
+  return {
+    folders: entries.filter((_, index) => folders[index]),
+    others: entries.filter((_, index) => !folders[index]),
+  };
 }
 
 /** Images that lie where no class is are left out, for that reason. */
-async function leaveOut(finder: ImageFinder, entries: readonly Entry[], prefix: string, reason: LeftOut['reason'], signal: AbortSignal | undefined): Promise<void> {
+async function leaveOut(
+  finder: ImageFinder,
+  entries: readonly Entry[],
+  prefix: string,
+  reason: LeftOut['reason'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const beside = new ImageFinder(signal);
   await beside.addEntries(entries, prefix);
   for (const { id } of beside.images) finder.leftOut.add(reason, id);
@@ -56,23 +69,50 @@ async function leaveOut(finder: ImageFinder, entries: readonly Entry[], prefix: 
 }
 
 /** The folder of each split: the root itself is the training split when it has no folders for splits. */
-async function splitFolders(root: string, { classes, signal }: FolderOptions): Promise<{ splits: SplitFolder[]; notes: readonly string[] }> {
+async function splitFolders(
+  root: string,
+  { classes, signal }: FolderOptions,
+): Promise<{ splits: SplitFolder[]; notes: readonly string[] }> {
   const level = await readLevel(Buffer.from(root));
   const named = new Set(classes ?? []);
-  const { splits: understood, problems, notes } = understandSplitNames(level.folders.map(({ name }) => name).filter((name) => !named.has(name)));
+  const {
+    splits: understood,
+    problems,
+    notes,
+  } = understandSplitNames(level.folders.map(({ name }) => name).filter((name) => !named.has(name)));
   const found = [...problems];
   const spoken = new Set(understood.values());
-  if (spoken.size > 0 && !spoken.has('train')) found.push(`there ${understood.size === 1 ? 'is a folder' : 'are folders'} for a split, ${[...understood.keys()].map((name) => `"${name}"`).join(' and ')}, but none for train`);
-  throwProblems(root, found, 'Keep one folder for each split, e.g. train, val and test; or name the classes (classes, --classes), if they are classes.');
-  if (spoken.size === 0) return { splits: [{ ...level, split: 'train', prefix: '', finder: new ImageFinder(signal) }], notes };
+  if (spoken.size > 0 && !spoken.has('train'))
+    found.push(
+      `there ${understood.size === 1 ? 'is a folder' : 'are folders'} for a split, ${[...understood.keys()].map((name) => `"${name}"`).join(' and ')}, but none for train`,
+    );
+  throwProblems(
+    root,
+    found,
+    'Keep one folder for each split, e.g. train, val and test; or name the classes (classes, --classes), if they are classes.',
+  );
+  if (spoken.size === 0)
+    return { splits: [{ ...level, split: 'train', prefix: '', finder: new ImageFinder(signal) }], notes };
   const splits: SplitFolder[] = [];
   for (const entry of level.folders) {
     const split = understood.get(entry.name);
-    if (split !== undefined) splits.push({ ...(await readLevel(entry.file)), split, prefix: `${entry.name}/`, finder: new ImageFinder(signal) });
+    if (split !== undefined)
+      splits.push({
+        ...(await readLevel(entry.file)),
+        split,
+        prefix: `${entry.name}/`,
+        finder: new ImageFinder(signal),
+      });
   }
   // What belongs to no split is told with the training split.
   const { finder } = splits.find(({ split }) => split === 'train')!;
-  await leaveOut(finder, [...level.others, ...level.folders.filter(({ name }) => !understood.has(name))], '', 'outsideSplits', signal);
+  await leaveOut(
+    finder,
+    [...level.others, ...level.folders.filter(({ name }) => !understood.has(name))],
+    '',
+    'outsideSplits',
+    signal,
+  );
   return { splits, notes };
 }
 
@@ -83,7 +123,11 @@ function doubtful(name: string, prefix: string, candidates: readonly string[]): 
 }
 
 /** The classes in order. Throws DatasetError for whatever makes them doubtful. */
-async function classNames(root: string, splits: readonly SplitFolder[], choice: ClassChoice): Promise<readonly string[]> {
+async function classNames(
+  root: string,
+  splits: readonly SplitFolder[],
+  choice: ClassChoice,
+): Promise<readonly string[]> {
   const wanted = choice.classes;
   const named = new Set(wanted ?? []);
   const problems: string[] = [];
@@ -91,18 +135,35 @@ async function classNames(root: string, splits: readonly SplitFolder[], choice: 
   for (const { folders, prefix } of splits) {
     for (const { name } of folders) {
       if (isSystemFolder(name) && !named.has(name)) {
-        if (wanted === undefined) problems.push(doubtful(name, prefix, folders.map((each) => each.name)));
-      } else if (wanted !== undefined && !named.has(name)) problems.push(`the folder "${prefix}${name}" is not one of the classes ${wanted.join(', ')}`);
+        if (wanted === undefined)
+          problems.push(
+            doubtful(
+              name,
+              prefix,
+              folders.map((each) => each.name),
+            ),
+          );
+      } else if (wanted !== undefined && !named.has(name))
+        problems.push(`the folder "${prefix}${name}" is not one of the classes ${wanted.join(', ')}`);
       else names.add(name);
     }
   }
-  if (names.size === 0 && problems.length === 0) throw new DatasetError(`${root}: no class folders. Expected one subfolder for each class with its images, e.g. NonCOVID and COVID, or train, val and test with those inside`);
+  if (names.size === 0 && problems.length === 0)
+    throw new DatasetError(
+      `${root}: no class folders. Expected one subfolder for each class with its images, e.g. NonCOVID and COVID, or train, val and test with those inside`,
+    );
   for (const name of wanted ?? []) if (!names.has(name)) problems.push(`the class "${name}" has no folder`);
   const training = splits.find(({ split }) => split === 'train')!;
-  for (const name of names) if (!training.folders.some((entry) => entry.name === name)) problems.push(`the class "${name}" has no folder in the training split`);
+  for (const name of names)
+    if (!training.folders.some((entry) => entry.name === name))
+      problems.push(`the class "${name}" has no folder in the training split`);
   if (names.size === 1 && wanted === undefined) problems.push(...(await wrapped(training)));
   const ordered = orderClasses(names, choice);
-  throwProblems(root, [...problems, ...ordered.problems], 'Rename the folders, or give the classes that are there (classes, --classes).');
+  throwProblems(
+    root,
+    [...problems, ...ordered.problems],
+    'Rename the folders, or give the classes that are there (classes, --classes).',
+  );
   return Object.freeze(ordered.classes);
 }
 
@@ -111,7 +172,12 @@ async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
   const [only] = folders.filter(({ name }) => !isSystemFolder(name));
   const inside = await readLevel(only!.file);
   if (inside.folders.length < 2 || inside.others.some(({ name }) => !isHidden(name))) return [];
-  return [`"${prefix}${only!.name}" is the only class and holds nothing but folders (${inside.folders.slice(0, 4).map(({ name }) => name).join(', ')}): if those are the classes or splits, open ${prefix}${only!.name} instead`];
+  return [
+    `"${prefix}${only!.name}" is the only class and holds nothing but folders (${inside.folders
+      .slice(0, 4)
+      .map(({ name }) => name)
+      .join(', ')}): if those are the classes or splits, open ${prefix}${only!.name} instead`,
+  ];
 }
 
 /**
@@ -135,19 +201,29 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
   const samples: Record<SplitName, Sample[] | undefined> = { train: undefined, validation: undefined, test: undefined };
   const leftOut: Partial<Record<SplitName, readonly LeftOut[]>> = {};
   const problems: string[] = [];
-  const toSample = (label: number) => ({ id, source }: FoundImage): Sample => Object.freeze({ id, source, label, ...groupOf(id, groupPattern, problems) });
+  const toSample =
+    (label: number) =>
+    ({ id, source }: FoundImage): Sample =>
+      Object.freeze({ id, source, label, ...groupOf(id, groupPattern, problems) });
   for (const split of SPLIT_NAMES) {
     const folder = splits.find((each) => each.split === split);
     if (folder === undefined) continue;
     const { prefix, finder } = folder;
     const list: Sample[] = [];
-    await leaveOut(finder, [...folder.others, ...folder.folders.filter(({ name }) => !classes.includes(name))], prefix, 'outsideClasses', signal);
+    await leaveOut(
+      finder,
+      [...folder.others, ...folder.folders.filter(({ name }) => !classes.includes(name))],
+      prefix,
+      'outsideClasses',
+      signal,
+    );
     for (const [label, name] of classes.entries()) {
       const inside = new ImageFinder(signal);
       const entry = folder.folders.find((each) => each.name === name);
       if (entry !== undefined) await inside.addFolder(entry.file, `${prefix}${name}/`);
       finder.leftOut.addAll(inside.leftOut.list());
-      if (inside.images.length === 0 && split === 'train') problems.push(`no images in ${prefix}${name}${told(inside)}`);
+      if (inside.images.length === 0 && split === 'train')
+        problems.push(`no images in ${prefix}${name}${told(inside)}`);
       const sample = toSample(label);
       for (const image of inside.images) list.push(sample(image)); // one by one: there may be more than a call takes arguments
     }
@@ -155,7 +231,11 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
     samples[split] = list;
     leftOut[split] = finder.leftOut.list();
   }
-  throwProblems(root, problems, `Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PNM)${groupPattern === undefined ? '' : ', and the pattern of the groups (groupPattern, --group-pattern) must find one in each'}.`);
+  throwProblems(
+    root,
+    problems,
+    `Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PNM)${groupPattern === undefined ? '' : ', and the pattern of the groups (groupPattern, --group-pattern) must find one in each'}.`,
+  );
   return { ...makeSplits(path.basename(root), classes, samples, leftOut), dir: root, notes };
 }
 

@@ -27,7 +27,10 @@ function groupsOf(samples: readonly Sample[], classes: number): Group[] {
 
 /** How far a part with so many of each class is from its share: 0 where it has it; classes weigh alike. */
 function distance(counts: readonly number[], totals: readonly number[], fraction: number): number {
-  return counts.reduce((sum, count, label) => (totals[label] === 0 ? sum : sum + (count / totals[label]! - fraction) ** 2), 0);
+  return counts.reduce(
+    (sum, count, label) => (totals[label] === 0 ? sum : sum + (count / totals[label]! - fraction) ** 2),
+    0,
+  );
 }
 
 interface Part {
@@ -42,7 +45,12 @@ const SAME = 1e-9;
  * The part that comes nearest to its shares by a group. Of several that come as near the one that is least full: where
  * each group is of one class, as a patient is, a small share would otherwise stay empty for as long as a large one waits.
  */
-function bestPart(group: Group, parts: readonly Part[], totals: readonly number[], fractions: readonly number[]): number {
+function bestPart(
+  group: Group,
+  parts: readonly Part[],
+  totals: readonly number[],
+  fractions: readonly number[],
+): number {
   let best = { part: -1, gain: Number.NEGATIVE_INFINITY, fill: 0 };
   for (const [part, { members, counts }] of parts.entries()) {
     const fraction = fractions[part]!;
@@ -62,8 +70,17 @@ function bestPart(group: Group, parts: readonly Part[], totals: readonly number[
  * @param fractions shares of the parts, which sum to 1
  * @param stratify whether the shares are those of each class, or of all samples together
  */
-export function splitGroups(samples: readonly Sample[], classes: number, fractions: readonly number[], draw: Draw, stratify: boolean): number[][] {
-  const groups = shuffleInPlace(groupsOf(stratify ? samples : samples.map((sample) => ({ ...sample, label: 0 })), stratify ? classes : 1), draw);
+export function splitGroups(
+  samples: readonly Sample[],
+  classes: number,
+  fractions: readonly number[],
+  draw: Draw,
+  stratify: boolean,
+): number[][] {
+  const groups = shuffleInPlace(
+    groupsOf(stratify ? samples : samples.map((sample) => ({ ...sample, label: 0 })), stratify ? classes : 1),
+    draw,
+  );
   groups.sort((a, b) => b.members.length - a.members.length); // stable: those of one size stay shuffled
   const totals = new Array<number>(stratify ? classes : 1).fill(0);
   for (const { counts } of groups) counts.forEach((count, label) => (totals[label]! += count));

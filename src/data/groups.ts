@@ -12,12 +12,18 @@ export function groupOf(id: string, pattern: RegExp | undefined, problems: strin
   const match = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).exec(id);
   const group = match?.groups?.['group'] ?? match?.[1];
   if (group !== undefined && group !== '') return { group };
-  problems.push(match === null ? `the pattern of the groups ${pattern} does not match ${id}` : `the pattern of the groups ${pattern} finds no group in ${id}; put the group in parentheses`);
+  problems.push(
+    match === null
+      ? `the pattern of the groups ${pattern} does not match ${id}`
+      : `the pattern of the groups ${pattern} finds no group in ${id}; put the group in parentheses`,
+  );
   return {};
 }
 
 /** Notes of groups whose samples lie in more than one split: what is learned of a patient is then tested on the same one. */
-export function groupNotes(splits: readonly { readonly name: string; readonly samples: readonly Sample[] }[]): string[] {
+export function groupNotes(
+  splits: readonly { readonly name: string; readonly samples: readonly Sample[] }[],
+): string[] {
   const where = new Map<string, Set<string>>();
   for (const { name, samples } of splits) {
     for (const { group } of samples) {
@@ -27,5 +33,7 @@ export function groupNotes(splits: readonly { readonly name: string; readonly sa
   const shared = [...where].filter(([, names]) => names.size > 1).map(([group]) => group);
   if (shared.length === 0) return [];
   const examples = `${shared.slice(0, 3).join(', ')}${shared.length > 3 ? ', ...' : ''}`;
-  return [`${shared.length} of ${where.size} groups have images in more than one split (${examples}): figures of one split then tell of groups that were trained on`];
+  return [
+    `${shared.length} of ${where.size} groups have images in more than one split (${examples}): figures of one split then tell of groups that were trained on`,
+  ];
 }

@@ -2,8 +2,8 @@
 import { DatasetError } from '../errors';
 import { splitsSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { holdOutOptionsSchema } from '../options/data';
-import type { HoldOutOptions } from '../options/data';
+import { holdOutOptionsSchema } from './options';
+import type { HoldOutOptions } from './options';
 import { splitDataset } from './samples';
 import { makeSplits } from './splits';
 import type { DatasetSplits } from './types';
@@ -21,27 +21,51 @@ export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSp
   const { validation = 0, test = 0, seed } = checkOptions(holdOutOptionsSchema, options, 'holdOut');
   checkArgument(splitsSchema, data, 'holdOut', 'data');
   if (validation === 0 && test === 0) return data;
-  for (const [name, share] of [['validation', validation], ['test', test]] as const) {
-    if (share > 0 && data[name] !== null) throw new DatasetError(`${data.name}: it has a ${name} split already, with ${data[name].samples.length} images; leave ${name === 'validation' ? 'validationSplit (--val-split)' : 'testSplit (--test-split)'} out`);
+  for (const [name, share] of [
+    ['validation', validation],
+    ['test', test],
+  ] as const) {
+    if (share > 0 && data[name] !== null)
+      throw new DatasetError(
+        `${data.name}: it has a ${name} split already, with ${data[name].samples.length} images; leave ${name === 'validation' ? 'validationSplit (--val-split)' : 'testSplit (--test-split)'} out`,
+      );
   }
   const { samples } = data.train;
   const groups = new Set(samples.flatMap(({ group }) => (group === undefined ? [] : [group])));
   const alone = samples.find(({ group }) => group === undefined);
   if (groups.size > 0 && alone !== undefined) {
-    throw new DatasetError(`${data.name}: some images have a group and others none, e.g. ${alone.id}, so that images of one ` +
-      'patient could land on both sides; give every image its group, or leave the column of the groups out of the table');
+    throw new DatasetError(
+      `${data.name}: some images have a group and others none, e.g. ${alone.id}, so that images of one ` +
+        'patient could land on both sides; give every image its group, or leave the column of the groups out of the table',
+    );
   }
   const parts = splitDataset(data.train, { fractions: { train: 1 - validation - test, validation, test }, seed });
   for (const name of ['train', 'validation', 'test'] as const) {
-    if (parts[name] !== null && parts[name].samples.length === 0) throw new DatasetError(`${data.name}: too few images for a ${name} split: there are ${samples.length}${groups.size > 0 ? ` in ${groups.size} groups` : ''}; give other shares (--val-split, --test-split)`);
+    if (parts[name] !== null && parts[name].samples.length === 0)
+      throw new DatasetError(
+        `${data.name}: too few images for a ${name} split: there are ${samples.length}${groups.size > 0 ? ` in ${groups.size} groups` : ''}; give other shares (--val-split, --test-split)`,
+      );
   }
   const left = new Set(parts.train.samples.map(({ label }) => label));
   const lost = data.classes.filter((_, label) => !left.has(label) && samples.some((sample) => sample.label === label));
-  if (lost.length > 0) throw new DatasetError(`${data.name}: too few ${groups.size > 0 ? 'groups' : 'images'} of ${lost.join(', ')}: none would be left for training; give other shares (--val-split, --test-split)`);
-  const shares = [...(validation > 0 ? [`${validation} for validation`] : []), ...(test > 0 ? [`${test} for test`] : [])].join(', ');
+  if (lost.length > 0)
+    throw new DatasetError(
+      `${data.name}: too few ${groups.size > 0 ? 'groups' : 'images'} of ${lost.join(', ')}: none would be left for training; give other shares (--val-split, --test-split)`,
+    );
+  const shares = [
+    ...(validation > 0 ? [`${validation} for validation`] : []),
+    ...(test > 0 ? [`${test} for test`] : []),
+  ].join(', ');
   const note = `held out of the training images: ${shares}, by class, ${groups.size > 0 ? 'whole groups' : 'each image by itself, for no groups (patients) are known'}, seed ${seed}`;
-  const split = makeSplits(data.name, data.classes, {
-    train: parts.train.samples, validation: parts.validation?.samples ?? data.validation?.samples, test: parts.test?.samples ?? data.test?.samples,
-  }, { train: data.train.leftOut ?? [], validation: data.validation?.leftOut ?? [], test: data.test?.leftOut ?? [] });
+  const split = makeSplits(
+    data.name,
+    data.classes,
+    {
+      train: parts.train.samples,
+      validation: parts.validation?.samples ?? data.validation?.samples,
+      test: parts.test?.samples ?? data.test?.samples,
+    },
+    { train: data.train.leftOut ?? [], validation: data.validation?.leftOut ?? [], test: data.test?.leftOut ?? [] },
+  );
   return { ...split, notes: [...(data.notes ?? []), note] };
 }

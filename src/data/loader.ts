@@ -2,15 +2,15 @@
 import { setMaxListeners } from 'node:events';
 import { DatasetError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
-import { loaderOptionsSchema } from '../options/data';
-import type { SixteenBit } from '../options/images';
-import { orAborted } from './abortable';
+import { loaderOptionsSchema } from './options';
+import type { SixteenBit } from './images/options';
+import { orAborted } from './abort';
 import { makeBatch } from './batch';
-import type { SizeCheck } from './image-size';
+import type { SizeCheck } from './images/size';
 import { makeDraw, shuffle, STREAM } from './random';
 import type { PixelStore, ResizeAhead } from './store';
-import { isRandom } from './transform';
-import { transformProblem } from './transform-limits';
+import { isRandom } from './transforms/transform';
+import { transformProblem } from './transforms/limits';
 import type { Batch, Dataset, Pixels, ResizePixels, SkippedFile, Transform } from './types';
 
 /** How `loadBatches` walks. */
@@ -47,7 +47,12 @@ export function batchCount(samples: number, batchSize: number): number {
 type Resolved = LoadBatchesOptions & { seed: number; epoch: number; prefetch: number; startBatch: number };
 
 /** A resize changes nothing when it is done a second time: so the transform, which begins with it, stays as it is. */
-function resizeAhead({ transform: { steps: [first] }, resize }: LoadBatchesOptions): ResizeAhead | undefined {
+function resizeAhead({
+  transform: {
+    steps: [first],
+  },
+  resize,
+}: LoadBatchesOptions): ResizeAhead | undefined {
   return resize === undefined || first?.type !== 'resize' ? undefined : { size: first.size, resize };
 }
 
@@ -55,7 +60,9 @@ async function prepare(options: Resolved, indices: readonly number[], signal: Ab
   const { dataset, store, transform, seed, epoch, onSkip, sixteenBit } = options;
   const ahead = resizeAhead(options);
   const sizeCheck: SizeCheck = (size) => transformProblem(transform, size);
-  const loads = indices.map((index) => store.load(dataset.samples[index]!, index, { signal, onSkip, ahead, sixteenBit, sizeCheck }));
+  const loads = indices.map((index) =>
+    store.load(dataset.samples[index]!, index, { signal, onSkip, ahead, sixteenBit, sizeCheck }),
+  );
   for (const load of loads) load.catch(() => undefined); // the first failure is thrown below; the others follow from it
   const found: { index: number; pixels: Pixels }[] = [];
   for (const [position, load] of loads.entries()) {
@@ -65,8 +72,15 @@ async function prepare(options: Resolved, indices: readonly number[], signal: Ab
   if (found.length === 0) return null;
   const kept = found.map(({ index }) => index);
   const labels = kept.map((index) => dataset.samples[index]!.label);
-  const draws = isRandom(transform) ? kept.map((sample) => makeDraw({ seed, epoch, sample, stream: STREAM.transform })) : null;
-  const input = makeBatch(found.map(({ pixels }) => pixels), labels, transform, draws);
+  const draws = isRandom(transform)
+    ? kept.map((sample) => makeDraw({ seed, epoch, sample, stream: STREAM.transform }))
+    : null;
+  const input = makeBatch(
+    found.map(({ pixels }) => pixels),
+    labels,
+    transform,
+    draws,
+  );
   return { indices: kept, labels: input.labels!, input };
 }
 
@@ -74,7 +88,10 @@ function resolve(options: LoadBatchesOptions): Resolved {
   const { batchSize, seed, epoch, prefetch, startBatch } = checkOptions(loaderOptionsSchema, options, 'loadBatches');
   const { samples, classes, name } = options.dataset;
   const wrong = samples.find(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
-  if (wrong !== undefined) throw new DatasetError(`${name}: sample ${wrong.id} has label ${wrong.label}, expected an index into ${classes.length} classes`);
+  if (wrong !== undefined)
+    throw new DatasetError(
+      `${name}: sample ${wrong.id} has label ${wrong.label}, expected an index into ${classes.length} classes`,
+    );
   return { ...options, batchSize, seed, epoch, prefetch, startBatch };
 }
 

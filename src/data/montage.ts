@@ -2,10 +2,10 @@
 import { DatasetError, InvalidOptionError, throwIfAborted } from '../errors';
 import { datasetSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { montageOptionsSchema } from '../options/data';
-import type { MontageOptions } from '../options/data';
-import { imageOptionsOf } from '../options/images';
-import { decodeChecked, letterbox } from './decode';
+import { montageOptionsSchema } from './options';
+import type { MontageOptions } from './options';
+import { imageOptionsOf } from './images/options';
+import { decodeChecked, letterbox } from './images/decode';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
 import type { Dataset, Pixels } from './types';
 
@@ -19,7 +19,10 @@ const PAPER = 255;
  * @param options.tile side of a tile in pixels
  * @returns RGB, uint8; a last row that is not full stays white
  */
-export async function montage(images: readonly Pixels[], options: { columns?: number; tile?: number } = {}): Promise<Pixels> {
+export async function montage(
+  images: readonly Pixels[],
+  options: { columns?: number; tile?: number } = {},
+): Promise<Pixels> {
   const { columns, tile } = checkOptions(montageOptionsSchema.pick({ columns: true, tile: true }), options, 'montage');
   if (images.length === 0) throw new DatasetError('a montage needs at least one image');
   const across = Math.min(columns, images.length);
@@ -42,11 +45,17 @@ export async function montage(images: readonly Pixels[], options: { columns?: nu
 function wantedLabel(dataset: Dataset, label: number | undefined, className: string | undefined): number | undefined {
   if (className === undefined) {
     if (label === undefined || label < dataset.classes.length) return label;
-    throw new InvalidOptionError(`sampleMontage: label ${label} is out of range; ${dataset.name} has ${dataset.classes.length} classes`, [{ path: 'label', message: 'out of range' }]);
+    throw new InvalidOptionError(
+      `sampleMontage: label ${label} is out of range; ${dataset.name} has ${dataset.classes.length} classes`,
+      [{ path: 'label', message: 'out of range' }],
+    );
   }
   const found = dataset.classes.indexOf(className);
   if (found >= 0 && (label === undefined || label === found)) return found;
-  throw new InvalidOptionError(`sampleMontage: "${className}" ${found < 0 ? `is not one of the classes ${dataset.classes.join(', ')}` : `is class ${found}, not ${label}`}`, [{ path: 'class', message: 'does not fit' }]);
+  throw new InvalidOptionError(
+    `sampleMontage: "${className}" ${found < 0 ? `is not one of the classes ${dataset.classes.join(', ')}` : `is class ${found}, not ${label}`}`,
+    [{ path: 'class', message: 'does not fit' }],
+  );
 }
 
 /**
@@ -60,11 +69,23 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
  * @throws DatasetError when there is no image of the class; BadImageError; AbortedError; InvalidOptionError
  */
 export async function sampleMontage(dataset: Dataset, options: MontageOptions = {}): Promise<Pixels> {
-  const { label, class: className, count, columns, tile, seed, signal, ...images } = checkOptions(montageOptionsSchema, options, 'sampleMontage');
+  const {
+    label,
+    class: className,
+    count,
+    columns,
+    tile,
+    seed,
+    signal,
+    ...images
+  } = checkOptions(montageOptionsSchema, options, 'sampleMontage');
   checkArgument(datasetSchema, dataset, 'sampleMontage', 'dataset');
   const wanted = wantedLabel(dataset, label, className);
   const candidates = dataset.samples.filter((sample) => wanted === undefined || sample.label === wanted);
-  if (candidates.length === 0) throw new DatasetError(`${dataset.name} has no image${wanted === undefined ? '' : ` of class ${dataset.classes[wanted]}`}`);
+  if (candidates.length === 0)
+    throw new DatasetError(
+      `${dataset.name} has no image${wanted === undefined ? '' : ` of class ${dataset.classes[wanted]}`}`,
+    );
   shuffleInPlace(candidates, makeDraw({ seed, stream: STREAM.montage }));
   const drawn: Pixels[] = [];
   for (const { source, origin } of candidates.slice(0, count)) {

@@ -3,13 +3,13 @@ import { stat } from 'node:fs/promises';
 import { DatasetError, InvalidOptionError } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { openDatasetOptionsSchema } from '../options/data';
-import type { OpenDatasetOptions } from '../options/data';
+import { openDatasetOptionsSchema } from './options';
+import type { OpenDatasetOptions } from './options';
 import { COVID_CT_CLASSES, CovidCtDataset, isCovidCt } from './covid-ct';
 import { openCsv } from './csv';
 import { openFolder } from './folder';
 import { holdOut } from './hold-out';
-import { isPacked, PackedDataset } from './packed';
+import { isPacked, PackedDataset } from './packed/packed';
 import type { DatasetSplits } from './types';
 
 type Resolved = ReturnType<typeof checkOpenOptions>;
@@ -25,16 +25,23 @@ function refuse(data: string, layout: string, options: Resolved, names: readonly
   const given = names.filter((name) => options[name] !== undefined);
   if (given.length === 0) return;
   const message = `${given.join(', ')}: not for ${layout}, which ${data} is`;
-  throw new InvalidOptionError(`openDataset: ${message}`, given.map((path) => ({ path, message })));
+  throw new InvalidOptionError(
+    `openDataset: ${message}`,
+    given.map((path) => ({ path, message })),
+  );
 }
 
 /** What has its classes in an order of its own can only be asked whether it is the one that was expected. */
 function checkOrder(data: string, what: string, own: readonly string[], { classes, positive }: Resolved): void {
   if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(own)) {
-    throw new DatasetError(`${data}: expected a data set of the classes ${classes.join(', ')}; ${what} has ${own.join(', ')}, in that order`);
+    throw new DatasetError(
+      `${data}: expected a data set of the classes ${classes.join(', ')}; ${what} has ${own.join(', ')}, in that order`,
+    );
   }
   if (positive !== undefined && (own.length !== 2 || own[1] !== positive)) {
-    throw new DatasetError(`${data}: expected a data set whose positive class is ${positive}; ${what} has ${own.join(', ')}, of which ${own.length === 2 ? `${own[1]} is positive` : 'none is positive'}, in that order`);
+    throw new DatasetError(
+      `${data}: expected a data set whose positive class is ${positive}; ${what} has ${own.join(', ')}, of which ${own.length === 2 ? `${own[1]} is positive` : 'none is positive'}, in that order`,
+    );
   }
 }
 
@@ -42,7 +49,10 @@ async function openAny(data: string, options: Resolved): Promise<DatasetSplits> 
   const { classes, positive, signal, split, onProgress, groupPattern } = options;
   if ((await stat(data).catch(() => null))?.isFile()) {
     const packed = await isPacked(data);
-    if (!packed && (/\.(?:csv|tsv|tab|txt)$/i.test(data) || TABLE_OPTIONS.some((name) => options[name] !== undefined))) {
+    if (
+      !packed &&
+      (/\.(?:csv|tsv|tab|txt)$/i.test(data) || TABLE_OPTIONS.some((name) => options[name] !== undefined))
+    ) {
       refuse(data, 'a table', options, ['split', 'groupPattern']);
       const table = Object.fromEntries(TABLE_OPTIONS.map((name) => [name, options[name]]));
       return openCsv(data, { ...table, classes, positive, signal });

@@ -25,7 +25,7 @@ function multiplyHigh(a: number, b: number): number {
   const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16); // < 2^32
   const carry = aLow * bHigh + (middle & 0xffff); // < 2^32
-  return (aHigh * bHigh + (middle / 0x10000 >>> 0) + (carry / 0x10000 >>> 0)) >>> 0;
+  return (aHigh * bHigh + ((middle / 0x10000) >>> 0) + ((carry / 0x10000) >>> 0)) >>> 0;
 }
 
 /**
@@ -35,7 +35,10 @@ function multiplyHigh(a: number, b: number): number {
  * @param key two uint32
  * @returns four uint32, uniformly distributed over all counters of a key
  */
-export function philox4x32(counter: readonly [number, number, number, number], key: readonly [number, number]): [number, number, number, number] {
+export function philox4x32(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round += 1) {
@@ -92,7 +95,10 @@ export function drawInteger(draw: Draw, n: number): number {
 }
 
 /** Shuffles in place (Fisher and Yates) and returns the same array. */
-export function shuffleInPlace<T extends { [index: number]: number; length: number } | unknown[]>(items: T, draw: Draw): T {
+export function shuffleInPlace<T extends { [index: number]: number; length: number } | unknown[]>(
+  items: T,
+  draw: Draw,
+): T {
   const list = items as unknown[];
   for (let i = list.length - 1; i > 0; i -= 1) {
     const j = drawInteger(draw, i + 1);
@@ -105,7 +111,10 @@ export function shuffleInPlace<T extends { [index: number]: number; length: numb
 
 /** The order in which an epoch visits `n` samples: a permutation of 0 .. n - 1 that depends on seed and epoch alone. */
 export function shuffle(n: number, seed: number, epoch: number): number[] {
-  return shuffleInPlace(Array.from({ length: n }, (_, index) => index), makeDraw({ seed, epoch, stream: STREAM.shuffle }));
+  return shuffleInPlace(
+    Array.from({ length: n }, (_, index) => index),
+    makeDraw({ seed, epoch, stream: STREAM.shuffle }),
+  );
 }
 
 /** A normal variate with mean 0 and standard deviation 1 (Box and Muller, 1958). */

@@ -2,10 +2,10 @@
 import path from 'node:path';
 import { datasetSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { samplesOptionsSchema, splitOptionsSchema } from '../options/data';
-import type { SamplesOptions, SplitOptions } from '../options/data';
+import { samplesOptionsSchema, splitOptionsSchema } from './options';
+import type { SamplesOptions, SplitOptions } from './options';
 import { splitGroups } from './group-split';
-import { toLastingSource } from './source';
+import { toLastingSource } from './images/source';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
 import { makeSplits, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
@@ -27,10 +27,19 @@ export function fromSamples(options: SamplesOptions): Dataset {
     const source = toLastingSource(input, 'fromSamples', `samples[${index}].source`);
     const known = typeof label === 'number' ? label : classes.indexOf(label);
     const unique = id ?? (typeof source === 'string' ? source : `sample-${index}`);
-    if (known < 0 || known >= classes.length) problems.push(`samples[${index}]: the label ${JSON.stringify(label)} is not one of ${classes.map((c, i) => `${i} ${c}`).join(', ')}`);
+    if (known < 0 || known >= classes.length)
+      problems.push(
+        `samples[${index}]: the label ${JSON.stringify(label)} is not one of ${classes.map((c, i) => `${i} ${c}`).join(', ')}`,
+      );
     if (ids.has(unique)) problems.push(`samples[${index}]: the id "${unique}" is taken; give each sample its own id`);
     ids.add(unique);
-    return Object.freeze({ id: unique, source: typeof source === 'string' ? path.resolve(source) : source, label: known, origin: `${name}[${index}]`, ...(group === undefined ? {} : { group }) });
+    return Object.freeze({
+      id: unique,
+      source: typeof source === 'string' ? path.resolve(source) : source,
+      label: known,
+      origin: `${name}[${index}]`,
+      ...(group === undefined ? {} : { group }),
+    });
   });
   throwProblems(name, problems, 'Correct the list.');
   return Object.freeze({ name, classes: Object.freeze([...classes]), samples: Object.freeze(made) });
@@ -53,7 +62,9 @@ function shares(n: number, fractions: readonly number[]): number[] {
 /** Positions for each part, class by class. */
 function splitByClass(dataset: Dataset, fractions: readonly number[], seed: number, stratify: boolean): number[][] {
   const all = [...dataset.samples.keys()];
-  const strata = stratify ? dataset.classes.map((_, label) => all.filter((index) => dataset.samples[index]!.label === label)) : [all];
+  const strata = stratify
+    ? dataset.classes.map((_, label) => all.filter((index) => dataset.samples[index]!.label === label))
+    : [all];
   const picked: number[][] = fractions.map(() => []);
   strata.forEach((stratum, number) => {
     shuffleInPlace(stratum, makeDraw({ seed, sample: number, stream: STREAM.split }));
@@ -84,7 +95,14 @@ export function splitDataset(dataset: Dataset, options: SplitOptions): DatasetSp
     ? splitGroups(dataset.samples, dataset.classes.length, wanted, makeDraw({ seed, stream: STREAM.split }), stratify)
     : splitByClass(dataset, wanted, seed, stratify);
   const part = (split: SplitName): Sample[] | undefined =>
-    fractions[split] === 0 ? undefined : picked[SPLIT_NAMES.indexOf(split)]!.sort((a, b) => a - b).map((index) => dataset.samples[index]!);
+    fractions[split] === 0
+      ? undefined
+      : picked[SPLIT_NAMES.indexOf(split)]!.sort((a, b) => a - b).map((index) => dataset.samples[index]!);
   const leftOut = { train: dataset.leftOut ?? [] };
-  return makeSplits(dataset.name, dataset.classes, { train: part('train'), validation: part('validation'), test: part('test') }, leftOut);
+  return makeSplits(
+    dataset.name,
+    dataset.classes,
+    { train: part('train'), validation: part('validation'), test: part('test') },
+    leftOut,
+  );
 }

@@ -6,18 +6,51 @@ import type { SplitName } from './splits';
 type Role = SplitName | 'eval';
 
 const ROLES: Readonly<Record<string, Role>> = {
-  train: 'train', training: 'train', trn: 'train',
-  val: 'validation', valid: 'validation', validation: 'validation', validate: 'validation', dev: 'validation', devel: 'validation', development: 'validation',
-  test: 'test', testing: 'test', tst: 'test', holdout: 'test',
-  eval: 'eval', evaluation: 'eval',
+  train: 'train',
+  training: 'train',
+  trn: 'train',
+  val: 'validation',
+  valid: 'validation',
+  validation: 'validation',
+  validate: 'validation',
+  dev: 'validation',
+  devel: 'validation',
+  development: 'validation',
+  test: 'test',
+  testing: 'test',
+  tst: 'test',
+  holdout: 'test',
+  eval: 'eval',
+  evaluation: 'eval',
 };
 /** So that `training` is not read as `train` and a rest. */
 const LONGEST_FIRST = Object.keys(ROLES).sort((a, b) => b.length - a.length);
-const FILLERS = ['set', 'sets', 'data', 'dataset', 'image', 'images', 'img', 'imgs', 'split', 'subset', 'sample', 'samples', 'scans', 'slices', 'folder', 'dir'];
+const FILLERS = [
+  'set',
+  'sets',
+  'data',
+  'dataset',
+  'image',
+  'images',
+  'img',
+  'imgs',
+  'split',
+  'subset',
+  'sample',
+  'samples',
+  'scans',
+  'slices',
+  'folder',
+  'dir',
+];
 
 /** What one name means; `unclear` where it speaks of a split, but not of which (`trainval`, `train2`). */
 export function roleOf(name: string): Role | 'unclear' | undefined {
-  const text = name.normalize('NFKC').trim().toLowerCase().replace(/(?:hold|held)[^a-z0-9]*out/g, 'holdout');
+  const text = name
+    .normalize('NFKC')
+    .trim()
+    .toLowerCase()
+    .replace(/(?:hold|held)[^a-z0-9]*out/g, 'holdout');
   const roles = new Set<Role>();
   let numbers = 0;
   for (const token of text.split(/[^\p{L}\p{N}]+/u).filter((part) => part !== '')) {
@@ -68,13 +101,19 @@ export function understandSplitNames(names: readonly string[]): SplitNames {
     if (role === undefined) continue;
     if (role === 'unclear') problems.push(`"${name}" speaks of a split but does not say which one`);
     else if (role !== 'eval') splits.set(name, role);
-    else if (taken.has('validation') && taken.has('test')) problems.push(`"${name}" beside a validation and a test split: it is unclear what it is for`);
+    else if (taken.has('validation') && taken.has('test'))
+      problems.push(`"${name}" beside a validation and a test split: it is unclear what it is for`);
     else splits.set(name, taken.has('validation') ? 'test' : 'validation');
   }
   for (const split of SPLIT_NAMES) {
     const same = [...splits].filter(([, meant]) => meant === split).map(([name]) => name);
-    if (same.length > 1) problems.push(`${same.map((name) => `"${name}"`).join(' and ')} ${same.length === 2 ? 'both' : 'all'} mean the ${split} split`);
+    if (same.length > 1)
+      problems.push(
+        `${same.map((name) => `"${name}"`).join(' and ')} ${same.length === 2 ? 'both' : 'all'} mean the ${split} split`,
+      );
   }
-  const notes = [...splits].filter(([name]) => !COMMON.has(name.toLowerCase())).map(([name, split]) => `"${name}" is taken for the ${split} split`);
+  const notes = [...splits]
+    .filter(([name]) => !COMMON.has(name.toLowerCase()))
+    .map(([name, split]) => `"${name}" is taken for the ${split} split`);
   return { splits, problems, notes };
 }

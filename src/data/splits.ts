@@ -2,8 +2,8 @@
 import { DatasetError } from '../errors';
 import { datasetSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
-import { mergeLeftOut } from '../left-out';
-import type { LeftOut } from '../left-out';
+import { mergeLeftOut } from '../text/left-out';
+import type { LeftOut } from '../text/left-out';
 import type { Dataset, DatasetSplits, Sample } from './types';
 
 /** The three parts of a data set. */
@@ -11,7 +11,14 @@ export type SplitName = 'train' | 'validation' | 'test';
 export const SPLIT_NAMES: readonly SplitName[] = ['train', 'validation', 'test'];
 
 /** Spellings of the splits that folders, tables and command lines use. */
-const SPELLINGS: Readonly<Record<string, SplitName>> = { train: 'train', training: 'train', val: 'validation', valid: 'validation', validation: 'validation', test: 'test' };
+const SPELLINGS: Readonly<Record<string, SplitName>> = {
+  train: 'train',
+  training: 'train',
+  val: 'validation',
+  valid: 'validation',
+  validation: 'validation',
+  test: 'test',
+};
 
 /** The split a spelling means, whatever its case; undefined for none. */
 export function parseSplitName(text: string): SplitName | undefined {
@@ -29,7 +36,11 @@ export function throwProblems(headline: string, problems: readonly string[], adv
   if (problems.length === 0) return;
   const shown = problems.slice(0, MOST_LINES).map((line) => `  ${line}`);
   if (problems.length > MOST_LINES) shown.push(`  ... and ${problems.length - MOST_LINES} more`);
-  throw new DatasetError([`${headline}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`, ...shown, advice]);
+  throw new DatasetError([
+    `${headline}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,
+    ...shown,
+    advice,
+  ]);
 }
 
 /** Images of each class. Throws DatasetError for a label that is no index of a class. */
@@ -37,7 +48,8 @@ export function countClasses(dataset: Dataset): Readonly<Record<string, number>>
   checkArgument(datasetSchema, dataset, 'countClasses', 'dataset');
   const counts = dataset.classes.map(() => 0);
   for (const { id, label } of dataset.samples) {
-    if (counts[label] === undefined) throw new DatasetError(`${dataset.name}: expected a label from 0 to ${counts.length - 1}; ${id} has ${label}`);
+    if (counts[label] === undefined)
+      throw new DatasetError(`${dataset.name}: expected a label from 0 to ${counts.length - 1}; ${id} has ${label}`);
     counts[label] += 1;
   }
   return Object.fromEntries(dataset.classes.map((name, label) => [name, counts[label]!]));
@@ -49,13 +61,21 @@ export function countClasses(dataset: Dataset): Readonly<Record<string, number>>
  * @param leftOut what each split's reader left out
  */
 export function makeSplits(
-  name: string, classes: readonly string[], samples: Readonly<Record<SplitName, readonly Sample[] | undefined>>, leftOut: LeftOutBySplit = {},
+  name: string,
+  classes: readonly string[],
+  samples: Readonly<Record<SplitName, readonly Sample[] | undefined>>,
+  leftOut: LeftOutBySplit = {},
 ): DatasetSplits & { readonly leftOut: readonly LeftOut[] } {
   const part = (split: SplitName): Dataset | null => {
     const list = samples[split];
     if (list === undefined) return null;
     const left = leftOut[split] ?? [];
-    return Object.freeze({ name: `${name} ${split}`, classes, samples: list, ...(left.length === 0 ? {} : { leftOut: left }) });
+    return Object.freeze({
+      name: `${name} ${split}`,
+      classes,
+      samples: list,
+      ...(left.length === 0 ? {} : { leftOut: left }),
+    });
   };
   const train = part('train') ?? { name: `${name} train`, classes, samples: [] };
   const all = mergeLeftOut(...SPLIT_NAMES.map((split) => leftOut[split]));

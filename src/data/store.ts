@@ -3,15 +3,15 @@ import { z } from 'zod';
 import { AbortedError, BadImageError, throwIfAborted } from '../errors';
 import { faultless, isObject, isSampleSource } from '../options/atoms';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
-import { storeOptionsSchema } from '../options/data';
-import type { StoreOptions } from '../options/data';
-import { imageOptionsOf } from '../options/images';
-import type { SixteenBit } from '../options/images';
-import { orAborted, Slots } from './abortable';
-import { badImage, decodeChecked } from './decode';
-import type { SizeCheck } from './image-size';
-import { resizedSize } from './program';
-import { transformProblem } from './transform-limits';
+import { storeOptionsSchema } from './options';
+import type { StoreOptions } from './options';
+import { imageOptionsOf } from './images/options';
+import type { SixteenBit } from './images/options';
+import { orAborted, Slots } from './abort';
+import { badImage, decodeChecked } from './images/decode';
+import type { SizeCheck } from './images/size';
+import { resizedSize } from './transforms/program';
+import { transformProblem } from './transforms/limits';
 import type { ImageSource, Pixels, ResizePixels, Sample, SkippedFile } from './types';
 
 /** What a store has done so far. */
@@ -31,12 +31,20 @@ export interface ResizeAhead {
   readonly resize: ResizePixels;
 }
 
-const sampleSchema = faultless<Pick<Sample, 'source'>>((value) => (
-  isObject(value) && isSampleSource(value['source']) ? null : { path: [], message: 'expected a sample of a data set' }));
-const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'expected a function').optional();
+const sampleSchema = faultless<Pick<Sample, 'source'>>((value) =>
+  isObject(value) && isSampleSource(value['source']) ? null : { path: [], message: 'expected a sample of a data set' },
+);
+const callback = z
+  .custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'expected a function')
+  .optional();
 const loadSchema = z.looseObject({
   signal: signalSchema,
-  ahead: z.custom<ResizeAhead>((value) => typeof (value as ResizeAhead | null)?.resize === 'function', 'expected a resize and its size').optional(),
+  ahead: z
+    .custom<ResizeAhead>(
+      (value) => typeof (value as ResizeAhead | null)?.resize === 'function',
+      'expected a resize and its size',
+    )
+    .optional(),
   sizeCheck: callback,
   onSkip: callback,
 });
@@ -132,7 +140,11 @@ export class PixelStore {
     return pixels;
   }
 
-  private async find(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, signal: AbortSignal | undefined): Promise<Pixels> {
+  private async find(
+    sample: Pick<Sample, 'source' | 'origin'>,
+    shelf: Shelf,
+    signal: AbortSignal | undefined,
+  ): Promise<Pixels> {
     const kept = shelf.kept.get(sample.source);
     if (kept !== undefined) {
       this.hits += 1;
@@ -154,7 +166,11 @@ export class PixelStore {
    *
    * @param options.onSkip told of each left-out file once, the first time it is met
    */
-  async load(sample: Sample, index: number, options: LoadOptions & { onSkip?: (file: SkippedFile) => void } = {}): Promise<Pixels | null> {
+  async load(
+    sample: Sample,
+    index: number,
+    options: LoadOptions & { onSkip?: (file: SkippedFile) => void } = {},
+  ): Promise<Pixels | null> {
     try {
       return await this.get(sample, options);
     } catch (error) {
@@ -179,7 +195,11 @@ export class PixelStore {
   private shelf(ahead: ResizeAhead | undefined, sixteenBit: SixteenBit | undefined): Shelf {
     const key = JSON.stringify([ahead?.size, sixteenBit?.low, sixteenBit?.high]);
     let shelf = this.shelves.get(key);
-    if (shelf === undefined) this.shelves.set(key, (shelf = { ahead, sixteenBit, keys: new Map(), kept: new Map(), underWay: new Map(), bad: new Map() }));
+    if (shelf === undefined)
+      this.shelves.set(
+        key,
+        (shelf = { ahead, sixteenBit, keys: new Map(), kept: new Map(), underWay: new Map(), bad: new Map() }),
+      );
     return shelf;
   }
 
@@ -195,7 +215,11 @@ export class PixelStore {
     return work;
   }
 
-  private async produce(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf, wanted: () => boolean): Promise<Pixels> {
+  private async produce(
+    sample: Pick<Sample, 'source' | 'origin'>,
+    shelf: Shelf,
+    wanted: () => boolean,
+  ): Promise<Pixels> {
     const generation = this.generation;
     const { source } = sample;
     await Promise.resolve(); // until whoever asked has been counted as waiting
@@ -215,7 +239,11 @@ export class PixelStore {
     }
   }
 
-  private async decode({ source, origin }: Pick<Sample, 'source' | 'origin'>, sixteenBit: SixteenBit | undefined, wanted: () => boolean): Promise<Pixels> {
+  private async decode(
+    { source, origin }: Pick<Sample, 'source' | 'origin'>,
+    sixteenBit: SixteenBit | undefined,
+    wanted: () => boolean,
+  ): Promise<Pixels> {
     if (!wanted()) throw new AbortedError(); // all have left before its turn came
     this.decodes += 1;
     return decodeChecked(source, { ...imageOptionsOf(this.options), sixteenBit, origin });
@@ -236,7 +264,11 @@ function keyOf(shelf: Shelf, source: ImageSource): number {
   return key;
 }
 
-async function resized(pixels: Pixels, ahead: ResizeAhead | undefined, { source, origin }: Pick<Sample, 'source' | 'origin'>): Promise<Pixels> {
+async function resized(
+  pixels: Pixels,
+  ahead: ResizeAhead | undefined,
+  { source, origin }: Pick<Sample, 'source' | 'origin'>,
+): Promise<Pixels> {
   if (ahead === undefined) return pixels;
   const problem = transformProblem({ steps: [{ type: 'resize', size: ahead.size }] }, pixels);
   if (problem !== null) throw badImage(source, problem, { origin });

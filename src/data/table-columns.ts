@@ -20,7 +20,22 @@ type Purpose = keyof Columns;
 
 /** Names that mean one thing, in small letters and without signs. */
 const NAMES: Readonly<Record<Purpose, readonly string[]>> = {
-  path: ['path', 'paths', 'file', 'filename', 'filepath', 'image', 'imagepath', 'imagefile', 'imagename', 'imagefilename', 'img', 'imgpath', 'imgname', 'imgfile'],
+  path: [
+    'path',
+    'paths',
+    'file',
+    'filename',
+    'filepath',
+    'image',
+    'imagepath',
+    'imagefile',
+    'imagename',
+    'imagefilename',
+    'img',
+    'imgpath',
+    'imgname',
+    'imgfile',
+  ],
   label: ['label', 'labels', 'class', 'classname', 'target', 'category', 'diagnosis'],
   split: ['split', 'subset', 'partition'],
   group: ['patient', 'patientid', 'subject', 'subjectid', 'group', 'groupid'],
@@ -58,8 +73,12 @@ export function findColumns(there: readonly string[], choice: ColumnChoice): Fou
       guessed.push(`${what} from "${fit[0]}"`);
       return fit[0];
     }
-    if (fit.length > 1) problems.push(`${fit.map((name) => `"${name}"`).join(' and ')} may hold ${what}: say which with ${option} (${flag})`);
-    else if (purpose === 'path' || purpose === 'label') problems.push(`which column holds ${what}? Say it with ${option} (${flag})`);
+    if (fit.length > 1)
+      problems.push(
+        `${fit.map((name) => `"${name}"`).join(' and ')} may hold ${what}: say which with ${option} (${flag})`,
+      );
+    else if (purpose === 'path' || purpose === 'label')
+      problems.push(`which column holds ${what}? Say it with ${option} (${flag})`);
     return undefined;
   };
   const path = find('path', choice.pathColumn);
@@ -67,6 +86,7 @@ export function findColumns(there: readonly string[], choice: ColumnChoice): Fou
   const split = find('split', choice.splitColumn);
   const group = find('group', choice.groupColumn);
   const notes = guessed.length === 0 ? [] : [`guessed by the names of the columns: ${guessed.join(', ')}`];
-  const columns = problems.length > 0 || path === undefined || label === undefined ? null : { path, label, split, group };
+  const columns =
+    problems.length > 0 || path === undefined || label === undefined ? null : { path, label, split, group };
   return { columns, problems, notes, groupGuessed: group !== undefined && choice.groupColumn === undefined };
 }

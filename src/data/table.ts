@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { DatasetError, messageOf } from '../errors';
-import { contentOf } from './image-format';
+import { contentOf } from './images/format';
 import { throwProblems } from './splits';
 
 /** A row under the first one. */
@@ -40,7 +40,8 @@ function firstBadByte(bytes: Buffer): number {
   let at = 0;
   while (at < bytes.length) {
     const length = lengthOf(bytes[at]!);
-    if (length === 0 || at + length > bytes.length || (length > 1 && !isUtf8(bytes.subarray(at, at + length)))) return at;
+    if (length === 0 || at + length > bytes.length || (length > 1 && !isUtf8(bytes.subarray(at, at + length))))
+      return at;
     at += length;
   }
   return at;
@@ -55,7 +56,9 @@ function placeAfter(text: string): string {
 function notText(file: string, bytes: Buffer, what: string, advice: string): DatasetError {
   const { format, name } = contentOf(bytes);
   const isOther = format !== null || (name !== null && !/text|white space|XML|HTML/.test(name));
-  return new DatasetError(`${file}: ${what}. ${isOther ? `It is ${name}, where a table of text was expected${name === 'a zip archive' ? '; save an .xlsx as CSV' : ''}` : advice}`);
+  return new DatasetError(
+    `${file}: ${what}. ${isOther ? `It is ${name}, where a table of text was expected${name === 'a zip archive' ? '; save an .xlsx as CSV' : ''}` : advice}`,
+  );
 }
 
 /**
@@ -69,9 +72,17 @@ export function decodeText(bytes: Buffer, file: string): { text: string; notes: 
   if (wide !== null) {
     try {
       const text = new TextDecoder(wide, { fatal: true }).decode(bytes);
-      if (!text.includes('\0')) return { text, notes: [`read as UTF-16 (${wide === 'utf-16le' ? 'little' : 'big'} endian), by its byte-order mark`] };
-    } catch { /* told below */ }
-    throw new DatasetError(`${file}: it begins with the byte-order mark of UTF-16, but is not UTF-16 throughout. Save it as UTF-8`);
+      if (!text.includes('\0'))
+        return {
+          text,
+          notes: [`read as UTF-16 (${wide === 'utf-16le' ? 'little' : 'big'} endian), by its byte-order mark`],
+        };
+    } catch {
+      /* told below */
+    }
+    throw new DatasetError(
+      `${file}: it begins with the byte-order mark of UTF-16, but is not UTF-16 throughout. Save it as UTF-8`,
+    );
   }
   const body = first === 0xef && second === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
   if (!isUtf8(body)) {
@@ -79,11 +90,22 @@ export function decodeText(bytes: Buffer, file: string): { text: string; notes: 
     const byte = body[at]!.toString(16).toUpperCase().padStart(2, '0');
     // Every second byte of UTF-16 is zero where its letters are those of English.
     const guess = body.includes(0) ? 'UTF-16 without its byte-order mark' : 'Latin-1 or Windows-1252';
-    throw notText(file, bytes, `${placeAfter(body.toString('utf8', 0, at))}: the byte 0x${byte} is not UTF-8`, `It may be ${guess}: save it as UTF-8`);
+    throw notText(
+      file,
+      bytes,
+      `${placeAfter(body.toString('utf8', 0, at))}: the byte 0x${byte} is not UTF-8`,
+      `It may be ${guess}: save it as UTF-8`,
+    );
   }
   const text = body.toString('utf8');
   const nul = text.indexOf('\0');
-  if (nul >= 0) throw notText(file, bytes, `${placeAfter(text.slice(0, nul))}: a byte of zero, which no text has`, 'It may be UTF-16 without its byte-order mark: save it as UTF-8');
+  if (nul >= 0)
+    throw notText(
+      file,
+      bytes,
+      `${placeAfter(text.slice(0, nul))}: a byte of zero, which no text has`,
+      'It may be UTF-16 without its byte-order mark: save it as UTF-8',
+    );
   return { text, notes: [] };
 }
 
@@ -105,7 +127,13 @@ interface Record {
 function parseText(text: string, delimiter: string, most = Infinity): Record[] {
   if (most === 0) return [];
   return parse(text, {
-    columns: false, delimiter, info: true, skip_empty_lines: true, trim: true, relax_column_count: true, max_record_size: MOST_ROW,
+    columns: false,
+    delimiter,
+    info: true,
+    skip_empty_lines: true,
+    trim: true,
+    relax_column_count: true,
+    max_record_size: MOST_ROW,
     ...(most === Infinity ? {} : { to: most }),
   }) as unknown as Record[];
 }
@@ -117,7 +145,10 @@ function parseRecords(file: string, text: string, delimiter: string): Record[] {
     const { code, records } = error as { code?: unknown; records?: unknown };
     if (code === 'CSV_QUOTE_NOT_CLOSED' && typeof records === 'number') {
       const line = (parseText(text, delimiter, records).at(-1)?.info.lines ?? 0) + 1;
-      throw new DatasetError(`${file}: the table cannot be read: a quotation mark of the row that begins in line ${line} is never closed`, { cause: error });
+      throw new DatasetError(
+        `${file}: the table cannot be read: a quotation mark of the row that begins in line ${line} is never closed`,
+        { cause: error },
+      );
     }
     throw new DatasetError(`${file}: the table cannot be read: ${messageOf(error)}`, { cause: error });
   }
@@ -143,7 +174,8 @@ function checkHead(head: readonly string[], idle: ReadonlySet<number>): string[]
     if (idle.has(column)) continue;
     const earlier = seen.get(name);
     if (name === '') problems.push(`line 1: column ${column + 1} has no name`);
-    else if (earlier !== undefined) problems.push(`line 1: columns ${earlier + 1} and ${column + 1} are both named "${name}"`);
+    else if (earlier !== undefined)
+      problems.push(`line 1: columns ${earlier + 1} and ${column + 1} are both named "${name}"`);
     seen.set(name, earlier ?? column);
   }
   return problems;
@@ -171,15 +203,20 @@ export async function readTable(file: string, delimiter?: string): Promise<Table
   told.push(...found.notes);
   // With one sign at the end of each line: the parser counts the two of \r\n as two lines where they stand in quotation marks.
   const [first, ...rest] = parseRecords(file, text.replaceAll('\r\n', '\n'), found.delimiter);
-  if (first === undefined || rest.length === 0) throw new DatasetError(`${file}: the table has no rows. Expected column names and one image a row`);
+  if (first === undefined || rest.length === 0)
+    throw new DatasetError(`${file}: the table has no rows. Expected column names and one image a row`);
   const head = first.record;
   const idle = idleColumns(head, rest, told);
   const problems = checkHead(head, idle);
   for (const { record, info } of rest) {
-    if (record.length !== head.length) problems.push(`line ${info.lines}: expected ${head.length} fields as in the first line; it has ${record.length}`);
+    if (record.length !== head.length)
+      problems.push(`line ${info.lines}: expected ${head.length} fields as in the first line; it has ${record.length}`);
   }
   throwProblems(file, problems, `Correct the table; its columns are separated by ${JSON.stringify(found.delimiter)}.`);
   const columns = head.filter((_, column) => !idle.has(column));
-  const rows = rest.map(({ record, info }): Row => ({ line: info.lines, fields: new Map(head.flatMap((name, column) => (idle.has(column) ? [] : [[name, record[column]!] as const]))) }));
+  const rows = rest.map(({ record, info }): Row => ({
+    line: info.lines,
+    fields: new Map(head.flatMap((name, column) => (idle.has(column) ? [] : [[name, record[column]!] as const]))),
+  }));
   return { columns, rows, notes: told.map((note) => `${path.basename(file)}: ${note}`) };
 }

@@ -1,8 +1,8 @@
 /** What the data room hands to the others. */
-import type { LeftOut } from '../left-out';
-import type { NativeBatch } from '../native/types';
-import type { SixteenBit } from '../options/images';
-import type { DecodeOptions } from '../options/data';
+import type { LeftOut } from '../text/left-out';
+import type { NativeBatch } from '../addon/types';
+import type { SixteenBit } from './images/options';
+import type { DecodeOptions } from './options';
 
 /** A decoded image: RGB, uint8 in [0, 255], height × width × 3, rows first. */
 export interface Pixels {
@@ -28,7 +28,10 @@ export interface PixelSource {
 }
 
 /** Resizes as a transform's resize does; size in pixels. */
-export type ResizePixels = (pixels: Pixels, size: { readonly height: number; readonly width: number }) => Promise<Pixels>;
+export type ResizePixels = (
+  pixels: Pixels,
+  size: { readonly height: number; readonly width: number },
+) => Promise<Pixels>;
 
 /** A path, the bytes of an encoded image file (PNG, JPEG, ...), or decoded pixels. */
 export type ImageSource = string | Uint8Array | PixelSource;
@@ -59,12 +62,24 @@ export interface Dataset {
 }
 
 export type TransformStep =
-  | { readonly type: 'resize'; /** shorter side, or [height, width] */ readonly size: number | readonly [number, number] }
+  | {
+      readonly type: 'resize';
+      /** shorter side, or [height, width] */ readonly size: number | readonly [number, number];
+    }
   | { readonly type: 'centerCrop'; readonly size: readonly [number, number] }
-  | { readonly type: 'randomResizedCrop'; readonly size: readonly [number, number]; readonly scale: readonly [number, number]; readonly ratio: readonly [number, number] }
+  | {
+      readonly type: 'randomResizedCrop';
+      readonly size: readonly [number, number];
+      readonly scale: readonly [number, number];
+      readonly ratio: readonly [number, number];
+    }
   | { readonly type: 'randomHorizontalFlip'; readonly p: number }
   | { readonly type: 'toTensor' }
-  | { readonly type: 'normalize'; readonly mean: readonly [number, number, number]; readonly std: readonly [number, number, number] };
+  | {
+      readonly type: 'normalize';
+      readonly mean: readonly [number, number, number];
+      readonly std: readonly [number, number, number];
+    };
 
 /** A description of how an image becomes the network's input; plain data that is stored beside the weights. */
 export interface Transform {

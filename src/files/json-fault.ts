@@ -12,10 +12,15 @@ export interface JsonFault {
 type State = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end';
 
 const SPACE = /[ \t\n\r]*/y;
-const SCALAR = /"(?:[^"\\\p{Cc}\u007f]|[\u007f-\u009f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/yu;
+const SCALAR =
+  /"(?:[^"\\\p{Cc}\u007f]|[\u007f-\u009f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/uy;
 
 const EXPECTED: Readonly<Record<Exclude<State, ', or end'>, string>> = {
-  value: 'a value', 'value or ]': 'a value or "]"', key: 'a name in double quotes', 'key or }': 'a name in double quotes or "}"', ':': '":"',
+  value: 'a value',
+  'value or ]': 'a value or "]"',
+  key: 'a name in double quotes',
+  'key or }': 'a name in double quotes or "}"',
+  ':': '":"',
 };
 
 function matchAt(pattern: RegExp, text: string, at: number): string {
@@ -31,7 +36,8 @@ export function jsonFaultAt(text: string): JsonFault {
   const fault = (): JsonFault => {
     const closer = closers.at(-1);
     const expected = state === ', or end' ? (closer === undefined ? 'the end' : `"," or "${closer}"`) : EXPECTED[state];
-    const found = at >= text.length ? 'the end of the text' : JSON.stringify(String.fromCodePoint(text.codePointAt(at) as number));
+    const found =
+      at >= text.length ? 'the end of the text' : JSON.stringify(String.fromCodePoint(text.codePointAt(at) as number));
     return { at, expected, found };
   };
   for (;;) {
@@ -43,7 +49,11 @@ export function jsonFaultAt(text: string): JsonFault {
       closers.push(token === '{' ? '}' : ']');
       state = token === '{' ? 'key or }' : 'value or ]';
       at += 1;
-    } else if (token !== '' && token === closers.at(-1) && (state === ', or end' || state === `value or ${token}` || state === `key or ${token}`)) {
+    } else if (
+      token !== '' &&
+      token === closers.at(-1) &&
+      (state === ', or end' || state === `value or ${token}` || state === `key or ${token}`)
+    ) {
       closers.pop();
       state = ', or end';
       at += 1;

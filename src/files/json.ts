@@ -2,7 +2,7 @@
 import { open, stat } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
-import { describeAt, describePath } from '../describe';
+import { describeAt, describePath } from '../text/describe';
 import { CovidCtError } from '../errors';
 import type { ErrorCode } from '../errors';
 import { fileError } from './write';
@@ -29,7 +29,9 @@ const MAX_DEPTH = 100;
 const CHUNK = 1024 ** 2;
 
 function refuse(where: string, reason: string, { code, what, advice }: JsonAbout, cause?: unknown): never {
-  throw new CovidCtError(code, `${where}: expected ${what}: ${reason}${advice === undefined ? '' : `; ${advice}`}`, { cause });
+  throw new CovidCtError(code, `${where}: expected ${what}: ${reason}${advice === undefined ? '' : `; ${advice}`}`, {
+    cause,
+  });
 }
 
 async function readBytes(path: string, about: JsonAbout): Promise<Buffer> {
@@ -43,7 +45,12 @@ async function readBytes(path: string, about: JsonAbout): Promise<Buffer> {
   try {
     const parts: Buffer[] = [];
     for (let size = 0; ;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(CHUNK, Math.max(info.size, 4096) + 1)), 0, null, null);
+      const { bytesRead, buffer } = await file.read(
+        Buffer.allocUnsafe(Math.min(CHUNK, Math.max(info.size, 4096) + 1)),
+        0,
+        null,
+        null,
+      );
       if (bytesRead === 0) return Buffer.concat(parts);
       size += bytesRead;
       if (size > most) refuse(path, `it has more than ${most} bytes`, about);
@@ -77,7 +84,8 @@ export async function readTextIfThere(path: string, about: JsonAbout): Promise<s
 /** Bytes as text, without the byte-order mark. Throws CovidCtError for what is not UTF-8. */
 export function decodeText(bytes: Uint8Array, path: string, about: JsonAbout): string {
   const [first, second] = bytes;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) refuse(path, 'it is UTF-16; store it as UTF-8', about);
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+    refuse(path, 'it is UTF-16; store it as UTF-8', about);
   if (!isUtf8(bytes)) refuse(path, 'it is not UTF-8', about);
   return new TextDecoder('utf-8').decode(bytes); // leaves the byte-order mark out
 }
@@ -113,10 +121,20 @@ function parseText(text: string, path: string, about: JsonAbout, firstLine: numb
     const { at, expected, found } = jsonFaultAt(text);
     const { line, column } = placeOf(text, at);
     const where = `${path}:${line + (firstLine ?? 1) - 1}:${column}`;
-    return refuse(where, text.trim() === '' ? 'it is empty' : `it is not JSON here: expected ${expected}, got ${found}`, about, error);
+    return refuse(
+      where,
+      text.trim() === '' ? 'it is empty' : `it is not JSON here: expected ${expected}, got ${found}`,
+      about,
+      error,
+    );
   }
   // Brackets alone can be that deep only in a text that has so many; counting them is for those.
-  if (text.length > MAX_DEPTH && isTooDeep(text)) refuse(firstLine === undefined ? path : `${path}:${firstLine}`, `more than ${MAX_DEPTH} objects and lists within one another`, about);
+  if (text.length > MAX_DEPTH && isTooDeep(text))
+    refuse(
+      firstLine === undefined ? path : `${path}:${firstLine}`,
+      `more than ${MAX_DEPTH} objects and lists within one another`,
+      about,
+    );
   return json;
 }
 
@@ -128,7 +146,13 @@ function parseText(text: string, path: string, about: JsonAbout, firstLine: numb
  * @returns the value, with the schema's defaults
  * @throws CovidCtError with the code of `about`, naming file, line of what is not JSON, and key of what is not as expected
  */
-export function parseJson<S extends z.ZodType>(text: string, schema: S, path: string, about: JsonAbout, line?: number): z.output<S> {
+export function parseJson<S extends z.ZodType>(
+  text: string,
+  schema: S,
+  path: string,
+  about: JsonAbout,
+  line?: number,
+): z.output<S> {
   const json = parseText(text, path, about, line);
   const result = schema.safeParse(json);
   if (result.success) return result.data;
@@ -152,7 +176,11 @@ export async function readJson<S extends z.ZodType>(path: string, schema: S, abo
 }
 
 /** The same; null where there is no such file. */
-export async function readJsonIfThere<S extends z.ZodType>(path: string, schema: S, about: JsonAbout): Promise<z.output<S> | null> {
+export async function readJsonIfThere<S extends z.ZodType>(
+  path: string,
+  schema: S,
+  about: JsonAbout,
+): Promise<z.output<S> | null> {
   const text = await readTextIfThere(path, about);
   return text === null ? null : parseJson(text, schema, path, about);
 }

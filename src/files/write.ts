@@ -16,10 +16,21 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /** Makes a failure of the file system one with a code of ours, what was tried, and what to do. */
-export function fileError(action: string, path: string, error: unknown, code: ErrorCode = 'ERR_RUN_FOLDER'): CovidCtError {
+export function fileError(
+  action: string,
+  path: string,
+  error: unknown,
+  code: ErrorCode = 'ERR_RUN_FOLDER',
+): CovidCtError {
   if (error instanceof CovidCtError) return error;
-  const advice = /^(read|look|open)/.test(action) ? undefined : ADVICE[(error as NodeJS.ErrnoException | null)?.code ?? ''];
-  return new CovidCtError(code, `${path}: could not ${action}: ${messageOf(error)}${advice === undefined ? '' : `; ${advice}`}`, { cause: error });
+  const advice = /^(read|look|open)/.test(action)
+    ? undefined
+    : ADVICE[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  return new CovidCtError(
+    code,
+    `${path}: could not ${action}: ${messageOf(error)}${advice === undefined ? '' : `; ${advice}`}`,
+    { cause: error },
+  );
 }
 
 /**
@@ -71,7 +82,11 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 function notAFolder(folder: string): Error {
-  return Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${folder}'`), { code: 'ENOTDIR', syscall: 'mkdir', path: folder });
+  return Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${folder}'`), {
+    code: 'ENOTDIR',
+    syscall: 'mkdir',
+    path: folder,
+  });
 }
 
 /**
@@ -107,7 +122,9 @@ interface ReplaceWords {
  *   file has that name; the old file is then untouched
  */
 export async function replaceFile<T>(
-  path: string, write: (temporary: string) => Promise<T>, words: ReplaceWords = {},
+  path: string,
+  write: (temporary: string) => Promise<T>,
+  words: ReplaceWords = {},
 ): Promise<T> {
   const { action = 'write the file', code = 'ERR_RUN_FOLDER' } = words;
   const temporary = unfinished(path);

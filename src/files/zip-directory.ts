@@ -122,9 +122,7 @@ function limitsOf(entries: readonly Entry[], size: number): Map<Entry, number> {
     const end =
       entry.relativeOffsetOfLocalHeader + LOCAL_HEADER_BYTES + entry.fileNameRaw.length + entry.compressedSize;
     if (end > limit) {
-      throw new Error(
-        `the entries ${quoted(entry.fileName)} and ${quoted(next?.fileName ?? '')} lie over one another`,
-      );
+      throw new Error(`the entries ${quoted(entry.fileName)} and ${quoted(next?.fileName ?? '')} lie over one another`);
     }
     limits.set(entry, limit);
   }

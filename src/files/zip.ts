@@ -152,10 +152,7 @@ export class ZipArchive {
   async #unpack(entry: ZipEntry, sink: () => Writable): Promise<void> {
     if (entry.isEncrypted) throw this.damaged(entry, 'is encrypted');
     if (entry.method !== STORED && entry.method !== DEFLATED) {
-      throw this.damaged(
-        entry,
-        `is packed by method ${entry.method}, which is not read; expected stored or deflated`,
-      );
+      throw this.damaged(entry, `is packed by method ${entry.method}, which is not read; expected stored or deflated`);
     }
     const { offset, bytes } = await this.place(entry);
     const { signal } = this.rules;

@@ -5,7 +5,11 @@ import { checkArgument } from '../options/check';
 import type { TrainEvent, TrainLogger } from './types';
 
 /** Calls `action` for every logger, in order, also after a failure; then throws what was thrown. */
-async function forEvery(loggers: readonly TrainLogger[], what: string, action: (logger: TrainLogger) => void | Promise<void>): Promise<void> {
+async function forEvery(
+  loggers: readonly TrainLogger[],
+  what: string,
+  action: (logger: TrainLogger) => void | Promise<void>,
+): Promise<void> {
   const failures: unknown[] = [];
   for (const logger of loggers) {
     try {
@@ -16,7 +20,11 @@ async function forEvery(loggers: readonly TrainLogger[], what: string, action: (
   }
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) {
-    throw new CovidCtError('ERR_RUN_FOLDER', `${failures.length} loggers failed to ${what}: ${failures.map(messageOf).join('; ')}`, { cause: new AggregateError(failures) });
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${failures.length} loggers failed to ${what}: ${failures.map(messageOf).join('; ')}`,
+      { cause: new AggregateError(failures) },
+    );
   }
 }
 

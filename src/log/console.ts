@@ -4,13 +4,13 @@ import type { SingleBar } from 'cli-progress';
 import { z } from 'zod';
 import { writableSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { trainEventSchema } from '../options/evaluation';
+import { trainEventSchema } from '../metrics/evaluation-schema';
 import { usedAfterClose, writeFailed } from './failure';
 import { JsonLinesLogger, writeTo } from './jsonl';
 import type { TrainEvent, TrainLogger } from './types';
-import { printable } from '../printable';
+import { printable } from '../text/printable';
 import { Pace } from './pace';
-import { duration, figure, inWords } from './words';
+import { duration, figure, inWords } from './format';
 
 /** How to speak: see {@link ConsoleLogger}. */
 export const CONSOLE_MODES = ['auto', 'progress', 'lines', 'json', 'quiet'] as const;
@@ -50,7 +50,8 @@ class Progress {
     this.#stepsPerEpoch = stepsPerEpoch;
     this.#bars = new MultiBar({
       stream,
-      format: 'epoch {epoch} [{bar}] {percentage}% | loss {loss} | {duration_formatted} gone, at most {eta_formatted} left',
+      format:
+        'epoch {epoch} [{bar}] {percentage}% | loss {loss} | {duration_formatted} gone, at most {eta_formatted} left',
       formatTime: duration,
       barsize: 24,
       // Two epochs, so that the time of a validation is spread over the steps between two of them.
@@ -64,7 +65,10 @@ class Progress {
   }
 
   step({ epoch, step, loss }: Extract<TrainEvent, { type: 'step' }>): void {
-    this.#bar.update((epoch - 1) * this.#stepsPerEpoch + step, { epoch: `${epoch}/${this.#epochs}`, loss: figure(loss, 4) });
+    this.#bar.update((epoch - 1) * this.#stepsPerEpoch + step, {
+      epoch: `${epoch}/${this.#epochs}`,
+      loss: figure(loss, 4),
+    });
   }
 
   line(text: string): void {
@@ -119,7 +123,7 @@ export class ConsoleLogger implements TrainLogger {
     if (this.#json !== null) return this.#json.log(event);
     const estimate = this.#follow(event);
     const silent = (this.mode === 'quiet' && event.type !== 'skipped') || (event.type === 'stop' && !this.#ending);
-    const line = silent ? null : estimate ?? this.#inWords(event);
+    const line = silent ? null : (estimate ?? this.#inWords(event));
     if (line !== null) await this.#write(line);
     // A bar on something that is no terminal would be a line for each redraw; there, the lines alone are shown.
     if (event.type === 'start' && this.#hasBar) {
@@ -164,7 +168,10 @@ export class ConsoleLogger implements TrainLogger {
 
   #inWords(event: TrainEvent): string | null {
     const line = inWords(event, this.#epochs);
-    const left = event.type === 'epoch' && event.epoch < this.#epochs && !this.#hasBar ? this.#pace?.allLeft(performance.now()) ?? null : null;
+    const left =
+      event.type === 'epoch' && event.epoch < this.#epochs && !this.#hasBar
+        ? (this.#pace?.allLeft(performance.now()) ?? null)
+        : null;
     return line === null || left === null ? line : `${line} | at most ${duration(left)} left`;
   }
 
@@ -175,7 +182,10 @@ export class ConsoleLogger implements TrainLogger {
     const step = this.#lastStep;
     const now = performance.now();
     const [epochLeft, allLeft] = [this.#pace?.epochLeft(now) ?? null, this.#pace?.allLeft(now) ?? null];
-    const left = epochLeft === null || allLeft === null ? '' : ` | about ${duration(epochLeft)} of the epoch and at most ${duration(allLeft)} of all left`;
+    const left =
+      epochLeft === null || allLeft === null
+        ? ''
+        : ` | about ${duration(epochLeft)} of the epoch and at most ${duration(allLeft)} of all left`;
     if (step === null || step.epoch !== this.#epochsDone + 1) return `${epoch}: its first step is not done yet${left}`;
     return `${epoch}, step ${step.step} of ${step.steps}${step.step === step.steps ? ': validating' : `, loss ${figure(step.loss, 4)}`}${left}`;
   }
@@ -192,7 +202,9 @@ export class ConsoleLogger implements TrainLogger {
   async #write(line: string): Promise<void> {
     if (this.#progress !== null) return this.#progress.line(printable(line));
     this.#breakSilence();
-    await writeTo(this.#stream, `${printable(line)}\n`).catch((error: unknown) => Promise.reject(writeFailed('the console', error)));
+    await writeTo(this.#stream, `${printable(line)}\n`).catch((error: unknown) =>
+      Promise.reject(writeFailed('the console', error)),
+    );
   }
 
   /** From the last line on, a minute without another one is ended by a line. */

@@ -55,12 +55,20 @@ const DT_STRING = 7;
 /** One value of a summary. */
 export type SummaryValue = { readonly tag: string } & (
   | { readonly simpleValue: number }
-  | { readonly image: { readonly height: number; readonly width: number; readonly colorspace: number; readonly encodedImageString: Uint8Array } }
+  | {
+      readonly image: {
+        readonly height: number;
+        readonly width: number;
+        readonly colorspace: number;
+        readonly encodedImageString: Uint8Array;
+      };
+    }
   | { readonly text: string }
 );
 
 /** What an event carries: the version that every file starts with, or values at a step. */
-export type EventBody = { readonly fileVersion: string } | { readonly step: number; readonly values: readonly SummaryValue[] };
+export type EventBody =
+  { readonly fileVersion: string } | { readonly step: number; readonly values: readonly SummaryValue[] };
 
 function toMessage(value: SummaryValue): Record<string, unknown> {
   if (!('text' in value)) return { ...value };

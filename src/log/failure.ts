@@ -3,7 +3,11 @@ import { CovidCtError, messageOf } from '../errors';
 
 /** A write failed; says where and what the system said. */
 export function writeFailed(what: string, error: unknown): CovidCtError {
-  return new CovidCtError('ERR_RUN_FOLDER', `${what} cannot be written: ${messageOf(error)}. Check that the folder exists, that it may be written to and that the disk is not full`, { cause: error });
+  return new CovidCtError(
+    'ERR_RUN_FOLDER',
+    `${what} cannot be written: ${messageOf(error)}. Check that the folder exists, that it may be written to and that the disk is not full`,
+    { cause: error },
+  );
 }
 
 /** Something was logged after close(). */

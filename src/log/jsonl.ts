@@ -5,10 +5,10 @@ import path from 'node:path';
 import { makeFolder } from '../files/write';
 import { z } from 'zod';
 import { InvalidOptionError } from '../errors';
-import { printableJson } from '../printable';
+import { printableJson } from '../text/printable';
 import { pathSchema, writableSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { EVENT_TYPES, trainEventSchema } from '../options/evaluation';
+import { EVENT_TYPES, trainEventSchema } from '../metrics/evaluation-schema';
 import { usedAfterClose, writeFailed } from './failure';
 import type { TrainEvent, TrainLogger } from './types';
 
@@ -35,7 +35,11 @@ const optionsSchema = z.strictObject({
  * @param time when it happened; written first, in ISO 8601
  */
 export function eventLine(event: TrainEvent, time: Date): string {
-  return printableJson(JSON.stringify({ time: time.toISOString(), ...event }, (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? null : value)));
+  return printableJson(
+    JSON.stringify({ time: time.toISOString(), ...event }, (_, value: unknown) =>
+      typeof value === 'number' && !Number.isFinite(value) ? null : value,
+    ),
+  );
 }
 
 /**
@@ -56,7 +60,9 @@ export class JsonLinesLogger implements TrainLogger {
   constructor(jsonLinesOptions: JsonLinesOptions) {
     const options = checkOptions(optionsSchema, jsonLinesOptions, 'JsonLinesLogger');
     if ((options.path === undefined) === (options.stream === undefined)) {
-      throw new InvalidOptionError('JsonLinesLogger: exactly one of path and stream must be given', [{ path: 'path', message: 'exactly one of path and stream' }]);
+      throw new InvalidOptionError('JsonLinesLogger: exactly one of path and stream must be given', [
+        { path: 'path', message: 'exactly one of path and stream' },
+      ]);
     }
     this.#path = options.path ?? null;
     this.#stream = options.stream ?? null;

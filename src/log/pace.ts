@@ -30,7 +30,8 @@ export class Pace {
     this.#steps += 1;
     if (this.#steps === 1) this.#firstStepAt = now;
     const since = this.#steps - 1;
-    if (this.#epochSeconds !== null || since < 1 || (since < STEPS && now - this.#firstStepAt < LONG_STEPS_MS)) return false;
+    if (this.#epochSeconds !== null || since < 1 || (since < STEPS && now - this.#firstStepAt < LONG_STEPS_MS))
+      return false;
     const { stepsPerEpoch, trainSamples, validationSamples } = this.#start;
     const training = ((now - this.#firstStepAt) / since / 1000) * stepsPerEpoch;
     this.#epochSeconds = training * (1 + (VALIDATION_SHARE * validationSamples) / Math.max(1, trainSamples));

@@ -7,7 +7,7 @@ import { makeFolder } from '../files/write';
 import { z } from 'zod';
 import { bytesSchema, nameSchema, pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { trainEventSchema } from '../options/evaluation';
+import { trainEventSchema } from '../metrics/evaluation-schema';
 import { encodeRecord } from './event-file';
 import type { EventBody, SummaryValue } from './event-file';
 import { usedAfterClose, writeFailed } from './failure';
@@ -77,7 +77,10 @@ export class TensorBoardLogger implements TrainLogger {
   async scalars(tag: string, values: Readonly<Record<string, number>>, step: number): Promise<void> {
     checkArgument(valuesSchema, values, 'TensorBoardLogger.scalars', 'values');
     checkPlace('scalars', tag, step);
-    await this.#add(step, Object.entries(values).map(([name, simpleValue]) => ({ tag: `${tag}/${name}`, simpleValue })));
+    await this.#add(
+      step,
+      Object.entries(values).map(([name, simpleValue]) => ({ tag: `${tag}/${name}`, simpleValue })),
+    );
   }
 
   /**
@@ -86,12 +89,19 @@ export class TensorBoardLogger implements TrainLogger {
    * @param png bytes of a PNG file
    * @param size its width and height in pixels
    */
-  async image(tag: string, png: Uint8Array, size: { readonly width: number; readonly height: number }, step: number): Promise<void> {
+  async image(
+    tag: string,
+    png: Uint8Array,
+    size: { readonly width: number; readonly height: number },
+    step: number,
+  ): Promise<void> {
     checkArgument(pngSchema, png, 'TensorBoardLogger.image', 'png');
     checkArgument(sizeSchema, size, 'TensorBoardLogger.image', 'size');
     checkPlace('image', tag, step);
     // The colour space is the number of channels; readers take the truth from the PNG itself.
-    await this.#add(step, [{ tag, image: { height: size.height, width: size.width, colorspace: 3, encodedImageString: png } }]);
+    await this.#add(step, [
+      { tag, image: { height: size.height, width: size.width, colorspace: 3, encodedImageString: png } },
+    ]);
   }
 
   /** A text, shown as Markdown. */

@@ -1,5 +1,5 @@
 /** The events of a training and the interface of whatever writes them down. */
-import type { LeftOut } from '../left-out';
+import type { LeftOut } from '../text/left-out';
 
 /** The figures of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
 export interface EpochRecord {
@@ -35,15 +35,69 @@ export interface TrainingNeeds {
 export type StopReason = 'epochs' | 'early-stopping' | 'aborted';
 
 export type TrainEvent =
-  | { readonly type: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly trainSamples: number; readonly validationSamples: number; readonly architecture: string; readonly device: string; readonly out: string | null; readonly config: Readonly<Record<string, unknown>>; /** what the readers of both splits left out; absent where nothing was */ readonly leftOut?: readonly LeftOut[]; /** what it is expected to take; absent where that is not known */ readonly needs?: TrainingNeeds }
-  | { readonly type: 'step'; readonly epoch: number; /** micro-batch of this epoch, from 1 */ readonly step: number; readonly steps: number; /** mean cross entropy of this micro-batch */ readonly loss: number; readonly accuracy: number; readonly samples: number; readonly updated: boolean }
+  | {
+      readonly type: 'start';
+      readonly epochs: number;
+      readonly stepsPerEpoch: number;
+      readonly trainSamples: number;
+      readonly validationSamples: number;
+      readonly architecture: string;
+      readonly device: string;
+      readonly out: string | null;
+      readonly config: Readonly<Record<string, unknown>>;
+      /** what the readers of both splits left out; absent where nothing was */ readonly leftOut?: readonly LeftOut[];
+      /** what it is expected to take; absent where that is not known */ readonly needs?: TrainingNeeds;
+    }
+  | {
+      readonly type: 'step';
+      readonly epoch: number;
+      /** micro-batch of this epoch, from 1 */ readonly step: number;
+      readonly steps: number;
+      /** mean cross entropy of this micro-batch */ readonly loss: number;
+      readonly accuracy: number;
+      readonly samples: number;
+      readonly updated: boolean;
+    }
   | ({ readonly type: 'epoch' } & EpochRecord)
-  | { readonly type: 'learningRate'; readonly epoch: number; readonly from: number; readonly to: number; readonly reason: string }
-  | { readonly type: 'trainable'; /** from whose beginning on */ readonly epoch: number; /** numbers that are trained */ readonly parameters: number; /** tensors that are trained */ readonly tensors: number; /** batch norm layers on their running statistics */ readonly frozenNorms: number }
-  | { readonly type: 'features'; /** images whose features are kept, of both splits */ readonly samples: number; /** kept of each training image */ readonly augmentations: number; /** numbers a feature has */ readonly width: number; /** of memory that they take in the end */ readonly bytes: number; /** whether the random trainTransform gave way to the evalTransform */ readonly withoutAugmentation: boolean }
-  | { readonly type: 'checkpoint'; readonly epoch: number; readonly kind: 'best' | 'last'; readonly path: string; readonly metric: string; readonly value: number | null }
+  | {
+      readonly type: 'learningRate';
+      readonly epoch: number;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'trainable';
+      /** from whose beginning on */ readonly epoch: number;
+      /** numbers that are trained */ readonly parameters: number;
+      /** tensors that are trained */ readonly tensors: number;
+      /** batch norm layers on their running statistics */ readonly frozenNorms: number;
+    }
+  | {
+      readonly type: 'features';
+      /** images whose features are kept, of both splits */ readonly samples: number;
+      /** kept of each training image */ readonly augmentations: number;
+      /** numbers a feature has */ readonly width: number;
+      /** of memory that they take in the end */ readonly bytes: number;
+      /** whether the random trainTransform gave way to the evalTransform */ readonly withoutAugmentation: boolean;
+    }
+  | {
+      readonly type: 'checkpoint';
+      readonly epoch: number;
+      readonly kind: 'best' | 'last';
+      readonly path: string;
+      readonly metric: string;
+      readonly value: number | null;
+    }
   | { readonly type: 'skipped'; readonly split: string; readonly id: string; readonly reason: string }
-  | { readonly type: 'stop'; readonly reason: StopReason; readonly message: string; readonly epochs: number; readonly bestEpoch: number | null; readonly bestValue: number | null };
+  | {
+      readonly type: 'stop';
+      readonly reason: StopReason;
+      readonly message: string;
+      readonly epochs: number;
+      readonly bestEpoch: number | null;
+      readonly bestValue: number | null;
+    };
 
 /** Writes events down. Calls come in order and are awaited; `close` comes exactly once, also after a failure. */
 export interface TrainLogger {

@@ -1,6 +1,6 @@
 /** The table of precision, recall and F1 by class, and the cross entropy of given probabilities. */
 import { checkArgument } from '../options/check';
-import { classNamesSchema } from '../options/evaluation';
+import { classNamesSchema } from './evaluation-schema';
 import { checkLengths, checkLabels, checkList, checkScores, refuse } from './check';
 import { confusionMatrix } from './confusion-matrix';
 import { binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity } from './rates';
@@ -44,13 +44,23 @@ function weightedMean(values: readonly number[], weights: readonly number[]): nu
  * @param classes class names; a label is an index into them
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths or labels out of range
  */
-export function classificationReport(labels: ArrayLike<number>, predictions: ArrayLike<number>, classes: readonly string[]): ClassificationReport {
+export function classificationReport(
+  labels: ArrayLike<number>,
+  predictions: ArrayLike<number>,
+  classes: readonly string[],
+): ClassificationReport {
   checkArgument(classNamesSchema, classes, 'classificationReport', 'classes');
   checkLengths('classificationReport', labels, predictions, 'predictions');
   const matrix = confusionMatrix(labels, predictions, classes.length);
   const perClass = classes.map((name, index) => {
     const counts = binaryCounts(matrix, index);
-    return { name, precision: precision(counts), recall: sensitivity(counts), f1: f1(counts), support: counts.truePositives + counts.falseNegatives };
+    return {
+      name,
+      precision: precision(counts),
+      recall: sensitivity(counts),
+      f1: f1(counts),
+      support: counts.truePositives + counts.falseNegatives,
+    };
   });
   const average = (mean: (values: number[]) => number): ClassFigures => ({
     precision: mean(perClass.map((row) => row.precision)),
@@ -59,7 +69,12 @@ export function classificationReport(labels: ArrayLike<number>, predictions: Arr
     support: labels.length,
   });
   const support = perClass.map((row) => row.support);
-  return { perClass, accuracy: overallAccuracy(matrix), macro: average(meanOfDefined), weighted: average((values) => weightedMean(values, support)) };
+  return {
+    perClass,
+    accuracy: overallAccuracy(matrix),
+    macro: average(meanOfDefined),
+    weighted: average((values) => weightedMean(values, support)),
+  };
 }
 
 /**
@@ -81,7 +96,10 @@ export function crossEntropy(labels: ArrayLike<number>, probabilities: readonly 
     checkScores('crossEntropy', row);
     const total = Array.from(row).reduce((a, b) => a + b, 0);
     if (row.length !== classes || Math.abs(total - 1) > 1e-3) {
-      refuse('crossEntropy', `row ${index} has ${row.length} probabilities that sum to ${total}; ${classes} that sum to 1 are needed`);
+      refuse(
+        'crossEntropy',
+        `row ${index} has ${row.length} probabilities that sum to ${total}; ${classes} that sum to 1 are needed`,
+      );
     }
     sum -= Math.log(Math.min(1 - Number.EPSILON, Math.max(Number.EPSILON, row[labels[index]!]!)));
   });

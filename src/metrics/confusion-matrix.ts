@@ -1,5 +1,5 @@
 /** Counts of true against predicted classes. */
-import { describeValue } from '../describe';
+import { describeValue } from '../text/describe';
 import { checkLabels, checkLengths, refuse } from './check';
 
 /** A matrix of this many rows takes 800 MB. */
@@ -18,7 +18,11 @@ export class ConfusionMatrix {
    * @throws CovidCtError ERR_METRICS
    */
   constructor(classes: number) {
-    if (!Number.isSafeInteger(classes) || classes < 2 || classes > MOST_CLASSES) refuse('ConfusionMatrix', `classes must be a whole number >= 2 and at most ${MOST_CLASSES}, got ${describeValue(classes)}`);
+    if (!Number.isSafeInteger(classes) || classes < 2 || classes > MOST_CLASSES)
+      refuse(
+        'ConfusionMatrix',
+        `classes must be a whole number >= 2 and at most ${MOST_CLASSES}, got ${describeValue(classes)}`,
+      );
     this.classes = classes;
     this.#counts = new Float64Array(classes * classes);
   }
@@ -42,18 +46,24 @@ export class ConfusionMatrix {
 
   /** Adds the counts of another matrix over the same classes. */
   merge(other: ConfusionMatrix): void {
-    if (typeof other !== 'object' || other === null || !(#counts in other)) refuse('ConfusionMatrix.merge', `expected a ConfusionMatrix; got ${describeValue(other)}`);
+    if (typeof other !== 'object' || other === null || !(#counts in other))
+      refuse('ConfusionMatrix.merge', `expected a ConfusionMatrix; got ${describeValue(other)}`);
     if (other.classes !== this.classes) {
       refuse('ConfusionMatrix.merge', `a matrix of ${other.classes} classes cannot be added to one of ${this.classes}`);
     }
-    other.compute().flat().forEach((count, cell) => {
-      this.#counts[cell] = this.#counts[cell]! + count;
-    });
+    other
+      .compute()
+      .flat()
+      .forEach((count, cell) => {
+        this.#counts[cell] = this.#counts[cell]! + count;
+      });
   }
 
   /** The counts, [true][predicted]; a copy. */
   compute(): number[][] {
-    return Array.from({ length: this.classes }, (_, row) => [...this.#counts.subarray(row * this.classes, (row + 1) * this.classes)]);
+    return Array.from({ length: this.classes }, (_, row) => [
+      ...this.#counts.subarray(row * this.classes, (row + 1) * this.classes),
+    ]);
   }
 
   /** How many samples were counted. */
@@ -72,7 +82,11 @@ export class ConfusionMatrix {
  *
  * @throws CovidCtError ERR_METRICS
  */
-export function confusionMatrix(labels: ArrayLike<number>, predictions: ArrayLike<number>, classes: number): number[][] {
+export function confusionMatrix(
+  labels: ArrayLike<number>,
+  predictions: ArrayLike<number>,
+  classes: number,
+): number[][] {
   const matrix = new ConfusionMatrix(classes);
   matrix.update(labels, predictions);
   return matrix.compute();

@@ -1,11 +1,20 @@
 /** Turns the scores of a split's samples into its figures. */
 import { checkArgument } from '../options/check';
-import { summarizeInputSchema } from '../options/evaluation';
+import { summarizeInputSchema } from './evaluation-schema';
 import { checkLabels, refuse } from './check';
 import { confusionMatrix } from './confusion-matrix';
 import { delongInterval, wilson } from './intervals';
 import { MeanMetric } from './mean';
-import { balancedAccuracy, binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity, specificity } from './rates';
+import {
+  balancedAccuracy,
+  binaryCounts,
+  f1,
+  meanOfDefined,
+  overallAccuracy,
+  precision,
+  sensitivity,
+  specificity,
+} from './rates';
 import type { BinaryCounts } from './rates';
 import { averagePrecision, rocAuc } from './roc';
 import type { ClassRates, Evaluation, Rate, ScoredSample } from './types';
@@ -33,14 +42,27 @@ function check(input: SummarizeInput): void {
   const { classes, samples, threshold } = input;
   const where = `summarize (${input.split})`;
   if (classes.length < 2) refuse(where, `at least two classes are needed, got ${classes.length}`);
-  if (threshold !== undefined && classes.length !== 2) refuse(where, `a threshold is for two classes; there are ${classes.length}`);
-  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1)) refuse(where, `the threshold must lie in [0, 1], got ${threshold}`);
-  checkLabels(where, samples.map((sample) => sample.label), classes.length);
+  if (threshold !== undefined && classes.length !== 2)
+    refuse(where, `a threshold is for two classes; there are ${classes.length}`);
+  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
+    refuse(where, `the threshold must lie in [0, 1], got ${threshold}`);
+  checkLabels(
+    where,
+    samples.map((sample) => sample.label),
+    classes.length,
+  );
   for (const { id, probabilities, loss } of samples) {
     if (probabilities.length !== classes.length || !probabilities.every((value) => value >= 0 && value <= 1.000001)) {
-      refuse(where, `${id} has the probabilities [${probabilities.join(', ')}]; ${classes.length} numbers in [0, 1] are needed. NaN means that the training has diverged: a lower learning rate may help`);
+      refuse(
+        where,
+        `${id} has the probabilities [${probabilities.join(', ')}]; ${classes.length} numbers in [0, 1] are needed. NaN means that the training has diverged: a lower learning rate may help`,
+      );
     }
-    if (!Number.isFinite(loss)) refuse(where, `${id} has the loss ${loss}; a finite number is needed. The training has diverged: a lower learning rate may help`);
+    if (!Number.isFinite(loss))
+      refuse(
+        where,
+        `${id} has the loss ${loss}; a finite number is needed. The training has diverged: a lower learning rate may help`,
+      );
   }
 }
 
@@ -50,7 +72,12 @@ function predict(probabilities: readonly number[], threshold: number | null): nu
 }
 
 function rate(numerator: number, denominator: number): Rate {
-  return { value: denominator === 0 ? null : numerator / denominator, numerator, denominator, interval: wilson(numerator, denominator) };
+  return {
+    value: denominator === 0 ? null : numerator / denominator,
+    numerator,
+    denominator,
+    interval: wilson(numerator, denominator),
+  };
 }
 
 /** A mean over classes is no proportion: it has neither counts nor a Wilson interval. */
@@ -59,11 +86,19 @@ function macroRate(value: number): Rate {
 }
 
 /** Sensitivity, specificity and precision of what counts as positive, each with its own counts. */
-function ratesOf({ truePositives: tp, falsePositives: fp, trueNegatives: tn, falseNegatives: fn }: BinaryCounts): Omit<ClassRates, 'class'> {
+function ratesOf({
+  truePositives: tp,
+  falsePositives: fp,
+  trueNegatives: tn,
+  falseNegatives: fn,
+}: BinaryCounts): Omit<ClassRates, 'class'> {
   return { sensitivity: rate(tp, tp + fn), specificity: rate(tn, tn + fp), precision: rate(tp, tp + fp) };
 }
 
-type Figures = Pick<Evaluation, 'perClass' | 'sensitivity' | 'specificity' | 'precision' | 'f1' | 'auc' | 'averagePrecision'> & { intervals: Omit<Evaluation['intervals'], 'accuracy'> };
+type Figures = Pick<
+  Evaluation,
+  'perClass' | 'sensitivity' | 'specificity' | 'precision' | 'f1' | 'auc' | 'averagePrecision'
+> & { intervals: Omit<Evaluation['intervals'], 'accuracy'> };
 
 function twoClassFigures(matrix: number[][], labels: number[], scores: number[]): Figures {
   const counts = binaryCounts(matrix, 1);
@@ -84,13 +119,24 @@ function twoClassFigures(matrix: number[][], labels: number[], scores: number[])
   };
 }
 
-function macroFigures(classes: readonly string[], matrix: number[][], labels: number[], rows: readonly (readonly number[])[]): Figures {
+function macroFigures(
+  classes: readonly string[],
+  matrix: number[][],
+  labels: number[],
+  rows: readonly (readonly number[])[],
+): Figures {
   const perClass = matrix.map((_, index) => binaryCounts(matrix, index));
   const macro = (of: (counts: BinaryCounts) => number): number => meanOfDefined(perClass.map(of));
   // As scikit-learn's multi_class='ovr': one class without samples leaves the macro AUC undefined.
   const oneVsRest = (of: typeof rocAuc): number => {
-    if (labels.length === 0 || perClass.some((counts) => counts.truePositives + counts.falseNegatives === 0)) return Number.NaN;
-    const areas = matrix.map((_, index) => of(labels.map((label) => Number(label === index)), rows.map((row) => row[index]!)));
+    if (labels.length === 0 || perClass.some((counts) => counts.truePositives + counts.falseNegatives === 0))
+      return Number.NaN;
+    const areas = matrix.map((_, index) =>
+      of(
+        labels.map((label) => Number(label === index)),
+        rows.map((row) => row[index]!),
+      ),
+    );
     return areas.reduce((sum, area) => sum + area, 0) / areas.length;
   };
   return {
@@ -126,16 +172,32 @@ export function summarize(input: SummarizeInput): Evaluation {
   checkArgument(summarizeInputSchema, input, 'summarize', 'input');
   check(input);
   const { split, classes } = input;
-  const threshold = classes.length === 2 ? input.threshold ?? 0.5 : null;
+  const threshold = classes.length === 2 ? (input.threshold ?? 0.5) : null;
   const samples: ScoredSample[] = input.samples.map(({ id, path, label, probabilities, loss }) => ({
-    id, path, label, predicted: predict(probabilities, threshold), probabilities, loss,
+    id,
+    path,
+    label,
+    predicted: predict(probabilities, threshold),
+    probabilities,
+    loss,
   }));
   const labels = samples.map((sample) => sample.label);
   const rows = samples.map((sample) => sample.probabilities);
-  const matrix = confusionMatrix(labels, samples.map((sample) => sample.predicted), classes.length);
+  const matrix = confusionMatrix(
+    labels,
+    samples.map((sample) => sample.predicted),
+    classes.length,
+  );
   const loss = new MeanMetric();
   loss.updateAll(samples.map((sample) => sample.loss));
-  const { intervals, ...figures } = classes.length === 2 ? twoClassFigures(matrix, labels, rows.map((row) => row[1]!)) : macroFigures(classes, matrix, labels, rows);
+  const { intervals, ...figures } =
+    classes.length === 2
+      ? twoClassFigures(
+          matrix,
+          labels,
+          rows.map((row) => row[1]!),
+        )
+      : macroFigures(classes, matrix, labels, rows);
   const right = matrix.reduce((sum, row, index) => sum + row[index]!, 0);
   return {
     split,

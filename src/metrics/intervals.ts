@@ -1,5 +1,5 @@
 /** Confidence intervals: Wilson's for a proportion, DeLong's for the area under the ROC curve. */
-import { describeValue } from '../describe';
+import { describeValue } from '../text/describe';
 import { checkLabels, checkLengths, checkLevel, checkScores, refuse } from './check';
 
 /** A lower and an upper bound. */
@@ -8,20 +8,39 @@ export type Interval = readonly [number, number];
 // Wichura's algorithm AS 241 (Applied Statistics 37, 1988), routine PPND16: coefficients of three rational functions,
 // to the precision of a double.
 const CENTRAL = {
-  numerator: [3.3871328727963665, 133.14166789178438, 1971.5909503065513, 13731.69376550946, 45921.95393154987, 67265.7709270087, 33430.57558358813, 2509.0809287301227],
-  denominator: [1, 42.31333070160091, 687.1870074920579, 5394.196021424751, 21213.794301586597, 39307.89580009271, 28729.085735721943, 5226.495278852854],
+  numerator: [
+    3.3871328727963665, 133.14166789178438, 1971.5909503065513, 13731.69376550946, 45921.95393154987, 67265.7709270087,
+    33430.57558358813, 2509.0809287301227,
+  ],
+  denominator: [
+    1, 42.31333070160091, 687.1870074920579, 5394.196021424751, 21213.794301586597, 39307.89580009271,
+    28729.085735721943, 5226.495278852854,
+  ],
 };
 const MIDDLE = {
-  numerator: [1.4234371107496835, 4.630337846156546, 5.769497221460691, 3.6478483247632045, 1.2704582524523684, 0.2417807251774506, 0.022723844989269184, 0.0007745450142783414],
-  denominator: [1, 2.053191626637759, 1.6763848301838038, 0.6897673349851, 0.14810397642748008, 0.015198666563616457, 0.0005475938084995345, 1.0507500716444169e-9],
+  numerator: [
+    1.4234371107496835, 4.630337846156546, 5.769497221460691, 3.6478483247632045, 1.2704582524523684,
+    0.2417807251774506, 0.022723844989269184, 0.0007745450142783414,
+  ],
+  denominator: [
+    1, 2.053191626637759, 1.6763848301838038, 0.6897673349851, 0.14810397642748008, 0.015198666563616457,
+    0.0005475938084995345, 1.0507500716444169e-9,
+  ],
 };
 const TAIL = {
-  numerator: [6.657904643501103, 5.463784911164114, 1.7848265399172913, 0.29656057182850487, 0.026532189526576124, 0.0012426609473880784, 0.000027115555687434876, 2.0103343992922881e-7],
-  denominator: [1, 0.599832206555888, 0.1369298809227358, 0.014875361290850615, 0.0007868691311456133, 0.000018463183175100548, 1.421511758316446e-7, 2.0442631033899397e-15],
+  numerator: [
+    6.657904643501103, 5.463784911164114, 1.7848265399172913, 0.29656057182850487, 0.026532189526576124,
+    0.0012426609473880784, 0.000027115555687434876, 2.0103343992922881e-7,
+  ],
+  denominator: [
+    1, 0.599832206555888, 0.1369298809227358, 0.014875361290850615, 0.0007868691311456133, 0.000018463183175100548,
+    1.421511758316446e-7, 2.0442631033899397e-15,
+  ],
 };
 
 function rational({ numerator, denominator }: typeof CENTRAL, x: number): number {
-  const polynomial = (coefficients: readonly number[]): number => coefficients.reduceRight((sum, coefficient) => sum * x + coefficient, 0);
+  const polynomial = (coefficients: readonly number[]): number =>
+    coefficients.reduceRight((sum, coefficient) => sum * x + coefficient, 0);
   return polynomial(numerator) / polynomial(denominator);
 }
 
@@ -32,7 +51,8 @@ function rational({ numerator, denominator }: typeof CENTRAL, x: number): number
  * @throws CovidCtError ERR_METRICS outside (0, 1)
  */
 export function normalQuantile(probability: number): number {
-  if (!(probability > 0 && probability < 1)) refuse('normalQuantile', `a probability between 0 and 1 is needed, got ${probability}`);
+  if (!(probability > 0 && probability < 1))
+    refuse('normalQuantile', `a probability between 0 and 1 is needed, got ${probability}`);
   const centred = probability - 0.5;
   if (Math.abs(centred) <= 0.425) return centred * rational(CENTRAL, 0.180625 - centred * centred);
   const distance = Math.sqrt(-Math.log(Math.min(probability, 1 - probability)));
@@ -53,14 +73,17 @@ export function normalQuantile(probability: number): number {
 export function wilson(successes: number, n: number, level = 0.95): Interval | null {
   checkLevel('wilson', level);
   if (!Number.isSafeInteger(successes) || !Number.isSafeInteger(n) || successes < 0 || n < successes) {
-    refuse('wilson', `whole numbers with 0 <= successes <= n are needed, got ${describeValue(successes)} of ${describeValue(n)}`);
+    refuse(
+      'wilson',
+      `whole numbers with 0 <= successes <= n are needed, got ${describeValue(successes)} of ${describeValue(n)}`,
+    );
   }
   if (n === 0) return null;
   const z = normalQuantile(0.5 + level / 2);
   const share = successes / n;
-  const spread = z * z / n;
+  const spread = (z * z) / n;
   const centre = share + spread / 2;
-  const half = z * Math.sqrt(share * (1 - share) / n + spread / (4 * n));
+  const half = z * Math.sqrt((share * (1 - share)) / n + spread / (4 * n));
   // The bounds at 0 and n successes are exactly 0 and 1; rounding would leave them a hair off.
   return [successes === 0 ? 0 : (centre - half) / (1 + spread), successes === n ? 1 : (centre + half) / (1 + spread)];
 }
@@ -113,7 +136,8 @@ export function delongInterval(labels: ArrayLike<number>, scores: ArrayLike<numb
   const all = Array.from(scores);
   const positives = all.filter((_, index) => labels[index] === 1);
   const negatives = all.filter((_, index) => labels[index] === 0);
-  if (positives.length === 0 || negatives.length === 0) return { auc: Number.NaN, standardError: Number.NaN, interval: null };
+  if (positives.length === 0 || negatives.length === 0)
+    return { auc: Number.NaN, standardError: Number.NaN, interval: null };
   const pooled = midranks([...positives, ...negatives]);
   const own = midranks(positives);
   const others = midranks(negatives);
@@ -122,7 +146,9 @@ export function delongInterval(labels: ArrayLike<number>, scores: ArrayLike<numb
   const unbeaten = others.map((rank, index) => 1 - (pooled[positives.length + index]! - rank) / positives.length);
   const auc = beaten.reduce((sum, value) => sum + value, 0) / positives.length;
   if (positives.length < 2 || negatives.length < 2) return { auc, standardError: Number.NaN, interval: null };
-  const standardError = Math.sqrt(sampleVariance(beaten) / positives.length + sampleVariance(unbeaten) / negatives.length);
+  const standardError = Math.sqrt(
+    sampleVariance(beaten) / positives.length + sampleVariance(unbeaten) / negatives.length,
+  );
   if (!(standardError > 1e-12)) return { auc, standardError: 0, interval: null };
   const half = normalQuantile(0.5 + level / 2) * standardError;
   return { auc, standardError, interval: [Math.max(0, auc - half), Math.min(1, auc + half)] };

@@ -1,5 +1,5 @@
 /** The mean of many values seen in parts, kept as a sum and a count so that it is never a mean of means. */
-import { describeValue } from '../describe';
+import { describeValue } from '../text/describe';
 import { checkList, checkNumber, refuse } from './check';
 
 /** A running mean over samples. Batches of any size may be added in any order; the result is the mean over samples. */
@@ -27,7 +27,8 @@ export class MeanMetric {
   /** Adds every value of a batch, e.g. the losses of its samples. */
   updateAll(values: ArrayLike<number>): void {
     checkList('MeanMetric.updateAll', values, 'values');
-    for (let index = 0; index < values.length; index++) checkNumber('MeanMetric.updateAll', `value ${index}`, values[index]);
+    for (let index = 0; index < values.length; index++)
+      checkNumber('MeanMetric.updateAll', `value ${index}`, values[index]);
     for (let index = 0; index < values.length; index++) this.#add(values[index]!);
     this.#count += values.length;
   }
@@ -53,7 +54,8 @@ export class MeanMetric {
   #add(value: number): void {
     const total = this.#sum + value;
     if (Number.isFinite(total)) {
-      this.#compensation += Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - total + value : value - total + this.#sum;
+      this.#compensation +=
+        Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - total + value : value - total + this.#sum;
     }
     this.#sum = total;
   }

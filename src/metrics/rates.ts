@@ -2,7 +2,7 @@
  * Rates from counts. Where there is nothing to divide by, a rate is NaN, as scikit-learn gives it with
  * `zero_division=np.nan`; it is never passed off as 0 or 1.
  */
-import { describeValue } from '../describe';
+import { describeValue } from '../text/describe';
 import { checkCount, checkMatrix, refuse } from './check';
 
 /** The four counts of one class against all others. */
@@ -23,18 +23,23 @@ export interface BinaryCounts {
 export function binaryCounts(matrix: readonly (readonly number[])[], positive = 1): BinaryCounts {
   checkMatrix('binaryCounts', matrix);
   if (typeof positive !== 'number' || matrix[positive] === undefined) {
-    refuse('binaryCounts', `class ${describeValue(positive)} of a matrix with ${matrix.length} rows was asked for; there is no such class`);
+    refuse(
+      'binaryCounts',
+      `class ${describeValue(positive)} of a matrix with ${matrix.length} rows was asked for; there is no such class`,
+    );
   }
   let truePositives = 0;
   let falsePositives = 0;
   let trueNegatives = 0;
   let falseNegatives = 0;
-  matrix.forEach((row, truth) => row.forEach((count, predicted) => {
-    if (truth === positive && predicted === positive) truePositives += count;
-    else if (truth === positive) falseNegatives += count;
-    else if (predicted === positive) falsePositives += count;
-    else trueNegatives += count;
-  }));
+  matrix.forEach((row, truth) =>
+    row.forEach((count, predicted) => {
+      if (truth === positive && predicted === positive) truePositives += count;
+      else if (truth === positive) falseNegatives += count;
+      else if (predicted === positive) falsePositives += count;
+      else trueNegatives += count;
+    }),
+  );
   return { truePositives, falsePositives, trueNegatives, falseNegatives };
 }
 
@@ -91,10 +96,12 @@ export function overallAccuracy(matrix: readonly (readonly number[])[]): number 
   checkMatrix('overallAccuracy', matrix);
   let right = 0;
   let all = 0;
-  matrix.forEach((row, truth) => row.forEach((count, predicted) => {
-    all += count;
-    if (truth === predicted) right += count;
-  }));
+  matrix.forEach((row, truth) =>
+    row.forEach((count, predicted) => {
+      all += count;
+      if (truth === predicted) right += count;
+    }),
+  );
   return ratio(right, all);
 }
 
@@ -110,5 +117,8 @@ export function balancedAccuracy(matrix: readonly (readonly number[])[]): number
 /** Mean of the values that are not NaN; NaN when there are none. */
 export function meanOfDefined(values: readonly number[]): number {
   const defined = values.filter((value) => !Number.isNaN(value));
-  return ratio(defined.reduce((sum, value) => sum + value, 0), defined.length);
+  return ratio(
+    defined.reduce((sum, value) => sum + value, 0),
+    defined.length,
+  );
 }

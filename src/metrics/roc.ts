@@ -54,10 +54,14 @@ function cumulate(labels: ArrayLike<number>, scores: ArrayLike<number>): Steps {
 
 /** Positions that are a corner of the curve: the second difference of one of the two counts is not 0. */
 function corners({ truePositives, falsePositives }: Steps): number[] {
-  const bend = (values: number[], index: number): number => values[index + 1]! - 2 * values[index]! + values[index - 1]!;
+  const bend = (values: number[], index: number): number =>
+    values[index + 1]! - 2 * values[index]! + values[index - 1]!;
   const last = truePositives.length - 1;
-  return truePositives.map((_, index) => index)
-    .filter((index) => index === 0 || index === last || bend(truePositives, index) !== 0 || bend(falsePositives, index) !== 0);
+  return truePositives
+    .map((_, index) => index)
+    .filter(
+      (index) => index === 0 || index === last || bend(truePositives, index) !== 0 || bend(falsePositives, index) !== 0,
+    );
 }
 
 /**
@@ -69,7 +73,11 @@ function corners({ truePositives, falsePositives }: Steps): number[] {
  *   their neighbours, which changes neither the drawn curve nor its area
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, other labels or scores that are not finite
  */
-export function rocCurve(labels: ArrayLike<number>, scores: ArrayLike<number>, options: { dropIntermediate?: boolean } = {}): RocCurve {
+export function rocCurve(
+  labels: ArrayLike<number>,
+  scores: ArrayLike<number>,
+  options: { dropIntermediate?: boolean } = {},
+): RocCurve {
   check('rocCurve', labels, scores);
   const { dropIntermediate } = checkOptions(rocOptionsSchema, options, 'rocCurve');
   const steps = cumulate(labels, scores);
@@ -130,6 +138,7 @@ export function prCurve(labels: ArrayLike<number>, scores: ArrayLike<number>): P
 export function averagePrecision(labels: ArrayLike<number>, scores: ArrayLike<number>): number {
   const { precision, recall } = prCurve(labels, scores);
   let sum = 0;
-  for (let index = 0; index + 1 < precision.length; index++) sum += precision[index]! * (recall[index]! - recall[index + 1]!);
+  for (let index = 0; index + 1 < precision.length; index++)
+    sum += precision[index]! * (recall[index]! - recall[index + 1]!);
   return Math.max(0, sum);
 }

@@ -1,5 +1,5 @@
 /** What an evaluation tells, as plain data that can be stored. */
-import type { LeftOut } from '../left-out';
+import type { LeftOut } from '../text/left-out';
 
 /** What the model said of one image. */
 export interface ScoredSample {
@@ -58,7 +58,13 @@ export interface Evaluation {
   /** Of more than two classes: each against all others. */
   readonly perClass?: readonly ClassRates[];
   /** The rates with their intervals, and DeLong's interval of the AUC. */
-  readonly intervals: { readonly accuracy: Rate; readonly sensitivity: Rate; readonly specificity: Rate; readonly precision: Rate; readonly auc: readonly [number, number] | null };
+  readonly intervals: {
+    readonly accuracy: Rate;
+    readonly sensitivity: Rate;
+    readonly specificity: Rate;
+    readonly precision: Rate;
+    readonly auc: readonly [number, number] | null;
+  };
   readonly samples: readonly ScoredSample[];
   /** Files left out because they could not be decoded. */
   readonly skipped: readonly { readonly id: string; readonly reason: string }[];

@@ -4,19 +4,19 @@
  * come from. It is one object, replaced as a whole when weights are loaded, so that nothing of others stays behind.
  */
 import { z } from 'zod';
-import { GREY_NORMALIZATION, tutorialEval } from '../data/presets';
-import { inputSize } from '../data/transform';
+import { GREY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
+import { inputSize } from '../data/transforms/transform';
 import type { Transform } from '../data/types';
-import { transformSchema } from '../options/data';
-import { sixteenBitSchema } from '../options/images';
-import type { SixteenBit } from '../options/images';
-import { classNamesSchema } from '../options/model';
-import { PRETRAINING_KEY, pretrainingOf, recognise, trainedFor } from './known-weights';
-import type { Pretraining } from './known-weights';
+import { transformSchema } from '../data/options';
+import { sixteenBitSchema } from '../data/images/options';
+import type { SixteenBit } from '../data/images/options';
+import { classNamesSchema } from './options';
+import { PRETRAINING_KEY, pretrainingOf, recognise, trainedFor } from '../weights/pretrained';
+import type { Pretraining } from '../weights/pretrained';
 import { checkPreprocessing } from './preprocessing';
 import type { Preprocessing } from './preprocessing';
 import type { ModelCard } from './types';
-import type { LoadReport } from './weights';
+import type { LoadReport } from '../weights/match';
 
 /** The operating point of weights that say nothing of theirs. */
 export const DEFAULT_THRESHOLD = 0.5;
@@ -153,7 +153,9 @@ export function belongingsOf(
   const threshold = thresholdFor(stored, holder, report, notes);
   const sixteenBit = stored?.sixteenBit ?? null;
   if (JSON.stringify(sixteenBit) !== JSON.stringify(holder.before.sixteenBit ?? null)) {
-    notes.push(`16-bit images are scaled ${sixteenBit === null ? 'by all 16 bits' : `from ${sixteenBit.low} to ${sixteenBit.high}`} now`);
+    notes.push(
+      `16-bit images are scaled ${sixteenBit === null ? 'by all 16 bits' : `from ${sixteenBit.low} to ${sixteenBit.high}`} now`,
+    );
   }
   return { belongings: { transform, threshold, sixteenBit, origin: path, pretraining }, notes };
 }

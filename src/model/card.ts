@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { transformSchema } from '../options/data';
-import { sixteenBitSchema } from '../options/images';
-import { classNamesSchema, precisionSchema } from '../options/model';
+import { transformSchema } from '../data/options';
+import { sixteenBitSchema } from '../data/images/options';
+import { classNamesSchema, precisionSchema } from './options';
 import { CovidCtError, messageOf } from '../errors';
 import { readJsonIfThere } from '../files/json';
 import { writeWhole } from '../files/write';
@@ -16,7 +16,13 @@ import type { ModelCard } from './types';
 export const CARD_FILE = 'model.json';
 
 const channelValues = z.tuple([z.number(), z.number(), z.number()]);
-const pretrainingSchema = z.object({ name: z.string(), mean: channelValues, std: channelValues, imageSize: z.int().positive().nullable(), assumed: z.boolean() });
+const pretrainingSchema = z.object({
+  name: z.string(),
+  mean: channelValues,
+  std: channelValues,
+  imageSize: z.int().positive().nullable(),
+  assumed: z.boolean(),
+});
 
 const cardSchema = z.object({
   format: z.literal('covidct-torch/model'),
@@ -30,7 +36,9 @@ const cardSchema = z.object({
   pretraining: pretrainingSchema.optional(),
   threshold: z.number().min(0).max(1),
   sixteenBit: sixteenBitSchema.optional(),
-  weights: z.string().refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
+  weights: z
+    .string()
+    .refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
   origin: z.string(),
   versions: z.record(z.string(), z.string()),
   created: z.string(),
@@ -38,8 +46,30 @@ const cardSchema = z.object({
 });
 
 /** Makes a card from what differs between models. */
-export function makeCard(facts: Pick<ModelCard, 'architecture' | 'classes' | 'transform' | 'dropout' | 'channels' | 'precision' | 'pretraining' | 'threshold' | 'sixteenBit' | 'weights' | 'origin' | 'versions'>): ModelCard {
-  return { format: 'covidct-torch/model', formatVersion: 1, ...facts, created: new Date().toISOString(), intendedUse: INTENDED_USE };
+export function makeCard(
+  facts: Pick<
+    ModelCard,
+    | 'architecture'
+    | 'classes'
+    | 'transform'
+    | 'dropout'
+    | 'channels'
+    | 'precision'
+    | 'pretraining'
+    | 'threshold'
+    | 'sixteenBit'
+    | 'weights'
+    | 'origin'
+    | 'versions'
+  >,
+): ModelCard {
+  return {
+    format: 'covidct-torch/model',
+    formatVersion: 1,
+    ...facts,
+    created: new Date().toISOString(),
+    intendedUse: INTENDED_USE,
+  };
 }
 
 /**
@@ -56,7 +86,8 @@ export async function readCard(path: string): Promise<{ card: ModelCard; dir: st
   });
   const isFolder = info.isDirectory();
   const file = isFolder ? join(resolve(path), CARD_FILE) : resolve(path);
-  if (!isFolder && basename(file) !== CARD_FILE) throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder or its ${CARD_FILE}`);
+  if (!isFolder && basename(file) !== CARD_FILE)
+    throw new CovidCtError('ERR_MODEL', `${path}: expected a model folder or its ${CARD_FILE}`);
   const card = await readJsonIfThere(file, cardSchema, { code: 'ERR_MODEL', what: 'a model card of this version' });
   if (card === null) throw new CovidCtError('ERR_MODEL', `${path}: ${wanted}; there is no such file`);
   return { card, dir: dirname(file) };
@@ -73,5 +104,8 @@ const LAST = 'weights/last.safetensors';
 export function weightsFileOf(dir: string, card: ModelCard, which: 'best' | 'last'): string {
   if (which === 'best' || card.weights === LAST) return join(dir, card.weights);
   if (existsSync(join(dir, LAST))) return join(dir, LAST);
-  throw new CovidCtError('ERR_WEIGHTS', `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone unless it is told keep: 'both' or 'last' (--keep both, --keep last); use the best`);
+  throw new CovidCtError(
+    'ERR_WEIGHTS',
+    `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone unless it is told keep: 'both' or 'last' (--keep both, --keep last); use the best`,
+  );
 }

@@ -1,12 +1,12 @@
 /** Walks a list of image sources in chunks: decode, work, next. */
 import { setMaxListeners } from 'node:events';
-import { decodeChecked } from '../data/decode';
-import { releaseSources } from '../data/source';
-import { transformProblem } from '../data/transform-limits';
+import { decodeChecked } from '../data/images/decode';
+import { releaseSources } from '../data/images/source';
+import { transformProblem } from '../data/transforms/limits';
 import type { ImageSource, Pixels, Transform } from '../data/types';
 import { throwIfAborted } from '../errors';
-import { imageOptionsOf } from '../options/images';
-import type { ImageOptions, SixteenBit } from '../options/images';
+import { imageOptionsOf } from '../data/images/options';
+import type { ImageOptions, SixteenBit } from '../data/images/options';
 
 /** How the images of a prediction are read. */
 export interface ChunkOptions {

@@ -1,36 +1,51 @@
 /** The classifier: one network on one native thread, with everything a prediction needs to be right. */
 import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
-import { GREY_NORMALIZATION, tutorialEval } from '../data/presets';
-import { inputRegion } from '../data/program';
-import { toSources } from '../data/source';
-import type { ImageInput } from '../data/source';
+import { GREY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
+import { inputRegion } from '../data/transforms/program';
+import { toSources } from '../data/images/source';
+import type { ImageInput } from '../data/images/source';
 import type { Pixels, Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
-import { loadNative } from '../native/load';
-import type { NativeClassifier, NativeTensorSource } from '../native/types';
+import { loadNative } from '../addon/load';
+import type { NativeClassifier, NativeTensorSource } from '../addon/types';
 import { metadataSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { classifierOptionsSchema, configureSchema, explainOptionsSchema, loadOptionsSchema, loadWeightsOptionsSchema, predictOptionsSchema } from '../options/model';
-import type { ClassifierOptions, Convolution, ExplainOptions, LoadOptions, LoadWeightsOptions, Precision, PredictOptions } from '../options/model';
-import type { SixteenBit } from '../options/images';
+import {
+  classifierOptionsSchema,
+  configureSchema,
+  explainOptionsSchema,
+  loadOptionsSchema,
+  loadWeightsOptionsSchema,
+  predictOptionsSchema,
+} from './options';
+import type {
+  ClassifierOptions,
+  Convolution,
+  ExplainOptions,
+  LoadOptions,
+  LoadWeightsOptions,
+  Precision,
+  PredictOptions,
+} from './options';
+import type { SixteenBit } from '../data/images/options';
 import { makeCard, readCard, writeCard, weightsFileOf } from './card';
 import { inChunks } from './chunks';
-import { native } from './failures';
-import { adviseOnMemory } from './memory';
-import { NativeNetwork } from './native-network';
-import { explanationOf, predictionOf } from './answers';
-import type { Explanation, Prediction } from './answers';
+import { native } from '../addon/call';
+import { adviseOnMemory } from './out-of-memory';
+import { NativeNetwork } from './network';
+import { explanationOf, predictionOf } from './prediction';
+import type { Explanation, Prediction } from './prediction';
 import { checkPreprocessing } from './preprocessing';
 import type { Preprocessing } from './preprocessing';
 import { belongingsOf, belongingsOfCard, belongingsOfLast, DEFAULT_THRESHOLD, weightsMetadata } from './belongings';
 import type { Belongings } from './belongings';
-import type { Pretraining } from './known-weights';
-import { writeSafetensors } from './safetensors';
-import { readWeights } from './read-weights';
+import type { Pretraining } from '../weights/pretrained';
+import { writeSafetensors } from '../weights/safetensors';
+import { readWeights } from '../weights/read';
 import type { ModelCard, Network } from './types';
 import { libraryVersions } from './versions';
-import type { LoadReport } from './weights';
+import type { LoadReport } from '../weights/match';
 
 interface OwnFacts {
   readonly architecture: string;
@@ -99,20 +114,53 @@ export class Classifier extends NativeNetwork implements Network {
 
   /** @param random false: no initial weights are drawn, for whoever reads all of them from a file */
   static async #make(options: ClassifierOptions, random: boolean): Promise<Classifier> {
-    const { architecture, classes, device, threads, seed, dropout, imageSize, channels, convolution, precision } = checkOptions(classifierOptionsSchema, options, 'Classifier.create');
+    const { architecture, classes, device, threads, seed, dropout, imageSize, channels, convolution, precision } =
+      checkOptions(classifierOptionsSchema, options, 'Classifier.create');
     const addon = loadNative();
     if (!addon.architectures().includes(architecture)) {
-      throw new InvalidOptionError(`Classifier.create: expected an architecture of ${addon.architectures().join(', ')}; got '${architecture}'`, [{ path: 'architecture', message: 'unknown architecture' }]);
+      throw new InvalidOptionError(
+        `Classifier.create: expected an architecture of ${addon.architectures().join(', ')}; got '${architecture}'`,
+        [{ path: 'architecture', message: 'unknown architecture' }],
+      );
     }
     return native(async () => {
-      const handle = new addon.Classifier({ architecture, classes: classes.length, device, threads, seed, dropout, channels, convolution, precision, random });
+      const handle = new addon.Classifier({
+        architecture,
+        classes: classes.length,
+        device,
+        threads,
+        seed,
+        dropout,
+        channels,
+        convolution,
+        precision,
+        random,
+      });
       const facts = await handle.ready().catch((error: unknown) => {
         handle.dispose();
         throw error;
       });
-      const transform = tutorialEval({ size: imageSize, normalization: channels === 1 ? GREY_NORMALIZATION : 'imagenet' });
-      const belongings = { transform, threshold: DEFAULT_THRESHOLD, sixteenBit: null, origin: `random (seed ${seed})`, pretraining: null };
-      return new Classifier(handle, facts, { architecture, dropout, channels, precision, convolution, imageSize, classes: Object.freeze([...classes]), belongings });
+      const transform = tutorialEval({
+        size: imageSize,
+        normalization: channels === 1 ? GREY_NORMALIZATION : 'imagenet',
+      });
+      const belongings = {
+        transform,
+        threshold: DEFAULT_THRESHOLD,
+        sixteenBit: null,
+        origin: `random (seed ${seed})`,
+        pretraining: null,
+      };
+      return new Classifier(handle, facts, {
+        architecture,
+        dropout,
+        channels,
+        precision,
+        convolution,
+        imageSize,
+        classes: Object.freeze([...classes]),
+        belongings,
+      });
     });
   }
 
@@ -123,11 +171,27 @@ export class Classifier extends NativeNetwork implements Network {
    * @throws CovidCtError ERR_MODEL for a folder that is not a model, ERR_WEIGHTS for weights that do not fit it
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Classifier> {
-    const { device, threads, convolution, precision, which, allowNonFinite } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
+    const { device, threads, convolution, precision, which, allowNonFinite } = checkOptions(
+      loadOptionsSchema,
+      options,
+      'Classifier.load',
+    );
     const { card, dir } = await readCard(checkArgument(pathSchema, path, 'Classifier.load', 'path'));
     let classifier: Classifier | undefined;
     try {
-      classifier = await Classifier.#make({ architecture: card.architecture, classes: [...card.classes], dropout: card.dropout, channels: card.channels, device, threads, convolution, precision }, false);
+      classifier = await Classifier.#make(
+        {
+          architecture: card.architecture,
+          classes: [...card.classes],
+          dropout: card.dropout,
+          channels: card.channels,
+          device,
+          threads,
+          convolution,
+          precision,
+        },
+        false,
+      );
       classifier.configure(card);
       const { metadata } = await classifier.#read(weightsFileOf(dir, card, which), {}, allowNonFinite);
       classifier.#belongings = which === 'last' ? belongingsOfLast(card, metadata) : belongingsOfCard(card);
@@ -135,7 +199,9 @@ export class Classifier extends NativeNetwork implements Network {
     } catch (error) {
       classifier?.dispose();
       // What the card says wrongly is the model's fault, not that of an option of this call.
-      throw error instanceof InvalidOptionError ? new CovidCtError('ERR_MODEL', `${path}: ${error.message}`, { cause: error }) : error;
+      throw error instanceof InvalidOptionError
+        ? new CovidCtError('ERR_MODEL', `${path}: ${error.message}`, { cause: error })
+        : error;
     }
   }
 
@@ -199,10 +265,16 @@ export class Classifier extends NativeNetwork implements Network {
   async predict(sources: ImageInput | readonly ImageInput[], options: PredictOptions = {}): Promise<Prediction[]> {
     const { batchSize: size, signal, ...images } = checkOptions(predictOptionsSchema, options, 'predict');
     const { transform, threshold } = this.#belongings;
-    return inChunks(toSources(sources, 'predict'), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
-      const outputs = await adviseOnMemory('a prediction', { batchSize: chunk.length }, () => this.predictBatch(makeBatch(pixels, null, transform)));
-      return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
-    });
+    return inChunks(
+      toSources(sources, 'predict'),
+      { size, signal, transform, images, ownSixteenBit: this.sixteenBit },
+      async (chunk, pixels) => {
+        const outputs = await adviseOnMemory('a prediction', { batchSize: chunk.length }, () =>
+          this.predictBatch(makeBatch(pixels, null, transform)),
+        );
+        return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
+      },
+    );
   }
 
   /**
@@ -213,23 +285,49 @@ export class Classifier extends NativeNetwork implements Network {
    * @throws as predict; InvalidOptionError for an unknown class; CovidCtError ERR_LAYER for an unknown layer
    */
   async explain(sources: ImageInput | readonly ImageInput[], options: ExplainOptions = {}): Promise<Explanation[]> {
-    const { batchSize: size, signal, layer = this.layers.default, class: name, ...images } = checkOptions(explainOptionsSchema, options, 'explain');
+    const {
+      batchSize: size,
+      signal,
+      layer = this.layers.default,
+      class: name,
+      ...images
+    } = checkOptions(explainOptionsSchema, options, 'explain');
     const wanted = name === undefined ? null : this.#classIndex(name);
     const { transform, threshold } = this.#belongings;
-    return inChunks(toSources(sources, 'explain'), { size, signal, transform, images, ownSixteenBit: this.sixteenBit }, async (chunk, pixels) => {
-      const batch = makeBatch(pixels, null, transform);
-      const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
-      if (wanted === null) {
-        // The class that is called, which the operating point decides: it need not be the most probable one.
-        const outputs = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () => this.predictBatch(batch));
-        chunk.forEach((source, row) => { classIndices[row] = predictionOf(source, outputs, row, this.classes, threshold).labelIndex; });
-      }
-      const cam = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () => this.gradCamBatch(batch, { layer, classIndices }));
-      return chunk.map((source, row) => {
-        const image = pixels[row] as Pixels;
-        return explanationOf({ source, cam, row, explained: classIndices[row] as number, layer, classes: this.classes, threshold, region: inputRegion(transform, image), pixels: image });
-      });
-    });
+    return inChunks(
+      toSources(sources, 'explain'),
+      { size, signal, transform, images, ownSixteenBit: this.sixteenBit },
+      async (chunk, pixels) => {
+        const batch = makeBatch(pixels, null, transform);
+        const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
+        if (wanted === null) {
+          // The class that is called, which the operating point decides: it need not be the most probable one.
+          const outputs = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () =>
+            this.predictBatch(batch),
+          );
+          chunk.forEach((source, row) => {
+            classIndices[row] = predictionOf(source, outputs, row, this.classes, threshold).labelIndex;
+          });
+        }
+        const cam = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () =>
+          this.gradCamBatch(batch, { layer, classIndices }),
+        );
+        return chunk.map((source, row) => {
+          const image = pixels[row] as Pixels;
+          return explanationOf({
+            source,
+            cam,
+            row,
+            explained: classIndices[row] as number,
+            layer,
+            classes: this.classes,
+            threshold,
+            region: inputRegion(transform, image),
+            pixels: image,
+          });
+        });
+      },
+    );
   }
 
   /**
@@ -240,7 +338,20 @@ export class Classifier extends NativeNetwork implements Network {
   async save(dir: string): Promise<ModelCard> {
     checkArgument(pathSchema, dir, 'Classifier.save', 'dir');
     const { transform, threshold, origin, pretraining, sixteenBit } = this.#belongings;
-    const card = makeCard({ architecture: this.architecture, classes: this.classes, dropout: this.dropout, channels: this.channels, precision: this.precision, pretraining: pretraining ?? undefined, transform, threshold, sixteenBit: sixteenBit ?? undefined, weights: 'model.safetensors', origin, versions: libraryVersions() });
+    const card = makeCard({
+      architecture: this.architecture,
+      classes: this.classes,
+      dropout: this.dropout,
+      channels: this.channels,
+      precision: this.precision,
+      pretraining: pretraining ?? undefined,
+      transform,
+      threshold,
+      sixteenBit: sixteenBit ?? undefined,
+      weights: 'model.safetensors',
+      origin,
+      versions: libraryVersions(),
+    });
     await this.saveWeights(join(dir, card.weights));
     await writeCard(dir, card);
     return card;
@@ -254,9 +365,18 @@ export class Classifier extends NativeNetwork implements Network {
     checkArgument(pathSchema, path, 'saveWeights', 'path');
     checkArgument(metadataSchema, metadata, 'saveWeights', 'metadata');
     const { classes, channels, transform, threshold, sixteenBit, origin } = this;
-    const own = { architecture: this.architecture, ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }) };
+    const own = {
+      architecture: this.architecture,
+      ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }),
+    };
     const tensors = this.tensors();
-    await writeSafetensors(path, tensors, { ...own, ...metadata }, (file, offset) => this.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
+    await writeSafetensors(path, tensors, { ...own, ...metadata }, (file, offset) =>
+      this.writeTensors(
+        file,
+        offset,
+        tensors.map((tensor) => tensor.name),
+      ),
+    );
   }
 
   /**
@@ -279,21 +399,34 @@ export class Classifier extends NativeNetwork implements Network {
     checkArgument(pathSchema, path, 'loadWeights', 'path');
     const read = await this.#read(path, given, allowNonFinite);
     if (weightsOnly) return read.report;
-    const holder = { classes: this.classes, channels: this.channels, imageSize: this.#imageSize, before: this.#belongings };
+    const holder = {
+      classes: this.classes,
+      channels: this.channels,
+      imageSize: this.#imageSize,
+      before: this.#belongings,
+    };
     const { belongings, notes } = belongingsOf(path, read, holder);
     this.#belongings = belongings;
     return { ...read.report, notes: [...read.report.notes, ...notes] };
   }
 
-  #read(path: string, options: Parameters<typeof readWeights>[2], allowNonFinite: boolean): ReturnType<typeof readWeights> {
+  #read(
+    path: string,
+    options: Parameters<typeof readWeights>[2],
+    allowNonFinite: boolean,
+  ): ReturnType<typeof readWeights> {
     const { architecture, handle } = this;
-    const readTensors = (file: string, plan: readonly NativeTensorSource[]): Promise<void> => handle.readTensors(file, plan, allowNonFinite);
+    const readTensors = (file: string, plan: readonly NativeTensorSource[]): Promise<void> =>
+      handle.readTensors(file, plan, allowNonFinite);
     return readWeights({ architecture, tensors: this.tensors(), readTensors }, path, options);
   }
 
   #classIndex(name: string): number {
     const index = this.classes.indexOf(name);
-    if (index < 0) throw new InvalidOptionError(`expected a class of ${this.classes.join(', ')}; got '${name}'`, [{ path: 'class', message: 'unknown class' }]);
+    if (index < 0)
+      throw new InvalidOptionError(`expected a class of ${this.classes.join(', ')}; got '${name}'`, [
+        { path: 'class', message: 'unknown class' },
+      ]);
     return index;
   }
 }

@@ -1,10 +1,10 @@
 /** Run as a process of its own by sizes.ts: trains or predicts once and tells how much memory that took. */
 import { makeBatch } from '../data/batch';
-import { tutorialEval } from '../data/presets';
+import { tutorialEval } from '../data/transforms/presets';
 import type { Pixels } from '../data/types';
 import { messageOf } from '../errors';
-import { loadNative } from '../native/load';
-import type { NativeBatch } from '../native/types';
+import { loadNative } from '../addon/load';
+import type { NativeBatch } from '../addon/types';
 import { Classifier } from './classifier';
 import { peakMemory } from './peak-memory';
 import type { SizeAnswer, SizeTask } from './sizes';
@@ -12,16 +12,26 @@ import type { SizeAnswer, SizeTask } from './sizes';
 function madeUpBatch({ batchSize, imageSize }: SizeTask): NativeBatch {
   const pixels: Pixels[] = Array.from({ length: batchSize }, (_, image) => ({
     data: Uint8Array.from({ length: imageSize * imageSize * 3 }, (_unused, index) => (index * 7 + image * 37) % 256),
-    width: imageSize, height: imageSize,
+    width: imageSize,
+    height: imageSize,
   }));
-  return makeBatch(pixels, pixels.map((_, index) => index % 2), tutorialEval({ size: imageSize }));
+  return makeBatch(
+    pixels,
+    pixels.map((_, index) => index % 2),
+    tutorialEval({ size: imageSize }),
+  );
 }
 
 async function measure(task: SizeTask): Promise<SizeAnswer> {
   loadNative().info();
   const batch = madeUpBatch(task);
   const baseline = peakMemory();
-  const model = await Classifier.create({ architecture: task.architecture, classes: ['negative', 'positive'], device: 'cpu', threads: task.threads });
+  const model = await Classifier.create({
+    architecture: task.architecture,
+    classes: ['negative', 'positive'],
+    device: 'cpu',
+    threads: task.threads,
+  });
   const weights = model.bytes;
   for (let step = 0; step < 2; step += 1) {
     if (task.mode === 'prediction') {
@@ -37,7 +47,9 @@ async function measure(task: SizeTask): Promise<SizeAnswer> {
 }
 
 measure(JSON.parse(process.argv[2] as string) as SizeTask).then(
-  (answer) => { process.stdout.write(`${JSON.stringify(answer)}\n`); },
+  (answer) => {
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  },
   (error: unknown) => {
     process.stderr.write(`${messageOf(error).split('\n')[0]}\n`);
     process.exitCode = 1;

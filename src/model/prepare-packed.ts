@@ -1,15 +1,15 @@
 /** Packs a data set into one file; the resize, where one is asked for, is the addon's own. */
 import { DatasetError } from '../errors';
-import { writePacked } from '../data/packed-write';
-import type { PackedSummary } from '../data/packed-write';
-import { storedResize, storedSixteenBit } from '../data/stored-resize';
+import { writePacked } from '../data/packed/write';
+import type { PackedSummary } from '../data/packed/write';
+import { storedResize, storedSixteenBit } from '../data/packed/packed-resize';
 import { SPLIT_NAMES } from '../data/splits';
 import type { DatasetSplits } from '../data/types';
-import { packageVersion } from '../native/package-root';
+import { packageVersion } from '../addon/package-root';
 import { pathSchema, splitsSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { prepareOptionsSchema } from '../options/data';
-import type { PrepareOptions } from '../options/data';
+import { prepareOptionsSchema } from '../data/options';
+import type { PrepareOptions } from '../data/options';
 import { Resizer } from './resizer';
 
 /**
@@ -28,17 +28,32 @@ import { Resizer } from './resizer';
  *   model. `options.maxPixels` and the other limits as decodeImage has them
  * @throws BadImageError; DatasetError; AbortedError; CovidCtError ERR_PACKED_DATA when it cannot be written or is there already
  */
-export async function preparePacked(data: DatasetSplits, file: string, options: PrepareOptions = {}): Promise<PackedSummary> {
+export async function preparePacked(
+  data: DatasetSplits,
+  file: string,
+  options: PrepareOptions = {},
+): Promise<PackedSummary> {
   const resolved = checkOptions(prepareOptionsSchema, options, 'preparePacked');
   checkArgument(splitsSchema, data, 'preparePacked', 'data');
   checkArgument(pathSchema, file, 'preparePacked', 'file');
   const before = storedResize(SPLIT_NAMES.flatMap((split) => data[split] ?? []));
   const resize = resolved.resize ?? before ?? undefined;
-  if (before !== null && resize !== before) throw new DatasetError(`${data.name}: its images were resized to a shorter side of ${before} pixels already; give resize ${before} or none, or pack the originals`);
-  const sixteenBit = storedSixteenBit(SPLIT_NAMES.flatMap((split) => data[split] ?? []), resolved.sixteenBit);
+  if (before !== null && resize !== before)
+    throw new DatasetError(
+      `${data.name}: its images were resized to a shorter side of ${before} pixels already; give resize ${before} or none, or pack the originals`,
+    );
+  const sixteenBit = storedSixteenBit(
+    SPLIT_NAMES.flatMap((split) => data[split] ?? []),
+    resolved.sixteenBit,
+  );
   const resizer = new Resizer();
   try {
-    return await writePacked(data, file, { ...resolved, resize, sixteenBit }, { resize: (pixels, size) => resizer.resize(pixels, size), writtenBy: packageVersion() });
+    return await writePacked(
+      data,
+      file,
+      { ...resolved, resize, sixteenBit },
+      { resize: (pixels, size) => resizer.resize(pixels, size), writtenBy: packageVersion() },
+    );
   } finally {
     resizer.dispose();
   }

@@ -1,8 +1,8 @@
 /** What a prediction needs beside the weights, checked. */
-import { inputRegion } from '../data/program';
-import { parseTransform } from '../data/transform';
+import { inputRegion } from '../data/transforms/program';
+import { parseTransform } from '../data/transforms/transform';
 import type { Transform } from '../data/types';
-import type { SixteenBit } from '../options/images';
+import type { SixteenBit } from '../data/images/options';
 
 /** What a prediction needs beside the weights. */
 export interface Preprocessing {

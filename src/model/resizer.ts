@@ -1,8 +1,8 @@
 /** Resizes images on a native thread of its own, bit for bit as a transform's resize does in a step. */
 import type { Pixels } from '../data/types';
-import { loadNative } from '../native/load';
-import type { NativeResizer } from '../native/types';
-import { native, nativeSync } from './failures';
+import { loadNative } from '../addon/load';
+import type { NativeResizer } from '../addon/types';
+import { native, nativeSync } from '../addon/call';
 
 /** One thread, begun at the first image; its priority is below that of the threads that compute. */
 export class Resizer {
@@ -13,7 +13,10 @@ export class Resizer {
    * @param size in pixels, each side at least 1
    * @throws CovidCtError ERR_DISPOSED after dispose(); LibTorchNotFoundError and ERR_ADDON_* where the native part is missing
    */
-  async resize({ data, height, width }: Pixels, size: { readonly height: number; readonly width: number }): Promise<Pixels> {
+  async resize(
+    { data, height, width }: Pixels,
+    size: { readonly height: number; readonly width: number },
+  ): Promise<Pixels> {
     this.#handle ??= nativeSync(() => new (loadNative().Resizer)());
     if (this.#disposed) this.#handle.dispose();
     const handle = this.#handle;

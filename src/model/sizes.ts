@@ -1,13 +1,13 @@
 /** How much memory an architecture takes in training and in prediction: measured, each in a process of its own. */
 import { z } from 'zod';
 import { AbortedError, CovidCtError, InvalidOptionError, messageOf } from '../errors';
-import { packageFile } from '../native/package-root';
-import { loadNative } from '../native/load';
-import { runLogged } from '../native/run-logged';
+import { packageFile } from '../addon/package-root';
+import { loadNative } from '../addon/load';
+import { runLogged } from '../files/run-logged';
 import { nameSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { sizesOptionsSchema } from '../options/sizes';
-import type { SizesOptions } from '../options/sizes';
+import { sizesOptionsSchema } from './sizes-options';
+import type { SizesOptions } from './sizes-options';
 
 /** What a process of its own took; all null where it failed, for the reason given. */
 export interface MemoryUse {
@@ -63,22 +63,57 @@ export function architectures(): string[] {
  * @returns one answer for each name, as soon as it is measured; what could not be measured says why
  * @throws InvalidOptionError; AbortedError, with no process left behind; LibTorchNotFoundError and ERR_ADDON_*
  */
-export async function* measureSizes(names: readonly string[], options: SizesOptions = {}): AsyncGenerator<ArchitectureSizes, void, undefined> {
-  const { signal, python, imageSize, batchSize, predictBatchSize, threads } = checkOptions(sizesOptionsSchema, options, 'measureSizes');
+export async function* measureSizes(
+  names: readonly string[],
+  options: SizesOptions = {},
+): AsyncGenerator<ArchitectureSizes, void, undefined> {
+  const { signal, python, imageSize, batchSize, predictBatchSize, threads } = checkOptions(
+    sizesOptionsSchema,
+    options,
+    'measureSizes',
+  );
   checkArgument(z.array(nameSchema).readonly(), names, 'measureSizes', 'names');
   const known = architectures();
   const unknown = names.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new InvalidOptionError(`measureSizes: expected an architecture of ${known.join(', ')}; got '${unknown}'`, [{ path: 'architectures', message: 'unknown architecture' }]);
+  if (unknown !== undefined)
+    throw new InvalidOptionError(`measureSizes: expected an architecture of ${known.join(', ')}; got '${unknown}'`, [
+      { path: 'architectures', message: 'unknown architecture' },
+    ]);
   for (const architecture of names) {
     const ask = (mode: SizeTask['mode'], peer: boolean): Promise<MemoryUse & { answer?: SizeAnswer }> => {
-      const task: SizeTask = { architecture, mode, imageSize, threads, batchSize: mode === 'training' ? batchSize : predictBatchSize };
-      return measured(peer ? [python as string, packageFile('scripts/measure_pytorch.py')] : [process.execPath, packageFile('dist/model/measure-process.js')], task, signal);
+      const task: SizeTask = {
+        architecture,
+        mode,
+        imageSize,
+        threads,
+        batchSize: mode === 'training' ? batchSize : predictBatchSize,
+      };
+      return measured(
+        peer
+          ? [python as string, packageFile('scripts/measure_pytorch.py')]
+          : [process.execPath, packageFile('dist/model/measure-process.js')],
+        task,
+        signal,
+      );
     };
     const training = await ask('training', false);
     const prediction = await ask('prediction', false);
-    const pytorch = python === undefined ? null : { training: withoutAnswer(await ask('training', true)), prediction: withoutAnswer(await ask('prediction', true)) };
+    const pytorch =
+      python === undefined
+        ? null
+        : {
+            training: withoutAnswer(await ask('training', true)),
+            prediction: withoutAnswer(await ask('prediction', true)),
+          };
     const facts = training.answer ?? prediction.answer;
-    yield { architecture, parameters: facts?.parameters ?? null, weightBytes: facts?.weights ?? null, training: withoutAnswer(training), prediction: withoutAnswer(prediction), pytorch };
+    yield {
+      architecture,
+      parameters: facts?.parameters ?? null,
+      weightBytes: facts?.weights ?? null,
+      training: withoutAnswer(training),
+      prediction: withoutAnswer(prediction),
+      pytorch,
+    };
   }
 }
 
@@ -86,7 +121,11 @@ function withoutAnswer({ peakBytes, baselineBytes, problem }: MemoryUse): Memory
   return { peakBytes, baselineBytes, problem };
 }
 
-async function measured([command, script]: string[], task: SizeTask, signal: AbortSignal | undefined): Promise<MemoryUse & { answer?: SizeAnswer }> {
+async function measured(
+  [command, script]: string[],
+  task: SizeTask,
+  signal: AbortSignal | undefined,
+): Promise<MemoryUse & { answer?: SizeAnswer }> {
   try {
     const { status, tail } = await runLogged(command as string, [script as string, JSON.stringify(task)], { signal });
     const last = tail.split('\n').findLast((line) => line.trim() !== '') ?? '';

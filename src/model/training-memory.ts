@@ -12,7 +12,10 @@ const SIDE = 224;
  * @param sizes.imageSize side of the square the network sees, in pixels
  * @returns null for an architecture that was not measured
  */
-export function trainingMemory(architecture: string, sizes: { readonly batchSize: number; readonly imageSize: number }): number | null {
+export function trainingMemory(
+  architecture: string,
+  sizes: { readonly batchSize: number; readonly imageSize: number },
+): number | null {
   const row = Object.hasOwn(MEASURED_MEMORY, architecture) ? MEASURED_MEMORY[architecture] : undefined;
   if (row === undefined) return null;
   const [small, large] = row;

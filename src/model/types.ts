@@ -1,9 +1,18 @@
 /** What the model room hands to the others. */
 import type { ResizePixels, Transform } from '../data/types';
-import type { NativeBatch, NativeFineTuning, NativeGradCam, NativeOptimizerOptions, NativeOutputs, NativeTensor, NativeTrainOutputs, NativeTrainStepOptions } from '../native/types';
-import type { SixteenBit } from '../options/images';
-import type { Convolution, Precision } from '../options/model';
-import type { Pretraining } from './known-weights';
+import type {
+  NativeBatch,
+  NativeFineTuning,
+  NativeGradCam,
+  NativeOptimizerOptions,
+  NativeOutputs,
+  NativeTensor,
+  NativeTrainOutputs,
+  NativeTrainStepOptions,
+} from '../addon/types';
+import type { SixteenBit } from '../data/images/options';
+import type { Convolution, Precision } from './options';
+import type { Pretraining } from '../weights/pretrained';
 
 /** What is stored beside the weights as `model.json`. */
 export interface ModelCard {
@@ -83,7 +92,12 @@ export interface Network extends Partial<NativeFineTuning> {
   /** Operating point of two classes: a probability of class 1 at or above it is called class 1; a Classifier has it. */
   readonly threshold?: number;
   /** Sets transform and threshold of later predictions, and where the weights now come from. */
-  configure(settings: { readonly transform: Transform; readonly threshold: number; readonly origin?: string; readonly sixteenBit?: SixteenBit | null | undefined }): void;
+  configure(settings: {
+    readonly transform: Transform;
+    readonly threshold: number;
+    readonly origin?: string;
+    readonly sixteenBit?: SixteenBit | null | undefined;
+  }): void;
   /** Values of 16-bit images that become 0 and 255; null: all 16 bits count; a Classifier has it. */
   readonly sixteenBit?: SixteenBit | null;
   /** Marks the classifier as being trained until the returned function is called; throws ERR_BUSY when it already is. */

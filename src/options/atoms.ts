@@ -1,7 +1,7 @@
 /** What arguments of many functions are made of: paths, data sets, pixels, loggers, networks. They look, and change nothing. */
 import { types } from 'node:util';
 import { z } from 'zod';
-import { LEFT_OUT_REASONS } from '../left-out';
+import { LEFT_OUT_REASONS } from '../text/left-out';
 import type { Dataset, DatasetSplits, Pixels } from '../data/types';
 import type { TrainLogger } from '../log/types';
 
@@ -40,7 +40,8 @@ function within(key: PropertyKey, fault: Fault | null): Fault | null {
   return fault === null ? null : { path: [key, ...fault.path], message: fault.message };
 }
 
-const textFault = (value: unknown): Fault | null => (typeof value === 'string' && value !== '' ? null : wrong('expected a text that is not empty'));
+const textFault = (value: unknown): Fault | null =>
+  typeof value === 'string' && value !== '' ? null : wrong('expected a text that is not empty');
 
 /** Longer than any system's longest path. */
 const MOST_PATH = 32_767;
@@ -83,8 +84,12 @@ export function callbackSchema<F extends (...args: never[]) => unknown>() {
 export function pixelsFault(value: unknown): Fault | null {
   if (!isObject(value)) return wrong('expected pixels: { data, width, height } of RGB');
   const { data, width, height } = value;
-  for (const [key, side] of [['width', width], ['height', height]] as const) {
-    if (!Number.isSafeInteger(side) || (side as number) < 1) return wrong('expected a whole number of pixels, at least 1', key);
+  for (const [key, side] of [
+    ['width', width],
+    ['height', height],
+  ] as const) {
+    if (!Number.isSafeInteger(side) || (side as number) < 1)
+      return wrong('expected a whole number of pixels, at least 1', key);
   }
   const wanted = (width as number) * (height as number) * 3;
   if (types.isUint8Array(data) && data.length === wanted) return null;
@@ -96,7 +101,11 @@ export const pixelsSchema = faultless<Pixels>(pixelsFault);
 
 /** What may be the source of a sample; everything else is made one of these before. */
 export function isSampleSource(value: unknown): boolean {
-  return pathFault(value) === null || types.isUint8Array(value) || (isObject(value) && typeof value['readPixels'] === 'function');
+  return (
+    pathFault(value) === null ||
+    types.isUint8Array(value) ||
+    (isObject(value) && typeof value['readPixels'] === 'function')
+  );
 }
 
 function sampleFault(value: unknown): Fault | null {
@@ -105,15 +114,25 @@ function sampleFault(value: unknown): Fault | null {
   if (typeof value['label'] !== 'number') return wrong('expected the index of a class', 'label');
   if (value['origin'] !== undefined && typeof value['origin'] !== 'string') return wrong('expected a text', 'origin');
   if (value['group'] !== undefined && typeof value['group'] !== 'string') return wrong('expected a text', 'group');
-  return isSampleSource(value['source']) ? null : wrong('expected a path, bytes of an encoded image, or an image of a packed data set', 'source');
+  return isSampleSource(value['source'])
+    ? null
+    : wrong('expected a path, bytes of an encoded image, or an image of a packed data set', 'source');
 }
 
 /** What is wrong with a list of what was left out; nothing where there is none. */
 function leftOutFault(value: unknown): Fault | null {
   if (value === undefined) return null;
   return listFault(value, 'what was left out', (entry) => {
-    if (!isObject(entry) || !(LEFT_OUT_REASONS as readonly unknown[]).includes(entry['reason']) || !Number.isSafeInteger(entry['count'])) return wrong('expected { reason, count, examples }');
-    return within('examples', listFault(entry['examples'], 'texts', (text) => (typeof text === 'string' ? null : wrong('expected a text'))));
+    if (
+      !isObject(entry) ||
+      !(LEFT_OUT_REASONS as readonly unknown[]).includes(entry['reason']) ||
+      !Number.isSafeInteger(entry['count'])
+    )
+      return wrong('expected { reason, count, examples }');
+    return within(
+      'examples',
+      listFault(entry['examples'], 'texts', (text) => (typeof text === 'string' ? null : wrong('expected a text'))),
+    );
   });
 }
 
@@ -121,10 +140,15 @@ function leftOutFault(value: unknown): Fault | null {
 export function datasetFault(value: unknown): Fault | null {
   const advice = 'expected a data set with classes and samples, e.g. (await openDataset(dir)).train';
   if (!isObject(value)) return wrong(advice);
-  if (value['samples'] === undefined && isObject(value['train'])) return wrong('expected one split of the data set: its train, validation or test');
+  if (value['samples'] === undefined && isObject(value['train']))
+    return wrong('expected one split of the data set: its train, validation or test');
   if (!Array.isArray(value['samples']) || !Array.isArray(value['classes'])) return wrong(advice);
   if (typeof value['name'] !== 'string') return wrong('expected a text', 'name');
-  return within('leftOut', leftOutFault(value['leftOut'])) ?? within('classes', listFault(value['classes'], 'class names', textFault)) ?? within('samples', listFault(value['samples'], 'samples', sampleFault));
+  return (
+    within('leftOut', leftOutFault(value['leftOut'])) ??
+    within('classes', listFault(value['classes'], 'class names', textFault)) ??
+    within('samples', listFault(value['samples'], 'samples', sampleFault))
+  );
 }
 
 /** One split of a data set. */
@@ -138,7 +162,9 @@ export const splitsSchema = faultless<DatasetSplits>((value) => {
   if (typeof value['name'] !== 'string') return wrong('expected a text', 'name');
   const classes = within('classes', listFault(value['classes'], 'class names', textFault));
   if (classes !== null) return classes;
-  const told = within('leftOut', leftOutFault(value['leftOut'])) ?? (value['notes'] === undefined ? null : within('notes', listFault(value['notes'], 'texts', textFault)));
+  const told =
+    within('leftOut', leftOutFault(value['leftOut'])) ??
+    (value['notes'] === undefined ? null : within('notes', listFault(value['notes'], 'texts', textFault)));
   if (told !== null) return told;
   for (const split of ['train', 'validation', 'test']) {
     const part = value[split];
@@ -161,13 +187,19 @@ export function methodsSchema<T>(expected: string, methods: readonly string[]): 
 export const loggerSchema = methodsSchema<TrainLogger>('expected a logger with log() and close()', ['log', 'close']);
 
 /** Some loggers. */
-export const loggersSchema = faultless<readonly TrainLogger[]>((value) => listFault(value, 'loggers', (entry) => {
-  const result = loggerSchema.safeParse(entry);
-  return result.success ? null : wrong(result.error.issues[0]?.message ?? 'expected a logger');
-}));
+export const loggersSchema = faultless<readonly TrainLogger[]>((value) =>
+  listFault(value, 'loggers', (entry) => {
+    const result = loggerSchema.safeParse(entry);
+    return result.success ? null : wrong(result.error.issues[0]?.message ?? 'expected a logger');
+  }),
+);
 
 /** A stream that can be written to. */
-export const writableSchema = methodsSchema<NodeJS.WritableStream>('expected a stream to write to', ['write', 'on', 'removeListener']);
+export const writableSchema = methodsSchema<NodeJS.WritableStream>('expected a stream to write to', [
+  'write',
+  'on',
+  'removeListener',
+]);
 
 /** Entries of a plain object that are looked at; configurations have dozens. */
 const MOST_PLAIN = 10_000;
@@ -178,9 +210,14 @@ export function plainFault(value: unknown): Fault | null {
   let seen = 0;
   const walk = (entry: unknown, path: readonly PropertyKey[]): Fault | null => {
     seen += 1;
-    if (seen > MOST_PLAIN || path.length > 20) return wrong(`expected at most ${MOST_PLAIN} values, 20 levels deep, and no circle`);
+    if (seen > MOST_PLAIN || path.length > 20)
+      return wrong(`expected at most ${MOST_PLAIN} values, 20 levels deep, and no circle`);
     if (entry === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof entry)) return null;
-    if (!isObject(entry) || (!Array.isArray(entry) && ![Object.prototype, null].includes(Object.getPrototypeOf(entry) as object | null))) return { path, message: 'expected a plain value: text, number, boolean, null, list or object' };
+    if (
+      !isObject(entry) ||
+      (!Array.isArray(entry) && ![Object.prototype, null].includes(Object.getPrototypeOf(entry) as object | null))
+    )
+      return { path, message: 'expected a plain value: text, number, boolean, null, list or object' };
     for (const key of Object.keys(entry)) {
       const fault = walk(entry[key], [...path, Array.isArray(entry) ? Number(key) : key]);
       if (fault !== null) return fault;

@@ -1,13 +1,16 @@
 /** The one way in which arguments and options enter the library: a zod failure becomes one readable InvalidOptionError. */
 import { types } from 'node:util';
 import { z } from 'zod';
-import { describeAt, describePath, describeValue } from '../describe';
+import { describeAt, describePath, describeValue } from '../text/describe';
 import { InvalidOptionError, messageOf } from '../errors';
 
 /** An optional AbortSignal; a look-alike would fail later, inside of what takes it. */
-export const signalSchema = z.custom<AbortSignal>(
-  (value) => value instanceof AbortSignal && typeof value.aborted === 'boolean', 'expected an AbortSignal',
-).optional();
+export const signalSchema = z
+  .custom<AbortSignal>(
+    (value) => value instanceof AbortSignal && typeof value.aborted === 'boolean',
+    'expected an AbortSignal',
+  )
+  .optional();
 
 /** Options that are a signal and nothing else. */
 export const signalOptionsSchema = z.strictObject({ signal: signalSchema });
@@ -56,7 +59,10 @@ function inspectIssues(schema: z.ZodType, value: unknown): { readonly data: unkn
     return {
       issues: result.error.issues.slice(0, MOST_LINES).map((issue) => {
         const came = issue.code === 'unrecognized_keys' ? '' : `; got ${describeAt(value, issue.path)}`;
-        return { path: describePath(issue.path), message: `${shortened(issue.message.replace(/, received [^,]*$/, ''))}${came}` };
+        return {
+          path: describePath(issue.path),
+          message: `${shortened(issue.message.replace(/, received [^,]*$/, ''))}${came}`,
+        };
       }),
     };
   } catch (error) {
@@ -79,7 +85,15 @@ function safeMessage(error: unknown): string {
 
 /** An object of the language without options of its own, e.g. a promise that was not awaited; its keys would pass for none. */
 function isBuiltIn(value: unknown): boolean {
-  return types.isRegExp(value) || types.isDate(value) || types.isMap(value) || types.isSet(value) || types.isPromise(value) || types.isNativeError(value) || types.isBoxedPrimitive(value);
+  return (
+    types.isRegExp(value) ||
+    types.isDate(value) ||
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isPromise(value) ||
+    types.isNativeError(value) ||
+    types.isBoxedPrimitive(value)
+  );
 }
 
 /**
@@ -92,11 +106,16 @@ function isBuiltIn(value: unknown): boolean {
  * @throws InvalidOptionError naming every wrong option, what was expected and what came
  */
 export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
-  const result = isBuiltIn(value) ? { issues: [{ path: '', message: `expected an object of options; got ${describeValue(value)}` }] } : inspectIssues(schema, value);
+  const result = isBuiltIn(value)
+    ? { issues: [{ path: '', message: `expected an object of options; got ${describeValue(value)}` }] }
+    : inspectIssues(schema, value);
   if ('data' in result) return result.data as z.output<S>;
   const { issues } = result;
   const lines = issues.map(({ path, message }) => `  ${path === '' ? '(options)' : path}: ${message}`);
-  throw new InvalidOptionError([`${where}: ${issues.length === 1 ? 'an option is' : `${issues.length} options are`} not valid`, ...lines], issues);
+  throw new InvalidOptionError(
+    [`${where}: ${issues.length === 1 ? 'an option is' : `${issues.length} options are`} not valid`, ...lines],
+    issues,
+  );
 }
 
 /**
@@ -109,9 +128,20 @@ export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, whe
  * @returns the value as the schema gives it
  * @throws InvalidOptionError: `predict: sources: expected ...; got ...`
  */
-export function checkArgument<S extends z.ZodType>(schema: S, value: unknown, where: string, name: string): z.output<S> {
+export function checkArgument<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  where: string,
+  name: string,
+): z.output<S> {
   const result = inspectIssues(schema, value);
   if ('data' in result) return result.data as z.output<S>;
-  const issues = result.issues.map(({ path, message }) => ({ path: path === '' || path.startsWith('[') ? `${name}${path}` : `${name}.${path}`, message }));
-  throw new InvalidOptionError(`${where}: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`, issues);
+  const issues = result.issues.map(({ path, message }) => ({
+    path: path === '' || path.startsWith('[') ? `${name}${path}` : `${name}.${path}`,
+    message,
+  }));
+  throw new InvalidOptionError(
+    `${where}: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
+    issues,
+  );
 }

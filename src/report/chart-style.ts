@@ -45,10 +45,24 @@ export function valueAxis(name: string, gap: number, more: Record<string, unknow
 
 /** A legend above the drawing. */
 export function legend(names: readonly string[]): Record<string, unknown> {
-  return { data: names.map((name) => ({ name })), top: 34, left: 'center', itemWidth: 26, itemHeight: 9, itemGap: 18, textStyle: { color: PALETTE.ink, fontSize: 12 } };
+  return {
+    data: names.map((name) => ({ name })),
+    top: 34,
+    left: 'center',
+    itemWidth: 26,
+    itemHeight: 9,
+    itemGap: 18,
+    textStyle: { color: PALETTE.ink, fontSize: 12 },
+  };
 }
 
 /** A sentence in the middle of a drawing that has nothing to show. */
 export function emptyNote(text: string): Record<string, unknown> {
-  return { type: 'text', left: 'center', top: 'middle', silent: true, style: { text, fill: PALETTE.muted, fontSize: 14, fontFamily: FONT_FAMILY, textAlign: 'center' } };
+  return {
+    type: 'text',
+    left: 'center',
+    top: 'middle',
+    silent: true,
+    style: { text, fill: PALETTE.muted, fontSize: 14, fontFamily: FONT_FAMILY, textAlign: 'center' },
+  };
 }

@@ -1,7 +1,7 @@
 /** The curves by epoch. */
 import type { EpochRecord } from '../log/types';
 import { checkArgument } from '../options/check';
-import { epochRecordsSchema } from '../options/evaluation';
+import { epochRecordsSchema } from '../metrics/evaluation-schema';
 import { emptyNote, legend, PALETTE, valueAxis } from './chart-style';
 import type { Chart } from './chart-style';
 import { drawChart } from './draw-chart';
@@ -18,7 +18,8 @@ interface Curve {
 
 /** Whole epochs at readable distances, whatever their number. */
 function epochAxis(epochs: number): Record<string, unknown> {
-  const interval = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((step) => epochs / step <= 13) ?? Math.ceil(epochs / 10);
+  const interval =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((step) => epochs / step <= 13) ?? Math.ceil(epochs / 10);
   return valueAxis('Epoch', 30, {
     min: interval === 1 && epochs > 1 ? 1 : 0,
     max: Math.max(2, epochs),
@@ -36,8 +37,15 @@ function curveSeries(history: readonly EpochRecord[], { name, value }: Curve, in
     return [record.epoch, figure === null || !Number.isFinite(figure) ? null : figure];
   });
   return {
-    type: 'line', name, data, silent: true, color,
-    symbol: index === 0 ? 'circle' : 'rect', symbolSize: 6, showSymbol: history.length <= 40, showAllSymbol: true,
+    type: 'line',
+    name,
+    data,
+    silent: true,
+    color,
+    symbol: index === 0 ? 'circle' : 'rect',
+    symbolSize: 6,
+    showSymbol: history.length <= 40,
+    showAllSymbol: true,
     lineStyle: { width: 2, color, type: index === 0 ? 'solid' : [6, 3] },
     itemStyle: { color },
     connectNulls: false,
@@ -50,17 +58,36 @@ function bestLine(history: readonly EpochRecord[]): Record<string, unknown> {
   const nearRight = best.epoch > history.length * 0.75;
   return {
     markLine: {
-      silent: true, symbol: 'none', animation: false,
+      silent: true,
+      symbol: 'none',
+      animation: false,
       lineStyle: { color: PALETTE.muted, type: [2, 3], width: 1 },
-      label: { formatter: `best: epoch ${best.epoch}`, position: 'insideEndTop', rotate: 0, color: PALETTE.muted, fontSize: 11, align: nearRight ? 'right' : 'left', distance: 4 },
+      label: {
+        formatter: `best: epoch ${best.epoch}`,
+        position: 'insideEndTop',
+        rotate: 0,
+        color: PALETTE.muted,
+        fontSize: 11,
+        align: nearRight ? 'right' : 'left',
+        distance: 4,
+      },
       data: [{ xAxis: best.epoch }],
     },
   };
 }
 
-function curves(name: string, title: string, history: readonly EpochRecord[], yAxis: Record<string, unknown>, wanted: readonly Curve[]): Chart {
+function curves(
+  name: string,
+  title: string,
+  history: readonly EpochRecord[],
+  yAxis: Record<string, unknown>,
+  wanted: readonly Curve[],
+): Chart {
   const shown = wanted.filter(({ value }, index) => index === 0 || history.some((record) => value(record) !== null));
-  const series = shown.map((curve, index) => ({ ...curveSeries(history, curve, index), ...(index === 0 ? bestLine(history) : {}) }));
+  const series = shown.map((curve, index) => ({
+    ...curveSeries(history, curve, index),
+    ...(index === 0 ? bestLine(history) : {}),
+  }));
   return drawChart(name, title, SIZE, {
     grid: { left: 74, right: 30, top: 72, bottom: 58 },
     legend: legend(shown.map((curve) => curve.name)),
@@ -78,10 +105,16 @@ function curves(name: string, title: string, history: readonly EpochRecord[], yA
  */
 export function lossCurve(history: readonly EpochRecord[]): Chart {
   checkArgument(epochRecordsSchema, history, 'lossCurve', 'history');
-  return curves('loss', 'Loss', history, valueAxis('Cross entropy per image (nats)', 50, { min: 0, ...(history.length === 0 ? { max: 1 } : {}) }), [
-    { name: 'Training', value: (record) => record.trainLoss },
-    { name: 'Validation', value: (record) => record.validationLoss },
-  ]);
+  return curves(
+    'loss',
+    'Loss',
+    history,
+    valueAxis('Cross entropy per image (nats)', 50, { min: 0, ...(history.length === 0 ? { max: 1 } : {}) }),
+    [
+      { name: 'Training', value: (record) => record.trainLoss },
+      { name: 'Validation', value: (record) => record.validationLoss },
+    ],
+  );
 }
 
 /**
@@ -91,9 +124,16 @@ export function lossCurve(history: readonly EpochRecord[]): Chart {
  */
 export function accuracyCurve(history: readonly EpochRecord[]): Chart {
   checkArgument(epochRecordsSchema, history, 'accuracyCurve', 'history');
-  const figures = history.flatMap((record) => [record.trainAccuracy, record.validationAccuracy ?? record.trainAccuracy]).filter(Number.isFinite);
+  const figures = history
+    .flatMap((record) => [record.trainAccuracy, record.validationAccuracy ?? record.trainAccuracy])
+    .filter(Number.isFinite);
   const low = figures.length === 0 ? 0 : Math.floor((Math.min(...figures) - 0.02) * 10) / 10;
-  const axis = valueAxis('Accuracy', 50, { min: Math.max(0, low), max: 1, axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) }, interval: low < 0.4 ? 0.2 : 0.1 });
+  const axis = valueAxis('Accuracy', 50, {
+    min: Math.max(0, low),
+    max: 1,
+    axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) },
+    interval: low < 0.4 ? 0.2 : 0.1,
+  });
   return curves('accuracy', 'Accuracy', history, axis, [
     { name: 'Training', value: (record) => record.trainAccuracy },
     { name: 'Validation', value: (record) => record.validationAccuracy },

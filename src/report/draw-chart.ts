@@ -6,13 +6,15 @@ import { withoutForbidden } from './escape';
 
 /** What is of no use outside a browser: hover styles, their classes, data attributes; and ids that count charts. */
 function clean(svg: string, name: string): string {
-  return svg
-    .replace(/<style[^>]*>[\s\S]*?<\/style>/g, '')
-    .replace(/ (?:class|ecmeta_\w+|pointer-events)="[^"]*"/g, '')
-    .replace(/zr\d+-/g, `${name}-`)
-    // Renderers differ in `dominant-baseline`; a shift in em is the same everywhere.
-    .replace(/ dominant-baseline="central"/g, ' dy="0.35em"')
-    .replace(/\n\s*\n+/g, '\n');
+  return (
+    svg
+      .replace(/<style[^>]*>[\s\S]*?<\/style>/g, '')
+      .replace(/ (?:class|ecmeta_\w+|pointer-events)="[^"]*"/g, '')
+      .replace(/zr\d+-/g, `${name}-`)
+      // Renderers differ in `dominant-baseline`; a shift in em is the same everywhere.
+      .replace(/ dominant-baseline="central"/g, ' dy="0.35em"')
+      .replace(/\n\s*\n+/g, '\n')
+  );
 }
 
 /**
@@ -20,7 +22,12 @@ function clean(svg: string, name: string): string {
  *
  * @param size in pixels
  */
-export function drawChart(name: string, title: string, size: { width: number; height: number }, option: ECharts.EChartsOption): Chart {
+export function drawChart(
+  name: string,
+  title: string,
+  size: { width: number; height: number },
+  option: ECharts.EChartsOption,
+): Chart {
   // Loaded with the first chart: importing the package should not cost a charting library.
   const { init } = require('echarts') as typeof ECharts; // eslint-disable-line @typescript-eslint/no-require-imports
   const chart = init(null, null, { renderer: 'svg', ssr: true, ...size });

@@ -1,6 +1,12 @@
 /** Makes any text safe inside HTML and SVG. */
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 /** Letters that XML forbids, escaped or not, become the replacement character: one of them makes a whole SVG unreadable. */
 export function withoutForbidden(text: string): string {

@@ -2,12 +2,12 @@
 import type { CustomSeriesRenderItem } from 'echarts';
 import { rocCurve } from '../metrics/roc';
 import { checkArgument } from '../options/check';
-import { evaluationSchema } from '../options/evaluation';
+import { evaluationSchema } from '../metrics/evaluation-schema';
 import type { Evaluation } from '../metrics/types';
 import { emptyNote, legend, PALETTE, valueAxis } from './chart-style';
 import type { Chart } from './chart-style';
 import { drawChart } from './draw-chart';
-import { interval, share, splitName } from './words';
+import { interval, share, splitName } from './format';
 
 const SQUARE = { width: 520, height: 520 };
 const WIDE = { width: 640, height: 420 };
@@ -32,7 +32,13 @@ function rocSeries(evaluation: Evaluation, index: number, name: string): Record<
     evaluation.samples.map(({ probabilities }) => probabilities[index]!),
   );
   return {
-    type: 'line', name, silent: true, showSymbol: false, color, lineStyle: { width: 2, color }, symbol: 'none',
+    type: 'line',
+    name,
+    silent: true,
+    showSymbol: false,
+    color,
+    lineStyle: { width: 2, color },
+    symbol: 'none',
     data: falsePositiveRate.map((x, point) => [x, truePositiveRate[point]!]),
   };
 }
@@ -40,7 +46,18 @@ function rocSeries(evaluation: Evaluation, index: number, name: string): Record<
 /** Where the threshold in force puts the model on its curve. */
 function operatingPoint(evaluation: Evaluation, name: string): Record<string, unknown>[] {
   if (evaluation.threshold === null || evaluation.sensitivity === null || evaluation.specificity === null) return [];
-  return [{ type: 'scatter', name, silent: true, color: PALETTE.second, itemStyle: { color: PALETTE.second, opacity: 1 }, symbolSize: 10, z: 5, data: [[1 - evaluation.specificity, evaluation.sensitivity]] }];
+  return [
+    {
+      type: 'scatter',
+      name,
+      silent: true,
+      color: PALETTE.second,
+      itemStyle: { color: PALETTE.second, opacity: 1 },
+      symbolSize: 10,
+      z: 5,
+      data: [[1 - evaluation.specificity, evaluation.sensitivity]],
+    },
+  ];
 }
 
 /**
@@ -57,19 +74,47 @@ export function rocChart(evaluation: Evaluation): Chart {
   const point = `Threshold ${evaluation.threshold === null ? '' : Number(evaluation.threshold.toFixed(3))}`;
   const curves = defined.map((index) => rocSeries(evaluation, index, two ? auc : short(evaluation.classes[index]!)));
   const points = defined.length === 0 ? [] : operatingPoint(evaluation, point);
-  const axis = (name: string, gap: number): Record<string, unknown> => valueAxis(name, gap, { min: 0, max: 1, interval: 0.2, axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) } });
-  return drawChart('roc', `ROC, ${splitName(evaluation.split)}${two || evaluation.auc === null ? '' : `: macro AUC ${share(evaluation.auc)}`}`, SQUARE, {
-    grid: { left: 66, right: 26, top: 72, bottom: 60 },
-    legend: { ...legend([...curves, ...points].map((series) => String(series['name']))), ...(two ? {} : { orient: 'vertical', top: undefined, left: undefined, right: 40, bottom: 76 }) },
-    xAxis: axis('1 − specificity', 32),
-    yAxis: axis('Sensitivity', 42),
-    series: defined.length === 0 ? [] : [
-      { type: 'line', name: 'chance', silent: true, symbol: 'none', color: PALETTE.muted, lineStyle: { color: PALETTE.muted, width: 1, type: [4, 4] }, data: [[0, 0], [1, 1]] },
-      ...curves,
-      ...points,
-    ],
-    ...(defined.length === 0 ? { graphic: emptyNote('Not defined: both classes are needed.') } : {}),
-  });
+  const axis = (name: string, gap: number): Record<string, unknown> =>
+    valueAxis(name, gap, {
+      min: 0,
+      max: 1,
+      interval: 0.2,
+      axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) },
+    });
+  return drawChart(
+    'roc',
+    `ROC, ${splitName(evaluation.split)}${two || evaluation.auc === null ? '' : `: macro AUC ${share(evaluation.auc)}`}`,
+    SQUARE,
+    {
+      grid: { left: 66, right: 26, top: 72, bottom: 60 },
+      legend: {
+        ...legend([...curves, ...points].map((series) => String(series['name']))),
+        ...(two ? {} : { orient: 'vertical', top: undefined, left: undefined, right: 40, bottom: 76 }),
+      },
+      xAxis: axis('1 − specificity', 32),
+      yAxis: axis('Sensitivity', 42),
+      series:
+        defined.length === 0
+          ? []
+          : [
+              {
+                type: 'line',
+                name: 'chance',
+                silent: true,
+                symbol: 'none',
+                color: PALETTE.muted,
+                lineStyle: { color: PALETTE.muted, width: 1, type: [4, 4] },
+                data: [
+                  [0, 0],
+                  [1, 1],
+                ],
+              },
+              ...curves,
+              ...points,
+            ],
+      ...(defined.length === 0 ? { graphic: emptyNote('Not defined: both classes are needed.') } : {}),
+    },
+  );
 }
 
 /**
@@ -86,32 +131,65 @@ export function confusionMatrixChart(evaluation: Evaluation): Chart {
       const part = total === 0 ? 0 : count / total;
       return {
         value: [predicted, truth, part],
-        label: { color: part > 0.6 ? PALETTE.paper : PALETTE.ink, formatter: `{count|${count}}\n{part|${total === 0 ? 'no images' : `${(100 * part).toFixed(1)} %`}}` },
+        label: {
+          color: part > 0.6 ? PALETTE.paper : PALETTE.ink,
+          formatter: `{count|${count}}\n{part|${total === 0 ? 'no images' : `${(100 * part).toFixed(1)} %`}}`,
+        },
       };
     });
   });
   const letters = Math.max(...names.map((name) => name.length));
-  const axis = (name: string, gap: number): Record<string, unknown> => valueAxis(name, gap, { type: 'category', data: names, splitLine: { show: false }, axisTick: { show: false } });
+  const axis = (name: string, gap: number): Record<string, unknown> =>
+    valueAxis(name, gap, { type: 'category', data: names, splitLine: { show: false }, axisTick: { show: false } });
   const crowded = letters * classes.length > 40;
   const large = classes.length <= 4;
-  const rich = (color: string) => ({ count: { fontSize: large ? 22 : 13, fontWeight: 600, lineHeight: large ? 28 : 16, color }, part: { fontSize: large ? 12 : 10, color } });
-  return drawChart('confusion-matrix', `Confusion matrix, ${splitName(evaluation.split)} (n = ${evaluation.n})`, SQUARE, {
-    grid: { left: 56 + 8 * letters, right: 26, top: 50, bottom: crowded ? 70 + 5 * letters : 66 },
-    xAxis: { ...axis('Predicted', crowded ? 40 + 5 * letters : 36), axisLabel: { interval: 0, color: PALETTE.ink, fontSize: 12, rotate: crowded ? 40 : 0 } },
-    yAxis: { ...axis('True', 24 + 7 * letters), inverse: true },
-    visualMap: { show: false, type: 'continuous', min: 0, max: 1, dimension: 2, inRange: { color: [...PALETTE.scale] } },
-    series: [{
-      type: 'heatmap', silent: true, itemStyle: { borderColor: PALETTE.paper, borderWidth: 3 },
-      data: cells.map((cell) => ({ ...cell, label: { show: true, ...cell.label, rich: rich(cell.label.color) } })),
-    }],
+  const rich = (color: string) => ({
+    count: { fontSize: large ? 22 : 13, fontWeight: 600, lineHeight: large ? 28 : 16, color },
+    part: { fontSize: large ? 12 : 10, color },
   });
+  return drawChart(
+    'confusion-matrix',
+    `Confusion matrix, ${splitName(evaluation.split)} (n = ${evaluation.n})`,
+    SQUARE,
+    {
+      grid: { left: 56 + 8 * letters, right: 26, top: 50, bottom: crowded ? 70 + 5 * letters : 66 },
+      xAxis: {
+        ...axis('Predicted', crowded ? 40 + 5 * letters : 36),
+        axisLabel: { interval: 0, color: PALETTE.ink, fontSize: 12, rotate: crowded ? 40 : 0 },
+      },
+      yAxis: { ...axis('True', 24 + 7 * letters), inverse: true },
+      visualMap: {
+        show: false,
+        type: 'continuous',
+        min: 0,
+        max: 1,
+        dimension: 2,
+        inRange: { color: [...PALETTE.scale] },
+      },
+      series: [
+        {
+          type: 'heatmap',
+          silent: true,
+          itemStyle: { borderColor: PALETTE.paper, borderWidth: 3 },
+          data: cells.map((cell) => ({ ...cell, label: { show: true, ...cell.label, rich: rich(cell.label.color) } })),
+        },
+      ],
+    },
+  );
 }
 
 /** Draws each bin as a box between its true borders, on top of the boxes of the series before it. */
 const drawBin: CustomSeriesRenderItem = (_, api) => {
   const [left, bottom] = api.coord([api.value(0), api.value(2)]) as [number, number];
-  const [right, top] = api.coord([Number(api.value(0)) + BIN, Number(api.value(2)) + Number(api.value(1))]) as [number, number];
-  return { type: 'rect', shape: { x: left + 1, y: top, width: Math.max(0, right - left - 2), height: bottom - top }, style: { fill: api.visual('color') as string } };
+  const [right, top] = api.coord([Number(api.value(0)) + BIN, Number(api.value(2)) + Number(api.value(1))]) as [
+    number,
+    number,
+  ];
+  return {
+    type: 'rect',
+    shape: { x: left + 1, y: top, width: Math.max(0, right - left - 2), height: bottom - top },
+    style: { fill: api.visual('color') as string },
+  };
 };
 
 function binned(scores: readonly number[]): number[] {
@@ -133,24 +211,72 @@ export function misclassifiedHistogram(evaluation: Evaluation): Chart {
   checkArgument(evaluationSchema, evaluation, 'misclassifiedHistogram', 'evaluation');
   const two = evaluation.classes.length === 2;
   const wrong = evaluation.samples.filter(({ label, predicted }) => label !== predicted);
-  const scoreOf = (kind: (predicted: number) => boolean): number[] => wrong.filter(({ predicted }) => kind(predicted)).map(({ probabilities, predicted }) => probabilities[two ? 1 : predicted]!);
+  const scoreOf = (kind: (predicted: number) => boolean): number[] =>
+    wrong
+      .filter(({ predicted }) => kind(predicted))
+      .map(({ probabilities, predicted }) => probabilities[two ? 1 : predicted]!);
   const groups = two
-    ? [{ name: `False ${short(evaluation.classes[0]!)} (missed)`, counts: binned(scoreOf((predicted) => predicted === 0)) }, { name: `False ${short(evaluation.classes[1]!)} (false alarm)`, counts: binned(scoreOf((predicted) => predicted === 1)) }]
+    ? [
+        {
+          name: `False ${short(evaluation.classes[0]!)} (missed)`,
+          counts: binned(scoreOf((predicted) => predicted === 0)),
+        },
+        {
+          name: `False ${short(evaluation.classes[1]!)} (false alarm)`,
+          counts: binned(scoreOf((predicted) => predicted === 1)),
+        },
+      ]
     : [{ name: 'Mistakes', counts: binned(scoreOf(() => true)) }];
-  const threshold = evaluation.threshold === null || wrong.length === 0 ? {} : {
-    markLine: { silent: true, symbol: 'none', animation: false, lineStyle: { color: PALETTE.ink, type: [4, 3], width: 1 }, label: { formatter: `threshold ${Number(evaluation.threshold.toFixed(3))}`, color: PALETTE.ink, fontSize: 11 }, data: [{ xAxis: evaluation.threshold }] },
-  };
+  const threshold =
+    evaluation.threshold === null || wrong.length === 0
+      ? {}
+      : {
+          markLine: {
+            silent: true,
+            symbol: 'none',
+            animation: false,
+            lineStyle: { color: PALETTE.ink, type: [4, 3], width: 1 },
+            label: {
+              formatter: `threshold ${Number(evaluation.threshold.toFixed(3))}`,
+              color: PALETTE.ink,
+              fontSize: 11,
+            },
+            data: [{ xAxis: evaluation.threshold }],
+          },
+        };
   const highest = Math.max(...groups[0]!.counts.map((count, bin) => count + (groups[1]?.counts[bin] ?? 0)));
-  return drawChart('misclassified', `Scores of the ${wrong.length} misclassified of ${evaluation.n} images, ${splitName(evaluation.split)}`, WIDE, {
-    grid: { left: 66, right: 26, top: 84, bottom: 60 },
-    legend: legend(groups.map(({ name }) => name)),
-    xAxis: valueAxis(two ? `Probability of ${short(evaluation.classes[1]!)}` : 'Probability of the predicted class', 32, { min: 0, max: 1, interval: 0.1, splitLine: { show: false }, axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) } }),
-    yAxis: valueAxis('Images', 40, { min: 0, max: highest === 0 ? 1 : undefined, minInterval: 1 }),
-    series: groups.map(({ name, counts }, group) => ({
-      type: 'custom' as const, name, silent: true, color: PALETTE.others[group], renderItem: drawBin, clip: true,
-      data: counts.map((count, bin) => [bin * BIN, count, group === 0 ? 0 : groups[0]!.counts[bin]!]),
-      ...(group === 0 ? threshold : {}),
-    })),
-    ...(wrong.length === 0 ? { graphic: emptyNote(evaluation.n === 0 ? 'No images.' : 'No image was misclassified.') } : {}),
-  });
+  return drawChart(
+    'misclassified',
+    `Scores of the ${wrong.length} misclassified of ${evaluation.n} images, ${splitName(evaluation.split)}`,
+    WIDE,
+    {
+      grid: { left: 66, right: 26, top: 84, bottom: 60 },
+      legend: legend(groups.map(({ name }) => name)),
+      xAxis: valueAxis(
+        two ? `Probability of ${short(evaluation.classes[1]!)}` : 'Probability of the predicted class',
+        32,
+        {
+          min: 0,
+          max: 1,
+          interval: 0.1,
+          splitLine: { show: false },
+          axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) },
+        },
+      ),
+      yAxis: valueAxis('Images', 40, { min: 0, max: highest === 0 ? 1 : undefined, minInterval: 1 }),
+      series: groups.map(({ name, counts }, group) => ({
+        type: 'custom' as const,
+        name,
+        silent: true,
+        color: PALETTE.others[group],
+        renderItem: drawBin,
+        clip: true,
+        data: counts.map((count, bin) => [bin * BIN, count, group === 0 ? 0 : groups[0]!.counts[bin]!]),
+        ...(group === 0 ? threshold : {}),
+      })),
+      ...(wrong.length === 0
+        ? { graphic: emptyNote(evaluation.n === 0 ? 'No images.' : 'No image was misclassified.') }
+        : {}),
+    },
+  );
 }

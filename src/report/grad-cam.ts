@@ -2,12 +2,12 @@
 import type { Dataset, ImageSource, Pixels } from '../data/types';
 import { DatasetError } from '../errors';
 import type { Evaluation, ScoredSample } from '../metrics/types';
-import type { Explanation } from '../model/answers';
+import type { Explanation } from '../model/prediction';
 import type { Classifier } from '../model/classifier';
 import { checkArgument, checkOptions } from '../options/check';
-import type { ImageOptions } from '../options/images';
-import { evaluationPicturesSchema, heatOptionsSchema } from '../options/report';
-import type { EvaluationPictures, HeatOptions } from '../options/report';
+import type { ImageOptions } from '../data/images/options';
+import { evaluationPicturesSchema, heatOptionsSchema } from './options';
+import type { EvaluationPictures, HeatOptions } from './options';
 import { chooseCalls } from '../train/explain';
 import type { CallGroup } from '../train/explain';
 import { encodeImage, heatOverlay, montage } from './overlay';
@@ -42,8 +42,16 @@ export interface GradCamMontagesOptions extends EvaluationPictures {
  * @returns RGB, uint8; a map of zeros leaves the image as it is
  * @throws CovidCtError ERR_BAD_BATCH when lengths do not fit; InvalidOptionError
  */
-export async function drawExplanation(explanation: Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>, options: HeatOptions = {}): Promise<Pixels> {
-  const { pixels, map, height, width, region } = checkArgument(explanationSchema, explanation, 'drawExplanation', 'explanation');
+export async function drawExplanation(
+  explanation: Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>,
+  options: HeatOptions = {},
+): Promise<Pixels> {
+  const { pixels, map, height, width, region } = checkArgument(
+    explanationSchema,
+    explanation,
+    'drawExplanation',
+    'explanation',
+  );
   const heat = checkOptions(heatOptionsSchema, options, 'drawExplanation');
   return heatOverlay({ pixels, map, mapHeight: height, mapWidth: width, region, ...heat });
 }
@@ -55,7 +63,10 @@ export async function drawExplanation(explanation: Pick<Explanation, 'pixels' | 
  * @returns four of them, or none for an evaluation that has not two classes
  * @throws DatasetError when the evaluation is not of this data set; as `Classifier.explain`; InvalidOptionError
  */
-export async function gradCamMontages(evaluation: Evaluation, { model, dataset, images, signal, onProgress, ...options }: GradCamMontagesOptions): Promise<GradCamMontage[]> {
+export async function gradCamMontages(
+  evaluation: Evaluation,
+  { model, dataset, images, signal, onProgress, ...options }: GradCamMontagesOptions,
+): Promise<GradCamMontage[]> {
   const { gradCam, heat, montage: layout, layer } = checkOptions(evaluationPicturesSchema, options, 'gradCamMontages');
   if (evaluation.classes.length !== 2) return [];
   const groups = chooseCalls(evaluation, { threshold: gradCam.threshold, perKind: gradCam.count });
@@ -63,12 +74,23 @@ export async function gradCamMontages(evaluation: Evaluation, { model, dataset, 
   const montages: GradCamMontage[] = [];
   let done = 0;
   for (const group of groups) {
-    const explanations = await model.explain(sourcesOf(dataset, group.samples), { class: evaluation.classes[group.predicted], layer, ...images, signal });
-    const tiles = await Promise.all(explanations.map(async (explanation, index) => ({
-      pixels: await drawExplanation(explanation, heat), caption: captionOf(evaluation, group.samples[index] as ScoredSample),
-    })));
+    const explanations = await model.explain(sourcesOf(dataset, group.samples), {
+      class: evaluation.classes[group.predicted],
+      layer,
+      ...images,
+      signal,
+    });
+    const tiles = await Promise.all(
+      explanations.map(async (explanation, index) => ({
+        pixels: await drawExplanation(explanation, heat),
+        caption: captionOf(evaluation, group.samples[index] as ScoredSample),
+      })),
+    );
     const sheet = tiles.length === 0 ? null : await montage(tiles, layout);
-    montages.push({ ...wordsOf(group, gradCam.threshold), picture: sheet === null ? null : { png: await encodeImage(sheet), width: sheet.width, height: sheet.height } });
+    montages.push({
+      ...wordsOf(group, gradCam.threshold),
+      picture: sheet === null ? null : { png: await encodeImage(sheet), width: sheet.width, height: sheet.height },
+    });
     onProgress?.((done += tiles.length), total);
   }
   return montages;
@@ -84,7 +106,8 @@ export function sourcesOf(dataset: Dataset, samples: readonly ScoredSample[]): I
   const sources = new Map(dataset.samples.map(({ id, source }) => [id, source]));
   return samples.map(({ id }) => {
     const source = sources.get(id);
-    if (source === undefined) throw new DatasetError(`${dataset.name}: expected the data set that was evaluated; it has no sample "${id}"`);
+    if (source === undefined)
+      throw new DatasetError(`${dataset.name}: expected the data set that was evaluated; it has no sample "${id}"`);
     return source;
   });
 }
@@ -97,5 +120,11 @@ function captionOf({ classes }: Evaluation, { id, predicted, probabilities }: Sc
 function wordsOf({ kind, samples, count, threshold, note }: CallGroup, asked: number): Omit<GradCamMontage, 'picture'> {
   const counts = { kind, count, threshold, shown: samples.length };
   if (note === null) return counts;
-  return { ...counts, letGo: { threshold: asked, above: samples.filter(({ probabilities, predicted }) => (probabilities[predicted] as number) > asked).length } };
+  return {
+    ...counts,
+    letGo: {
+      threshold: asked,
+      above: samples.filter(({ probabilities, predicted }) => (probabilities[predicted] as number) > asked).length,
+    },
+  };
 }

@@ -2,8 +2,8 @@
 import type { Pixels } from '../data/types';
 import { CovidCtError } from '../errors';
 import { checkOptions } from '../options/check';
-import { heatOptionsSchema } from '../options/report';
-import type { HeatOptions } from '../options/report';
+import { heatOptionsSchema } from './options';
+import type { HeatOptions } from './options';
 import { colorTable } from './colormap';
 
 /** The part of the original image that the network saw, in pixels of that image; fractions and overhang are allowed. */
@@ -31,16 +31,24 @@ function check({ pixels, map, mapHeight, mapWidth, region }: HeatInput): void {
     throw new CovidCtError('ERR_BAD_BATCH', `heatOverlay: ${message}`);
   };
   const whole = (value: number): boolean => Number.isSafeInteger(value) && value > 0;
-  if (!whole(mapHeight) || !whole(mapWidth) || map.length !== mapHeight * mapWidth) refuse(`the map has ${map.length} values; ${mapHeight} × ${mapWidth} were announced`);
-  if (!whole(pixels.width) || !whole(pixels.height) || pixels.data.length !== pixels.width * pixels.height * 3) refuse(`the image has ${pixels.data.length} bytes; ${pixels.height} × ${pixels.width} × 3 were announced`);
+  if (!whole(mapHeight) || !whole(mapWidth) || map.length !== mapHeight * mapWidth)
+    refuse(`the map has ${map.length} values; ${mapHeight} × ${mapWidth} were announced`);
+  if (!whole(pixels.width) || !whole(pixels.height) || pixels.data.length !== pixels.width * pixels.height * 3)
+    refuse(`the image has ${pixels.data.length} bytes; ${pixels.height} × ${pixels.width} × 3 were announced`);
   const sides = [region.left, region.top, region.width, region.height];
-  if (!sides.every(Number.isFinite) || region.width <= 0 || region.height <= 0) refuse(`the region [${sides.join(', ')}] must be finite with a width and a height above 0`);
+  if (!sides.every(Number.isFinite) || region.width <= 0 || region.height <= 0)
+    refuse(`the region [${sides.join(', ')}] must be finite with a width and a height above 0`);
   const bad = map.findIndex((value) => !Number.isFinite(value) || value < 0);
   if (bad >= 0) refuse(`value ${bad} of the map is ${map[bad]}; Grad-CAM's maps are finite and >= 0`);
 }
 
 /** For each pixel along one side: its two neighbours in the map and the weight of the second; -1 outside the region. */
-function samplePoints(pixels: number, start: number, length: number, cells: number): { first: Int32Array; weight: Float64Array } {
+function samplePoints(
+  pixels: number,
+  start: number,
+  length: number,
+  cells: number,
+): { first: Int32Array; weight: Float64Array } {
   const first = new Int32Array(pixels).fill(-1);
   const weight = new Float64Array(pixels);
   for (let pixel = 0; pixel < pixels; pixel++) {
@@ -62,7 +70,13 @@ function samplePoints(pixels: number, start: number, length: number, cells: numb
  */
 export function resizeMap(input: Omit<HeatInput, keyof HeatOptions>): Float32Array {
   check(input);
-  const { pixels: { width, height }, map, mapHeight, mapWidth, region } = input;
+  const {
+    pixels: { width, height },
+    map,
+    mapHeight,
+    mapWidth,
+    region,
+  } = input;
   const heat = new Float32Array(width * height);
   const highest = map.reduce((a, b) => Math.max(a, b), 0);
   if (highest === 0) return heat;
@@ -91,7 +105,11 @@ export function resizeMap(input: Omit<HeatInput, keyof HeatOptions>): Float32Arr
  * @throws CovidCtError ERR_BAD_BATCH when lengths do not fit or a value is not finite or negative; InvalidOptionError
  */
 export function blendHeat(input: HeatInput): Pixels {
-  const { alpha, colormap } = checkOptions(heatOptionsSchema, { alpha: input.alpha, colormap: input.colormap }, 'heatOverlay');
+  const { alpha, colormap } = checkOptions(
+    heatOptionsSchema,
+    { alpha: input.alpha, colormap: input.colormap },
+    'heatOverlay',
+  );
   const { pixels } = input;
   const heat = resizeMap(input);
   const table = colorTable(colormap);

@@ -3,7 +3,7 @@ import type { Evaluation, Rate } from '../metrics/types';
 import { confusionMatrixChart, misclassifiedHistogram, rocChart } from './charts';
 import { chartFigure, element, section, table } from './html-parts';
 import type { Cell, Html } from './html-parts';
-import { interval, share, splitName } from './words';
+import { interval, share, splitName } from './format';
 
 /** Rows of the table of mistakes. */
 const MISTAKES = 20;
@@ -28,40 +28,66 @@ export function figuresTable(evaluation: Evaluation): Html {
   const two = evaluation.classes.length === 2;
   const of = two ? '' : ', mean over classes';
   const extra: Cell[][] = [];
-  if (evaluation.balancedAccuracy !== undefined) extra.push(['Balanced accuracy', number(share(evaluation.balancedAccuracy)), '', '']);
-  if (evaluation.averagePrecision !== undefined) extra.push([`Average precision${of}`, number(share(evaluation.averagePrecision)), '', '']);
-  return table('', ['Figure', number('Value'), number('95 % interval'), number('Images')], [
-    rateRow('Accuracy', evaluation.accuracy, intervals.accuracy),
-    ...(evaluation.perClass ?? []).flatMap(({ class: name, sensitivity, specificity, precision }) => [
-      rateRow(`Sensitivity, ${name} against the rest`, sensitivity.value, sensitivity),
-      rateRow(`Specificity, ${name} against the rest`, specificity.value, specificity),
-      rateRow(`Precision, ${name} against the rest`, precision.value, precision),
-    ]),
-    rateRow(`Sensitivity${of}`, evaluation.sensitivity, intervals.sensitivity),
-    rateRow(`Specificity${of}`, evaluation.specificity, intervals.specificity),
-    rateRow(`Precision${of}`, evaluation.precision, intervals.precision),
-    [`F1${of}`, number(share(evaluation.f1)), '', ''],
-    [`AUC${two ? '' : ', macro one-vs-rest'}`, number(share(evaluation.auc)), number(interval(intervals.auc)), number(String(evaluation.n))],
-    ...extra,
-    ['Mean loss (cross entropy, nats)', number(evaluation.loss === null ? 'not defined' : evaluation.loss.toFixed(4)), '', number(String(evaluation.n))],
-  ]);
+  if (evaluation.balancedAccuracy !== undefined)
+    extra.push(['Balanced accuracy', number(share(evaluation.balancedAccuracy)), '', '']);
+  if (evaluation.averagePrecision !== undefined)
+    extra.push([`Average precision${of}`, number(share(evaluation.averagePrecision)), '', '']);
+  return table(
+    '',
+    ['Figure', number('Value'), number('95 % interval'), number('Images')],
+    [
+      rateRow('Accuracy', evaluation.accuracy, intervals.accuracy),
+      ...(evaluation.perClass ?? []).flatMap(({ class: name, sensitivity, specificity, precision }) => [
+        rateRow(`Sensitivity, ${name} against the rest`, sensitivity.value, sensitivity),
+        rateRow(`Specificity, ${name} against the rest`, specificity.value, specificity),
+        rateRow(`Precision, ${name} against the rest`, precision.value, precision),
+      ]),
+      rateRow(`Sensitivity${of}`, evaluation.sensitivity, intervals.sensitivity),
+      rateRow(`Specificity${of}`, evaluation.specificity, intervals.specificity),
+      rateRow(`Precision${of}`, evaluation.precision, intervals.precision),
+      [`F1${of}`, number(share(evaluation.f1)), '', ''],
+      [
+        `AUC${two ? '' : ', macro one-vs-rest'}`,
+        number(share(evaluation.auc)),
+        number(interval(intervals.auc)),
+        number(String(evaluation.n)),
+      ],
+      ...extra,
+      [
+        'Mean loss (cross entropy, nats)',
+        number(evaluation.loss === null ? 'not defined' : evaluation.loss.toFixed(4)),
+        '',
+        number(String(evaluation.n)),
+      ],
+    ],
+  );
 }
 
 function mistakes(evaluation: Evaluation): Html {
   const wrong = evaluation.samples
     .filter(({ label, predicted }) => label !== predicted)
     .sort((a, b) => b.probabilities[b.predicted]! - a.probabilities[a.predicted]! || (a.id < b.id ? -1 : 1));
-  if (wrong.length === 0) return element('p', evaluation.n === 0 ? 'There are no images.' : 'No image was misclassified.', 'class="note"');
+  if (wrong.length === 0)
+    return element('p', evaluation.n === 0 ? 'There are no images.' : 'No image was misclassified.', 'class="note"');
   const name = (index: number): string => evaluation.classes[index] ?? String(index);
-  const rows = wrong.slice(0, MISTAKES).map(({ id, path, label, predicted, probabilities }): Cell[] => [
-    { text: path ?? id, kind: 'path' }, name(label), name(predicted), number(share(probabilities[predicted])),
-  ]);
-  const caption = wrong.length > MISTAKES ? `The ${MISTAKES} most confident of ${wrong.length} mistakes` : `All ${wrong.length} mistakes, the most confident first`;
+  const rows = wrong
+    .slice(0, MISTAKES)
+    .map(({ id, path, label, predicted, probabilities }): Cell[] => [
+      { text: path ?? id, kind: 'path' },
+      name(label),
+      name(predicted),
+      number(share(probabilities[predicted])),
+    ]);
+  const caption =
+    wrong.length > MISTAKES
+      ? `The ${MISTAKES} most confident of ${wrong.length} mistakes`
+      : `All ${wrong.length} mistakes, the most confident first`;
   return table(caption, ['File', 'True', 'Predicted', number('Probability')], rows);
 }
 
 function thresholdNote({ threshold, classes }: Evaluation): string {
-  if (threshold === null) return 'The class with the highest probability is predicted. Figures by class are against the rest.';
+  if (threshold === null)
+    return 'The class with the highest probability is predicted. Figures by class are against the rest.';
   return `Positive is ${classes[1]}: it is predicted where its probability is ${Number(threshold.toFixed(4))} or more. Intervals are Wilson's for shares and DeLong's for the AUC; they hold for images, not patients, and do not cover the difference between two trainings.`;
 }
 
@@ -73,10 +99,19 @@ export function evaluationSection(evaluation: Evaluation, heading: string): Html
   return section(`${title}, ${evaluation.n} images`, [
     figuresTable(evaluation),
     element('p', thresholdNote(evaluation), 'class="note"'),
-    element('div', [
-      chartFigure(rocChart(evaluation), prefix, '', 'square'),
-      chartFigure(confusionMatrixChart(evaluation), prefix, 'Shade and percentage are shares of the true class.', 'square shaded'),
-    ], 'class="columns"'),
+    element(
+      'div',
+      [
+        chartFigure(rocChart(evaluation), prefix, '', 'square'),
+        chartFigure(
+          confusionMatrixChart(evaluation),
+          prefix,
+          'Shade and percentage are shares of the true class.',
+          'square shaded',
+        ),
+      ],
+      'class="columns"',
+    ),
     chartFigure(misclassifiedHistogram(evaluation), prefix, ''),
     element('h3', 'Most confident mistakes'),
     mistakes(evaluation),

@@ -22,7 +22,12 @@ export function join(parts: readonly Html[]): Html {
 
 /** An element around text or pieces; `attributes` are written by this library, never by a user. */
 export function element(tag: string, content: string | Html | readonly Html[], attributes = ''): Html {
-  const inner = typeof content === 'string' ? text(content) : Array.isArray(content) ? join(content as readonly Html[]) : (content as Html);
+  const inner =
+    typeof content === 'string'
+      ? text(content)
+      : Array.isArray(content)
+        ? join(content as readonly Html[])
+        : (content as Html);
   return { html: `<${tag}${attributes === '' ? '' : ` ${attributes}`}>${inner.html}</${tag}>` };
 }
 
@@ -39,9 +44,32 @@ function cell(tag: 'td' | 'th', content: Cell, scope = ''): Html {
 
 /** A table; the first cell of each row is its heading. */
 export function table(caption: string, head: readonly Cell[], rows: readonly (readonly Cell[])[]): Html {
-  const headRow = head.length === 0 ? [] : [element('thead', element('tr', head.map((content) => cell('th', content, 'scope="col"'))))];
-  const body = element('tbody', rows.map((row) => element('tr', row.map((content, index) => (index === 0 ? cell('th', content, 'scope="row"') : cell('td', content))))));
-  return element('div', element('table', [...(caption === '' ? [] : [element('caption', caption)]), ...headRow, body]), 'class="scroll"');
+  const headRow =
+    head.length === 0
+      ? []
+      : [
+          element(
+            'thead',
+            element(
+              'tr',
+              head.map((content) => cell('th', content, 'scope="col"')),
+            ),
+          ),
+        ];
+  const body = element(
+    'tbody',
+    rows.map((row) =>
+      element(
+        'tr',
+        row.map((content, index) => (index === 0 ? cell('th', content, 'scope="row"') : cell('td', content))),
+      ),
+    ),
+  );
+  return element(
+    'div',
+    element('table', [...(caption === '' ? [] : [element('caption', caption)]), ...headRow, body]),
+    'class="scroll"',
+  );
 }
 
 /** A chart as inline SVG; its ids are made different from those of the same chart elsewhere in the page by `prefix`. */
@@ -50,11 +78,22 @@ export function chartFigure(chart: Chart, prefix: string, caption: string, kind 
     .replace(/<\?xml[^>]*\?>\s*/, '')
     .replaceAll(`${chart.name}-`, `${prefix}-${chart.name}-`)
     .replace('<svg ', `<svg role="img" aria-label="${escapeXml(chart.title)}" `);
-  return element('figure', [{ html: svg }, ...(caption === '' ? [] : [element('figcaption', caption)])], `class="chart ${kind}"`);
+  return element(
+    'figure',
+    [{ html: svg }, ...(caption === '' ? [] : [element('figcaption', caption)])],
+    `class="chart ${kind}"`,
+  );
 }
 
 /** A PNG inside the page. */
 export function pictureFigure(png: Uint8Array, alternative: string, caption: string): Html {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64');
-  return element('figure', [{ html: `<img alt="${escapeXml(alternative)}" src="data:image/png;base64,${bytes}">` }, element('figcaption', caption)], 'class="montage"');
+  return element(
+    'figure',
+    [
+      { html: `<img alt="${escapeXml(alternative)}" src="data:image/png;base64,${bytes}">` },
+      element('figcaption', caption),
+    ],
+    'class="montage"',
+  );
 }

@@ -17,7 +17,10 @@ const DARK: Readonly<Record<string, string>> = {
 
 function darkCharts(): string {
   return Object.entries(DARK)
-    .map(([light, dark]) => `.chart:not(.shaded) [fill="${light}"]{fill:${dark}}.chart:not(.shaded) [stroke="${light}"]{stroke:${dark}}`)
+    .map(
+      ([light, dark]) =>
+        `.chart:not(.shaded) [fill="${light}"]{fill:${dark}}.chart:not(.shaded) [stroke="${light}"]{stroke:${dark}}`,
+    )
     .join('\n  ');
 }
 

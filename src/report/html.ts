@@ -1,6 +1,6 @@
 /** The report as one HTML file that needs neither network nor script. */
 import { INTENDED_USE } from '../intended-use';
-import { leftOutReasonText } from '../left-out';
+import { leftOutReasonText } from '../text/left-out';
 import type { EpochRecord } from '../log/types';
 import { checkArgument } from '../options/check';
 import { accuracyCurve, lossCurve } from './charts';
@@ -11,7 +11,7 @@ import type { Cell, Html } from './html-parts';
 import { STYLE } from './html-style';
 import { reportDataSchema } from './schema';
 import type { GradCamGroup, GradCamKind, ReportData } from './types';
-import { share, splitName } from './words';
+import { share, splitName } from './format';
 
 const number = (value: string): Cell => ({ text: value, kind: 'number' });
 
@@ -33,7 +33,9 @@ function valueText(value: unknown): string {
 function flatten(object: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {
   return Object.entries(object).flatMap(([key, value]): [string, string][] => {
     const plain = typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
-    return plain ? flatten(value as Record<string, unknown>, `${prefix}${key}.`) : [[`${prefix}${key}`, valueText(value)]];
+    return plain
+      ? flatten(value as Record<string, unknown>, `${prefix}${key}.`)
+      : [[`${prefix}${key}`, valueText(value)]];
   });
 }
 
@@ -44,10 +46,16 @@ function factsTable(caption: string, facts: Readonly<Record<string, unknown>>): 
 
 function dataSection({ dataset, montages }: ReportData): Html {
   const classes = [...new Set(dataset.splits.flatMap(({ perClass }) => Object.keys(perClass)))];
-  const rows = dataset.splits.map(({ name, n, perClass }): Cell[] => [name, number(String(n)), ...classes.map((label) => number(perClass[label] === undefined ? '–' : String(perClass[label])))]);
+  const rows = dataset.splits.map(({ name, n, perClass }): Cell[] => [
+    name,
+    number(String(n)),
+    ...classes.map((label) => number(perClass[label] === undefined ? '–' : String(perClass[label]))),
+  ]);
   return section('Data', [
     element('p', dataset.name),
-    rows.length === 0 ? element('p', 'No split is recorded.', 'class="note"') : table('Images', ['Split', number('All'), ...classes.map((label) => number(label))], rows),
+    rows.length === 0
+      ? element('p', 'No split is recorded.', 'class="note"')
+      : table('Images', ['Split', number('All'), ...classes.map((label) => number(label))], rows),
     ...montages.flatMap(({ title, png, caption }) => [element('h3', title), pictureFigure(png, title, caption)]),
   ]);
 }
@@ -59,18 +67,34 @@ function trainingTable(history: readonly EpochRecord[]): Html | null {
   const seconds = history.reduce((sum, record) => sum + record.seconds, 0);
   const row = (name: string, record: EpochRecord): Cell[] => [
     `${name}: ${record.epoch}`,
-    ...[record.trainLoss, record.validationLoss, record.trainAccuracy, record.validationAccuracy, record.validationAuc].map((value) => number(share(value))),
+    ...[
+      record.trainLoss,
+      record.validationLoss,
+      record.trainAccuracy,
+      record.validationAccuracy,
+      record.validationAuc,
+    ].map((value) => number(share(value))),
     number(String(Number(record.learningRate.toPrecision(6)))),
   ];
-  const head = ['Epoch', ...['Train loss', 'Val. loss', 'Train accuracy', 'Val. accuracy', 'Val. AUC', 'Learning rate'].map(number)];
-  return table(`${history.length} epochs in ${(seconds / 60).toFixed(1)} minutes`, head, [...(best === undefined ? [] : [row('best', best)]), row('last', last)]);
+  const head = [
+    'Epoch',
+    ...['Train loss', 'Val. loss', 'Train accuracy', 'Val. accuracy', 'Val. AUC', 'Learning rate'].map(number),
+  ];
+  return table(`${history.length} epochs in ${(seconds / 60).toFixed(1)} minutes`, head, [
+    ...(best === undefined ? [] : [row('best', best)]),
+    row('last', last),
+  ]);
 }
 
 function trainingSection({ history, stop }: ReportData): Html {
   return section('Training', [
     stop === null ? null : element('p', `Ended (${stop.reason}): ${stop.message}`),
     trainingTable(history),
-    element('div', [chartFigure(lossCurve(history), 'training', ''), chartFigure(accuracyCurve(history), 'training', '')], 'class="columns"'),
+    element(
+      'div',
+      [chartFigure(lossCurve(history), 'training', ''), chartFigure(accuracyCurve(history), 'training', '')],
+      'class="columns"',
+    ),
   ]);
 }
 
@@ -79,17 +103,37 @@ function gradCamFigure(group: GradCamGroup): Html {
   const above = `probability of the predicted class above ${group.threshold}`;
   const remark = group.note === undefined || group.note === null || group.note === '' ? '' : ` ${group.note}`;
   const heading = element('h3', `${KINDS[group.kind]} (${count})`);
-  if (group.png === null) return join([heading, element('p', count === 0 ? `None: no image of this kind with a ${above}.${remark}` : `Not drawn.${remark}`, 'class="note"')]);
-  const chosen = letGo === undefined
-    ? `${shown === count ? count : `${shown} of ${count}`} with a ${above}`
-    : `${shown < count ? `The surest ${shown} of ${count}` : count === 1 ? 'The only one' : `All ${count}, the surest first`}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
-  return join([heading, pictureFigure(group.png, `Grad-CAM, ${KINDS[group.kind].toLowerCase()}`, `${chosen}. The brighter the colour, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`)]);
+  if (group.png === null)
+    return join([
+      heading,
+      element(
+        'p',
+        count === 0 ? `None: no image of this kind with a ${above}.${remark}` : `Not drawn.${remark}`,
+        'class="note"',
+      ),
+    ]);
+  const chosen =
+    letGo === undefined
+      ? `${shown === count ? count : `${shown} of ${count}`} with a ${above}`
+      : `${shown < count ? `The surest ${shown} of ${count}` : count === 1 ? 'The only one' : `All ${count}, the surest first`}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
+  return join([
+    heading,
+    pictureFigure(
+      group.png,
+      `Grad-CAM, ${KINDS[group.kind].toLowerCase()}`,
+      `${chosen}. The brighter the colour, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`,
+    ),
+  ]);
 }
 
 function gradCamSection({ gradCam }: ReportData): Html {
   if (gradCam === null) return section('Grad-CAM', [element('p', 'No Grad-CAM was made.', 'class="note"')]);
   return section('Grad-CAM', [
-    element('p', `${gradCam.split === undefined ? '' : `Images of the ${splitName(gradCam.split)}. `}Layer ${gradCam.layer}. Each map shows where the activations that raise the predicted class's logit lie; it does not show that the place is diseased.`, 'class="note"'),
+    element(
+      'p',
+      `${gradCam.split === undefined ? '' : `Images of the ${splitName(gradCam.split)}. `}Layer ${gradCam.layer}. Each map shows where the activations that raise the predicted class's logit lie; it does not show that the place is diseased.`,
+      'class="note"',
+    ),
     ...gradCam.groups.map(gradCamFigure),
   ]);
 }
@@ -98,7 +142,10 @@ function gradCamSection({ gradCam }: ReportData): Html {
 function leftOutTable({ leftOut = [] }: ReportData): Html | null {
   if (leftOut.length === 0) return null;
   const rows = leftOut.map((entry): Cell[] => [
-    splitName(entry.split), number(String(entry.count)), leftOutReasonText(entry), { text: `${entry.examples.join(', ')}${entry.count > entry.examples.length ? ', ...' : ''}`, kind: 'path' },
+    splitName(entry.split),
+    number(String(entry.count)),
+    leftOutReasonText(entry),
+    { text: `${entry.examples.join(', ')}${entry.count > entry.examples.length ? ', ...' : ''}`, kind: 'path' },
   ]);
   return table('Left out by the reader of the data set', ['Split', number('Files'), 'Reason', 'For example'], rows);
 }
@@ -107,15 +154,25 @@ function skippedSection(data: ReportData): Html {
   const { skipped, validation, test } = data;
   const all = [
     ...(skipped ?? []),
-    ...[validation, test].flatMap((evaluation) => (evaluation?.skipped ?? []).map(({ id, reason }) => ({ split: evaluation!.split, id, reason }))),
+    ...[validation, test].flatMap((evaluation) =>
+      (evaluation?.skipped ?? []).map(({ id, reason }) => ({ split: evaluation!.split, id, reason })),
+    ),
   ];
   // A file of the validation split is met anew in every evaluation.
   const once = [...new Map(all.map((file) => [`${file.split}\n${file.id}`, file])).values()];
   const before = leftOutTable(data);
-  if (once.length === 0) return section('Files left out', [before, element('p', `${before === null ? 'None: every' : 'Every'} listed file was decoded.`, 'class="note"')]);
+  if (once.length === 0)
+    return section('Files left out', [
+      before,
+      element('p', `${before === null ? 'None: every' : 'Every'} listed file was decoded.`, 'class="note"'),
+    ]);
   return section('Files left out', [
     before,
-    table(`${once.length} could not be decoded and count in no figure`, ['File', 'Split', 'Reason'], once.map(({ split, id, reason }): Cell[] => [{ text: id, kind: 'path' }, split, { text: reason, kind: 'value' }])),
+    table(
+      `${once.length} could not be decoded and count in no figure`,
+      ['File', 'Split', 'Reason'],
+      once.map(({ split, id, reason }): Cell[] => [{ text: id, kind: 'path' }, split, { text: reason, kind: 'value' }]),
+    ),
   ]);
 }
 
@@ -125,12 +182,22 @@ function body(data: ReportData): Html {
     element('header', [element('h1', data.title), element('p', `Made ${data.created}`, 'class="meta"')]),
     element('p', INTENDED_USE, 'class="warning" role="note"'),
     ...(data.notes ?? []).map((remark) => element('p', remark)),
-    test === null ? section('Test', [element('p', 'The test split was not evaluated.', 'class="note"')]) : evaluationSection(test, 'Test'),
-    validation === null ? section('Validation', [element('p', 'No validation split was evaluated.', 'class="note"')]) : evaluationSection(validation, 'Validation'),
+    test === null
+      ? section('Test', [element('p', 'The test split was not evaluated.', 'class="note"')])
+      : evaluationSection(test, 'Test'),
+    validation === null
+      ? section('Validation', [element('p', 'No validation split was evaluated.', 'class="note"')])
+      : evaluationSection(validation, 'Validation'),
     gradCamSection(data),
     trainingSection(data),
     dataSection(data),
-    section('Configuration', [element('div', [factsTable('Model', data.model ?? {}), factsTable('Options', data.config)].filter((part) => part !== null), 'class="columns"')]),
+    section('Configuration', [
+      element(
+        'div',
+        [factsTable('Model', data.model ?? {}), factsTable('Options', data.config)].filter((part) => part !== null),
+        'class="columns"',
+      ),
+    ]),
     skippedSection(data),
     section('Versions', [factsTable('', data.versions)]),
     element('footer', element('p', INTENDED_USE, 'class="meta"')),

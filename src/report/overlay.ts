@@ -5,8 +5,8 @@ import type { Pixels } from '../data/types';
 import { CovidCtError, messageOf } from '../errors';
 import { faultless, isObject, listFault, pixelsFault, pixelsSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { captionedMontageSchema } from '../options/report';
-import type { CaptionedMontageOptions } from '../options/report';
+import { captionedMontageSchema } from './options';
+import type { CaptionedMontageOptions } from './options';
 import { FONT_FAMILY } from './chart-style';
 import { escapeXml } from './escape';
 import { blendHeat } from './heat';
@@ -27,18 +27,23 @@ export interface Tile {
 
 const svgOptionsSchema = z.strictObject({ width: z.int().min(1).max(16_384) });
 
-const tilesSchema = faultless<readonly Tile[]>((value) => listFault(value, 'tiles', (tile) => {
-  if (!isObject(tile)) return { path: [], message: 'expected a tile: { pixels, caption }' };
-  if (tile['caption'] !== undefined && typeof tile['caption'] !== 'string') return { path: ['caption'], message: 'expected a text' };
-  const fault = pixelsFault(tile['pixels']);
-  return fault === null ? null : { path: ['pixels', ...fault.path], message: fault.message };
-}));
+const tilesSchema = faultless<readonly Tile[]>((value) =>
+  listFault(value, 'tiles', (tile) => {
+    if (!isObject(tile)) return { path: [], message: 'expected a tile: { pixels, caption }' };
+    if (tile['caption'] !== undefined && typeof tile['caption'] !== 'string')
+      return { path: ['caption'], message: 'expected a text' };
+    const fault = pixelsFault(tile['pixels']);
+    return fault === null ? null : { path: ['pixels', ...fault.path], message: fault.message };
+  }),
+);
 
 async function drawing<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof CovidCtError ? error : new CovidCtError('ERR_BAD_IMAGE', `${what} failed: ${messageOf(error)}`, { cause: error });
+    throw error instanceof CovidCtError
+      ? error
+      : new CovidCtError('ERR_BAD_IMAGE', `${what} failed: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -64,14 +69,21 @@ export async function encodeImage(pixels: Pixels): Promise<Uint8Array> {
  * @returns the PNG file and its size
  * @throws CovidCtError ERR_BAD_IMAGE when the SVG is not valid
  */
-export async function svgToPng(svg: string, options: { readonly width: number }): Promise<{ png: Uint8Array; width: number; height: number }> {
+export async function svgToPng(
+  svg: string,
+  options: { readonly width: number },
+): Promise<{ png: Uint8Array; width: number; height: number }> {
   checkArgument(textSchema, svg, 'svgToPng', 'svg');
   const { width: wanted } = checkOptions(svgOptionsSchema, options, 'svgToPng');
   return drawing('drawing an SVG', async () => {
     const bytes = Buffer.from(svg, 'utf8');
     const { width: natural } = await sharp(bytes).metadata();
     const density = Math.min(2400, Math.max(1, (72 * wanted) / natural));
-    const { data, info } = await sharp(bytes, { density }).resize({ width: wanted }).flatten({ background: '#ffffff' }).png({ compressionLevel: 9 }).toBuffer({ resolveWithObject: true });
+    const { data, info } = await sharp(bytes, { density })
+      .resize({ width: wanted })
+      .flatten({ background: '#ffffff' })
+      .png({ compressionLevel: 9 })
+      .toBuffer({ resolveWithObject: true });
     return { png: data, width: info.width, height: info.height };
   });
 }
@@ -86,7 +98,13 @@ let textDrawn: Promise<boolean> | null = null;
 export function textIsDrawn(): Promise<boolean> {
   textDrawn ??= drawing('looking for a font', async () => {
     const draw = (text: string): Promise<Buffer> =>
-      sharp(Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><text x="4" y="30" font-family="${FONT_FAMILY}" font-size="26">${text}</text></svg>`)).raw().toBuffer();
+      sharp(
+        Buffer.from(
+          `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><text x="4" y="30" font-family="${FONT_FAMILY}" font-size="26">${text}</text></svg>`,
+        ),
+      )
+        .raw()
+        .toBuffer();
     // Two texts: where every letter is missing, both show nothing or the same empty boxes.
     const [one, other] = await Promise.all([draw('Hgx'), draw('ilW')]);
     return !one.equals(other);
@@ -116,8 +134,13 @@ function fit(text: string, width: number): string {
 }
 
 function captionSvg(lines: readonly string[], width: number, height: number): Buffer {
-  const texts = lines.map((line, index) => `<text x="${width / 2}" y="${(index + 1) * CAPTION_LINE - 4}" text-anchor="middle">${escapeXml(fit(line, width))}</text>`);
-  return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${FONT_FAMILY}" font-size="${CAPTION_SIZE}" fill="#1d232b">${texts.join('')}</svg>`);
+  const texts = lines.map(
+    (line, index) =>
+      `<text x="${width / 2}" y="${(index + 1) * CAPTION_LINE - 4}" text-anchor="middle">${escapeXml(fit(line, width))}</text>`,
+  );
+  return Buffer.from(
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${FONT_FAMILY}" font-size="${CAPTION_SIZE}" fill="#1d232b">${texts.join('')}</svg>`,
+  );
 }
 
 /**
@@ -133,7 +156,9 @@ export async function montage(tiles: readonly Tile[], options: CaptionedMontageO
   const { columns, tileSize } = checkOptions(captionedMontageSchema, options, 'montage');
   return drawing('laying out a montage', async () => {
     if (tiles.length === 0) throw new CovidCtError('ERR_BAD_IMAGE', 'montage: at least one tile is needed, got none');
-    const captions = tiles.map(({ caption }) => (caption === undefined || caption === '' ? [] : caption.split(/\r?\n/)));
+    const captions = tiles.map(({ caption }) =>
+      caption === undefined || caption === '' ? [] : caption.split(/\r?\n/),
+    );
     const captionHeight = Math.max(...captions.map((lines) => lines.length)) * CAPTION_LINE;
     const across = Math.min(columns, tiles.length);
     const down = Math.ceil(tiles.length / across);
@@ -141,13 +166,26 @@ export async function montage(tiles: readonly Tile[], options: CaptionedMontageO
     for (const [index, { pixels }] of tiles.entries()) {
       const left = GAP + (index % across) * (tileSize + GAP);
       const top = GAP + Math.floor(index / across) * (tileSize + captionHeight + GAP);
-      const fitted = await raw(pixels).resize({ width: tileSize, height: tileSize, fit: 'contain', background: '#000000' }).png({ compressionLevel: 0 }).toBuffer();
+      const fitted = await raw(pixels)
+        .resize({ width: tileSize, height: tileSize, fit: 'contain', background: '#000000' })
+        .png({ compressionLevel: 0 })
+        .toBuffer();
       parts.push({ input: fitted, left, top });
-      if (captions[index]!.length > 0) parts.push({ input: captionSvg(captions[index]!, tileSize, captionHeight), left, top: top + tileSize });
+      if (captions[index]!.length > 0)
+        parts.push({ input: captionSvg(captions[index]!, tileSize, captionHeight), left, top: top + tileSize });
     }
     const { data, info } = await sharp({
-      create: { width: across * (tileSize + GAP) + GAP, height: down * (tileSize + captionHeight + GAP) + GAP, channels: 3, background: '#ffffff' },
-    }).composite(parts).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+      create: {
+        width: across * (tileSize + GAP) + GAP,
+        height: down * (tileSize + captionHeight + GAP) + GAP,
+        channels: 3,
+        background: '#ffffff',
+      },
+    })
+      .composite(parts)
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
     return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width: info.width, height: info.height };
   });
 }

@@ -50,16 +50,30 @@ export function renderChart(chart: Chart): Promise<{ png: Uint8Array; width: num
  *
  * @throws CovidCtError ERR_RUN_FOLDER when a file cannot be written
  */
-export async function writePictures(dir: string, input: { readonly history: readonly EpochRecord[]; readonly evaluation: Evaluation | null }): Promise<Picture[]> {
+export async function writePictures(
+  dir: string,
+  input: { readonly history: readonly EpochRecord[]; readonly evaluation: Evaluation | null },
+): Promise<Picture[]> {
   checkArgument(pathSchema, dir, 'writePictures', 'dir');
   checkArgument(picturesInputSchema, input, 'writePictures', 'input');
   const pictures: Picture[] = [];
-  for (const chart of [...drawCurves(input.history), ...(input.evaluation === null ? [] : drawFigures(input.evaluation))]) {
+  for (const chart of [
+    ...drawCurves(input.history),
+    ...(input.evaluation === null ? [] : drawFigures(input.evaluation)),
+  ]) {
     const stem = path.resolve(dir, chart.name);
     const { png, width, height } = await renderChart(chart);
     await writeWhole(`${stem}.svg`, chart.svg);
     await writeWhole(`${stem}.png`, png);
-    pictures.push({ name: chart.name, title: chart.title, svg: `${stem}.svg`, png: `${stem}.png`, bytes: png, width, height });
+    pictures.push({
+      name: chart.name,
+      title: chart.title,
+      svg: `${stem}.svg`,
+      png: `${stem}.png`,
+      bytes: png,
+      width,
+      height,
+    });
   }
   return pictures;
 }

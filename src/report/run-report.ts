@@ -6,10 +6,10 @@ import type { Evaluation } from '../metrics/types';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { RunFolder } from '../train/run-folder';
-import { BoardImages } from './board';
-import { readFacts, writeFacts } from './facts';
-import type { MontageFacts, PictureFacts } from './facts';
-import { gatherReport } from './gather';
+import { BoardImages } from './tensorboard-images';
+import { readFacts, writeFacts } from './picture-index';
+import type { MontageFacts, PictureFacts } from './picture-index';
+import { gatherReport } from './report-data';
 import { dashed, gradCamMontages, sourcesOf } from './grad-cam';
 import type { GradCamMontagesOptions } from './grad-cam';
 import { renderReport } from './html';
@@ -53,14 +53,31 @@ export async function addTraining(runDir: string, options: AddTrainingOptions): 
   checkArgument(pathSchema, runDir, 'addTraining', 'runDir');
   const { dataset, signal } = checkOptions(addTrainingSchema, options, 'addTraining');
   const folder = await RunFolder.open(runDir);
-  const [{ epochs, events }, { validation }, facts] = await Promise.all([folder.history(), folder.metrics(), readFacts(folder)]);
+  const [{ epochs, events }, { validation }, facts] = await Promise.all([
+    folder.history(),
+    folder.metrics(),
+    readFacts(folder),
+  ]);
   const board = new BoardImages(folder, epochs.length);
   for (const chart of drawCurves(epochs)) await board.chart('training', chart);
   if (validation !== undefined) await board.evaluation(validation);
   if (facts === null) {
-    const skipped = new Set(events.flatMap((event) => (event.type === 'skipped' && event.split === 'train' ? [event.id] : [])));
-    const samples = await keepSamples({ folder, board, images: await folder.images(), split: 'train', signal, dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => !skipped.has(id)) } });
-    await writeFacts(folder, { gradCam: null, samples, split: { name: 'train', n: dataset.samples.length, perClass: countClasses(dataset) } });
+    const skipped = new Set(
+      events.flatMap((event) => (event.type === 'skipped' && event.split === 'train' ? [event.id] : [])),
+    );
+    const samples = await keepSamples({
+      folder,
+      board,
+      images: await folder.images(),
+      split: 'train',
+      signal,
+      dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => !skipped.has(id)) },
+    });
+    await writeFacts(folder, {
+      gradCam: null,
+      samples,
+      split: { name: 'train', n: dataset.samples.length, perClass: countClasses(dataset) },
+    });
   }
   await board.write();
   return refresh(folder);
@@ -82,7 +99,10 @@ export async function addEvaluation(runDir: string, options: AddEvaluationOption
   const { evaluation, ...about } = checkOptions(addEvaluationSchema, options, 'addEvaluation');
   const { split } = evaluation;
   if (!['train', 'validation', 'test'].includes(split)) {
-    throw new InvalidOptionError(`addEvaluation: evaluation.split: expected train, validation or test; got "${split}"; say which at evaluate(model, data, { split: 'test' })`, [{ path: 'evaluation.split', message: 'not a split of a run' }]);
+    throw new InvalidOptionError(
+      `addEvaluation: evaluation.split: expected train, validation or test; got "${split}"; say which at evaluate(model, data, { split: 'test' })`,
+      [{ path: 'evaluation.split', message: 'not a split of a run' }],
+    );
   }
   sourcesOf(about.dataset, evaluation.samples);
   const folder = await RunFolder.open(runDir);
@@ -90,12 +110,18 @@ export async function addEvaluation(runDir: string, options: AddEvaluationOption
   const [{ epochs }, { test }] = await Promise.all([folder.history(), folder.metrics()]);
   const board = new BoardImages(folder, epochs.length);
   await board.evaluation(evaluation);
-  if (split === 'test' || test === undefined) await writeFacts(folder, await keepMontages(folder, board, evaluation, about));
+  if (split === 'test' || test === undefined)
+    await writeFacts(folder, await keepMontages(folder, board, evaluation, about));
   await board.write();
   return refresh(folder);
 }
 
-async function keepMontages(folder: RunFolder, board: BoardImages, evaluation: Evaluation, about: GradCamMontagesOptions): Promise<PictureFacts> {
+async function keepMontages(
+  folder: RunFolder,
+  board: BoardImages,
+  evaluation: Evaluation,
+  about: GradCamMontagesOptions,
+): Promise<PictureFacts> {
   const { split } = evaluation;
   const { model, dataset, signal, layer = model.layers.default } = about;
   const groups: MontageFacts[] = [];
@@ -108,13 +134,27 @@ async function keepMontages(folder: RunFolder, board: BoardImages, evaluation: E
     board.add(`${split}/grad-cam/${dashed(words.kind)}`, picture);
   }
   const scored = new Set(evaluation.samples.map(({ id }) => id));
-  const samples = await keepSamples({ folder, board, images, split, signal, dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => scored.has(id)) } });
-  return { gradCam: groups.length === 0 ? null : { split, layer, groups }, samples, split: { name: split, n: dataset.samples.length, perClass: countClasses(dataset) } };
+  const samples = await keepSamples({
+    folder,
+    board,
+    images,
+    split,
+    signal,
+    dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => scored.has(id)) },
+  });
+  return {
+    gradCam: groups.length === 0 ? null : { split, layer, groups },
+    samples,
+    split: { name: split, n: dataset.samples.length, perClass: countClasses(dataset) },
+  };
 }
 
 async function refresh(folder: RunFolder): Promise<string> {
   const [history, metrics, facts] = await Promise.all([folder.history(), folder.metrics(), readFacts(folder)]);
-  await writePictures(folder.file('pictures'), { history: history.epochs, evaluation: metrics.test ?? metrics.validation ?? null });
+  await writePictures(folder.file('pictures'), {
+    history: history.epochs,
+    evaluation: metrics.test ?? metrics.validation ?? null,
+  });
   await folder.write('report.html', renderReport(await gatherReport(folder, { history, metrics, facts })));
   return folder.file('report.html');
 }

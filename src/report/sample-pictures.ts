@@ -1,10 +1,10 @@
 /** Shows some images of each class of a split, as files of a run folder and in TensorBoard. */
 import { sampleMontage } from '../data/montage';
 import type { Dataset } from '../data/types';
-import type { ImageOptions } from '../options/images';
+import type { ImageOptions } from '../data/images/options';
 import type { RunFolder } from '../train/run-folder';
-import type { BoardImages } from './board';
-import type { SampleFacts } from './facts';
+import type { BoardImages } from './tensorboard-images';
+import type { SampleFacts } from './picture-index';
 import { encodeImage } from './overlay';
 
 interface KeepSamples {
@@ -20,7 +20,14 @@ interface KeepSamples {
 }
 
 /** Draws one montage for each class that has images, `pictures/samples-<index>.png`. Gives their words. */
-export async function keepSamples({ folder, board, split, dataset, images, signal }: KeepSamples): Promise<SampleFacts[]> {
+export async function keepSamples({
+  folder,
+  board,
+  split,
+  dataset,
+  images,
+  signal,
+}: KeepSamples): Promise<SampleFacts[]> {
   const facts: SampleFacts[] = [];
   for (const [label, title] of dataset.classes.entries()) {
     if (!dataset.samples.some((sample) => sample.label === label)) continue;

@@ -1,14 +1,22 @@
 /** What a report is made of, as an argument and as `pictures.json` keeps it. */
 import { types } from 'node:util';
 import { z } from 'zod';
-import { bytesSchema, callbackSchema, datasetSchema, faultless, isObject, pixelsFault, plainSchema } from '../options/atoms';
+import {
+  bytesSchema,
+  callbackSchema,
+  datasetSchema,
+  faultless,
+  isObject,
+  pixelsFault,
+  plainSchema,
+} from '../options/atoms';
 import { signalSchema } from '../options/check';
-import { imageShape } from '../options/images';
-import { evaluationPicturesSchema } from '../options/report';
-import type { Explanation } from '../model/answers';
+import { imageShape } from '../data/images/options';
+import { evaluationPicturesSchema } from './options';
+import type { Explanation } from '../model/prediction';
 import type { Classifier } from '../model/classifier';
-import { epochRecordsSchema, evaluationSchema } from '../options/evaluation';
-import type { PictureFacts } from './facts';
+import { epochRecordsSchema, evaluationSchema } from '../metrics/evaluation-schema';
+import type { PictureFacts } from './picture-index';
 import type { ReportData } from './types';
 
 const count = z.number().min(0);
@@ -30,7 +38,13 @@ const pictureFile = z.string().regex(/^[\w-][\w .-]*$/, 'expected the name of a 
 
 /** `pictures.json`. */
 export const pictureFactsSchema = z.looseObject({
-  gradCam: z.looseObject({ split: z.string(), layer: z.string(), groups: z.array(z.looseObject({ ...group, file: pictureFile.nullable() })) }).nullable(),
+  gradCam: z
+    .looseObject({
+      split: z.string(),
+      layer: z.string(),
+      groups: z.array(z.looseObject({ ...group, file: pictureFile.nullable() })),
+    })
+    .nullable(),
   samples: z.array(z.looseObject({ file: pictureFile, title: z.string(), caption: z.string() })),
   split,
 }) as unknown as z.ZodType<PictureFacts>;
@@ -46,35 +60,56 @@ export const reportDataSchema = z.looseObject({
   validation: evaluationSchema.nullable(),
   test: evaluationSchema.nullable(),
   montages: z.array(z.looseObject({ title: z.string(), png, caption: z.string() })).readonly(),
-  gradCam: z.looseObject({ layer: z.string(), split: z.string().optional(), groups: z.array(z.looseObject({ ...group, png: png.nullable() })) }).nullable(),
+  gradCam: z
+    .looseObject({
+      layer: z.string(),
+      split: z.string().optional(),
+      groups: z.array(z.looseObject({ ...group, png: png.nullable() })),
+    })
+    .nullable(),
   versions: z.record(z.string(), z.string()),
   stop: z.looseObject({ reason: z.string(), message: z.string() }).nullable(),
   skipped: z.array(skipped).readonly().optional(),
-  leftOut: z.array(z.looseObject({ split: z.string(), reason: z.string(), count, examples: z.array(z.string()).readonly() })).readonly().optional(),
+  leftOut: z
+    .array(z.looseObject({ split: z.string(), reason: z.string(), count, examples: z.array(z.string()).readonly() }))
+    .readonly()
+    .optional(),
   notes: z.array(z.string()).readonly().optional(),
 }) as unknown as z.ZodType<ReportData>;
 
 /** What `writePictures` draws. */
-export const picturesInputSchema = z.looseObject({ history: epochRecordsSchema, evaluation: evaluationSchema.nullable() });
+export const picturesInputSchema = z.looseObject({
+  history: epochRecordsSchema,
+  evaluation: evaluationSchema.nullable(),
+});
 
 /** Whoever explains images, as addEvaluation asks it to. */
 export const explainerSchema = faultless<Pick<Classifier, 'explain' | 'layers'>>((value) => {
   const given = value as { explain?: unknown; layers?: { default?: unknown } | null } | null | undefined;
-  const isOne = typeof given === 'object' && given !== null && typeof given.explain === 'function' && typeof given.layers?.default === 'string';
+  const isOne =
+    typeof given === 'object' &&
+    given !== null &&
+    typeof given.explain === 'function' &&
+    typeof given.layers?.default === 'string';
   return isOne ? null : { path: [], message: 'expected a Classifier' };
 });
 
 /** What `drawExplanation` reads of an explanation; whether lengths fit is for the drawing to say. */
-export const explanationSchema = faultless<Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>>((value) => {
-  if (!isObject(value)) return { path: [], message: 'expected an explanation, one answer of Classifier.explain' };
-  const { pixels, map, region } = value;
-  const fault = pixelsFault(pixels);
-  if (fault !== null) return { path: ['pixels', ...fault.path], message: fault.message };
-  if (!types.isFloat32Array(map)) return { path: ['map'], message: 'expected a Float32Array' };
-  for (const key of ['width', 'height']) if (!Number.isSafeInteger(value[key])) return { path: [key], message: 'expected a whole number' };
-  const sides = isObject(region) ? [region['left'], region['top'], region['width'], region['height']] : [];
-  return sides.length === 4 && sides.every((side) => typeof side === 'number') ? null : { path: ['region'], message: 'expected { left, top, width, height }' };
-});
+export const explanationSchema = faultless<Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>>(
+  (value) => {
+    if (!isObject(value)) return { path: [], message: 'expected an explanation, one answer of Classifier.explain' };
+    const { pixels, map, region } = value;
+    const fault = pixelsFault(pixels);
+    if (fault !== null) return { path: ['pixels', ...fault.path], message: fault.message };
+    if (!types.isFloat32Array(map)) return { path: ['map'], message: 'expected a Float32Array' };
+    for (const key of ['width', 'height'])
+      if (!Number.isSafeInteger(value[key])) return { path: [key], message: 'expected a whole number' };
+    const sides = isObject(region) ? [region['left'], region['top'], region['width'], region['height']] : [];
+    return sides.length === 4 && sides.every((side) => typeof side === 'number')
+      ? null
+      : { path: ['region'], message: 'expected { left, top, width, height }' };
+  },
+);
 
 /** What addTraining takes. */
 export const addTrainingSchema = z.strictObject({ dataset: datasetSchema, signal: signalSchema });

@@ -1,6 +1,6 @@
 /** A report as plain data: everything that the HTML shows, and nothing that has to be computed from pixels. */
 import type { EpochRecord } from '../log/types';
-import type { LeftOut } from '../left-out';
+import type { LeftOut } from '../text/left-out';
 import type { Evaluation } from '../metrics/types';
 
 /** The four kinds of call; class 1 is positive. */
@@ -57,7 +57,11 @@ export interface ReportData {
   readonly test: Evaluation | null;
   /** Samples of each class, for instance. */
   readonly montages: readonly ReportMontage[];
-  readonly gradCam: { readonly layer: string; /** whose images they are */ readonly split?: string; readonly groups: readonly GradCamGroup[] } | null;
+  readonly gradCam: {
+    readonly layer: string;
+    /** whose images they are */ readonly split?: string;
+    readonly groups: readonly GradCamGroup[];
+  } | null;
   /** By library name. */
   readonly versions: Readonly<Record<string, string>>;
   /** Why the training ended; null when it is not known. */

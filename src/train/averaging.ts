@@ -13,7 +13,8 @@ export class Averaging {
   constructor(network: Network, ema: { readonly decay: number } | undefined) {
     this.#network = network;
     this.decay = ema?.decay ?? null;
-    if (ema !== undefined && network.updateAverage === undefined) throw refused('ema', 'this network keeps no average of its weights; use a Classifier');
+    if (ema !== undefined && network.updateAverage === undefined)
+      throw refused('ema', 'this network keeps no average of its weights; use a Classifier');
   }
 
   /** Whether the weights that count are not those that are trained. */

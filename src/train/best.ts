@@ -1,6 +1,6 @@
 /** Decides which epoch's weights are the best so far. */
 import type { EpochRecord } from '../log/types';
-import type { ResolvedTrainOptions } from '../options/train';
+import type { ResolvedTrainOptions } from './options';
 import type { BestEpoch } from './history';
 
 type Figures = Pick<EpochRecord, 'epoch' | 'validationLoss' | 'validationAccuracy' | 'validationAuc'>;
@@ -30,7 +30,9 @@ export class BestTracker {
       this.#best = { epoch: record.epoch, metric: 'last', value: null };
       return true;
     }
-    const value = { accuracy: record.validationAccuracy, auc: record.validationAuc, loss: record.validationLoss }[this.#metric];
+    const value = { accuracy: record.validationAccuracy, auc: record.validationAuc, loss: record.validationLoss }[
+      this.#metric
+    ];
     const score = value === null ? -Infinity : value;
     const rank = [this.#metric === 'loss' ? -score : score, -record.validationLoss] as const;
     if (this.#rank !== null && !isAbove(rank, this.#rank)) return false;

@@ -11,8 +11,8 @@ import { makeCard, writeCard } from '../model/card';
 import { DEFAULT_THRESHOLD, weightsMetadata } from '../model/belongings';
 import type { Network } from '../model/types';
 import { libraryVersions } from '../model/versions';
-import type { SixteenBit } from '../options/images';
-import type { ResolvedTrainOptions } from '../options/train';
+import type { SixteenBit } from '../data/images/options';
+import type { ResolvedTrainOptions } from './options';
 import { fileError, linkWhole } from '../files/write';
 import type { Averaging } from './averaging';
 import type { BestEpoch } from './history';
@@ -27,7 +27,9 @@ function removeAtExit(folder: string): void {
   leftovers.add(folder);
   if (watching) return;
   watching = true;
-  process.once('exit', () => { for (const each of leftovers) rmSync(each, { recursive: true, force: true }); });
+  process.once('exit', () => {
+    for (const each of leftovers) rmSync(each, { recursive: true, force: true });
+  });
 }
 
 type CheckpointEvent = Extract<TrainEvent, { type: 'checkpoint' }>;
@@ -92,7 +94,10 @@ export class Checkpoints {
   async keepBest(epoch: BestEpoch, evaluation: Evaluation | null): Promise<CheckpointEvent> {
     const { network, folder, averaging, keep } = this.#options;
     const kind = keep === 'last' ? 'last' : 'best';
-    const path = folder === null ? join(await this.#temporaryFolder(), 'best.safetensors') : folder.file('weights', `${kind}.safetensors`);
+    const path =
+      folder === null
+        ? join(await this.#temporaryFolder(), 'best.safetensors')
+        : folder.file('weights', `${kind}.safetensors`);
     const threshold = this.#thresholdOf(evaluation);
     await averaging.during(() => network.saveWeights(path, this.#metadata(epoch.epoch, threshold)));
     this.#best = { path, epoch };
@@ -100,7 +105,9 @@ export class Checkpoints {
     this.#threshold = threshold;
     await this.#writeCard(`weights/${kind}.safetensors`, threshold, epoch.epoch);
     if (evaluation !== null) {
-      await folder?.writeMetrics(summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }));
+      await folder?.writeMetrics(
+        summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }),
+      );
     }
     return { type: 'checkpoint', epoch: epoch.epoch, kind, path, metric: epoch.metric, value: epoch.value };
   }
@@ -116,7 +123,10 @@ export class Checkpoints {
     const { network, folder, averaging, keep } = this.#options;
     if (folder === null || (keep !== 'both' && this.#best !== null)) return null;
     if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
-    else await averaging.during(() => network.saveWeights(folder.lastWeights, this.#metadata(epoch, this.#current ?? this.#fixed())));
+    else
+      await averaging.during(() =>
+        network.saveWeights(folder.lastWeights, this.#metadata(epoch, this.#current ?? this.#fixed())),
+      );
     if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);
     return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
   }
@@ -127,7 +137,12 @@ export class Checkpoints {
     const origin = this.#origin();
     await averaging.adopt();
     if (this.#best !== null && !this.#bestIsCurrent) await network.loadWeights(this.#best.path, { weightsOnly: true });
-    network.configure({ transform, sixteenBit, threshold: this.#threshold, origin: this.#best === null ? origin : `${origin}, epoch ${this.#best.epoch.epoch}` });
+    network.configure({
+      transform,
+      sixteenBit,
+      threshold: this.#threshold,
+      origin: this.#best === null ? origin : `${origin}, epoch ${this.#best.epoch.epoch}`,
+    });
     if (this.#best === null) return 'last';
     this.#bestIsCurrent = true;
     return 'best';
@@ -146,7 +161,10 @@ export class Checkpoints {
     const { network, transform, sixteenBit = null } = this.#options;
     const { classes, channels = 3 } = network;
     const origin = `${this.#origin()}, epoch ${epoch}`;
-    return { epoch: String(epoch), ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }) };
+    return {
+      epoch: String(epoch),
+      ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }),
+    };
   }
 
   /** The threshold that was asked for; null where it is chosen. */
@@ -163,7 +181,23 @@ export class Checkpoints {
     const origin = this.#origin();
     if (folder === null) return;
     const { architecture, classes } = network;
-    await writeCard(folder.dir, makeCard({ architecture, classes, dropout: network.dropout, channels: network.channels, precision: network.precision, pretraining: network.pretraining ?? undefined, transform, sixteenBit, threshold, weights, origin: `${origin}, epoch ${epoch}`, versions: versionsOf(network) }));
+    await writeCard(
+      folder.dir,
+      makeCard({
+        architecture,
+        classes,
+        dropout: network.dropout,
+        channels: network.channels,
+        precision: network.precision,
+        pretraining: network.pretraining ?? undefined,
+        transform,
+        sixteenBit,
+        threshold,
+        weights,
+        origin: `${origin}, epoch ${epoch}`,
+        versions: versionsOf(network),
+      }),
+    );
   }
 
   #origin(): string {
@@ -173,7 +207,9 @@ export class Checkpoints {
 
   async #temporaryFolder(): Promise<string> {
     if (this.#temporary !== null) return this.#temporary;
-    this.#temporary = await mkdtemp(join(tmpdir(), 'covidct-weights-')).catch((error: unknown) => { throw fileError('make a temporary folder', tmpdir(), error); });
+    this.#temporary = await mkdtemp(join(tmpdir(), 'covidct-weights-')).catch((error: unknown) => {
+      throw fileError('make a temporary folder', tmpdir(), error);
+    });
     removeAtExit(this.#temporary);
     return this.#temporary;
   }

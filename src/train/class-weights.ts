@@ -9,7 +9,10 @@ import type { Dataset } from '../data/types';
  * @returns one weight a class; empty when there are none
  * @throws InvalidOptionError for a wrong number of weights; DatasetError when a class to balance has no sample
  */
-export function resolveClassWeights(option: 'balanced' | readonly number[] | undefined, dataset: Dataset): Float32Array {
+export function resolveClassWeights(
+  option: 'balanced' | readonly number[] | undefined,
+  dataset: Dataset,
+): Float32Array {
   const classes = dataset.classes.length;
   if (option === undefined) return new Float32Array(0);
   if (option !== 'balanced') {
@@ -21,7 +24,9 @@ export function resolveClassWeights(option: 'balanced' | readonly number[] | und
   for (const { label } of dataset.samples) counts[label] = (counts[label] ?? 0) + 1;
   const missing = dataset.classes.filter((_, index) => counts[index] === 0);
   if (missing.length > 0) {
-    throw new DatasetError(`classWeights 'balanced': ${dataset.name} has no sample of ${missing.join(', ')}; give the weights as numbers or add samples`);
+    throw new DatasetError(
+      `classWeights 'balanced': ${dataset.name} has no sample of ${missing.join(', ')}; give the weights as numbers or add samples`,
+    );
   }
   return Float32Array.from(counts, (count) => dataset.samples.length / (classes * count));
 }

@@ -1,6 +1,6 @@
 /** Decides, from running averages of validation loss and accuracy, when training has stopped improving. */
 import { z } from 'zod';
-import { describeValue } from '../describe';
+import { describeValue } from '../text/describe';
 import { CovidCtError } from '../errors';
 import { checkOptions } from '../options/check';
 
@@ -42,7 +42,15 @@ export class EarlyStopping {
    */
   constructor(options: { readonly patience?: number } = {}) {
     const { patience } = checkOptions(optionsSchema, options, 'EarlyStopping');
-    this.#state = { patience, runningLoss: null, runningAccuracy: null, bestRunningLoss: null, bestRunningAccuracy: null, lossCount: 0, accuracyCount: 0 };
+    this.#state = {
+      patience,
+      runningLoss: null,
+      runningAccuracy: null,
+      bestRunningLoss: null,
+      bestRunningAccuracy: null,
+      lossCount: 0,
+      accuracyCount: 0,
+    };
   }
 
   /** Continues from what {@link state} gave. Throws InvalidOptionError when it is not such a state. */
@@ -62,7 +70,10 @@ export class EarlyStopping {
    */
   addData(loss: number, accuracy: number): void {
     if (!Number.isFinite(loss) || !Number.isFinite(accuracy)) {
-      throw new CovidCtError('ERR_METRICS', `EarlyStopping.addData: expected a finite loss and accuracy; got ${describeValue(loss)} and ${describeValue(accuracy)}`);
+      throw new CovidCtError(
+        'ERR_METRICS',
+        `EarlyStopping.addData: expected a finite loss and accuracy; got ${describeValue(loss)} and ${describeValue(accuracy)}`,
+      );
     }
     const old = this.#state;
     const runningLoss = blend(old.runningLoss, loss);
@@ -96,7 +107,8 @@ export class EarlyStopping {
 
   /** The present code in words. */
   reason(): string {
-    const { patience, lossCount, accuracyCount, runningLoss, runningAccuracy, bestRunningLoss, bestRunningAccuracy } = this.#state;
+    const { patience, lossCount, accuracyCount, runningLoss, runningAccuracy, bestRunningLoss, bestRunningAccuracy } =
+      this.#state;
     const loss = `the running loss (${short(runningLoss)}) has been above its best (${short(bestRunningLoss)}) for ${epochs(lossCount)}`;
     const accuracy = `the running accuracy (${short(runningAccuracy)}) has been below its best (${short(bestRunningAccuracy)}) for ${epochs(accuracyCount)}`;
     const limit = `more than the patience of ${patience}`;

@@ -1,23 +1,23 @@
 /** Runs a network over a split and gives its figures. */
 import { z } from 'zod';
-import { pathOfSource } from '../data/decode';
+import { pathOfSource } from '../data/images/decode';
 import { loadBatches } from '../data/loader';
-import { tutorialEval } from '../data/presets';
+import { tutorialEval } from '../data/transforms/presets';
 import { PixelStore } from '../data/store';
-import { storedSixteenBit } from '../data/stored-resize';
-import { parseTransform } from '../data/transform';
+import { storedSixteenBit } from '../data/packed/packed-resize';
+import { parseTransform } from '../data/transforms/transform';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { CovidCtError, DatasetError } from '../errors';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation, ScoredSample } from '../metrics/types';
-import { adviseOnMemory } from '../model/memory';
+import { adviseOnMemory } from '../model/out-of-memory';
 import type { Network } from '../model/types';
-import type { NativeOutputs } from '../native/types';
+import type { NativeOutputs } from '../addon/types';
 import { callbackSchema, datasetSchema, faultless, isObject } from '../options/atoms';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
-import { transformSchema } from '../options/data';
-import { imageOptionsOf, imageShape } from '../options/images';
-import type { ImageOptions } from '../options/images';
+import { transformSchema } from '../data/options';
+import { imageOptionsOf, imageShape } from '../data/images/options';
+import type { ImageOptions } from '../data/images/options';
 
 const optionsSchema = z.strictObject({
   batchSize: z.int().min(1).max(4096).default(8),
@@ -27,7 +27,9 @@ const optionsSchema = z.strictObject({
   split: z.string().min(1).optional(),
   ...imageShape,
   transform: transformSchema.optional(),
-  store: z.custom<PixelStore>((value) => typeof (value as PixelStore | null)?.load === 'function', 'expected a PixelStore').optional(),
+  store: z
+    .custom<PixelStore>((value) => typeof (value as PixelStore | null)?.load === 'function', 'expected a PixelStore')
+    .optional(),
   signal: signalSchema,
   onSkip: callbackSchema<NonNullable<EvaluateOptions['onSkip']>>().optional(),
   onProgress: callbackSchema<NonNullable<EvaluateOptions['onProgress']>>().optional(),
@@ -71,22 +73,49 @@ export interface EvaluateOptions extends Partial<ImageOptions> {
  *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
  */
 export async function evaluate(network: Network, dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { batchSize, onBadFile, prefetch, signal, onSkip, onProgress, ...given } = checkOptions(optionsSchema, options, 'evaluate');
+  const { batchSize, onBadFile, prefetch, signal, onSkip, onProgress, ...given } = checkOptions(
+    optionsSchema,
+    options,
+    'evaluate',
+  );
   checkArgument(networkSchema, network, 'evaluate', 'network');
   checkArgument(datasetSchema, dataset, 'evaluate', 'dataset');
   checkDataset(network, dataset);
   const store = given.store ?? new PixelStore({ ...imageOptionsOf(given), onBadFile, maxCacheBytes: 0 });
   const sixteenBit = storedSixteenBit([dataset], given.sixteenBit ?? network.sixteenBit ?? undefined);
-  const transform = given.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(given.transform);
+  const transform =
+    given.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(given.transform);
   const answers = async function* (): AsyncGenerator<Answer> {
     let done = 0;
-    for await (const { indices, input } of loadBatches({ dataset, transform, store, resize: network.resizePixels, batchSize, prefetch, sixteenBit, signal, onSkip })) {
-      yield { indices, outputs: await adviseOnMemory(`the evaluation of ${dataset.name}`, { batchSize }, () => network.predictBatch(input)) };
+    for await (const { indices, input } of loadBatches({
+      dataset,
+      transform,
+      store,
+      resize: network.resizePixels,
+      batchSize,
+      prefetch,
+      sixteenBit,
+      signal,
+      onSkip,
+    })) {
+      yield {
+        indices,
+        outputs: await adviseOnMemory(`the evaluation of ${dataset.name}`, { batchSize }, () =>
+          network.predictBatch(input),
+        ),
+      };
       done += indices.length;
       onProgress?.(done, dataset.samples.length);
     }
   };
-  return await evaluateAnswers({ network, dataset, store, split: given.split ?? dataset.name, threshold: thresholdFor(network, given.threshold), answers: answers() });
+  return await evaluateAnswers({
+    network,
+    dataset,
+    store,
+    split: given.split ?? dataset.name,
+    threshold: thresholdFor(network, given.threshold),
+    answers: answers(),
+  });
 }
 
 /** What the network said of some samples of a data set. */
@@ -96,12 +125,32 @@ export interface Answer {
 }
 
 /** The figures of answers that are already there; {@link evaluate} says the rest. */
-export async function evaluateAnswers({ network, dataset, store, split, threshold, answers }: { readonly network: Network; readonly dataset: Dataset; readonly store: PixelStore; readonly split: string; readonly threshold: number | undefined; readonly answers: AsyncIterable<Answer> }): Promise<Evaluation> {
+export async function evaluateAnswers({
+  network,
+  dataset,
+  store,
+  split,
+  threshold,
+  answers,
+}: {
+  readonly network: Network;
+  readonly dataset: Dataset;
+  readonly store: PixelStore;
+  readonly split: string;
+  readonly threshold: number | undefined;
+  readonly answers: AsyncIterable<Answer>;
+}): Promise<Evaluation> {
   const samples: Omit<ScoredSample, 'predicted'>[] = [];
   for await (const { indices, outputs } of answers) samples.push(...scoreBatch(dataset, indices, outputs));
   const skipped = leftOut(dataset, new Set(samples.map(({ id }) => id)), store);
-  if (samples.length === 0) throw new DatasetError(`${dataset.name}: none of its ${skipped.length} files could be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`);
-  return { ...summarize({ split, classes: network.classes, samples, threshold, skipped }), ...((dataset.leftOut ?? []).length === 0 ? {} : { leftOut: dataset.leftOut }) };
+  if (samples.length === 0)
+    throw new DatasetError(
+      `${dataset.name}: none of its ${skipped.length} files could be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`,
+    );
+  return {
+    ...summarize({ split, classes: network.classes, samples, threshold, skipped }),
+    ...((dataset.leftOut ?? []).length === 0 ? {} : { leftOut: dataset.leftOut }),
+  };
 }
 
 function thresholdFor({ classes, threshold }: Network, given: number | undefined): number | undefined {
@@ -115,30 +164,50 @@ function thresholdFor({ classes, threshold }: Network, given: number | undefined
  */
 export function checkDataset(network: Pick<Network, 'classes'>, dataset: Dataset): void {
   const given = dataset as Partial<Dataset> | null | undefined;
-  if (!Array.isArray(given?.samples) || !Array.isArray(given.classes)) throw new DatasetError('expected a data set with classes and samples, e.g. (await openDataset(dir)).train');
-  if (dataset.samples.length === 0) throw new DatasetError(`${dataset.name}: expected at least one sample; it is empty`);
+  if (!Array.isArray(given?.samples) || !Array.isArray(given.classes))
+    throw new DatasetError('expected a data set with classes and samples, e.g. (await openDataset(dir)).train');
+  if (dataset.samples.length === 0)
+    throw new DatasetError(`${dataset.name}: expected at least one sample; it is empty`);
   const [expected, came] = [network.classes, dataset.classes].map((names) => JSON.stringify(names)) as [string, string];
-  if (expected !== came) throw new DatasetError(`${dataset.name}: expected the network's classes ${expected}, in that order; the data set has ${came}`);
+  if (expected !== came)
+    throw new DatasetError(
+      `${dataset.name}: expected the network's classes ${expected}, in that order; the data set has ${came}`,
+    );
   for (const { id, label, origin } of dataset.samples) {
     if (Number.isInteger(label) && label >= 0 && label < dataset.classes.length) continue;
-    throw new DatasetError(`${dataset.name}: expected a label from 0 to ${dataset.classes.length - 1}; ${id}${origin === undefined ? '' : ` (${origin})`} has ${label}`);
+    throw new DatasetError(
+      `${dataset.name}: expected a label from 0 to ${dataset.classes.length - 1}; ${id}${origin === undefined ? '' : ` (${origin})`} has ${label}`,
+    );
   }
 }
 
 /** The store tells of a file once, perhaps in an earlier evaluation; so what was left out is what has no score. */
-function leftOut(dataset: Dataset, scored: ReadonlySet<string>, store: PixelStore): Pick<SkippedFile, 'id' | 'reason'>[] {
+function leftOut(
+  dataset: Dataset,
+  scored: ReadonlySet<string>,
+  store: PixelStore,
+): Pick<SkippedFile, 'id' | 'reason'>[] {
   const reasons = new Map(store.skipped.map(({ id, reason }) => [id, reason]));
-  return dataset.samples.filter(({ id }) => !scored.has(id)).map(({ id }) => ({ id, reason: reasons.get(id) ?? 'it could not be decoded' }));
+  return dataset.samples
+    .filter(({ id }) => !scored.has(id))
+    .map(({ id }) => ({ id, reason: reasons.get(id) ?? 'it could not be decoded' }));
 }
 
-function scoreBatch(dataset: Dataset, indices: readonly number[], outputs: NativeOutputs): Omit<ScoredSample, 'predicted'>[] {
+function scoreBatch(
+  dataset: Dataset,
+  indices: readonly number[],
+  outputs: NativeOutputs,
+): Omit<ScoredSample, 'predicted'>[] {
   const classes = dataset.classes.length;
   return indices.map((index, row) => {
     const sample = dataset.samples[index] as Dataset['samples'][number];
     const loss = outputs.losses[row] as number;
     const logits = outputs.logits.subarray(row * classes, (row + 1) * classes);
     if (!Number.isFinite(loss) || !logits.every(Number.isFinite)) {
-      throw new CovidCtError('ERR_DIVERGED', `${sample.id}: expected finite logits and a finite loss; the network gave [${logits.join(', ')}] and ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`);
+      throw new CovidCtError(
+        'ERR_DIVERGED',
+        `${sample.id}: expected finite logits and a finite loss; the network gave [${logits.join(', ')}] and ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`,
+      );
     }
     const probabilities = Array.from(outputs.probabilities.subarray(row * classes, (row + 1) * classes));
     return { id: sample.id, path: pathOfSource(sample.source), label: sample.label, probabilities, loss };

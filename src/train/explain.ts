@@ -3,8 +3,8 @@ import { shuffle } from '../data/random';
 import { z } from 'zod';
 import type { Evaluation, ScoredSample } from '../metrics/types';
 import { checkArgument, checkOptions } from '../options/check';
-import { seedSchema } from '../options/data';
-import { scoredSchema } from '../options/evaluation';
+import { seedSchema } from '../data/options';
+import { scoredSchema } from '../metrics/evaluation-schema';
 
 /** The four kinds of call of a two-class model; class 1 is positive. */
 export const CALL_KINDS = ['truePositive', 'falsePositive', 'trueNegative', 'falseNegative'] as const;
@@ -25,7 +25,11 @@ export interface CallGroup {
   readonly note: string | null;
 }
 
-const optionsSchema = z.strictObject({ threshold: z.number().min(0).max(1).default(0.9), perKind: z.int().min(0).max(1_000_000).default(10), seed: seedSchema.default(0) });
+const optionsSchema = z.strictObject({
+  threshold: z.number().min(0).max(1).default(0.9),
+  perKind: z.int().min(0).max(1_000_000).default(10),
+  seed: seedSchema.default(0),
+});
 
 /** Fewer than this many sure calls are no picture of how the model works. */
 const TOO_FEW = 3;
@@ -37,20 +41,39 @@ const TOO_FEW = 3;
  * @param evaluation of two classes
  * @param options `threshold` in [0, 1] (default 0.9), `perKind` (default 10), `seed` of the choice (default 0)
  */
-export function chooseCalls(evaluation: Pick<Evaluation, 'samples' | 'classes'>, options: { readonly threshold?: number; readonly perKind?: number; readonly seed?: number } = {}): CallGroup[] {
+export function chooseCalls(
+  evaluation: Pick<Evaluation, 'samples' | 'classes'>,
+  options: { readonly threshold?: number; readonly perKind?: number; readonly seed?: number } = {},
+): CallGroup[] {
   checkArgument(scoredSchema, evaluation, 'chooseCalls', 'evaluation');
   const { threshold, perKind, seed } = checkOptions(optionsSchema, options, 'chooseCalls');
   return CALL_KINDS.map((kind, index) => {
     const predicted = kind === 'truePositive' || kind === 'falsePositive' ? 1 : 0;
     const label = kind.startsWith('true') ? predicted : 1 - predicted;
-    const all = evaluation.samples.filter((sample) => sample.label === label && sample.predicted === predicted).sort((a, b) => scoreOf(b) - scoreOf(a));
+    const all = evaluation.samples
+      .filter((sample) => sample.label === label && sample.predicted === predicted)
+      .sort((a, b) => scoreOf(b) - scoreOf(a));
     const sure = all.filter((sample) => scoreOf(sample) > threshold);
     if (sure.length < TOO_FEW && sure.length < all.length) {
       const found = sure.length === 0 ? 'none' : `only ${sure.length}`;
-      return { kind, predicted, samples: all.slice(0, perKind), count: all.length, threshold: 0, note: `Of ${all.length} calls of the kind ${inWords(kind)}, ${found} ${sure.length === 1 ? 'has' : 'have'} a score above ${threshold}; the surest are shown.` };
+      return {
+        kind,
+        predicted,
+        samples: all.slice(0, perKind),
+        count: all.length,
+        threshold: 0,
+        note: `Of ${all.length} calls of the kind ${inWords(kind)}, ${found} ${sure.length === 1 ? 'has' : 'have'} a score above ${threshold}; the surest are shown.`,
+      };
     }
     const chosen = new Set(shuffle(sure.length, seed, index).slice(0, perKind));
-    return { kind, predicted, samples: sure.filter((_, position) => chosen.has(position)), count: sure.length, threshold, note: null };
+    return {
+      kind,
+      predicted,
+      samples: sure.filter((_, position) => chosen.has(position)),
+      count: sure.length,
+      threshold,
+      note: null,
+    };
   });
 }
 

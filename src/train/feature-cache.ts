@@ -2,12 +2,12 @@
 import { loadBatches } from '../data/loader';
 import { shuffle } from '../data/random';
 import type { PixelStore } from '../data/store';
-import { isRandom } from '../data/transform';
+import { isRandom } from '../data/transforms/transform';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { throwIfAborted } from '../errors';
-import { adviseOnMemory } from '../model/memory';
+import { adviseOnMemory } from '../model/out-of-memory';
 import type { Network } from '../model/types';
-import type { ResolvedTrainOptions } from '../options/train';
+import type { ResolvedTrainOptions } from './options';
 import { refused } from './parameter-selection';
 
 /** What features are computed from. */
@@ -63,16 +63,41 @@ export interface FeatureRequest {
  * @param frozen whether the backbone is frozen whole in the first epoch
  * @throws InvalidOptionError when it is not, when the network gives no features, or when they are more than `maxCacheBytes`
  */
-export function planFeatures({ network, train, validation, trainTransform, evalTransform, options: { cacheFeatures, maxCacheBytes } }: FeatureRequest, frozen: boolean): FeaturePlan | null {
+export function planFeatures(
+  {
+    network,
+    train,
+    validation,
+    trainTransform,
+    evalTransform,
+    options: { cacheFeatures, maxCacheBytes },
+  }: FeatureRequest,
+  frozen: boolean,
+): FeaturePlan | null {
   if (cacheFeatures === false) return null;
-  if (network.parts === undefined || network.features === undefined || network.trainFeatures === undefined || network.predictFeatures === undefined) throw refused('cacheFeatures', 'this network gives no features of its backbone; use a Classifier');
-  if (!frozen) throw refused('cacheFeatures', "expected a backbone that is frozen whole, its batch norms on running statistics; give freeze: 'backbone'");
+  if (
+    network.parts === undefined ||
+    network.features === undefined ||
+    network.trainFeatures === undefined ||
+    network.predictFeatures === undefined
+  )
+    throw refused('cacheFeatures', 'this network gives no features of its backbone; use a Classifier');
+  if (!frozen)
+    throw refused(
+      'cacheFeatures',
+      "expected a backbone that is frozen whole, its batch norms on running statistics; give freeze: 'backbone'",
+    );
   const withoutAugmentation = cacheFeatures === true && isRandom(trainTransform);
   const transform = withoutAugmentation ? evalTransform : trainTransform;
   const variants = cacheFeatures === true || !isRandom(transform) ? 1 : cacheFeatures.augmentations;
   const width = network.parts().featureWidth;
-  const bytes = (train.samples.length * variants + (validation?.samples.length ?? 0)) * width * Float32Array.BYTES_PER_ELEMENT;
-  if (bytes > maxCacheBytes) throw refused('cacheFeatures', `expected room for ${bytes} bytes of features; maxCacheBytes is ${maxCacheBytes}; raise it or ask for fewer augmentations`);
+  const bytes =
+    (train.samples.length * variants + (validation?.samples.length ?? 0)) * width * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes > maxCacheBytes)
+    throw refused(
+      'cacheFeatures',
+      `expected room for ${bytes} bytes of features; maxCacheBytes is ${maxCacheBytes}; raise it or ask for fewer augmentations`,
+    );
   return { transform, variants, width, bytes, withoutAugmentation };
 }
 
@@ -88,10 +113,16 @@ export class FeatureCache {
   }
 
   /** Micro-batches of the epoch, in its order, or in the data set's where `ordered`; files left out are not there. */
-  async *batches(epoch: number, options: { readonly ordered?: boolean } = {}): AsyncGenerator<FeatureBatch, void, undefined> {
+  async *batches(
+    epoch: number,
+    options: { readonly ordered?: boolean } = {},
+  ): AsyncGenerator<FeatureBatch, void, undefined> {
     const { dataset, batchSize, seed, signal } = this.#source;
     const rows = await this.#variant(((epoch - 1) % this.#variants) + 1);
-    const order = options.ordered === true ? dataset.samples.map((_, index) => index) : shuffle(dataset.samples.length, seed, epoch);
+    const order =
+      options.ordered === true
+        ? dataset.samples.map((_, index) => index)
+        : shuffle(dataset.samples.length, seed, epoch);
     for (let from = 0; from < order.length; from += batchSize) {
       throwIfAborted(signal);
       const indices = order.slice(from, from + batchSize).filter((index) => rows.has(index));
@@ -110,7 +141,11 @@ export class FeatureCache {
     const { network, prediction, ...loading } = this.#source;
     const rows = new Map<number, Float32Array>();
     for await (const { indices, input } of loadBatches({ ...loading, resize: network.resizePixels, epoch: variant })) {
-      const features = await adviseOnMemory(`computing features of ${loading.dataset.name}`, { batchSize: loading.batchSize }, async () => (await network.features?.(input, { prediction })) as Float32Array);
+      const features = await adviseOnMemory(
+        `computing features of ${loading.dataset.name}`,
+        { batchSize: loading.batchSize },
+        async () => (await network.features?.(input, { prediction })) as Float32Array,
+      );
       const width = features.length / indices.length;
       indices.forEach((index, row) => rows.set(index, features.slice(row * width, (row + 1) * width)));
     }

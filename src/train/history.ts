@@ -1,8 +1,8 @@
 /** What a training leaves behind, as plain data, and how it is read back from its lines. */
 import { parseJson } from '../files/json';
 import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
-import { storedEventSchema } from '../options/evaluation';
-import type { ResolvedTrainOptions } from '../options/train';
+import { storedEventSchema } from '../metrics/evaluation-schema';
+import type { ResolvedTrainOptions } from './options';
 
 /** The epoch whose weights were kept as the best. */
 export interface BestEpoch {
@@ -45,7 +45,15 @@ export function parseHistory(text: string, file: string): StoredHistory {
   const events: TrainEvent[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
-    events.push(parseJson(line, storedEventSchema, file, { code: 'ERR_RUN_FOLDER', what: 'one training event as JSON' }, index + 1));
+    events.push(
+      parseJson(
+        line,
+        storedEventSchema,
+        file,
+        { code: 'ERR_RUN_FOLDER', what: 'one training event as JSON' },
+        index + 1,
+      ),
+    );
   }
   const last = <T extends TrainEvent['type']>(type: T): Extract<TrainEvent, { type: T }> | null =>
     (events.findLast((event) => event.type === type) as Extract<TrainEvent, { type: T }> | undefined) ?? null;

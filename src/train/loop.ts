@@ -6,19 +6,19 @@ import { DatasetError, throwIfAborted } from '../errors';
 import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
 import type { Evaluation } from '../metrics/types';
 import type { Network } from '../model/types';
-import type { NativeOptimizerOptions } from '../native/types';
-import type { ResolvedTrainOptions } from '../options/train';
+import type { NativeOptimizerOptions } from '../addon/types';
+import type { ResolvedTrainOptions } from './options';
 import { BestTracker } from './best';
 import type { Averaging } from './averaging';
 import type { Checkpoints } from './checkpoints';
 import { EarlyStopping } from './early-stopping';
-import { EpochData } from './epoch-data';
+import { EpochData } from './batch-source';
 import { Meter } from './meter';
 import type { FeaturePlan } from './feature-cache';
 import { LearningRateSchedule } from './schedule';
-import { StepsUnderWay } from './steps-under-way';
-import type { Trainable } from './trainable';
-import { planEpoch, updatesPerEpoch } from './windows';
+import { StepsUnderWay } from './step-pipeline';
+import type { Trainable } from './freeze-schedule';
+import { planEpoch, updatesPerEpoch } from './accumulation';
 
 /** Everything the loop works with, checked and made ready. */
 export interface TrainingPlan {
@@ -59,7 +59,13 @@ const DROPOUT_STREAM = 16;
 export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEvent, LoopEnd, undefined> {
   const { network, options, classWeights, checkpoints, averaging } = plan;
   const { accumulate, preset, seed, labelSmoothing, epochs } = options;
-  const schedule = new LearningRateSchedule({ learningRate: options.learningRate, factor: options.learningRateFactor, schedule: options.schedule, epochs, stepsPerEpoch: updatesPerEpoch(stepsPerEpoch(plan), accumulate) });
+  const schedule = new LearningRateSchedule({
+    learningRate: options.learningRate,
+    factor: options.learningRateFactor,
+    schedule: options.schedule,
+    epochs,
+    stepsPerEpoch: updatesPerEpoch(stepsPerEpoch(plan), accumulate),
+  });
   const stopper = new EarlyStopping({ patience: options.patience });
   const tracker = new BestTracker(options.keep === 'last' ? 'last' : options.bestBy);
   const meter = new Meter();
@@ -74,7 +80,11 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     if (change !== null) yield change;
     if (epoch === 1 && plan.features !== null) yield featuresEvent(plan, plan.features);
     try {
-      for await (const { batch, step, divisor, updates } of planEpoch(data.batches(epoch), { accumulate, preset, classWeights })) {
+      for await (const { batch, step, divisor, updates } of planEpoch(data.batches(epoch), {
+        accumulate,
+        preset,
+        classWeights,
+      })) {
         throwIfAborted(plan.signal);
         const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
         checkpoints.weightsChanged();
@@ -82,7 +92,10 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
         const outputs = steps.later ? await batch.start(stepOptions) : await batch.train(stepOptions);
         if (updates) learningRate = schedule.learningRate;
         // Before the optimiser can put NaN into the weights.
-        const event = await steps.add({ epoch, step, steps: stepsPerEpoch(plan), learningRate, updated: updates, labels: batch.labels }, outputs);
+        const event = await steps.add(
+          { epoch, step, steps: stepsPerEpoch(plan), learningRate, updated: updates, labels: batch.labels },
+          outputs,
+        );
         if (updates) {
           await network.optimizerStep(plan.optimizer(learningRate));
           await averaging.stepped();
@@ -96,7 +109,8 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
       throw error;
     }
     const training = meter.compute();
-    if (training.samples === 0) throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
+    if (training.samples === 0)
+      throw new DatasetError(`${plan.train.name}: none of its ${plan.train.samples.length} files could be decoded`);
 
     const evaluation = await averaging.during(() => data.validate());
     if (evaluation !== null) {
@@ -104,16 +118,28 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
       stopper.addData(evaluation.loss as number, evaluation.accuracy as number);
     }
     const { runningLoss, runningAccuracy } = stopper;
-    const figures = { epoch, learningRate, trainLoss: training.loss, trainAccuracy: training.accuracy, ...validationFigures(evaluation), runningLoss, runningAccuracy };
+    const figures = {
+      epoch,
+      learningRate,
+      trainLoss: training.loss,
+      trainAccuracy: training.accuracy,
+      ...validationFigures(evaluation),
+      runningLoss,
+      runningAccuracy,
+    };
     const best = tracker.offer(figures);
     yield { type: 'epoch', ...figures, best, seconds: (performance.now() - began) / 1000 };
     if (best && tracker.best !== null) yield await checkpoints.keepBest(tracker.best, evaluation);
 
     const decision = schedule.decide(stopper, epoch);
     if (decision.action === 'stop') return { reason: 'early-stopping', message: `${decision.reason}.` };
-    if (decision.action === 'reduce') yield { type: 'learningRate', epoch, from: decision.from, to: decision.to, reason: decision.reason };
+    if (decision.action === 'reduce')
+      yield { type: 'learningRate', epoch, from: decision.from, to: decision.to, reason: decision.reason };
   }
-  return { reason: 'epochs', message: options.epochs === 1 ? 'the one epoch is done.' : `all ${options.epochs} epochs are done.` };
+  return {
+    reason: 'epochs',
+    message: options.epochs === 1 ? 'the one epoch is done.' : `all ${options.epochs} epochs are done.`,
+  };
 }
 
 /** Micro-batches in an epoch; fewer where files are left out. */
@@ -121,11 +147,24 @@ export function stepsPerEpoch({ train, options }: Pick<TrainingPlan, 'train' | '
   return Math.ceil(train.samples.length / options.batchSize);
 }
 
-function featuresEvent({ train, validation }: TrainingPlan, { variants, width, bytes, withoutAugmentation }: FeaturePlan): TrainEvent {
-  return { type: 'features', samples: train.samples.length + (validation?.samples.length ?? 0), augmentations: variants, width, bytes, withoutAugmentation };
+function featuresEvent(
+  { train, validation }: TrainingPlan,
+  { variants, width, bytes, withoutAugmentation }: FeaturePlan,
+): TrainEvent {
+  return {
+    type: 'features',
+    samples: train.samples.length + (validation?.samples.length ?? 0),
+    augmentations: variants,
+    width,
+    bytes,
+    withoutAugmentation,
+  };
 }
 
-type ValidationFigures = Pick<EpochRecord, 'validationLoss' | 'validationAccuracy' | 'validationAuc' | 'validationSensitivity' | 'validationSpecificity'>;
+type ValidationFigures = Pick<
+  EpochRecord,
+  'validationLoss' | 'validationAccuracy' | 'validationAuc' | 'validationSensitivity' | 'validationSpecificity'
+>;
 
 function validationFigures(evaluation: Evaluation | null): ValidationFigures {
   return {

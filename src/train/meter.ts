@@ -1,5 +1,5 @@
 /** Counts loss and correct answers over the micro-batches of an epoch; figures are per sample, never a mean of means. */
-import type { NativeOutputs } from '../native/types';
+import type { NativeOutputs } from '../addon/types';
 
 /** Mean cross entropy per sample in nats, and the share answered right in [0, 1]. */
 export interface MeterFigures {

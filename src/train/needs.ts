@@ -6,7 +6,7 @@ import type { TrainingNeeds } from '../log/types';
 import { CovidCtError } from '../errors';
 import { trainingMemory } from '../model/training-memory';
 import type { Network } from '../model/types';
-import type { ResolvedTrainOptions } from '../options/train';
+import type { ResolvedTrainOptions } from './options';
 
 /** Everything of a run folder but its weights: pictures, TensorBoard, report. */
 const OTHER_FILES_BYTES = 32 * 1024 ** 2;
@@ -16,7 +16,10 @@ const PIXEL_BYTES = 6;
 function weightBytesOf(network: Network): number | null {
   const tensors = network.tensors?.();
   if (tensors === undefined) return null;
-  return tensors.reduce((sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, 1) * (dtype === 'I64' ? 8 : 4), 0);
+  return tensors.reduce(
+    (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, 1) * (dtype === 'I64' ? 8 : 4),
+    0,
+  );
 }
 
 function memoryOf(network: Network, options: ResolvedTrainOptions, images: number, weightBytes: number): number | null {
@@ -42,7 +45,14 @@ async function freeBytes(path: string): Promise<number | null> {
 async function weightsThere(out: string): Promise<number> {
   const folder = join(out, 'weights');
   const names = await readdir(folder).catch(() => []);
-  const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then(({ size }) => size, () => 0)));
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
@@ -56,7 +66,9 @@ const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`
  *   so that twice their size is needed
  */
 export async function checkNeeds(
-  network: Network, options: ResolvedTrainOptions, images: number,
+  network: Network,
+  options: ResolvedTrainOptions,
+  images: number,
 ): Promise<TrainingNeeds | null> {
   const weightBytes = weightBytesOf(network);
   if (weightBytes === null) return null;
@@ -67,8 +79,11 @@ export async function checkNeeds(
   const room = free === null ? null : free + (out !== undefined && overwrite ? await weightsThere(out) : 0);
   const most = 2 * weightBytes + others;
   if (room !== null && room < most) {
-    throw new CovidCtError('ERR_RUN_FOLDER', `${place}: expected ${mebibytes(most)} of free disk for the weights, of ` +
-      `which new ones are written beside the old ones; there are ${mebibytes(room)}; free some space or choose another folder`);
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${place}: expected ${mebibytes(most)} of free disk for the weights, of ` +
+        `which new ones are written beside the old ones; there are ${mebibytes(room)}; free some space or choose another folder`,
+    );
   }
   return {
     memoryBytes: memoryOf(network, options, images, weightBytes),

@@ -13,8 +13,12 @@ export interface Inventory {
 
 /** Throws InvalidOptionError when the network cannot name its parts or cannot do what `option` needs. */
 export function inventoryOf(network: Network, option: string): Inventory {
-  if (network.tensors === undefined || network.parts === undefined || network.setTrainable === undefined) throw refused(option, 'this network cannot be trained in parts; use a Classifier');
-  const parameters = network.tensors().filter(({ kind }) => kind === 'parameter').map(({ name, shape }) => ({ name, size: shape.reduce((a, b) => a * b, 1) }));
+  if (network.tensors === undefined || network.parts === undefined || network.setTrainable === undefined)
+    throw refused(option, 'this network cannot be trained in parts; use a Classifier');
+  const parameters = network
+    .tensors()
+    .filter(({ kind }) => kind === 'parameter')
+    .map(({ name, shape }) => ({ name, size: shape.reduce((a, b) => a * b, 1) }));
   const { norms, headPrefix } = network.parts();
   return { parameters, norms, headPrefix };
 }
@@ -28,8 +32,13 @@ export function inventoryOf(network: Network, option: string): Inventory {
 export function selectParameters(match: string, inventory: Inventory, path: string): string[] {
   const found = inventory.parameters.map(({ name }) => name).filter((name) => matches(match, name, inventory));
   if (found.length > 0) return found;
-  const near = nearest(match, inventory).map((name) => `'${name}'`).join(', ');
-  throw refused(path, `expected the name of a parameter, a prefix ending at a dot, or head, backbone, norms or biases; nothing is called '${match}'; near are ${near}`);
+  const near = nearest(match, inventory)
+    .map((name) => `'${name}'`)
+    .join(', ');
+  throw refused(
+    path,
+    `expected the name of a parameter, a prefix ending at a dot, or head, backbone, norms or biases; nothing is called '${match}'; near are ${near}`,
+  );
 }
 
 /** All that any of the matches names. */
@@ -66,8 +75,14 @@ function matches(match: string, name: string, { norms, headPrefix }: Inventory):
 }
 
 function nearest(match: string, { parameters }: Inventory): string[] {
-  const prefixes = new Set(parameters.flatMap(({ name }) => name.split('.').map((_, index, parts) => parts.slice(0, index + 1).join('.'))));
-  return [...prefixes].map((name) => ({ name, distance: editDistance(match, name) })).sort((a, b) => a.distance - b.distance).slice(0, 5).map(({ name }) => name);
+  const prefixes = new Set(
+    parameters.flatMap(({ name }) => name.split('.').map((_, index, parts) => parts.slice(0, index + 1).join('.'))),
+  );
+  return [...prefixes]
+    .map((name) => ({ name, distance: editDistance(match, name) }))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 5)
+    .map(({ name }) => name);
 }
 
 /** Levenshtein's. */
@@ -75,7 +90,14 @@ function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
-    for (let j = 1; j <= b.length; j += 1) next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    for (let j = 1; j <= b.length; j += 1)
+      next.push(
+        Math.min(
+          (row[j] as number) + 1,
+          (next[j - 1] as number) + 1,
+          (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
+        ),
+      );
     row = next;
   }
   return row[b.length] as number;

@@ -2,30 +2,51 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { describeValue } from '../describe';
+import { describeValue } from '../text/describe';
 import { CovidCtError, InvalidOptionError, messageOf } from '../errors';
 import { readJson, readJsonIfThere, readTextIfThere } from '../files/json';
 import type { JsonAbout } from '../files/json';
-import type { LeftOut } from '../left-out';
+import type { LeftOut } from '../text/left-out';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';
 import { bytesSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { evaluationSchema } from '../options/evaluation';
-import { imageShape } from '../options/images';
-import type { ImageOptions } from '../options/images';
-import type { Convolution, Precision } from '../options/model';
-import { createRunSchema, RUN_FORMAT, runConfigSchema, runFactsSchema, runMarkSchema, runMetricsSchema } from '../options/run';
+import { evaluationSchema } from '../metrics/evaluation-schema';
+import { imageShape } from '../data/images/options';
+import type { ImageOptions } from '../data/images/options';
+import type { Convolution, Precision } from '../model/options';
+import {
+  createRunSchema,
+  RUN_FORMAT,
+  runConfigSchema,
+  runFactsSchema,
+  runMarkSchema,
+  runMetricsSchema,
+} from './run-schema';
 import { fileError, makeFolder, writeWhole } from '../files/write';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
 
 /** Everything a run may hold. Overwriting removes these and nothing else. */
-const CONTENTS = ['config.json', 'history.jsonl', 'weights', 'model.json', 'tensorboard', 'metrics.json', 'pictures', 'report.html'];
+const CONTENTS = [
+  'config.json',
+  'history.jsonl',
+  'weights',
+  'model.json',
+  'tensorboard',
+  'metrics.json',
+  'pictures',
+  'report.html',
+];
 
 const CONFIG: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the configuration of a run' };
-const METRICS: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the figures of a run by split', maxBytes: 500 * 1024 ** 2, advice: 'remove the file and evaluate again' };
+const METRICS: JsonAbout = {
+  code: 'ERR_RUN_FOLDER',
+  what: 'the figures of a run by split',
+  maxBytes: 500 * 1024 ** 2,
+  advice: 'remove the file and evaluate again',
+};
 const HISTORY: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the history of a run', maxBytes: 500 * 1024 ** 2 };
 const dataSchema = z.union([z.string(), bytesSchema('expected bytes')], 'expected a text or bytes');
 
@@ -35,7 +56,16 @@ export interface RunConfig {
   readonly formatVersion: 1;
   readonly created: string;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly model: { readonly architecture: string; readonly classes: readonly string[]; readonly device: string; readonly dropout: number | null; /** absent in older runs: float32 */ readonly precision?: Precision | null; readonly convolution?: Convolution | null; /** of the input; absent in older runs: 3 */ readonly channels?: 1 | 3 | null; /** where the weights it began with came from */ readonly startedFrom: string | null };
+  readonly model: {
+    readonly architecture: string;
+    readonly classes: readonly string[];
+    readonly device: string;
+    readonly dropout: number | null;
+    /** absent in older runs: float32 */ readonly precision?: Precision | null;
+    readonly convolution?: Convolution | null;
+    /** of the input; absent in older runs: 3 */ readonly channels?: 1 | 3 | null;
+    /** where the weights it began with came from */ readonly startedFrom: string | null;
+  };
   readonly data: { readonly train: DataSummary; readonly validation: DataSummary | null };
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -72,14 +102,25 @@ export class RunFolder {
     const entries = await folder.#entries();
     if (entries.some((name) => name !== 'tensorboard')) {
       if (!(await folder.#isRun())) {
-        throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} and is not a run; choose another folder`);
+        throw new CovidCtError(
+          'ERR_RUN_FOLDER',
+          `${folder.dir}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} and is not a run; choose another folder`,
+        );
       }
       if (!overwrite) {
-        throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: there is a run in this folder already; choose another folder, or ask for it to be overwritten (overwrite: true, --overwrite)`);
+        throw new CovidCtError(
+          'ERR_RUN_FOLDER',
+          `${folder.dir}: there is a run in this folder already; choose another folder, or ask for it to be overwritten (overwrite: true, --overwrite)`,
+        );
       }
-      for (const name of CONTENTS) await rm(join(folder.dir, name), { recursive: true, force: true }).catch((error: unknown) => { throw fileError('remove the earlier run', folder.dir, error); });
+      for (const name of CONTENTS)
+        await rm(join(folder.dir, name), { recursive: true, force: true }).catch((error: unknown) => {
+          throw fileError('remove the earlier run', folder.dir, error);
+        });
     }
-    await makeFolder(folder.file('weights')).catch((error: unknown) => { throw fileError('make the folder', folder.dir, error); });
+    await makeFolder(folder.file('weights')).catch((error: unknown) => {
+      throw fileError('make the folder', folder.dir, error);
+    });
     return folder;
   }
 
@@ -90,15 +131,25 @@ export class RunFolder {
    */
   static async open(dir: string): Promise<RunFolder> {
     const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.open', 'dir')));
-    if (await readJsonIfThere(folder.file('config.json'), runMarkSchema, CONFIG) !== null) return folder;
-    const what = await readdir(folder.dir).then((entries) => (entries.length === 0 ? 'it is empty' : 'it is something else'), messageOf);
-    throw new CovidCtError('ERR_RUN_FOLDER', `${folder.dir}: expected the folder of a run (with a config.json written by covidct train); ${what}`);
+    if ((await readJsonIfThere(folder.file('config.json'), runMarkSchema, CONFIG)) !== null) return folder;
+    const what = await readdir(folder.dir).then(
+      (entries) => (entries.length === 0 ? 'it is empty' : 'it is something else'),
+      messageOf,
+    );
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${folder.dir}: expected the folder of a run (with a config.json written by covidct train); ${what}`,
+    );
   }
 
   /** Absolute path of something inside, by its parts. */
   file(...parts: string[]): string {
     const path = join(this.dir, ...parts.map((part) => checkArgument(pathSchema, part, 'RunFolder.file', 'parts')));
-    if (path !== this.dir && !path.startsWith(`${this.dir}${sep}`)) throw new InvalidOptionError(`RunFolder.file: parts: expected a place inside the run folder; got ${describeValue(parts.join('/'))}`, [{ path: 'parts', message: 'outside the run folder' }]);
+    if (path !== this.dir && !path.startsWith(`${this.dir}${sep}`))
+      throw new InvalidOptionError(
+        `RunFolder.file: parts: expected a place inside the run folder; got ${describeValue(parts.join('/'))}`,
+        [{ path: 'parts', message: 'outside the run folder' }],
+      );
     return path;
   }
 
@@ -117,7 +168,12 @@ export class RunFolder {
 
   async writeConfig(config: Omit<RunConfig, 'format' | 'formatVersion' | 'created'>): Promise<void> {
     checkArgument(runFactsSchema, config, 'RunFolder.writeConfig', 'config');
-    await this.#writeJson('config.json', { format: RUN_FORMAT, formatVersion: 1, created: new Date().toISOString(), ...config });
+    await this.#writeJson('config.json', {
+      format: RUN_FORMAT,
+      formatVersion: 1,
+      created: new Date().toISOString(),
+      ...config,
+    });
   }
 
   async config(): Promise<RunConfig> {
@@ -133,7 +189,12 @@ export class RunFolder {
 
   /** The card of the kept weights; null where the training failed before any were kept. */
   async card(): Promise<ModelCard | null> {
-    return (await readTextIfThere(this.file('model.json'), { code: 'ERR_RUN_FOLDER', what: 'the card of the model' })) === null ? null : (await readCard(this.dir)).card;
+    return (await readTextIfThere(this.file('model.json'), {
+      code: 'ERR_RUN_FOLDER',
+      what: 'the card of the model',
+    })) === null
+      ? null
+      : (await readCard(this.dir)).card;
   }
 
   /** Adds the figures of one split to `metrics.json`; those of other splits stay. */
@@ -166,7 +227,11 @@ export class RunFolder {
     try {
       text = JSON.stringify(value, null, 2);
     } catch (error) {
-      throw new CovidCtError('ERR_RUN_FOLDER', `${this.file(name)}: it cannot be written as JSON: ${messageOf(error)}`, { cause: error });
+      throw new CovidCtError(
+        'ERR_RUN_FOLDER',
+        `${this.file(name)}: it cannot be written as JSON: ${messageOf(error)}`,
+        { cause: error },
+      );
     }
     await this.write(name, `${text}\n`);
   }

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { methodsSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { scheduleSchema } from '../options/fine-tuning';
-import type { ScheduleOptions } from '../options/fine-tuning';
+import { scheduleSchema } from './fine-tuning-options';
+import type { ScheduleOptions } from './fine-tuning-options';
 import type { EarlyStopping } from './early-stopping';
 import { plannedRate } from './schedules';
 
@@ -79,7 +79,13 @@ export class LearningRateSchedule {
     if (code === 1) return { action: 'stop', reason };
     if (schedule.type === 'step') {
       const [from, to] = [this.#rateAt((epoch - 1) * stepsPerEpoch), this.#rateAt(epoch * stepsPerEpoch)];
-      if (from !== to) return { action: 'reduce', from, to, reason: `the schedule multiplies it by ${schedule.factor} every ${schedule.every} epochs` };
+      if (from !== to)
+        return {
+          action: 'reduce',
+          from,
+          to,
+          reason: `the schedule multiplies it by ${schedule.factor} every ${schedule.every} epochs`,
+        };
     }
     if (code !== 3 || schedule.type !== 'plateau') return { action: 'continue', reason };
     const from = this.#plateauRate;

@@ -1,5 +1,5 @@
 /** The learning rate as a function of the optimiser step, for the schedules that do not look at the figures. */
-import type { ScheduleOptions } from '../options/fine-tuning';
+import type { ScheduleOptions } from './fine-tuning-options';
 
 /** Where the rate is asked for. */
 export interface Span {
@@ -32,14 +32,22 @@ export function plannedRate(schedule: Exclude<ScheduleOptions, { type: 'plateau'
   }
 }
 
-function cosine({ warmupEpochs, warmupStart, minLearningRate }: Planned<'cosine'>, step: number, { learningRate, stepsPerEpoch, epochs }: Span): number {
+function cosine(
+  { warmupEpochs, warmupStart, minLearningRate }: Planned<'cosine'>,
+  step: number,
+  { learningRate, stepsPerEpoch, epochs }: Span,
+): number {
   const warmup = Math.min(Math.round(warmupEpochs * stepsPerEpoch), epochs * stepsPerEpoch - 1);
   if (step < warmup) return learningRate * (warmupStart + (1 - warmupStart) * (step / warmup));
   const share = (step - warmup) / (epochs * stepsPerEpoch - warmup);
   return minLearningRate + ((learningRate - minLearningRate) * (1 + Math.cos(Math.PI * share))) / 2;
 }
 
-function oneCycle({ warmupShare, divFactor, finalDivFactor, anneal }: Planned<'oneCycle'>, step: number, { learningRate, stepsPerEpoch, epochs }: Span): number {
+function oneCycle(
+  { warmupShare, divFactor, finalDivFactor, anneal }: Planned<'oneCycle'>,
+  step: number,
+  { learningRate, stepsPerEpoch, epochs }: Span,
+): number {
   const total = epochs * stepsPerEpoch;
   const top = warmupShare * total - 1;
   const first = learningRate / divFactor;

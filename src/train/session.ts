@@ -2,15 +2,15 @@
 import { countClasses } from '../data/splits';
 import { datasetFingerprint } from '../data/fingerprint';
 import { PixelStore } from '../data/store';
-import { afterStoredResize, storedResize, storedSixteenBit } from '../data/stored-resize';
+import { afterStoredResize, storedResize, storedSixteenBit } from '../data/packed/packed-resize';
 import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
-import { mergeLeftOut } from '../left-out';
-import type { LeftOut } from '../left-out';
+import { mergeLeftOut } from '../text/left-out';
+import type { LeftOut } from '../text/left-out';
 import type { StopReason, TrainEvent, TrainingNeeds, TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
-import { imageOptionsOf } from '../options/images';
-import type { ResolvedTrainOptions } from '../options/train';
+import { imageOptionsOf } from '../data/images/options';
+import type { ResolvedTrainOptions } from './options';
 import { Averaging } from './averaging';
 import { Checkpoints, versionsOf } from './checkpoints';
 import { resolveClassWeights } from './class-weights';
@@ -20,11 +20,11 @@ import type { TrainingHistory } from './history';
 import { stepsPerEpoch, trainingLoop } from './loop';
 import type { TrainingPlan } from './loop';
 import { checkNeeds } from './needs';
-import { makeOptimizer } from './optimizer';
+import { makeOptimizer } from './optimizers';
 import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-folder';
-import { Trainable } from './trainable';
+import { Trainable } from './freeze-schedule';
 import type { RunControl } from './training-run';
 
 /** What `Trainer.fit` was asked for, options checked. */
@@ -52,7 +52,10 @@ interface Ending {
 }
 
 /** Trains; gives out every event once it is written down, and settles the history before the last one. */
-export async function* runTraining(asked: TrainingRequest, control: RunControl): AsyncGenerator<TrainEvent, void, undefined> {
+export async function* runTraining(
+  asked: TrainingRequest,
+  control: RunControl,
+): AsyncGenerator<TrainEvent, void, undefined> {
   const classWeights = check(asked);
   const request = withStoredResize(asked);
   const unlock = request.model.lock('Trainer.fit');
@@ -87,37 +90,85 @@ function withStoredResize(request: TrainingRequest): TrainingRequest {
   const datasets = [request.train, ...(request.validation === null ? [] : [request.validation])];
   const resized = storedResize(datasets);
   const sixteenBit = storedSixteenBit(datasets, request.options.sixteenBit ?? request.model.sixteenBit ?? undefined);
-  return { ...request, options: { ...request.options, sixteenBit }, trainTransform: afterStoredResize(request.trainTransform, resized), evalTransform: afterStoredResize(request.evalTransform, resized) };
+  return {
+    ...request,
+    options: { ...request.options, sixteenBit },
+    trainTransform: afterStoredResize(request.trainTransform, resized),
+    evalTransform: afterStoredResize(request.evalTransform, resized),
+  };
 }
 
 /** Everything that can be refused before a file is touched. Gives the class weights. */
 function check({ model, train, validation, options }: TrainingRequest): Float32Array {
   checkDataset(model, train);
   if (validation !== null) checkDataset(model, validation);
-  if (validation !== null && options.bestBy === 'auc' && new Set(validation.samples.map(({ label }) => label)).size < model.classes.length) {
-    throw new DatasetError(`${validation.name}: bestBy 'auc' needs samples of every class; choose bestBy 'accuracy' or 'loss'`);
+  if (
+    validation !== null &&
+    options.bestBy === 'auc' &&
+    new Set(validation.samples.map(({ label }) => label)).size < model.classes.length
+  ) {
+    throw new DatasetError(
+      `${validation.name}: bestBy 'auc' needs samples of every class; choose bestBy 'accuracy' or 'loss'`,
+    );
   }
   return resolveClassWeights(options.classWeights, train);
 }
 
 async function open(request: TrainingRequest, classWeights: Float32Array, control: RunControl): Promise<Session> {
   const { model: network, train, validation, options, trainTransform, evalTransform } = request;
-  const [trainable, averaging, optimizer] = [new Trainable(network, options.freeze), new Averaging(network, options.ema), makeOptimizer(network, options)];
+  const [trainable, averaging, optimizer] = [
+    new Trainable(network, options.freeze),
+    new Averaging(network, options.ema),
+    makeOptimizer(network, options),
+  ];
   const features = planFeatures({ ...request, network }, trainable.backboneFrozen(1));
   const needs = await checkNeeds(network, options, train.samples.length + (validation?.samples.length ?? 0));
-  const folder = options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
+  const folder =
+    options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
   await folder?.writeConfig({
     options: { ...options, trainTransform, evalTransform },
-    model: { architecture: network.architecture, classes: network.classes, device: network.device, dropout: network.dropout ?? null, precision: network.precision ?? null, convolution: network.convolution ?? null, channels: network.channels ?? null, startedFrom: network.origin ?? null },
+    model: {
+      architecture: network.architecture,
+      classes: network.classes,
+      device: network.device,
+      dropout: network.dropout ?? null,
+      precision: network.precision ?? null,
+      convolution: network.convolution ?? null,
+      channels: network.channels ?? null,
+      startedFrom: network.origin ?? null,
+    },
     data: { train: summary(train), validation: validation === null ? null : summary(validation) },
     versions: versionsOf(network),
   });
   const recorder = new Recorder(request.loggers, folder);
   const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
   const plan: TrainingPlan = {
-    network, train, validation, options, trainTransform, evalTransform, classWeights, trainable, averaging, optimizer, features,
-    checkpoints: new Checkpoints({ network, averaging, folder, transform: evalTransform, sixteenBit: options.sixteenBit, threshold, keep: options.keep, origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}` }),
-    store: new PixelStore({ ...imageOptionsOf(options), maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0), onBadFile: options.onBadFile }),
+    network,
+    train,
+    validation,
+    options,
+    trainTransform,
+    evalTransform,
+    classWeights,
+    trainable,
+    averaging,
+    optimizer,
+    features,
+    checkpoints: new Checkpoints({
+      network,
+      averaging,
+      folder,
+      transform: evalTransform,
+      sixteenBit: options.sixteenBit,
+      threshold,
+      keep: options.keep,
+      origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}`,
+    }),
+    store: new PixelStore({
+      ...imageOptionsOf(options),
+      maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0),
+      onBadFile: options.onBadFile,
+    }),
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),
   };
@@ -127,7 +178,10 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
 }
 
 /** The loop with every event written down; an abort becomes an ending. */
-async function* recordedLoop({ plan, recorder }: Session, control: RunControl): AsyncGenerator<TrainEvent, Ending, undefined> {
+async function* recordedLoop(
+  { plan, recorder }: Session,
+  control: RunControl,
+): AsyncGenerator<TrainEvent, Ending, undefined> {
   const loop = trainingLoop(plan);
   try {
     for (;;) {
@@ -152,14 +206,22 @@ async function finish({ plan, folder, recorder }: Session, { reason, message }: 
   await plan.network.resetOptimizer();
   await plan.trainable.restore();
   const restored = await plan.checkpoints.restoreBest();
-  return { epochs: recorder.epochs, best: plan.checkpoints.best, stop: { reason, message }, restored, skipped: recorder.skipped, out: folder?.dir ?? null };
+  return {
+    epochs: recorder.epochs,
+    best: plan.checkpoints.best,
+    stop: { reason, message },
+    restored,
+    skipped: recorder.skipped,
+    out: folder?.dir ?? null,
+  };
 }
 
 /** After a failure: keeps what can be kept and closes what is open. What fails here must not hide the first failure. */
 async function rescue({ plan, recorder }: Session, error: unknown): Promise<void> {
   const mayBeNaN = (error as { code?: unknown } | null)?.code === 'ERR_DIVERGED';
   const attempts = [
-    async () => void (mayBeNaN || recorder.epochs.length === 0 ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
+    async () =>
+      void (mayBeNaN || recorder.epochs.length === 0 ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
     async () => void (await plan.checkpoints.restoreBest()),
     () => keepPixels(plan.network, 0),
     () => plan.averaging.close(),
@@ -173,9 +235,16 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
 function startEvent({ plan, folder, needs }: Session): TrainEvent {
   const { network, options, train, validation, trainTransform, evalTransform } = plan;
   return {
-    type: 'start', epochs: options.epochs, stepsPerEpoch: stepsPerEpoch(plan), trainSamples: train.samples.length,
-    validationSamples: validation?.samples.length ?? 0, architecture: network.architecture, device: network.device,
-    out: folder?.dir ?? null, config: { ...options, trainTransform, evalTransform }, ...leftOutOf(train, validation),
+    type: 'start',
+    epochs: options.epochs,
+    stepsPerEpoch: stepsPerEpoch(plan),
+    trainSamples: train.samples.length,
+    validationSamples: validation?.samples.length ?? 0,
+    architecture: network.architecture,
+    device: network.device,
+    out: folder?.dir ?? null,
+    config: { ...options, trainTransform, evalTransform },
+    ...leftOutOf(train, validation),
     ...(needs === null ? {} : { needs }),
   };
 }
@@ -187,9 +256,21 @@ function leftOutOf(...datasets: readonly (Dataset | null)[]): { leftOut?: readon
 }
 
 function stopEvent({ stop, epochs, best }: TrainingHistory): TrainEvent {
-  return { type: 'stop', ...stop, epochs: epochs.length, bestEpoch: best?.epoch ?? null, bestValue: best?.value ?? null };
+  return {
+    type: 'stop',
+    ...stop,
+    epochs: epochs.length,
+    bestEpoch: best?.epoch ?? null,
+    bestValue: best?.value ?? null,
+  };
 }
 
 function summary(dataset: Dataset): DataSummary {
-  return { name: dataset.name, samples: dataset.samples.length, classes: countClasses(dataset), fingerprint: datasetFingerprint(dataset), ...leftOutOf(dataset) };
+  return {
+    name: dataset.name,
+    samples: dataset.samples.length,
+    classes: countClasses(dataset),
+    fingerprint: datasetFingerprint(dataset),
+    ...leftOutOf(dataset),
+  };
 }

@@ -13,7 +13,11 @@ import type { Evaluation } from '../metrics/types';
 export function chooseThreshold(evaluation: Pick<Evaluation, 'samples' | 'classes'>): number {
   const labels = evaluation.samples.map(({ label }) => label);
   if (evaluation.classes.length !== 2 || new Set(labels).size !== 2) return 0.5;
-  const curve = rocCurve(labels, evaluation.samples.map(({ probabilities }) => probabilities[1] as number), { dropIntermediate: false });
+  const curve = rocCurve(
+    labels,
+    evaluation.samples.map(({ probabilities }) => probabilities[1] as number),
+    { dropIntermediate: false },
+  );
   const gaps = curve.thresholds.map((upper, index) => ({
     // A score at or above the threshold is positive: anything in (lower, upper] calls the same samples positive.
     upper: Math.min(upper, 1),

@@ -1,22 +1,25 @@
 /** Trains a classifier: options in, events and a history out. */
 import { z } from 'zod';
-import { tutorialEval, tutorialTrain } from '../data/presets';
-import { isRandom, parseTransform } from '../data/transform';
+import { tutorialEval, tutorialTrain } from '../data/transforms/presets';
+import { isRandom, parseTransform } from '../data/transforms/transform';
 import type { Dataset, Transform } from '../data/types';
 import { InvalidOptionError } from '../errors';
 import type { TrainLogger } from '../log/types';
 import type { Network } from '../model/types';
 import { datasetSchema, loggersSchema } from '../options/atoms';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
-import { transformSchema } from '../options/data';
-import { resolveTrainOptions, trainOptionsSchema } from '../options/train';
-import type { ResolvedTrainOptions, TrainOptions } from '../options/train';
+import { transformSchema } from '../data/options';
+import { resolveTrainOptions, trainOptionsSchema } from './options';
+import type { ResolvedTrainOptions, TrainOptions } from './options';
 import { runTraining } from './session';
 import { TrainingRun } from './training-run';
 
 /** The objects of a Trainer's options, beside the recipe's numbers and words. */
 const objectsSchema = z.looseObject({
-  model: z.custom<Network>((value) => typeof (value as Network | null | undefined)?.trainStep === 'function', 'expected a Classifier, e.g. from await Classifier.create(...)'),
+  model: z.custom<Network>(
+    (value) => typeof (value as Network | null | undefined)?.trainStep === 'function',
+    'expected a Classifier, e.g. from await Classifier.create(...)',
+  ),
   loggers: loggersSchema.optional(),
   trainTransform: transformSchema.optional(),
   evalTransform: transformSchema.optional(),
@@ -51,15 +54,30 @@ export class Trainer {
 
   /** @throws InvalidOptionError naming every wrong option */
   constructor(trainerOptions: TrainerOptions) {
-    const { model, loggers = [], trainTransform, evalTransform, ...options } = checkOptions(objectsSchema, trainerOptions, 'Trainer');
-    this.options = resolveTrainOptions(checkOptions(trainOptionsSchema, options, 'Trainer'), model.pretraining?.imageSize);
-    const preset = { size: this.options.imageSize, normalization: this.options.preset === 'tutorial' ? 'none' : (model.normalization ?? 'imagenet') } as const;
+    const {
+      model,
+      loggers = [],
+      trainTransform,
+      evalTransform,
+      ...options
+    } = checkOptions(objectsSchema, trainerOptions, 'Trainer');
+    this.options = resolveTrainOptions(
+      checkOptions(trainOptionsSchema, options, 'Trainer'),
+      model.pretraining?.imageSize,
+    );
+    const preset = {
+      size: this.options.imageSize,
+      normalization: this.options.preset === 'tutorial' ? 'none' : (model.normalization ?? 'imagenet'),
+    } as const;
     this.#model = model;
     this.#loggers = loggers;
     this.#trainTransform = trainTransform === undefined ? tutorialTrain(preset) : parseTransform(trainTransform);
     this.#evalTransform = evalTransform === undefined ? tutorialEval(preset) : parseTransform(evalTransform);
     if (isRandom(this.#evalTransform)) {
-      throw new InvalidOptionError('Trainer: evalTransform: expected a transform that draws nothing at random, since predictions are made with it; use tutorialEval() or aspectEval()', [{ path: 'evalTransform', message: 'draws at random' }]);
+      throw new InvalidOptionError(
+        'Trainer: evalTransform: expected a transform that draws nothing at random, since predictions are made with it; use tutorialEval() or aspectEval()',
+        [{ path: 'evalTransform', message: 'draws at random' }],
+      );
     }
   }
 
@@ -78,7 +96,16 @@ export class Trainer {
     const { signal } = checkOptions(signalOptionsSchema, options, 'Trainer.fit');
     checkArgument(datasetSchema, train, 'Trainer.fit', 'train');
     checkArgument(datasetSchema.nullable(), validation, 'Trainer.fit', 'validation');
-    const request = { model: this.#model, train, validation, options: this.options, loggers: this.#loggers, trainTransform: this.#trainTransform, evalTransform: this.#evalTransform, signal };
+    const request = {
+      model: this.#model,
+      train,
+      validation,
+      options: this.options,
+      loggers: this.#loggers,
+      trainTransform: this.#trainTransform,
+      evalTransform: this.#evalTransform,
+      signal,
+    };
     return new TrainingRun((control) => runTraining(request, control));
   }
 }

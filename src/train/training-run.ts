@@ -52,13 +52,19 @@ export class TrainingRun implements AsyncIterable<TrainEvent>, PromiseLike<Train
   }
 
   /** Runs the training to its end unless someone iterates it. */
-  then<A = TrainingHistory, B = never>(onFulfilled?: ((history: TrainingHistory) => A | PromiseLike<A>) | null, onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = TrainingHistory, B = never>(
+    onFulfilled?: ((history: TrainingHistory) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     return this.history.then(onFulfilled, onRejected);
   }
 
   /** The events, once. A second iteration throws a TypeError, for it would take events from the first. */
   [Symbol.asyncIterator](): AsyncIterator<TrainEvent, undefined> {
-    if (this.#iterated) throw new TypeError('the events of this training are already being iterated; give Trainer a logger for a second reader');
+    if (this.#iterated)
+      throw new TypeError(
+        'the events of this training are already being iterated; give Trainer a logger for a second reader',
+      );
     this.#iterated = true;
     return {
       next: () => this.#takeOver() ?? this.#advance(),
@@ -101,7 +107,10 @@ export class TrainingRun implements AsyncIterable<TrainEvent>, PromiseLike<Train
     while (!this.#iterated) {
       const step = this.#advance();
       this.#inFlight = step;
-      const done = await step.then((result) => result.done === true, () => true);
+      const done = await step.then(
+        (result) => result.done === true,
+        () => true,
+      );
       if (done) return;
     }
   }

@@ -9,16 +9,42 @@ const { join } = require('node:path');
 const { parseArgs } = require('node:util');
 const { Classifier, makePhantoms, openDataset, Trainer } = require('../../dist/index.js');
 
-const { values } = parseArgs({ options: { arch: { type: 'string', default: 'resnet18' }, images: { type: 'string', default: '64' }, 'image-size': { type: 'string', default: '224' }, epochs: { type: 'string', default: '4' } } });
+const { values } = parseArgs({
+  options: {
+    arch: { type: 'string', default: 'resnet18' },
+    images: { type: 'string', default: '64' },
+    'image-size': { type: 'string', default: '224' },
+    epochs: { type: 'string', default: '4' },
+  },
+});
 const imageSize = Number(values['image-size']);
 
 async function train(data, cacheFeatures) {
-  const model = await Classifier.create({ architecture: values.arch, classes: [...data.classes], device: 'cpu', dropout: 0 });
-  const seconds = [], losses = [];
+  const model = await Classifier.create({
+    architecture: values.arch,
+    classes: [...data.classes],
+    device: 'cpu',
+    dropout: 0,
+  });
+  const seconds = [],
+    losses = [];
   try {
     const { transform } = model; // the same for both: without augmentation
-    for await (const event of new Trainer({ model, imageSize, epochs: Number(values.epochs), accumulate: 1, patience: 100, freeze: 'backbone', cacheFeatures, trainTransform: transform, evalTransform: transform }).fit(data.train, data.validation)) {
-      if (event.type === 'epoch') { seconds.push(event.seconds); losses.push([event.trainLoss, event.validationLoss]); }
+    for await (const event of new Trainer({
+      model,
+      imageSize,
+      epochs: Number(values.epochs),
+      accumulate: 1,
+      patience: 100,
+      freeze: 'backbone',
+      cacheFeatures,
+      trainTransform: transform,
+      evalTransform: transform,
+    }).fit(data.train, data.validation)) {
+      if (event.type === 'epoch') {
+        seconds.push(event.seconds);
+        losses.push([event.trainLoss, event.validationLoss]);
+      }
     }
   } finally {
     model.dispose();
@@ -31,13 +57,21 @@ async function main() {
   try {
     await makePhantoms(dir, { count: Number(values.images), size: imageSize });
     const data = await openDataset(dir);
-    console.log(`${values.arch}, ${data.train.samples.length} training and ${data.validation.samples.length} validation images of ${imageSize} pixels, backbone frozen: seconds of each epoch`);
+    console.log(
+      `${values.arch}, ${data.train.samples.length} training and ${data.validation.samples.length} validation images of ${imageSize} pixels, backbone frozen: seconds of each epoch`,
+    );
     const [plain, kept] = [await train(data, false), await train(data, true)];
     console.log(`without  ${plain.seconds.map((s) => s.toFixed(3)).join('  ')}`);
     console.log(`kept     ${kept.seconds.map((s) => s.toFixed(3)).join('  ')}`);
-    console.log(`from the second epoch on kept / without = ${(kept.seconds.slice(1).reduce((a, b) => a + b) / plain.seconds.slice(1).reduce((a, b) => a + b)).toFixed(4)}`);
+    console.log(
+      `from the second epoch on kept / without = ${(kept.seconds.slice(1).reduce((a, b) => a + b) / plain.seconds.slice(1).reduce((a, b) => a + b)).toFixed(4)}`,
+    );
     const same = JSON.stringify(plain.losses) === JSON.stringify(kept.losses);
-    console.log(same ? 'every loss is the same, bit for bit' : `the losses differ: ${JSON.stringify(plain.losses)} ${JSON.stringify(kept.losses)}`);
+    console.log(
+      same
+        ? 'every loss is the same, bit for bit'
+        : `the losses differ: ${JSON.stringify(plain.losses)} ${JSON.stringify(kept.losses)}`,
+    );
     process.exitCode = same ? 0 : 1;
   } finally {
     rmSync(dir, { recursive: true, force: true });

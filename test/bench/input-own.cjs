@@ -10,22 +10,43 @@ const { files, orders, batch, threads, ahead } = JSON.parse(readFileSync(process
 
 async function main() {
   const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', threads });
-  const dataset = { name: 'slices', classes: ['a', 'b'], samples: files.map((source, i) => ({ id: source, source, label: i % 2 })) };
+  const dataset = {
+    name: 'slices',
+    classes: ['a', 'b'],
+    samples: files.map((source, i) => ({ id: source, source, label: i % 2 })),
+  };
   const store = new PixelStore();
-  const rates = [], calls = [];
+  const rates = [],
+    calls = [];
   for (const epoch of orders.keys()) {
     const began = performance.now();
     let slices = 0;
-    for await (const { indices, input } of loadBatches({ dataset, transform: tutorialTrain(), store, resize: ahead ? model.resizePixels : undefined, batchSize: batch, seed: 0, epoch, shuffle: true })) {
+    for await (const { indices, input } of loadBatches({
+      dataset,
+      transform: tutorialTrain(),
+      store,
+      resize: ahead ? model.resizePixels : undefined,
+      batchSize: batch,
+      seed: 0,
+      epoch,
+      shuffle: true,
+    })) {
       const called = performance.now();
       const made = model.prepareInput(input);
       calls.push(performance.now() - called);
       await made;
       slices += indices.length;
     }
-    rates.push(slices / (performance.now() - began) * 1000);
+    rates.push((slices / (performance.now() - began)) * 1000);
   }
-  console.log(JSON.stringify({ rates, call: calls.sort((a, b) => a - b)[Math.floor(calls.length / 2)], bytes: store.stats.bytes, decodes: store.stats.decodes }));
+  console.log(
+    JSON.stringify({
+      rates,
+      call: calls.sort((a, b) => a - b)[Math.floor(calls.length / 2)],
+      bytes: store.stats.bytes,
+      decodes: store.stats.decodes,
+    }),
+  );
   model.dispose();
 }
 

@@ -1,5 +1,5 @@
-// Our own convolutions beside LibTorch's, layer by layer: time of the forward pass and of both gradients, and the error of each
-// against float64. `covidct_layers BATCH THREADS ROUNDS`; built and run by layers.cjs.
+// Our own convolutions beside LibTorch's, layer by layer: time of the forward pass and of both gradients, and the error
+// of each against float64. `covidct_layers BATCH THREADS ROUNDS`; built and run by layers.cjs.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <tuple>
 
-#include "arena.h"
-#include "linear.h"
-#include "winograd.h"
+#include "core/kernels/small_batch_linear.h"
+#include "core/kernels/winograd.h"
+#include "core/runtime/arena.h"
 
 namespace {
 
@@ -24,8 +24,8 @@ struct Layer {
 };
 
 // Every 3 x 3 convolution of a VGG at 224 pixels from the second on, and those of a DenseNet's blocks.
-constexpr Layer kLayers[] = {{64, 64, 224}, {64, 128, 112}, {128, 128, 112}, {128, 256, 56}, {256, 256, 56}, {256, 512, 28}, {512, 512, 28}, {512, 512, 14},
-                             {128, 32, 56}, {128, 32, 28}};
+constexpr Layer kLayers[] = {{64, 64, 224},  {64, 128, 112}, {128, 128, 112}, {128, 256, 56}, {256, 256, 56},
+                             {256, 512, 28}, {512, 512, 28}, {512, 512, 14},  {128, 32, 56},  {128, 32, 28}};
 
 template <typename Work>
 double best_ms(int rounds, const Work& work) {
@@ -38,7 +38,9 @@ double best_ms(int rounds, const Work& work) {
   return best;
 }
 
-double error(const at::Tensor& found, const at::Tensor& truth) { return ((found.to(at::kDouble) - truth).norm() / truth.norm()).item<double>(); }
+double error(const at::Tensor& found, const at::Tensor& truth) {
+  return ((found.to(at::kDouble) - truth).norm() / truth.norm()).item<double>();
+}
 
 Gradients gradients(const at::Tensor& g, const at::Tensor& x, const at::Tensor& w, bool of_x, bool of_w) {
   return at::convolution_backward(g, x, w, c10::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {of_x, of_w, false});
@@ -46,22 +48,37 @@ Gradients gradients(const at::Tensor& g, const at::Tensor& x, const at::Tensor& 
 
 void row(const Layer& layer, int64_t batch, int rounds) {
   const auto last = at::MemoryFormat::ChannelsLast;
-  const at::Tensor x = at::randn({batch, layer.in, layer.side, layer.side}).contiguous(last), w = at::randn({layer.out, layer.in, 3, 3});
+  const at::Tensor x = at::randn({batch, layer.in, layer.side, layer.side}).contiguous(last),
+                   w = at::randn({layer.out, layer.in, 3, 3});
   const at::Tensor g = at::randn({batch, layer.out, layer.side, layer.side}).contiguous(last);
   const TileGrid grid{batch, layer.side, layer.side};
-  const auto forward = [&] { return covidct::winograd_convolve({x, {}, {}, {}}, covidct::winograd_filters(w, false), {}, covidct::winograd_plan(grid, layer.in, layer.out)); };
-  const auto of_input = [&] { return covidct::winograd_convolve({g, {}, {}, {}}, covidct::winograd_filters(w, true), {}, covidct::winograd_plan(grid, layer.out, layer.in)); };
-  const auto of_filters = [&] { return covidct::winograd_filter_gradient({x, {}, {}, {}}, {g, {}, {}, {}}, covidct::winograd_gradient_plan(grid, layer.in, layer.out)); };
+  const auto forward = [&] {
+    return covidct::winograd_convolve({x, {}, {}, {}}, covidct::winograd_filters(w, false), {},
+                                      covidct::winograd_plan(grid, layer.in, layer.out));
+  };
+  const auto of_input = [&] {
+    return covidct::winograd_convolve({g, {}, {}, {}}, covidct::winograd_filters(w, true), {},
+                                      covidct::winograd_plan(grid, layer.out, layer.in));
+  };
+  const auto of_filters = [&] {
+    return covidct::winograd_filter_gradient({x, {}, {}, {}}, {g, {}, {}, {}},
+                                             covidct::winograd_gradient_plan(grid, layer.in, layer.out));
+  };
   const double ours[] = {best_ms(rounds, forward), best_ms(rounds, of_input), best_ms(rounds, of_filters)};
-  const double theirs[] = {best_ms(rounds, [&] { at::conv2d(x, w, {}, 1, 1); }), best_ms(rounds, [&] { gradients(g, x, w, true, false); }),
+  const double theirs[] = {best_ms(rounds, [&] { at::conv2d(x, w, {}, 1, 1); }),
+                           best_ms(rounds, [&] { gradients(g, x, w, true, false); }),
                            best_ms(rounds, [&] { gradients(g, x, w, false, true); })};
   const at::Tensor truth = at::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, 1);
   const auto [true_x, true_w, unused] = gradients(g.to(at::kDouble), x.to(at::kDouble), w.to(at::kDouble), true, true);
   const auto [their_x, their_w, unused_too] = gradients(g, x, w, true, true);
   const double our_errors[] = {error(forward(), truth), error(of_input(), true_x), error(of_filters(), true_w)};
-  const double their_errors[] = {error(at::conv2d(x, w, {}, 1, 1), truth), error(their_x, true_x), error(their_w, true_w)};
-  std::printf("%3ld to %3ld at %3ld", static_cast<long>(layer.in), static_cast<long>(layer.out), static_cast<long>(layer.side));
-  for (int i = 0; i < 3; ++i) std::printf("  |%7.1f /%7.1f = %.2f  %.1e / %.1e", ours[i], theirs[i], ours[i] / theirs[i], our_errors[i], their_errors[i]);
+  const double their_errors[] = {error(at::conv2d(x, w, {}, 1, 1), truth), error(their_x, true_x),
+                                 error(their_w, true_w)};
+  std::printf("%3ld to %3ld at %3ld", static_cast<long>(layer.in), static_cast<long>(layer.out),
+              static_cast<long>(layer.side));
+  for (int i = 0; i < 3; ++i)
+    std::printf("  |%7.1f /%7.1f = %.2f  %.1e / %.1e", ours[i], theirs[i], ours[i] / theirs[i], our_errors[i],
+                their_errors[i]);
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -69,10 +86,12 @@ void row(const Layer& layer, int64_t batch, int rounds) {
 // The linear layers of a VGG, in prediction.
 void linear_row(int64_t in, int64_t out, int64_t batch, int rounds) {
   const at::Tensor x = at::randn({batch, in}), w = at::randn({out, in}), bias = at::randn({out});
-  const double ours = best_ms(rounds, [&] { covidct::few_rows_linear(x, w, bias, false); }), theirs = best_ms(rounds, [&] { at::linear(x, w, bias); });
+  const double ours = best_ms(rounds, [&] { covidct::few_rows_linear(x, w, bias, false); }),
+               theirs = best_ms(rounds, [&] { at::linear(x, w, bias); });
   const at::Tensor truth = at::linear(x.to(at::kDouble), w.to(at::kDouble), bias.to(at::kDouble));
-  std::printf("linear %5ld to %4ld |%7.1f /%7.1f = %.2f  %.1e / %.1e\n", static_cast<long>(in), static_cast<long>(out), ours, theirs, ours / theirs,
-              error(covidct::few_rows_linear(x, w, bias, false), truth), error(at::linear(x, w, bias), truth));
+  std::printf("linear %5ld to %4ld |%7.1f /%7.1f = %.2f  %.1e / %.1e\n", static_cast<long>(in), static_cast<long>(out),
+              ours, theirs, ours / theirs, error(covidct::few_rows_linear(x, w, bias, false), truth),
+              error(at::linear(x, w, bias), truth));
 }
 
 // Of our own matrix product, all threads at once, each with its own numbers: what the convolutions could reach at most.
@@ -111,7 +130,8 @@ int main(int count, char** arguments) {
   at::get_num_threads();
   at::set_num_threads(std::atoi(arguments[2]));
   const covidct::Arena arena;
-  std::printf("batch %s, %s threads, %s; ms and error against float64, ours / LibTorch's\n", arguments[1], arguments[2], at::get_cpu_capability().c_str());
+  std::printf("batch %s, %s threads, %s; ms and error against float64, ours / LibTorch's\n", arguments[1], arguments[2],
+              at::get_cpu_capability().c_str());
   std::printf("our own matrix product at 256: %.0f GFLOP/s\n", product_rate(std::atoi(arguments[3])));
   std::printf("%-17s  | %-40s | %-40s | %s\n", "", "forward", "gradient of the input", "gradient of the filters");
   for (const Layer& layer : kLayers) row(layer, std::atoi(arguments[1]), std::atoi(arguments[3]));

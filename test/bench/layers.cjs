@@ -7,7 +7,7 @@
 const { execFileSync } = require('node:child_process');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { findLibTorch } = require('../../dist/native/libtorch.js');
+const { findLibTorch } = require('../../dist/addon/libtorch.js');
 
 const text = (value) => ({ type: 'string', default: value });
 const { values } = parseArgs({ options: { batch: text('8'), threads: text('2'), rounds: text('5') } });
@@ -15,6 +15,12 @@ const root = join(__dirname, '../..');
 const libtorch = findLibTorch();
 const build = join(root, 'build', `layers-${libtorch.version}-${libtorch.variant}`);
 const quietly = { stdio: ['ignore', 'ignore', 'inherit'] };
-execFileSync('cmake', ['-S', root, '-B', build, '-DCMAKE_BUILD_TYPE=Release', `-DCOVIDCT_LIBTORCH=${libtorch.root}`, '-DCOVIDCT_LAYERS=ON'], quietly);
+execFileSync(
+  'cmake',
+  ['-S', root, '-B', build, '-DCMAKE_BUILD_TYPE=Release', `-DCOVIDCT_LIBTORCH=${libtorch.root}`, '-DCOVIDCT_LAYERS=ON'],
+  quietly,
+);
 execFileSync('cmake', ['--build', build, '--target', 'covidct_layers'], quietly);
-execFileSync(join(build, 'covidct_layers'), [values.batch, values.threads, values.rounds], { stdio: ['ignore', 'inherit', 'inherit'] });
+execFileSync(join(build, 'covidct_layers'), [values.batch, values.threads, values.rounds], {
+  stdio: ['ignore', 'inherit', 'inherit'],
+});

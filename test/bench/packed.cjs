@@ -15,25 +15,53 @@ const { parseArgs } = require('node:util');
 const { lastLine } = require('./turns.cjs');
 
 const text = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({ options: { slices: text('100000'), small: text('2000'), size: text('64'), batch: text('32'), threads: text('2'), 'cache-bytes': text(String(32 * 2 ** 20)) } });
+const { values } = parseArgs({
+  options: {
+    slices: text('100000'),
+    small: text('2000'),
+    size: text('64'),
+    batch: text('32'),
+    threads: text('2'),
+    'cache-bytes': text(String(32 * 2 ** 20)),
+  },
+});
 const WINDOWS = 10;
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0).padStart(5)} MiB`;
 
 function measure(dir, slices) {
   const file = join(dir, `${slices}.pack`);
-  const task = JSON.stringify({ file, slices, size: Number(values.size), batch: Number(values.batch), threads: Number(values.threads), cacheBytes: Number(values['cache-bytes']), windows: WINDOWS });
+  const task = JSON.stringify({
+    file,
+    slices,
+    size: Number(values.size),
+    batch: Number(values.batch),
+    threads: Number(values.threads),
+    cacheBytes: Number(values['cache-bytes']),
+    windows: WINDOWS,
+  });
   const began = performance.now();
-  execFileSync(process.execPath, [join(__dirname, 'packed-own.cjs'), task, 'pack'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const seconds = (performance.now() - began) / 1000, bytes = statSync(file).size;
+  execFileSync(process.execPath, [join(__dirname, 'packed-own.cjs'), task, 'pack'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const seconds = (performance.now() - began) / 1000,
+    bytes = statSync(file).size;
   console.log(`${slices} slices: packed in ${seconds.toFixed(0)} s, ${mib(bytes)} on the disk`);
   const { parts, read, kept, done } = lastLine(process.execPath, [join(__dirname, 'packed-own.cjs'), task]);
   rmSync(file);
   if (done !== slices) throw new Error(`expected an epoch of ${slices} slices; it had ${done}`);
-  for (const [name, { rate, step, wait, cpu, rss }] of [['start', parts[0]], ['middle', parts[Math.floor(parts.length / 2)]], ['end', parts.at(-1)]]) {
-    console.log(`  ${name.padEnd(7)} ${rate.toFixed(0).padStart(6)} slices/s   step ${step.toFixed(1).padStart(6)} ms   wait ${wait.toFixed(1).padStart(5)} ms   processor ${cpu.toFixed(1).padStart(6)} ms a step   ${mib(rss)} resident`);
+  for (const [name, { rate, step, wait, cpu, rss }] of [
+    ['start', parts[0]],
+    ['middle', parts[Math.floor(parts.length / 2)]],
+    ['end', parts.at(-1)],
+  ]) {
+    console.log(
+      `  ${name.padEnd(7)} ${rate.toFixed(0).padStart(6)} slices/s   step ${step.toFixed(1).padStart(6)} ms   wait ${wait.toFixed(1).padStart(5)} ms   processor ${cpu.toFixed(1).padStart(6)} ms a step   ${mib(rss)} resident`,
+    );
   }
   const growth = parts.at(-1).rss - parts[0].rss;
-  console.log(`  grown by ${mib(growth).trim()} from the first tenth to the last; ${read} images read, ${mib(kept).trim()} kept of at most ${mib(Number(values['cache-bytes'])).trim()}`);
+  console.log(
+    `  grown by ${mib(growth).trim()} from the first tenth to the last; ${read} images read, ${mib(kept).trim()} kept of at most ${mib(Number(values['cache-bytes'])).trim()}`,
+  );
   return { growth, bytes };
 }
 

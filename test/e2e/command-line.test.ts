@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { makePhantoms } from '../../src/data/phantoms';
+import { makePhantoms } from '../../src/data/phantoms/phantoms';
 import { covidct, jsonLines } from './command';
 
 const REAL_DATA = join(__dirname, '../../../shared/covid-ct');
@@ -26,30 +26,81 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 test('train --json: events line by line, the result last, everything in the run folder', async () => {
-  const { code, stdout, stderr } = await covidct(['train', '--data', phantoms, '--out', run, ...QUICK, '--epochs', '2', '--class-weights', 'balanced', '--keep', 'both', '--json']);
+  const { code, stdout, stderr } = await covidct([
+    'train',
+    '--data',
+    phantoms,
+    '--out',
+    run,
+    ...QUICK,
+    '--epochs',
+    '2',
+    '--class-weights',
+    'balanced',
+    '--keep',
+    'both',
+    '--json',
+  ]);
   expect(stderr).toContain('tiny, 0.09 million parameters, on cpu');
   expect(code).toBe(0);
   const events = jsonLines(stdout);
   expect(events[0]).toMatchObject({ type: 'start', trainSamples: 24, validationSamples: 8 });
   expect(events.filter(({ type }) => type === 'epoch')).toHaveLength(2);
   expect(events.at(-1)).toMatchObject({ type: 'result', epochs: 2, out: run, stop: { reason: 'epochs' } });
-  expect((await readdir(run)).sort()).toEqual(['config.json', 'history.jsonl', 'metrics.json', 'model.json', 'pictures', 'report.html', 'tensorboard', 'weights']);
+  expect((await readdir(run)).sort()).toEqual([
+    'config.json',
+    'history.jsonl',
+    'metrics.json',
+    'model.json',
+    'pictures',
+    'report.html',
+    'tensorboard',
+    'weights',
+  ]);
   // The figures while it trained, and the pictures in the end.
   expect(await readdir(join(run, 'tensorboard'))).toHaveLength(2);
-  expect(await readdir(join(run, 'pictures'))).toEqual(expect.arrayContaining(['loss.png', 'roc.png', 'samples-0.png', 'samples-1.png']));
+  expect(await readdir(join(run, 'pictures'))).toEqual(
+    expect.arrayContaining(['loss.png', 'roc.png', 'samples-0.png', 'samples-1.png']),
+  );
 }, 120_000);
 
 test('evaluate --json prints one object and brings the run folder up to date', async () => {
-  const { code, stdout } = await covidct(['evaluate', '--model', run, '--split', 'test', '--json', '--threads', '1'], { env: { COVIDCT_DATA: phantoms } });
+  const { code, stdout } = await covidct(['evaluate', '--model', run, '--split', 'test', '--json', '--threads', '1'], {
+    env: { COVIDCT_DATA: phantoms },
+  });
   expect(code).toBe(0);
   const [figures, ...more] = jsonLines(stdout);
   expect(more).toEqual([]);
-  expect(figures).toMatchObject({ split: 'test', n: 8, loss: expect.any(Number), accuracy: expect.any(Number), sensitivity: expect.any(Number), specificity: expect.any(Number), auc: expect.any(Number), confusionMatrix: [[expect.any(Number), expect.any(Number)], [expect.any(Number), expect.any(Number)]], intendedUse: expect.stringContaining('Not a medical device') });
+  expect(figures).toMatchObject({
+    split: 'test',
+    n: 8,
+    loss: expect.any(Number),
+    accuracy: expect.any(Number),
+    sensitivity: expect.any(Number),
+    specificity: expect.any(Number),
+    auc: expect.any(Number),
+    confusionMatrix: [
+      [expect.any(Number), expect.any(Number)],
+      [expect.any(Number), expect.any(Number)],
+    ],
+    intendedUse: expect.stringContaining('Not a medical device'),
+  });
   const metrics = JSON.parse(await readFile(join(run, 'metrics.json'), 'utf8'));
   expect(Object.keys(metrics).sort()).toEqual(['test', 'validation']);
   expect(metrics.test.accuracy).toBe(figures?.accuracy);
   const pictures = await readdir(join(run, 'pictures'));
-  expect(pictures).toEqual(expect.arrayContaining(['accuracy.png', 'accuracy.svg', 'confusion-matrix.png', 'loss.svg', 'misclassified.png', 'roc.svg', 'samples-0.png', 'samples-1.png']));
+  expect(pictures).toEqual(
+    expect.arrayContaining([
+      'accuracy.png',
+      'accuracy.svg',
+      'confusion-matrix.png',
+      'loss.svg',
+      'misclassified.png',
+      'roc.svg',
+      'samples-0.png',
+      'samples-1.png',
+    ]),
+  );
   expect(pictures.some((name) => name.startsWith('grad-cam-'))).toBe(true);
   expect(await readFile(join(run, 'report.html'), 'utf8')).toContain('not for diagnosis');
 }, 120_000);
@@ -60,7 +111,9 @@ test('evaluate gives the same figures twice, whatever the batch size, and speaks
     covidct(['evaluate', '--model', run, '--data', phantoms, '--split', 'validation', '--json', '--batch-size', '3']),
     covidct(['evaluate', '--model', run, '--data', phantoms, '--split', 'train']),
   ]);
-  const [a, b] = [one, other].map(({ stdout }) => jsonLines(stdout)[0] as { loss: number; confusionMatrix: number[][] });
+  const [a, b] = [one, other].map(
+    ({ stdout }) => jsonLines(stdout)[0] as { loss: number; confusionMatrix: number[][] },
+  );
   expect(b?.loss).toBeCloseTo(a?.loss as number, 5);
   expect(b?.confusionMatrix).toEqual(a?.confusionMatrix);
   expect(words.stdout).toMatch(/train: 24 images[^]*accuracy +\d[^]*95 % interval[^]*confusion matrix/);
@@ -69,11 +122,26 @@ test('evaluate gives the same figures twice, whatever the batch size, and speaks
 test('predict: one line an image, folders, files that are no image', async () => {
   const broken = join(dir, 'broken.png');
   await writeFile(broken, 'not an image');
-  const answers = await covidct(['predict', '--model', run, '--json', '--on-bad-file', 'skip', image, broken, join(phantoms, 'Images-processed', 'CT_NonCOVID')]);
+  const answers = await covidct([
+    'predict',
+    '--model',
+    run,
+    '--json',
+    '--on-bad-file',
+    'skip',
+    image,
+    broken,
+    join(phantoms, 'Images-processed', 'CT_NonCOVID'),
+  ]);
   expect(answers.code).toBe(0);
   const lines = jsonLines(answers.stdout);
   expect(lines).toHaveLength(22);
-  expect(lines[0]).toMatchObject({ path: image, label: expect.stringMatching(/^(Non)?COVID$/), probabilities: { COVID: expect.any(Number), NonCOVID: expect.any(Number) }, intendedUse: expect.any(String) });
+  expect(lines[0]).toMatchObject({
+    path: image,
+    label: expect.stringMatching(/^(Non)?COVID$/),
+    probabilities: { COVID: expect.any(Number), NonCOVID: expect.any(Number) },
+    intendedUse: expect.any(String),
+  });
   expect(lines[1]).toEqual({ path: broken, error: expect.any(String) });
   const strict = await covidct(['predict', '--model', run, '--json', broken]);
   expect(strict).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('broken.png') });
@@ -81,9 +149,23 @@ test('predict: one line an image, folders, files that are no image', async () =>
 
 test('explain writes overlays, one name each; report writes the report anew', async () => {
   const out = join(dir, 'overlays');
-  const { code, stdout } = await covidct(['explain', '--model', run, '--out', out, '--class', 'COVID', '--json', image, image]);
+  const { code, stdout } = await covidct([
+    'explain',
+    '--model',
+    run,
+    '--out',
+    out,
+    '--class',
+    'COVID',
+    '--json',
+    image,
+    image,
+  ]);
   expect(code).toBe(0);
-  expect(jsonLines(stdout).map(({ overlay, explained }) => [overlay, explained])).toEqual([[join(out, 'phantom-covid-0001-COVID.png'), 'COVID'], [join(out, 'phantom-covid-0001-COVID-2.png'), 'COVID']]);
+  expect(jsonLines(stdout).map(({ overlay, explained }) => [overlay, explained])).toEqual([
+    [join(out, 'phantom-covid-0001-COVID.png'), 'COVID'],
+    [join(out, 'phantom-covid-0001-COVID-2.png'), 'COVID'],
+  ]);
   expect((await readFile(join(out, 'phantom-covid-0001-COVID.png'))).subarray(1, 4).toString()).toBe('PNG');
   await rm(join(run, 'report.html'));
   const report = await covidct(['report', run, '--json']);
@@ -94,7 +176,17 @@ test('explain writes overlays, one name each; report writes the report anew', as
 
 test('a configuration file fills in what flags do not say', async () => {
   const config = join(dir, 'recipe.json');
-  await writeFile(config, JSON.stringify({ data: phantoms, out: join(dir, 'configured'), architecture: 'tiny', imageSize: 32, epochs: 5, learningRate: 0.02 }));
+  await writeFile(
+    config,
+    JSON.stringify({
+      data: phantoms,
+      out: join(dir, 'configured'),
+      architecture: 'tiny',
+      imageSize: 32,
+      epochs: 5,
+      learningRate: 0.02,
+    }),
+  );
   const { code, stdout } = await covidct(['train', '--config', config, '--epochs', '1', '--json', '--quiet']);
   expect(code).toBe(0);
   expect(jsonLines(stdout)[0]).toMatchObject({ epochs: 1, config: { learningRate: 0.02, imageSize: 32 } });
@@ -102,12 +194,38 @@ test('a configuration file fills in what flags do not say', async () => {
 
 test('the config.json of a run does its training again, to the last bit; other data and another start are told', async () => {
   const again = join(dir, 'again');
-  const { code, stderr } = await covidct(['train', '--config', join(run, 'config.json'), '--data', phantoms, '--out', again, '--threads', '1']);
+  const { code, stderr } = await covidct([
+    'train',
+    '--config',
+    join(run, 'config.json'),
+    '--data',
+    phantoms,
+    '--out',
+    again,
+    '--threads',
+    '1',
+  ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('--config') });
-  for (const name of ['best', 'last']) expect(await readFile(join(again, `weights/${name}.safetensors`))).toEqual(await readFile(join(run, `weights/${name}.safetensors`)));
+  for (const name of ['best', 'last'])
+    expect(await readFile(join(again, `weights/${name}.safetensors`))).toEqual(
+      await readFile(join(run, `weights/${name}.safetensors`)),
+    );
   const other = join(dir, 'other-data');
   await makePhantoms(other, { count: 20, size: 64, seed: 2 });
-  const told = await covidct(['train', '--config', run, '--data', other, '--out', again, '--overwrite', '--epochs', '1', '--image-size', '48']);
+  const told = await covidct([
+    'train',
+    '--config',
+    run,
+    '--data',
+    other,
+    '--out',
+    again,
+    '--overwrite',
+    '--epochs',
+    '1',
+    '--image-size',
+    '48',
+  ]);
   expect(told.code).toBe(0);
   expect(told.stderr).toMatch(/the training images or their labels are not those of the run in --config/);
   expect(told.stderr).toMatch(/the trainTransform is not that of the run in --config, which was \{"steps"/);
@@ -122,7 +240,11 @@ test('predict and explain take lists and standard input; --csv of predict, expla
   const rows = parse<Record<string, string>>(table.stdout, { columns: true });
   expect(rows).toHaveLength(22);
   expect(Object.keys(rows[0] ?? {})).toEqual(['path', 'label', 'probability_NonCOVID', 'probability_COVID', 'error']);
-  expect(rows[1]).toMatchObject({ path: join(dir, 'gone.png'), label: '', error: expect.stringContaining('it does not exist') });
+  expect(rows[1]).toMatchObject({
+    path: join(dir, 'gone.png'),
+    label: '',
+    error: expect.stringContaining('it does not exist'),
+  });
   expect(Number(rows[0]?.['probability_COVID']) + Number(rows[0]?.['probability_NonCOVID'])).toBeCloseTo(1, 6);
   const strict = await covidct(['predict', '--model', run, `@${list}`]);
   expect(strict).toMatchObject({ code: 2, stderr: expect.stringMatching(/list\.txt:2: .*gone\.png/) });
@@ -133,25 +255,67 @@ test('predict and explain take lists and standard input; --csv of predict, expla
   ]);
   expect(jsonLines(fromInput.stdout)).toEqual([{ ...jsonLines(fromFile.stdout)[0], path: '-' }]);
   expect(fromList.stdout).toBe(fromFile.stdout);
-  const overlays = await covidct(['explain', '--model', run, '--out', join(dir, 'overlays-csv'), '--csv', '--on-bad-file', 'skip', list, image]);
-  expect(parse<Record<string, string>>(overlays.stdout, { columns: true }).map(({ path, error }) => [path, error === ''])).toEqual([[list, false], [image, true]]);
+  const overlays = await covidct([
+    'explain',
+    '--model',
+    run,
+    '--out',
+    join(dir, 'overlays-csv'),
+    '--csv',
+    '--on-bad-file',
+    'skip',
+    list,
+    image,
+  ]);
+  expect(
+    parse<Record<string, string>>(overlays.stdout, { columns: true }).map(({ path, error }) => [path, error === '']),
+  ).toEqual([
+    [list, false],
+    [image, true],
+  ]);
   const scores = await covidct(['evaluate', '--model', run, '--data', phantoms, '--csv']);
   const scored = parse<Record<string, string>>(scores.stdout, { columns: true });
   expect(scored).toHaveLength(8);
-  expect(Object.keys(scored[0] ?? {})).toEqual(['id', 'label', 'predicted', 'correct', 'loss', 'probability_NonCOVID', 'probability_COVID', 'error']);
+  expect(Object.keys(scored[0] ?? {})).toEqual([
+    'id',
+    'label',
+    'predicted',
+    'correct',
+    'loss',
+    'probability_NonCOVID',
+    'probability_COVID',
+    'error',
+  ]);
   expect((await covidct(['predict', '--model', run, '--csv', '--json', image])).code).toBe(2);
 }, 120_000);
 
 test('Ctrl-C ends the training after the step, with code 130 and a usable run folder', async () => {
   const out = join(dir, 'interrupted');
   let sent = false;
-  const { code, stdout, stderr } = await covidct(['train', '--data', phantoms, '--out', out, ...QUICK, '--epochs', '100000', '--patience', '100000', '--keep', 'both', '--json'], {
-    onLine: (line, kill) => {
-      if (sent || !line.includes('"type":"step","epoch":2')) return;
-      sent = true;
-      kill('SIGINT');
+  const { code, stdout, stderr } = await covidct(
+    [
+      'train',
+      '--data',
+      phantoms,
+      '--out',
+      out,
+      ...QUICK,
+      '--epochs',
+      '100000',
+      '--patience',
+      '100000',
+      '--keep',
+      'both',
+      '--json',
+    ],
+    {
+      onLine: (line, kill) => {
+        if (sent || !line.includes('"type":"step","epoch":2')) return;
+        sent = true;
+        kill('SIGINT');
+      },
     },
-  });
+  );
   expect(code).toBe(130);
   expect(stderr).toContain('Ctrl-C to quit at once');
   expect(jsonLines(stdout).at(-1)).toMatchObject({ type: 'result', stop: { reason: 'aborted' } });
@@ -164,7 +328,10 @@ test('Ctrl-C ends the training after the step, with code 130 and a usable run fo
 test('an evaluation of other data, other weights or at another threshold is printed and leaves the run as it is', async () => {
   const other = join(dir, 'other');
   await makePhantoms(other, { count: 20, size: 64, seed: 1 });
-  const contents = async (): Promise<string[]> => Promise.all(['metrics.json', 'report.html', 'pictures/pictures.json'].map((name) => readFile(join(run, name), 'utf8')));
+  const contents = async (): Promise<string[]> =>
+    Promise.all(
+      ['metrics.json', 'report.html', 'pictures/pictures.json'].map((name) => readFile(join(run, name), 'utf8')),
+    );
   const before = await contents();
   for (const [flags, reason] of [
     [['--data', other], 'figures of other data'],
@@ -182,8 +349,15 @@ test('an evaluation of other data, other weights or at another threshold is prin
 
 test('a folder of classes, with a file that is no image and an order of its own, from training to report', async () => {
   const folders = join(dir, 'folders');
-  for (const [split, range] of [['train', [1, 6]], ['val', [7, 9]], ['test', [10, 13]]] as const) {
-    for (const [name, packed, stem] of [['ill', 'CT_COVID', 'covid'], ['healthy', 'CT_NonCOVID', 'noncovid']] as const) {
+  for (const [split, range] of [
+    ['train', [1, 6]],
+    ['val', [7, 9]],
+    ['test', [10, 13]],
+  ] as const) {
+    for (const [name, packed, stem] of [
+      ['ill', 'CT_COVID', 'covid'],
+      ['healthy', 'CT_NonCOVID', 'noncovid'],
+    ] as const) {
       for (let index: number = range[0]; index <= range[1]; index += 1) {
         const file = `phantom-${stem}-${String(index).padStart(4, '0')}.png`;
         await cp(join(phantoms, 'Images-processed', packed, file), join(folders, split, name, file));
@@ -192,25 +366,68 @@ test('a folder of classes, with a file that is no image and an order of its own,
     }
   }
   const out = join(dir, 'of-folders');
-  const { code, stdout } = await covidct(['train', '--data', folders, '--classes', 'ill,healthy', '--out', out, ...QUICK, '--epochs', '1', '--on-bad-file', 'skip', '--test', '--json']);
+  const { code, stdout } = await covidct([
+    'train',
+    '--data',
+    folders,
+    '--classes',
+    'ill,healthy',
+    '--out',
+    out,
+    ...QUICK,
+    '--epochs',
+    '1',
+    '--on-bad-file',
+    'skip',
+    '--test',
+    '--json',
+  ]);
   expect(code).toBe(0);
   const lines = jsonLines(stdout);
-  expect(lines.slice(-2)).toMatchObject([{ type: 'evaluation', split: 'test', n: 8, classes: ['ill', 'healthy'], skipped: [{ id: 'test/ill/broken.png' }, { id: 'test/healthy/broken.png' }] }, { type: 'result' }]);
+  expect(lines.slice(-2)).toMatchObject([
+    {
+      type: 'evaluation',
+      split: 'test',
+      n: 8,
+      classes: ['ill', 'healthy'],
+      skipped: [{ id: 'test/ill/broken.png' }, { id: 'test/healthy/broken.png' }],
+    },
+    { type: 'result' },
+  ]);
   const alone = await covidct(['evaluate', '--model', out, '--data', folders, '--on-bad-file', 'skip', '--json']);
   expect(alone.stderr).toContain('report.html');
-  expect(jsonLines(alone.stdout)).toEqual([expect.objectContaining({ classes: ['ill', 'healthy'], accuracy: (lines.at(-2) as { accuracy: number }).accuracy })]);
+  expect(jsonLines(alone.stdout)).toEqual([
+    expect.objectContaining({ classes: ['ill', 'healthy'], accuracy: (lines.at(-2) as { accuracy: number }).accuracy }),
+  ]);
 }, 120_000);
 
 test('nobody reads on (`| head`): the training stops after the step, keeps its weights and does not say 0', async () => {
   const out = join(dir, 'unread');
   let closed = false;
-  const { code } = await covidct(['train', '--data', phantoms, '--out', out, ...QUICK, '--epochs', '100000', '--patience', '100000', '--keep', 'both', '--json'], {
-    onLine: (line, _, close) => {
-      if (closed || !line.includes('"type":"step","epoch":2')) return;
-      closed = true;
-      close();
+  const { code } = await covidct(
+    [
+      'train',
+      '--data',
+      phantoms,
+      '--out',
+      out,
+      ...QUICK,
+      '--epochs',
+      '100000',
+      '--patience',
+      '100000',
+      '--keep',
+      'both',
+      '--json',
+    ],
+    {
+      onLine: (line, _, close) => {
+        if (closed || !line.includes('"type":"step","epoch":2')) return;
+        closed = true;
+        close();
+      },
     },
-  });
+  );
   expect(code).toBe(141);
   expect(await readdir(join(out, 'weights'))).toEqual(expect.arrayContaining(['best.safetensors', 'last.safetensors']));
   expect(await readFile(join(out, 'history.jsonl'), 'utf8')).toContain('"type":"stop","reason":"aborted"');
@@ -234,17 +451,33 @@ test('demo: its recipe learns what made-up slices show, and tells it on slices t
 test('demo: Ctrl-C after a finished epoch leaves a report, and says where', async () => {
   const out = join(dir, 'demo-interrupted');
   let sent = false;
-  const { code, stdout } = await covidct(['demo', '--data', phantoms, '--image-size', '32', '--epochs', '100000', '--threads', '1', '--out', out, '--json'], {
-    onLine: (line, kill) => {
-      if (sent || !line.includes('"type":"step","epoch":2')) return;
-      sent = true;
-      kill('SIGINT');
+  const { code, stdout } = await covidct(
+    ['demo', '--data', phantoms, '--image-size', '32', '--epochs', '100000', '--threads', '1', '--out', out, '--json'],
+    {
+      onLine: (line, kill) => {
+        if (sent || !line.includes('"type":"step","epoch":2')) return;
+        sent = true;
+        kill('SIGINT');
+      },
     },
-  });
+  );
   expect(code).toBe(130);
   expect(jsonLines(stdout).at(-1)).toMatchObject({ type: 'result', stop: { reason: 'aborted' } });
   expect(await readFile(join(out, 'report.html'), 'utf8')).toContain('Ended (aborted)');
-  const words = await covidct(['demo', '--data', phantoms, '--image-size', '32', '--epochs', '1', '--threads', '1', '--out', out, '--overwrite']);
+  const words = await covidct([
+    'demo',
+    '--data',
+    phantoms,
+    '--image-size',
+    '32',
+    '--epochs',
+    '1',
+    '--threads',
+    '1',
+    '--out',
+    out,
+    '--overwrite',
+  ]);
   expect(words.code).toBe(0);
   expect(words.stdout).toMatch(/^Stopped after 1 epoch[^]*test: 8 images[^]*demo-interrupted\/report\.html/);
   expect(words.stdout.match(/stopped after/gi)).toHaveLength(1);
@@ -252,23 +485,41 @@ test('demo: Ctrl-C after a finished epoch leaves a report, and says where', asyn
 
 test('exit code 3 without LibTorch, from every verb that needs it', async () => {
   const env = { COVIDCT_TORCH_LIBTORCH: join(dir, 'nowhere') };
-  const [doctor, predict] = await Promise.all([covidct(['doctor', '--json'], { env }), covidct(['predict', '--model', run, image], { env })]);
+  const [doctor, predict] = await Promise.all([
+    covidct(['doctor', '--json'], { env }),
+    covidct(['predict', '--model', run, image], { env }),
+  ]);
   expect(doctor.code).toBe(3);
   expect(jsonLines(doctor.stdout)[0]).toMatchObject({ problems: [{ what: expect.stringContaining('nowhere') }] });
   expect(predict).toMatchObject({ code: 3, stderr: expect.stringContaining('nowhere') });
   expect((await covidct(['doctor'])).stdout).toContain('Nothing is wrong.');
 }, 60_000);
 
-(existsSync(REAL_DATA) ? test : test.skip)('the real data: one epoch of the tiny row, then the 203 test slices', async () => {
-  const out = join(dir, 'real');
-  const trained = await covidct(['train', '--data', REAL_DATA, '--out', out, ...QUICK, '--epochs', '1', '--json', '--quiet']);
-  expect(trained.stderr).toBe('');
-  expect(trained.code).toBe(0);
-  expect(jsonLines(trained.stdout)[0]).toMatchObject({ trainSamples: 425, validationSamples: 118 });
-  const { code, stdout } = await covidct(['evaluate', '--model', out, '--data', REAL_DATA, '--json', '--quiet']);
-  expect(code).toBe(0);
-  const [figures] = jsonLines(stdout) as [{ n: number; confusionMatrix: number[][]; auc: number }];
-  expect(figures.n).toBe(203);
-  expect(figures.confusionMatrix.map((row) => row.reduce((a, b) => a + b))).toEqual([105, 98]);
-  expect(figures.auc).toBeGreaterThan(0);
-}, 300_000);
+(existsSync(REAL_DATA) ? test : test.skip)(
+  'the real data: one epoch of the tiny row, then the 203 test slices',
+  async () => {
+    const out = join(dir, 'real');
+    const trained = await covidct([
+      'train',
+      '--data',
+      REAL_DATA,
+      '--out',
+      out,
+      ...QUICK,
+      '--epochs',
+      '1',
+      '--json',
+      '--quiet',
+    ]);
+    expect(trained.stderr).toBe('');
+    expect(trained.code).toBe(0);
+    expect(jsonLines(trained.stdout)[0]).toMatchObject({ trainSamples: 425, validationSamples: 118 });
+    const { code, stdout } = await covidct(['evaluate', '--model', out, '--data', REAL_DATA, '--json', '--quiet']);
+    expect(code).toBe(0);
+    const [figures] = jsonLines(stdout) as [{ n: number; confusionMatrix: number[][]; auc: number }];
+    expect(figures.n).toBe(203);
+    expect(figures.confusionMatrix.map((row) => row.reduce((a, b) => a + b))).toEqual([105, 98]);
+    expect(figures.auc).toBeGreaterThan(0);
+  },
+  300_000,
+);

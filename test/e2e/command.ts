@@ -11,9 +11,21 @@ export interface Outcome {
 }
 
 /** `onLine` sees each line of standard output as it comes; it may send a signal, or close the pipes as `| head` does. */
-export function covidct(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; input?: Buffer; onLine?: (line: string, kill: (signal: NodeJS.Signals) => void, close: () => void) => void } = {}): Promise<Outcome> {
+export function covidct(
+  args: readonly string[],
+  options: {
+    env?: Record<string, string>;
+    cwd?: string;
+    input?: Buffer;
+    onLine?: (line: string, kill: (signal: NodeJS.Signals) => void, close: () => void) => void;
+  } = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd, env: { ...process.env, COVIDCT_DATA: '', ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: options.cwd,
+      env: { ...process.env, COVIDCT_DATA: '', ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     child.stdin.on('error', () => undefined); // a command that reads no input may be gone before it is written
     child.stdin.end(options.input);
     let stdout = '';
@@ -22,9 +34,19 @@ export function covidct(args: readonly string[], options: { env?: Record<string,
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
       const lines = stdout.split('\n');
-      for (; seen < lines.length - 1; seen += 1) options.onLine?.(lines[seen] as string, (signal) => child.kill(signal), () => { child.stdout.destroy(); child.stderr.destroy(); });
+      for (; seen < lines.length - 1; seen += 1)
+        options.onLine?.(
+          lines[seen] as string,
+          (signal) => child.kill(signal),
+          () => {
+            child.stdout.destroy();
+            child.stderr.destroy();
+          },
+        );
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
@@ -32,5 +54,8 @@ export function covidct(args: readonly string[], options: { env?: Record<string,
 
 /** Every line of standard output as JSON. */
 export function jsonLines(stdout: string): Record<string, unknown>[] {
-  return stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }

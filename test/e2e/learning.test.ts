@@ -25,13 +25,28 @@ afterEach(() => {
 });
 
 async function tiny(seed = 1): Promise<Classifier> {
-  const model = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1, seed, dropout: 0, imageSize: SIZE });
+  const model = await Classifier.create({
+    architecture: 'tiny',
+    classes: [...train.classes],
+    device: 'cpu',
+    threads: 1,
+    seed,
+    dropout: 0,
+    imageSize: SIZE,
+  });
   models.push(model);
   return model;
 }
 
 function recipe(model: Classifier, options: Partial<TrainerOptions> = {}): TrainerOptions {
-  return { model, learningRate: 0.01, accumulate: 1, imageSize: SIZE, trainTransform: tutorialEval({ size: SIZE }), ...options };
+  return {
+    model,
+    learningRate: 0.01,
+    accumulate: 1,
+    imageSize: SIZE,
+    trainTransform: tutorialEval({ size: SIZE }),
+    ...options,
+  };
 }
 
 test('sixteen made-up slices are learnt to more than 0.9', async () => {
@@ -50,7 +65,10 @@ test('sixteen made-up slices are learnt to more than 0.9', async () => {
 
 test('the same seed gives the same losses, another seed others', async () => {
   const losses = async (seed: number): Promise<number[]> => {
-    const history = await new Trainer(recipe(await tiny(seed), { epochs: 2, seed, trainTransform: undefined })).fit(train, null);
+    const history = await new Trainer(recipe(await tiny(seed), { epochs: 2, seed, trainTransform: undefined })).fit(
+      train,
+      null,
+    );
     return history.epochs.map((epoch) => epoch.trainLoss);
   };
   const first = await losses(3);
@@ -61,16 +79,20 @@ test('the same seed gives the same losses, another seed others', async () => {
 test('aborted in the middle of an epoch: both weights of the run folder load and predict', async () => {
   const out = join(dir, 'aborted');
   const stop = new AbortController();
-  const run = new Trainer(recipe(await tiny(), { epochs: 50, batchSize: 2, out, keep: 'both' })).fit(train, train, { signal: stop.signal });
+  const run = new Trainer(recipe(await tiny(), { epochs: 50, batchSize: 2, out, keep: 'both' })).fit(train, train, {
+    signal: stop.signal,
+  });
   for await (const event of run) if (event.type === 'step' && event.epoch === 2 && event.step === 3) stop.abort();
   const history = await run;
   expect(history).toMatchObject({ stop: { reason: 'aborted' }, restored: 'best', best: { epoch: 1 } });
   const source = train.samples[0]?.source as string;
-  const [best, last] = await Promise.all((['best', 'last'] as const).map(async (which) => {
-    const model = await Classifier.load(out, { which, device: 'cpu', threads: 1 });
-    models.push(model);
-    return (await model.predict(source))[0]?.probabilities;
-  }));
+  const [best, last] = await Promise.all(
+    (['best', 'last'] as const).map(async (which) => {
+      const model = await Classifier.load(out, { which, device: 'cpu', threads: 1 });
+      models.push(model);
+      return (await model.predict(source))[0]?.probabilities;
+    }),
+  );
   expect(Object.values(best ?? {}).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
   expect(best).not.toEqual(last);
   expect((await models[0]?.predict(source))?.[0]?.probabilities).toEqual(best);

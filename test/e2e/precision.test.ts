@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makePhantoms } from '../../src/data/phantoms';
+import { makePhantoms } from '../../src/data/phantoms/phantoms';
 import { covidct, jsonLines } from './command';
 
 let dir: string;
@@ -15,7 +15,23 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }));
 
 const train = (out: string, ...flags: string[]) =>
-  covidct(['train', '--data', data, '--out', out, '--arch', 'tiny', '--epochs', '1', '--image-size', '32', '--device', 'cpu', '--json', ...flags]);
+  covidct([
+    'train',
+    '--data',
+    data,
+    '--out',
+    out,
+    '--arch',
+    'tiny',
+    '--epochs',
+    '1',
+    '--image-size',
+    '32',
+    '--device',
+    'cpu',
+    '--json',
+    ...flags,
+  ]);
 
 test('a training in bf16 says so in its folder; it is evaluated and predicts in either precision', async () => {
   const out = join(dir, 'run');
@@ -29,7 +45,11 @@ test('a training in bf16 says so in its folder; it is evaluated and predicts in 
     const evaluation = await covidct(['evaluate', ...model, '--data', data, '--split', 'validation']);
     expect(evaluation).toMatchObject({ code: 0 });
     losses.push(jsonLines(evaluation.stdout)[0]?.['loss']);
-    answers.push(jsonLines((await covidct(['predict', ...model, join(data, 'Images-processed', 'CT_COVID')])).stdout).map(({ probabilities }) => probabilities));
+    answers.push(
+      jsonLines((await covidct(['predict', ...model, join(data, 'Images-processed', 'CT_COVID')])).stdout).map(
+        ({ probabilities }) => probabilities,
+      ),
+    );
   }
   expect(Math.abs((losses[0] as number) - (losses[1] as number))).toBeLessThan(0.05);
   expect(losses[0]).not.toBe(losses[1]);

@@ -16,13 +16,19 @@ const HANG_MS = 10_000;
 const failures = [];
 let current = '';
 
-const broken = (what) => { if (failures.length < 200) failures.push(`${current}: ${what}`); };
+const broken = (what) => {
+  if (failures.length < 200) failures.push(`${current}: ${what}`);
+};
 process.on('unhandledRejection', (error) => broken(`unhandled rejection: ${short(error)}`));
 process.on('uncaughtException', (error) => broken(`uncaught exception: ${short(error)}`));
 
 function short(error) {
   try {
-    return `${String(error?.stack ?? error).split('\n').slice(0, 4).join(' | ').slice(0, 400)}`;
+    return `${String(error?.stack ?? error)
+      .split('\n')
+      .slice(0, 4)
+      .join(' | ')
+      .slice(0, 400)}`;
   } catch {
     return 'an error that cannot be told';
   }
@@ -41,14 +47,20 @@ function targetsOf(instances) {
       targets.push({ name, call: (args) => value(...args) });
       continue;
     }
-    if (!Object.hasOwn(EXCLUDED, `new ${name}`)) targets.push({ name: `new ${name}`, call: (args) => new value(...args) });
-    for (const key of Object.getOwnPropertyNames(value)) if (typeof value[key] === 'function') add(`${name}.${key}`, value, key);
+    if (!Object.hasOwn(EXCLUDED, `new ${name}`))
+      targets.push({ name: `new ${name}`, call: (args) => new value(...args) });
+    for (const key of Object.getOwnPropertyNames(value))
+      if (typeof value[key] === 'function') add(`${name}.${key}`, value, key);
     const instance = instances[name];
     if (instance === undefined) {
       broken(`${name} is exported, but known-exports.cjs does not say how to make one`);
       continue;
     }
-    for (let proto = Object.getPrototypeOf(instance); proto !== Object.prototype; proto = Object.getPrototypeOf(proto)) {
+    for (
+      let proto = Object.getPrototypeOf(instance);
+      proto !== Object.prototype;
+      proto = Object.getPrototypeOf(proto)
+    ) {
       for (const key of Object.getOwnPropertyNames(proto)) {
         const { value: method } = Object.getOwnPropertyDescriptor(proto, key);
         if (key !== 'constructor' && typeof method === 'function') add(`${name}#${key}`, instance, key);
@@ -60,26 +72,41 @@ function targetsOf(instances) {
 
 /** What a call gives is taken to its end: promises, generators, functions that undo. */
 async function settle(result) {
-  if (result !== null && typeof result === 'object' && typeof result.next === 'function' && typeof result[Symbol.asyncIterator] === 'function') {
+  if (
+    result !== null &&
+    typeof result === 'object' &&
+    typeof result.next === 'function' &&
+    typeof result[Symbol.asyncIterator] === 'function'
+  ) {
     await result.next();
     await result.return?.();
     return;
   }
   const value = await result;
   if (typeof value === 'function') value();
-  if (value instanceof index.Classifier || value instanceof index.PackedDataset) await (value.dispose ?? value.close).call(value);
+  if (value instanceof index.Classifier || value instanceof index.PackedDataset)
+    await (value.dispose ?? value.close).call(value);
 }
 
 async function run(name, call, args, words) {
   current = `${name}(${words.join(', ')})`;
   writeFileSync(join(root, 'current-case'), current); // for whoever finds this process hanging
   let timer;
-  const hang = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`no answer after ${HANG_MS} ms`)), HANG_MS); });
+  const hang = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer after ${HANG_MS} ms`)), HANG_MS);
+  });
   try {
     await Promise.race([Promise.resolve().then(() => settle(call(args))), hang]);
     return 'accepted';
   } catch (error) {
-    if (error instanceof index.CovidCtError && typeof error.message === 'string' && error.message !== '' && error.message.length < 10_000 && Object.hasOwn(index.ERROR_CODES, error.code)) return 'refused';
+    if (
+      error instanceof index.CovidCtError &&
+      typeof error.message === 'string' &&
+      error.message !== '' &&
+      error.message.length < 10_000 &&
+      Object.hasOwn(index.ERROR_CODES, error.code)
+    )
+      return 'refused';
     broken(short(error));
     return 'failed';
   } finally {
@@ -98,7 +125,10 @@ function makeArguments(valid, random) {
   const words = args.map(() => 'valid');
   const place = Math.floor(random() * Math.max(1, args.length));
   const [word, make] = pick();
-  const keys = typeof args[place] === 'object' && args[place] !== null && Object.getPrototypeOf(args[place]) === Object.prototype ? Object.keys(args[place]) : [];
+  const keys =
+    typeof args[place] === 'object' && args[place] !== null && Object.getPrototypeOf(args[place]) === Object.prototype
+      ? Object.keys(args[place])
+      : [];
   if (keys.length > 0 && random() < 0.7) {
     const key = keys[Math.floor(random() * keys.length)];
     args[place] = { ...args[place], [key]: make() };
@@ -110,7 +140,13 @@ function makeArguments(valid, random) {
   return { args, words };
 }
 
-const isEmpty = (value) => { try { return typeof value !== 'object' || value === null || Object.keys(value).length === 0; } catch { return false; } };
+const isEmpty = (value) => {
+  try {
+    return typeof value !== 'object' || value === null || Object.keys(value).length === 0;
+  } catch {
+    return false;
+  }
+};
 
 async function main() {
   mkdirSync(join(root, 'made'));
@@ -123,15 +159,28 @@ async function main() {
   for (let at = 0; at < cases; at += 1) {
     const { name, call } = targets[at % targets.length];
     const { args, words } = makeArguments(validArguments(name, index, instances, join(root, 'made')), random);
-    if (COSTLY.includes(name) && (args[0] === undefined || isEmpty(args[0]) || words.some((word) => word.endsWith('undefined')))) continue; // valid, and costly
+    if (
+      COSTLY.includes(name) &&
+      (args[0] === undefined || isEmpty(args[0]) || words.some((word) => word.endsWith('undefined')))
+    )
+      continue; // valid, and costly
     counts[await run(name, call, args, words)] += 1;
   }
-  for (let at = 0; at < 3; at += 1) await new Promise((resolve) => { setImmediate(resolve); });
-  if (index.Object?.prototype?.polluted !== undefined || {}.polluted !== undefined) broken('the prototype of all objects was changed');
+  for (let at = 0; at < 3; at += 1)
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  if (index.Object?.prototype?.polluted !== undefined || {}.polluted !== undefined)
+    broken('the prototype of all objects was changed');
   instances.Classifier.dispose();
-  process.stdout.write(`${JSON.stringify({ seed, cases, targets: targets.length, ...counts, failures })}\n`, () => process.exit(0));
+  process.stdout.write(`${JSON.stringify({ seed, cases, targets: targets.length, ...counts, failures })}\n`, () =>
+    process.exit(0),
+  );
 }
 
 main().catch((error) => {
-  process.stdout.write(`${JSON.stringify({ failures: [`${current}: the fuzzer itself failed: ${short(error)}`] })}\n`, () => process.exit(1));
+  process.stdout.write(
+    `${JSON.stringify({ failures: [`${current}: the fuzzer itself failed: ${short(error)}`] })}\n`,
+    () => process.exit(1),
+  );
 });

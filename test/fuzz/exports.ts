@@ -23,15 +23,34 @@ export function fuzzExports(cases: number, seed: number, timeoutMs = 120_000): P
   const folder = join(dir, 'work');
   mkdirSync(folder);
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [join(__dirname, 'exports-child.cjs'), String(seed), String(cases)], { cwd: folder, timeout: timeoutMs, maxBuffer: 64 * 1024 ** 2, env: { ...process.env, TMPDIR: folder } }, (error, stdout, stderr) => {
-      const none = { seed, cases, targets: 0, accepted: 0, refused: 0, failed: 0 };
-      const last = (): string => { try { return readFileSync(join(folder, 'current-case'), 'utf8'); } catch { return 'before the first case'; } };
-      try {
-        resolve({ ...none, ...(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Partial<ExportCounts>) } as ExportCounts);
-      } catch {
-        resolve({ ...none, failures: [`${last()}: the process ended (${String(error?.message ?? child.exitCode).slice(0, 200)}): ${stderr.slice(-1000)}`] });
-      }
-      rmSync(dir, { recursive: true, force: true });
-    });
+    const child = execFile(
+      process.execPath,
+      [join(__dirname, 'exports-child.cjs'), String(seed), String(cases)],
+      { cwd: folder, timeout: timeoutMs, maxBuffer: 64 * 1024 ** 2, env: { ...process.env, TMPDIR: folder } },
+      (error, stdout, stderr) => {
+        const none = { seed, cases, targets: 0, accepted: 0, refused: 0, failed: 0 };
+        const last = (): string => {
+          try {
+            return readFileSync(join(folder, 'current-case'), 'utf8');
+          } catch {
+            return 'before the first case';
+          }
+        };
+        try {
+          resolve({
+            ...none,
+            ...(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Partial<ExportCounts>),
+          } as ExportCounts);
+        } catch {
+          resolve({
+            ...none,
+            failures: [
+              `${last()}: the process ended (${String(error?.message ?? child.exitCode).slice(0, 200)}): ${stderr.slice(-1000)}`,
+            ],
+          });
+        }
+        rmSync(dir, { recursive: true, force: true });
+      },
+    );
   });
 }

@@ -7,7 +7,13 @@ const { parseArgs } = require('node:util');
 require('../parity/network/register.cjs').register();
 const { fuzzExports } = require('./exports.ts');
 
-const { values } = parseArgs({ options: { cases: { type: 'string', default: '5000' }, seed: { type: 'string', default: '1' }, rounds: { type: 'string', default: '10' } } });
+const { values } = parseArgs({
+  options: {
+    cases: { type: 'string', default: '5000' },
+    seed: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '10' },
+  },
+});
 
 async function main() {
   for (let round = 0; round < Number(values.rounds); round += 1) {

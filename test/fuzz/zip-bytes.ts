@@ -94,10 +94,7 @@ function spoil16(dice: Dice, buffer: Buffer, at: number): void {
 }
 
 function spoil32(dice: Dice, buffer: Buffer, at: number): void {
-  buffer.writeUInt32LE(
-    dice.chance(0.3) ? (buffer.readUInt32LE(at) + dice.below(5) - 2) >>> 0 : dice.of(NUMBERS32),
-    at,
-  );
+  buffer.writeUInt32LE(dice.chance(0.3) ? (buffer.readUInt32LE(at) + dice.below(5) - 2) >>> 0 : dice.of(NUMBERS32), at);
 }
 
 /** An extra field: zip64 numbers, a Unicode name, or rubbish, whose length may lie. */

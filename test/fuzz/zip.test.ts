@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { unpackZip } from '../../src/data/archive';
-import { openWeightFile } from '../../src/model/weight-file';
-import { unpackLibTorch } from '../../src/native/unpack';
+import { openWeightFile } from '../../src/weights/open';
+import { unpackLibTorch } from '../../src/install/unpack';
 import { honestZip } from './zip';
 import type { FuzzCounts } from './zip';
 

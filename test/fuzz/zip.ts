@@ -4,15 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unpackZip } from '../../src/data/archive';
 import { CovidCtError } from '../../src/errors';
-import { openWeightFile } from '../../src/model/weight-file';
-import { unpackLibTorch } from '../../src/native/unpack';
+import { openWeightFile } from '../../src/weights/open';
+import { unpackLibTorch } from '../../src/install/unpack';
 import { oneTensor, zip } from '../parity/weights/hostile';
 import { fuzzedZip } from './zip-bytes';
 import type { Member } from './zip-bytes';
 
 const ZEROS = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
-const noise = (length: number, step: number): Buffer =>
-  Buffer.from(Array.from({ length }, (_, i) => (i * step) % 251));
+const noise = (length: number, step: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * step) % 251));
 
 /** Honest members for each reader; each sees the others' as well. */
 const SETS: readonly (readonly Member[])[] = [

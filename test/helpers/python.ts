@@ -11,7 +11,10 @@ const REPOSITORY = path.resolve(__dirname, '..', '..');
 const INSTALL_TIMEOUT_MS = 480_000;
 
 function canImport(python: string, modules: readonly string[]): boolean {
-  return spawnSync(python, ['-c', modules.map((name) => `import ${name}`).join('\n')], { stdio: 'ignore', timeout: 120_000 }).status === 0;
+  return (
+    spawnSync(python, ['-c', modules.map((name) => `import ${name}`).join('\n')], { stdio: 'ignore', timeout: 120_000 })
+      .status === 0
+  );
 }
 
 function venvPython(folder: string): string {
@@ -33,9 +36,15 @@ function complaint(result: ReturnType<typeof spawnSync>): string {
 export function findPython(modules: readonly string[], packages: readonly string[] = modules): PythonFound {
   const asked = process.env['COVIDCT_TEST_PYTHON'];
   if (asked !== undefined && asked !== '') {
-    return canImport(asked, modules) ? { python: asked } : { python: null, reason: `COVIDCT_TEST_PYTHON (${asked}) cannot import ${modules.join(', ')}` };
+    return canImport(asked, modules)
+      ? { python: asked }
+      : { python: null, reason: `COVIDCT_TEST_PYTHON (${asked}) cannot import ${modules.join(', ')}` };
   }
-  const cache = path.join(process.env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache'), 'covidct-torch', 'test-venv');
+  const cache = path.join(
+    process.env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache'),
+    'covidct-torch',
+    'test-venv',
+  );
   const candidates = [venvPython(path.join(REPOSITORY, '.venv')), 'python3', venvPython(cache)];
   const found = candidates.find((candidate) => canImport(candidate, modules));
   if (found !== undefined) return { python: found };
@@ -44,17 +53,36 @@ export function findPython(modules: readonly string[], packages: readonly string
     const made = spawnSync('python3', ['-m', 'venv', cache], { timeout: INSTALL_TIMEOUT_MS });
     if (made.status !== 0) return { python: null, reason: `python3 -m venv ${cache} failed: ${complaint(made)}` };
   }
-  const installed = spawnSync(venvPython(cache), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages], { timeout: INSTALL_TIMEOUT_MS });
-  if (installed.status !== 0) return { python: null, reason: `pip install ${packages.join(' ')} failed: ${complaint(installed)}` };
-  return canImport(venvPython(cache), modules) ? { python: venvPython(cache) } : { python: null, reason: `pip installed ${packages.join(', ')}, but ${modules.join(', ')} cannot be imported` };
+  const installed = spawnSync(
+    venvPython(cache),
+    ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages],
+    { timeout: INSTALL_TIMEOUT_MS },
+  );
+  if (installed.status !== 0)
+    return { python: null, reason: `pip install ${packages.join(' ')} failed: ${complaint(installed)}` };
+  return canImport(venvPython(cache), modules)
+    ? { python: venvPython(cache) }
+    : { python: null, reason: `pip installed ${packages.join(', ')}, but ${modules.join(', ')} cannot be imported` };
 }
 
 /**
  * `test` where the Python was found or CI is set (the test then fails with the reason); elsewhere a skipped test whose
  * name carries the reason.
  */
-export function testWithPython(found: PythonFound, name: string, body: (python: string) => void | Promise<void>, timeoutMs = 120_000): void {
-  if (found.python !== null) test(name, async () => { await body(found.python); }, timeoutMs);
+export function testWithPython(
+  found: PythonFound,
+  name: string,
+  body: (python: string) => void | Promise<void>,
+  timeoutMs = 120_000,
+): void {
+  if (found.python !== null)
+    test(
+      name,
+      async () => {
+        await body(found.python);
+      },
+      timeoutMs,
+    );
   else if (process.env['CI']) test(name, () => Promise.reject(new Error(found.reason)));
   else test.skip(`${name} (${found.reason})`, () => {});
 }

@@ -16,16 +16,27 @@ export function madeUpHistory(epochs: number): EpochRecord[] {
   return Array.from({ length: epochs }, (_, index) => {
     const far = 1 - Math.exp(-(index + 1) / 9);
     return {
-      epoch: index + 1, learningRate: index < 20 ? 0.01 : 0.001,
-      trainLoss: 0.69 - 0.45 * far + 0.03 * draw(), trainAccuracy: 0.53 + 0.38 * far + 0.02 * draw(),
-      validationLoss: 0.7 - 0.28 * far + 0.08 * draw(), validationAccuracy: 0.52 + 0.26 * far + 0.06 * draw(), validationAuc: 0.55 + 0.3 * far,
-      validationSensitivity: 0.7, validationSpecificity: 0.75, runningLoss: 0.5, runningAccuracy: 0.7,
-      best: index < 17, seconds: 40 + 3 * draw(),
+      epoch: index + 1,
+      learningRate: index < 20 ? 0.01 : 0.001,
+      trainLoss: 0.69 - 0.45 * far + 0.03 * draw(),
+      trainAccuracy: 0.53 + 0.38 * far + 0.02 * draw(),
+      validationLoss: 0.7 - 0.28 * far + 0.08 * draw(),
+      validationAccuracy: 0.52 + 0.26 * far + 0.06 * draw(),
+      validationAuc: 0.55 + 0.3 * far,
+      validationSensitivity: 0.7,
+      validationSpecificity: 0.75,
+      runningLoss: 0.5,
+      runningAccuracy: 0.7,
+      best: index < 17,
+      seconds: 40 + 3 * draw(),
     };
   });
 }
 
-export function madeUpEvaluation(n: number, more: { split?: string; classes?: string[]; sure?: boolean; names?: (index: number) => string } = {}): Evaluation {
+export function madeUpEvaluation(
+  n: number,
+  more: { split?: string; classes?: string[]; sure?: boolean; names?: (index: number) => string } = {},
+): Evaluation {
   const draw = numbers(11);
   const classes = more.classes ?? ['NonCOVID', 'COVID'];
   const samples = Array.from({ length: n }, (_, index) => {
@@ -46,7 +57,10 @@ export function phantom(width: number, height: number, seed = 3): Pixels {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const radius = Math.hypot((x / width - 0.5) / 0.46, (y / height - 0.5) / 0.4);
-      const lung = Math.min(Math.hypot((x / width - 0.32) / 0.12, (y / height - 0.5) / 0.24), Math.hypot((x / width - 0.68) / 0.12, (y / height - 0.5) / 0.24));
+      const lung = Math.min(
+        Math.hypot((x / width - 0.32) / 0.12, (y / height - 0.5) / 0.24),
+        Math.hypot((x / width - 0.68) / 0.12, (y / height - 0.5) / 0.24),
+      );
       const grey = radius > 1 ? 8 : lung < 1 ? 35 : 150;
       data.fill(Math.round(grey + 18 * draw()), (y * width + x) * 3, (y * width + x) * 3 + 3);
     }
@@ -58,10 +72,17 @@ export function madeUpReport(more: Partial<ReportData> = {}): ReportData {
   return {
     title: 'COVID-19 CT slice classifier',
     created: '2020-04-01T12:00:00.000Z',
-    config: { learningRate: 0.01, momentum: 0.9, batchSize: 8, accumulate: 8, transform: { size: [224, 224], normalization: 'imagenet' } },
+    config: {
+      learningRate: 0.01,
+      momentum: 0.9,
+      batchSize: 8,
+      accumulate: 8,
+      transform: { size: [224, 224], normalization: 'imagenet' },
+    },
     model: { architecture: 'vgg19_bn', device: 'cpu', parameters: 139589442, origin: 'random (seed 0)' },
     dataset: {
-      name: 'made up', splits: [
+      name: 'made up',
+      splits: [
         { name: 'train', n: 425, perClass: { NonCOVID: 234, COVID: 191 } },
         { name: 'validation', n: 118, perClass: { NonCOVID: 58, COVID: 60 } },
         { name: 'test', n: 203, perClass: { NonCOVID: 105, COVID: 98 } },

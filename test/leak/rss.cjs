@@ -11,7 +11,12 @@ const { parseArgs } = require('node:util');
 const { Classifier, makePhantoms, openDataset, Trainer } = require('../../dist/index.js');
 
 const { values } = parseArgs({
-  options: { arch: { type: 'string', default: 'tiny' }, epochs: { type: 'string', default: '10' }, 'image-size': { type: 'string', default: '64' }, data: { type: 'string' } },
+  options: {
+    arch: { type: 'string', default: 'tiny' },
+    epochs: { type: 'string', default: '10' },
+    'image-size': { type: 'string', default: '64' },
+    data: { type: 'string' },
+  },
 });
 const MiB = 1024 ** 2;
 
@@ -22,18 +27,35 @@ function memory() {
 }
 
 async function measure(data) {
-  const model = await Classifier.create({ architecture: values.arch, classes: [...data.train.classes], imageSize: Number(values['image-size']) });
+  const model = await Classifier.create({
+    architecture: values.arch,
+    classes: [...data.train.classes],
+    imageSize: Number(values['image-size']),
+  });
   const some = data.validation.samples.slice(0, 8).map(({ source }) => source);
-  const trainer = new Trainer({ model, epochs: Number(values.epochs), imageSize: Number(values['image-size']), accumulate: 2, learningRate: 0.001, patience: 1000 });
+  const trainer = new Trainer({
+    model,
+    epochs: Number(values.epochs),
+    imageSize: Number(values['image-size']),
+    accumulate: 2,
+    learningRate: 0.001,
+    patience: 1000,
+  });
   const rows = [];
-  console.log(['epoch', 'rss MiB', 'heap MiB', 'external MiB', 'native MiB', 'seconds'].map((text) => text.padStart(13)).join(''));
+  console.log(
+    ['epoch', 'rss MiB', 'heap MiB', 'external MiB', 'native MiB', 'seconds'].map((text) => text.padStart(13)).join(''),
+  );
   for await (const event of trainer.fit(data.train, data.validation)) {
     if (event.type !== 'epoch') continue;
     await model.predict(some);
     await model.explain(some);
     const now = memory();
     rows.push(now.rss);
-    console.log([event.epoch, now.rss / MiB, now.heapUsed / MiB, now.external / MiB, model.bytes / MiB, event.seconds].map((value, i) => (i === 0 ? String(value) : value.toFixed(1)).padStart(13)).join(''));
+    console.log(
+      [event.epoch, now.rss / MiB, now.heapUsed / MiB, now.external / MiB, model.bytes / MiB, event.seconds]
+        .map((value, i) => (i === 0 ? String(value) : value.toFixed(1)).padStart(13))
+        .join(''),
+    );
   }
   model.dispose();
   return rows;

@@ -11,15 +11,21 @@ async function gradients(model: Classifier): Promise<Map<string, Float32Array>> 
   try {
     const wanted = model.tensors().filter(({ name }) => /^features\.|^classifier\.0\.bias|^classifier\.6\./.test(name));
     await writeFile(join(dir, 'g'), '');
-    await model.writeTensors(join(dir, 'g'), 0, wanted.map(({ name }) => `grad.${name}`));
+    await model.writeTensors(
+      join(dir, 'g'),
+      0,
+      wanted.map(({ name }) => `grad.${name}`),
+    );
     const { buffer, byteOffset } = await readFile(join(dir, 'g'));
     let at = byteOffset;
-    return new Map(wanted.map(({ name, shape }) => {
-      const count = shape.reduce((product, side) => product * side, 1);
-      const values = new Float32Array(buffer.slice(at, at + 4 * count));
-      at += 4 * count;
-      return [name, values];
-    }));
+    return new Map(
+      wanted.map(({ name, shape }) => {
+        const count = shape.reduce((product, side) => product * side, 1);
+        const values = new Float32Array(buffer.slice(at, at + 4 * count));
+        at += 4 * count;
+        return [name, values];
+      }),
+    );
   } finally {
     await rm(dir, { recursive: true });
   }
@@ -37,14 +43,24 @@ function distance(a: Float32Array, b: Float32Array): number {
 
 test('ten images as 10, and as 4 + 4 + 2, with class weights', async () => {
   // Batch norm in training mode and dropout tie a sample to its micro-batch: a network with neither.
-  const model = await Classifier.create({ architecture: 'vgg11', classes: ['NonCOVID', 'COVID'], device: 'cpu', dropout: 0 });
+  const model = await Classifier.create({
+    architecture: 'vgg11',
+    classes: ['NonCOVID', 'COVID'],
+    device: 'cpu',
+    dropout: 0,
+  });
   try {
     const classWeights = Float32Array.of(0.7, 1.6);
     const options = stepOptions(5 * 0.7 + 5 * 1.6, { classWeights });
     await model.trainStep(madeUpBatch(10, { side: 32, size: 32 }), options);
     const whole = await gradients(model);
     await model.zeroGrad();
-    for (const [from, n] of [[0, 4], [4, 4], [8, 2]] as const) await model.trainStep(madeUpBatch(n, { side: 32, size: 32, from }), options);
+    for (const [from, n] of [
+      [0, 4],
+      [4, 4],
+      [8, 2],
+    ] as const)
+      await model.trainStep(madeUpBatch(n, { side: 32, size: 32, from }), options);
     const parts = await gradients(model);
     expect(whole.size).toBe(8 * 2 + 3);
     for (const [name, values] of whole) {

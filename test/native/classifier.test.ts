@@ -2,22 +2,27 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodePng } from '../../src/data/decode';
+import { encodePng } from '../../src/data/images/decode';
 import { CovidCtError } from '../../src/errors';
 import { Classifier } from '../../src/model/classifier';
-import { loadNative } from '../../src/native/load';
-import type { NativeBatch } from '../../src/native/types';
+import { loadNative } from '../../src/addon/load';
+import type { NativeBatch } from '../../src/addon/types';
 import { madeUpBatch, SGD, SIDE, stepOptions, tiny } from './tiny';
 
 let classifier: Classifier;
-beforeEach(async () => { classifier = await tiny(); });
+beforeEach(async () => {
+  classifier = await tiny();
+});
 afterEach(() => classifier.dispose());
 
 async function gradientBytes(model: Classifier): Promise<Float32Array> {
   const dir = await mkdtemp(join(tmpdir(), 'covidct-native-'));
   try {
     await writeFile(join(dir, 'g'), '');
-    const names = model.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => `grad.${name}`);
+    const names = model
+      .tensors()
+      .filter(({ kind }) => kind === 'parameter')
+      .map(({ name }) => `grad.${name}`);
     await model.writeTensors(join(dir, 'g'), 0, names);
     const bytes = await readFile(join(dir, 'g'));
     return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -57,7 +62,10 @@ describe('training', () => {
   test('class weights scale each sample, the divisor the sum', async () => {
     const plain = await tiny({ dropout: 0 });
     try {
-      const { losses, objective } = await plain.trainStep(madeUpBatch(2), stepOptions(5, { classWeights: Float32Array.of(1, 3) }));
+      const { losses, objective } = await plain.trainStep(
+        madeUpBatch(2),
+        stepOptions(5, { classWeights: Float32Array.of(1, 3) }),
+      );
       expect(objective).toBeCloseTo(((losses[0] as number) + 3 * (losses[1] as number)) / 5, 6);
     } finally {
       plain.dispose();
@@ -118,12 +126,25 @@ describe('prediction', () => {
     const full = new CovidCtError('ERR_OUT_OF_MEMORY', 'the device ran out of memory');
     const image = await encodePng({ data: new Uint8Array(SIDE * SIDE * 3), width: SIDE, height: SIDE });
     const cam = jest.spyOn(classifier, 'gradCamBatch').mockRejectedValue(full);
-    const message = (what: string): unknown => expect.stringContaining(`${what} with batchSize 3; try batchSize 1 (the device ran out of memory)`);
-    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: message('an explanation') });
+    const message = (what: string): unknown =>
+      expect.stringContaining(`${what} with batchSize 3; try batchSize 1 (the device ran out of memory)`);
+    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({
+      code: 'ERR_OUT_OF_MEMORY',
+      cause: full,
+      message: message('an explanation'),
+    });
     jest.spyOn(classifier, 'predictBatch').mockRejectedValue(full);
-    await expect(classifier.predict([image, image, image])).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: message('a prediction') });
+    await expect(classifier.predict([image, image, image])).rejects.toMatchObject({
+      code: 'ERR_OUT_OF_MEMORY',
+      cause: full,
+      message: message('a prediction'),
+    });
     // It looks first at what is called.
-    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: message('an explanation') });
+    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({
+      code: 'ERR_OUT_OF_MEMORY',
+      cause: full,
+      message: message('an explanation'),
+    });
     expect(cam).toHaveBeenCalledTimes(1);
   });
 
@@ -131,7 +152,9 @@ describe('prediction', () => {
     const order: string[] = [];
     // Made beforehand, and the steps long: all are queued before the first is done.
     const [large, single] = [madeUpBatch(64), madeUpBatch(1, { labels: false })];
-    const steps = [1, 2, 3].map((n) => classifier.trainStep(large, stepOptions(64)).then(() => order.push(`step ${n}`)));
+    const steps = [1, 2, 3].map((n) =>
+      classifier.trainStep(large, stepOptions(64)).then(() => order.push(`step ${n}`)),
+    );
     const prediction = classifier.predictBatch(single).then(() => order.push('prediction'));
     await Promise.all([...steps, prediction]);
     expect(order.indexOf('prediction')).toBeLessThanOrEqual(1);
@@ -147,9 +170,16 @@ describe('prediction', () => {
 });
 
 describe('threads', () => {
-  test('each classifier has its own, 0 is LibTorch\'s choice whatever was asked before', async () => {
+  test("each classifier has its own, 0 is LibTorch's choice whatever was asked before", async () => {
     const ask = async (threads: number): Promise<number> => {
-      const handle = new (loadNative().Classifier)({ architecture: 'tiny', classes: 2, device: 'cpu', threads, seed: 0, dropout: 0 });
+      const handle = new (loadNative().Classifier)({
+        architecture: 'tiny',
+        classes: 2,
+        device: 'cpu',
+        threads,
+        seed: 0,
+        dropout: 0,
+      });
       const facts = await handle.ready();
       handle.dispose();
       return facts.threads;
@@ -163,7 +193,16 @@ describe('threads', () => {
 describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
   const good = (): NativeBatch => madeUpBatch(2);
   const cases: [string, (batch: NativeBatch) => unknown][] = [
-    ['no images', (batch) => ({ ...batch, images: [], sizes: new Int32Array(0), programOffsets: new Int32Array(1), labels: new Int32Array(0) })],
+    [
+      'no images',
+      (batch) => ({
+        ...batch,
+        images: [],
+        sizes: new Int32Array(0),
+        programOffsets: new Int32Array(1),
+        labels: new Int32Array(0),
+      }),
+    ],
     ['an image too short', (batch) => ({ ...batch, images: [batch.images[0], new Uint8Array(5)] })],
     ['an image that is an array', (batch) => ({ ...batch, images: [[1, 2, 3], batch.images[1]] })],
     ['negative sizes', (batch) => ({ ...batch, sizes: Int32Array.of(-64, -64, 64, 64) })],
@@ -173,11 +212,34 @@ describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
     ['a negative label', (batch) => ({ ...batch, labels: Int32Array.of(0, -1) })],
     ['labels of another type', (batch) => ({ ...batch, labels: [0, 1] })],
     ['offsets that point outside', (batch) => ({ ...batch, programOffsets: Int32Array.of(0, 9, 9) })],
-    ['offsets that run backwards', (batch) => ({ ...batch, programs: new Int32Array(10), programOffsets: Int32Array.of(0, 3, 2) })],
-    ['an unknown operation', (batch) => ({ ...batch, programs: Int32Array.of(9, 1, 1, 1, 1), programOffsets: Int32Array.of(0, 1, 1) })],
-    ['a resize to nothing', (batch) => ({ ...batch, programs: Int32Array.of(1, 0, 0, 0, 0), programOffsets: Int32Array.of(0, 1, 1) })],
-    ['a resize to a monster', (batch) => ({ ...batch, programs: Int32Array.of(1, 2147483647, 2147483647, 0, 0), programOffsets: Int32Array.of(0, 1, 1) })],
-    ['a crop that reaches far outside', (batch) => ({ ...batch, programs: Int32Array.of(2, -9_375_000, 0, 64, 64), programOffsets: Int32Array.of(0, 1, 1) })],
+    [
+      'offsets that run backwards',
+      (batch) => ({ ...batch, programs: new Int32Array(10), programOffsets: Int32Array.of(0, 3, 2) }),
+    ],
+    [
+      'an unknown operation',
+      (batch) => ({ ...batch, programs: Int32Array.of(9, 1, 1, 1, 1), programOffsets: Int32Array.of(0, 1, 1) }),
+    ],
+    [
+      'a resize to nothing',
+      (batch) => ({ ...batch, programs: Int32Array.of(1, 0, 0, 0, 0), programOffsets: Int32Array.of(0, 1, 1) }),
+    ],
+    [
+      'a resize to a monster',
+      (batch) => ({
+        ...batch,
+        programs: Int32Array.of(1, 2147483647, 2147483647, 0, 0),
+        programOffsets: Int32Array.of(0, 1, 1),
+      }),
+    ],
+    [
+      'a crop that reaches far outside',
+      (batch) => ({
+        ...batch,
+        programs: Int32Array.of(2, -9_375_000, 0, 64, 64),
+        programOffsets: Int32Array.of(0, 1, 1),
+      }),
+    ],
     ['a program that ends elsewhere', (batch) => ({ ...batch, height: SIDE + 1 })],
     ['a std of zero', (batch) => ({ ...batch, std: Float64Array.of(1, 0, 1) })],
     ['a mean of two numbers', (batch) => ({ ...batch, mean: Float64Array.of(1, 0) })],
@@ -195,20 +257,35 @@ describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
     ['a divisor that is NaN', { divisor: NaN }],
     ['weights for three classes', { classWeights: Float32Array.of(1, 1, 1) }],
   ])('%s', async (_, options) => {
-    await expect(classifier.trainStep(good(), stepOptions(2, options))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    await expect(classifier.trainStep(good(), stepOptions(2, options))).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    });
   });
 
   test('a crop beyond the image is black there', async () => {
     const image = new Uint8Array(2 * 2 * 3).fill(255);
-    const values = await classifier.inputOf({ images: [image], sizes: Int32Array.of(2, 2), programs: Int32Array.of(2, -1, -1, 4, 4), programOffsets: Int32Array.of(0, 1), height: 4, width: 4, mean: new Float64Array(3), std: new Float64Array(3).fill(1) });
+    const values = await classifier.inputOf({
+      images: [image],
+      sizes: Int32Array.of(2, 2),
+      programs: Int32Array.of(2, -1, -1, 4, 4),
+      programOffsets: Int32Array.of(0, 1),
+      height: 4,
+      width: 4,
+      mean: new Float64Array(3),
+      std: new Float64Array(3).fill(1),
+    });
     expect(Array.from(values.slice(0, 16))).toEqual([0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0]);
   });
 });
 
 describe('Grad-CAM', () => {
-  test('has the layer\'s resolution, is never negative, and explains the class asked for', async () => {
+  test("has the layer's resolution, is never negative, and explains the class asked for", async () => {
     const batch = madeUpBatch(2, { labels: false });
-    const cams = await Promise.all([0, 1].map((index) => classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(index, index) })));
+    const cams = await Promise.all(
+      [0, 1].map((index) =>
+        classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(index, index) }),
+      ),
+    );
     expect([cams[0]?.height, cams[0]?.width]).toEqual([SIDE / 2, SIDE / 2]);
     expect(Array.from(cams[0]?.maps ?? []).every((value) => value >= 0 && Number.isFinite(value))).toBe(true);
     expect(cams[0]?.maps).not.toEqual(cams[1]?.maps);
@@ -216,14 +293,21 @@ describe('Grad-CAM', () => {
 
   test('an unknown layer and a class out of range are refused', async () => {
     const batch = madeUpBatch(1, { labels: false });
-    await expect(classifier.gradCamBatch(batch, { layer: 'features.99', classIndices: Int32Array.of(0) })).rejects.toMatchObject({ code: 'ERR_LAYER' });
-    await expect(classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(5) })).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
+    await expect(
+      classifier.gradCamBatch(batch, { layer: 'features.99', classIndices: Int32Array.of(0) }),
+    ).rejects.toMatchObject({ code: 'ERR_LAYER' });
+    await expect(
+      classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(5) }),
+    ).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
   });
 
   test('leaves the gathered gradients alone', async () => {
     await classifier.trainStep(madeUpBatch(4), stepOptions(4));
     const before = await gradientBytes(classifier);
-    await classifier.gradCamBatch(madeUpBatch(2, { labels: false }), { layer: 'features.10', classIndices: Int32Array.of(0, 1) });
+    await classifier.gradCamBatch(madeUpBatch(2, { labels: false }), {
+      layer: 'features.10',
+      classIndices: Int32Array.of(0, 1),
+    });
     expect(await gradientBytes(classifier)).toEqual(before);
   });
 });
@@ -254,7 +338,9 @@ describe('the end', () => {
 
   test('a device that is not there is an error that says why', async () => {
     if (loadNative().info().cudaDevices.length > 0) return;
-    await expect(Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_DEVICE', message: expect.stringMatching(/(CPU alone|no GPU).*'cpu'/s) });
+    await expect(
+      Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cuda' }),
+    ).rejects.toMatchObject({ code: 'ERR_DEVICE', message: expect.stringMatching(/(CPU alone|no GPU).*'cpu'/s) });
     expect(classifier.device).toBe('cpu');
   });
 });

@@ -9,8 +9,20 @@ import { stepOptions } from './tiny';
 
 type Kind = 'libtorch' | 'auto' | 'winograd';
 
-const create = (architecture: string, convolution: Kind, options: { threads?: number; channels?: 1 | 3; seed?: number } = {}): Promise<Classifier> =>
-  Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 2, dropout: 0, convolution, ...options });
+const create = (
+  architecture: string,
+  convolution: Kind,
+  options: { threads?: number; channels?: 1 | 3; seed?: number } = {},
+): Promise<Classifier> =>
+  Classifier.create({
+    architecture,
+    classes: ['a', 'b'],
+    device: 'cpu',
+    threads: 2,
+    dropout: 0,
+    convolution,
+    ...options,
+  });
 
 function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   let [apart, size] = [0, 0];
@@ -28,11 +40,15 @@ function worst(ours: Section, theirs: Section): number {
     for (let i = 0; i < values.length; i += 1) sum += (values[i] as number) ** 2;
     return Math.sqrt(sum / values.length);
   };
-  return Math.max(...Object.keys(theirs).filter((name) => name.startsWith('features.')).map((name) => {
-    const [a, b] = [ours[name] as Float32Array, theirs[name] as Float32Array];
-    const scale = rms(theirs[name.replace(/\.bias$/, '.weight')] ?? b);
-    return distance(a, b) * (rms(b) / Math.max(rms(b), scale, 1e-30));
-  }));
+  return Math.max(
+    ...Object.keys(theirs)
+      .filter((name) => name.startsWith('features.'))
+      .map((name) => {
+        const [a, b] = [ours[name] as Float32Array, theirs[name] as Float32Array];
+        const scale = rms(theirs[name.replace(/\.bias$/, '.weight')] ?? b);
+        return distance(a, b) * (rms(b) / Math.max(rms(b), scale, 1e-30));
+      }),
+  );
 }
 
 /**
@@ -46,34 +62,65 @@ async function leastOf(measure: (seed: number) => Promise<number>): Promise<numb
 }
 
 test.each([
-  ['vgg11', 32], ['vgg11_bn', 32], ['vgg11', 33], ['vgg11', 47], ['vgg11', 98], ['tiny', 35], ['resnet18', 64], ['resnet18', 75], ['resnet50', 64], ['densenet121', 64], ['densenet121', 70],
-] as const)('%s at %i pixels answers the same to rounding', async (architecture, side) => {
-  const batch = batchOf([0, 1, 2], side);
-  using theirs = await create(architecture, 'libtorch');
-  const expected = (await theirs.predictBatch(batch)).logits;
-  for (const kind of ['auto', 'winograd'] as const) {
-    using ours = await create(architecture, kind);
-    const found = (await ours.predictBatch(batch)).logits;
-    expect(distance(found, expected)).toBeLessThan(1e-5);
-  }
-}, 60_000);
+  ['vgg11', 32],
+  ['vgg11_bn', 32],
+  ['vgg11', 33],
+  ['vgg11', 47],
+  ['vgg11', 98],
+  ['tiny', 35],
+  ['resnet18', 64],
+  ['resnet18', 75],
+  ['resnet50', 64],
+  ['densenet121', 64],
+  ['densenet121', 70],
+] as const)(
+  '%s at %i pixels answers the same to rounding',
+  async (architecture, side) => {
+    const batch = batchOf([0, 1, 2], side);
+    using theirs = await create(architecture, 'libtorch');
+    const expected = (await theirs.predictBatch(batch)).logits;
+    for (const kind of ['auto', 'winograd'] as const) {
+      using ours = await create(architecture, kind);
+      const found = (await ours.predictBatch(batch)).logits;
+      expect(distance(found, expected)).toBeLessThan(1e-5);
+    }
+  },
+  60_000,
+);
 
 test.each([
-  ['winograd', 'vgg11', 32, 2], ['winograd', 'vgg11_bn', 32, 2], ['winograd', 'vgg11_bn', 45, 2], ['winograd', 'vgg11', 45, 1], ['winograd', 'tiny', 64, 2],
+  ['winograd', 'vgg11', 32, 2],
+  ['winograd', 'vgg11_bn', 32, 2],
+  ['winograd', 'vgg11_bn', 45, 2],
+  ['winograd', 'vgg11', 45, 1],
+  ['winograd', 'tiny', 64, 2],
   // Layers of so few tiles that the gradient of the filters alone is LibTorch's are in these.
-  ['auto', 'vgg11', 64, 2], ['auto', 'vgg11_bn', 64, 2],
-] as const)('%s, %s at %i pixels, %i threads: gradients of every tensor', async (ours, architecture, side, threads) => {
-  const gradients = async (kind: Kind, seed: number): Promise<Section> => {
-    using model = await create(architecture, kind, { threads, seed });
-    await model.trainStep(batchOf([0, 1, 2, 3], side), stepOptions(4));
-    return await readOut(model, 'grad.');
-  };
-  expect(await leastOf(async (seed) => worst(await gradients(ours, seed), await gradients('libtorch', seed)))).toBeLessThan(1e-4);
-}, 60_000);
+  ['auto', 'vgg11', 64, 2],
+  ['auto', 'vgg11_bn', 64, 2],
+] as const)(
+  '%s, %s at %i pixels, %i threads: gradients of every tensor',
+  async (ours, architecture, side, threads) => {
+    const gradients = async (kind: Kind, seed: number): Promise<Section> => {
+      using model = await create(architecture, kind, { threads, seed });
+      await model.trainStep(batchOf([0, 1, 2, 3], side), stepOptions(4));
+      return await readOut(model, 'grad.');
+    };
+    expect(
+      await leastOf(async (seed) => worst(await gradients(ours, seed), await gradients('libtorch', seed))),
+    ).toBeLessThan(1e-4);
+  },
+  60_000,
+);
 
 test('auto is the default; it and winograd truly are something else than libtorch', async () => {
   const logits = async (options: object): Promise<Float32Array> => {
-    using model = await Classifier.create({ architecture: 'vgg11', classes: ['a', 'b'], device: 'cpu', threads: 2, ...options });
+    using model = await Classifier.create({
+      architecture: 'vgg11',
+      classes: ['a', 'b'],
+      device: 'cpu',
+      threads: 2,
+      ...options,
+    });
     return (await model.predictBatch(batchOf([0, 1, 2, 3], 64))).logits;
   };
   const standard = await logits({ convolution: 'libtorch' });
@@ -83,37 +130,58 @@ test('auto is the default; it and winograd truly are something else than libtorc
   await expect(logits({ convolution: 'direct' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 }, 60_000);
 
-test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121'])('%s: grey images, and kept filters, answer the same to rounding', async (architecture) => {
-  const batch = batchOf([0, 1, 2], 64);
-  for (const channels of [1, 3] as const) {
-    using theirs = await create(architecture, 'libtorch', { channels });
-    const expected = (await theirs.predictBatch(batch)).logits;
-    using ours = await create(architecture, 'auto', { channels });
-    for (let call = 0; call < 3; call += 1) expect([channels, call, distance((await ours.predictBatch(batch)).logits, expected) < 1e-5]).toEqual([channels, call, true]);
-  }
-}, 60_000);
+test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121'])(
+  '%s: grey images, and kept filters, answer the same to rounding',
+  async (architecture) => {
+    const batch = batchOf([0, 1, 2], 64);
+    for (const channels of [1, 3] as const) {
+      using theirs = await create(architecture, 'libtorch', { channels });
+      const expected = (await theirs.predictBatch(batch)).logits;
+      using ours = await create(architecture, 'auto', { channels });
+      for (let call = 0; call < 3; call += 1)
+        expect([channels, call, distance((await ours.predictBatch(batch)).logits, expected) < 1e-5]).toEqual([
+          channels,
+          call,
+          true,
+        ]);
+    }
+  },
+  60_000,
+);
 
-test.each([['vgg11', 'winograd'], ['resnet18', 'auto'], ['densenet121', 'auto']] as const)('%s, %s: the same twice, and after another size in between: what is kept leaves nothing behind', async (architecture, convolution) => {
-  using model = await create(architecture, convolution);
-  const [small, large] = [batchOf([0], 40), batchOf([1, 2, 3, 4, 5], 96)];
-  const first = (await model.predictBatch(small)).logits;
-  for (const batch of [small, large]) await model.predictBatch(batch);
-  expect((await model.predictBatch(small)).logits).toEqual(first);
-  const big = (await model.predictBatch(large)).logits;
-  expect((await model.predictBatch(small)).logits).toEqual(first);
-  expect((await model.predictBatch(large)).logits).toEqual(big);
-}, 60_000);
+test.each([
+  ['vgg11', 'winograd'],
+  ['resnet18', 'auto'],
+  ['densenet121', 'auto'],
+] as const)(
+  '%s, %s: the same twice, and after another size in between: what is kept leaves nothing behind',
+  async (architecture, convolution) => {
+    using model = await create(architecture, convolution);
+    const [small, large] = [batchOf([0], 40), batchOf([1, 2, 3, 4, 5], 96)];
+    const first = (await model.predictBatch(small)).logits;
+    for (const batch of [small, large]) await model.predictBatch(batch);
+    expect((await model.predictBatch(small)).logits).toEqual(first);
+    const big = (await model.predictBatch(large)).logits;
+    expect((await model.predictBatch(small)).logits).toEqual(first);
+    expect((await model.predictBatch(large)).logits).toEqual(big);
+  },
+  60_000,
+);
 
-test.each(['vgg19_bn', 'resnet50', 'densenet121'])('%s at 224 pixels: batch norm folded into the filters answers within 1e-5 of the layers one after another', async (architecture) => {
-  using model = await create(architecture, 'auto');
-  const batch = batchOf([0, 1], 224);
-  await model.trainStep(batch, stepOptions(2)); // running statistics that are not 0 and 1
-  const [folded, unfolded] = [await model.features(batch, { prediction: true }), await model.features(batch)];
-  expect(folded).not.toEqual(unfolded);
-  expect(distance(folded, unfolded)).toBeLessThan(1e-5);
-  const [ours, theirs] = [await model.predictBatch(batch), await model.predictFeatures(unfolded)];
-  expect(distance(ours.logits, theirs.logits)).toBeLessThan(1e-5);
-}, 120_000);
+test.each(['vgg19_bn', 'resnet50', 'densenet121'])(
+  '%s at 224 pixels: batch norm folded into the filters answers within 1e-5 of the layers one after another',
+  async (architecture) => {
+    using model = await create(architecture, 'auto');
+    const batch = batchOf([0, 1], 224);
+    await model.trainStep(batch, stepOptions(2)); // running statistics that are not 0 and 1
+    const [folded, unfolded] = [await model.features(batch, { prediction: true }), await model.features(batch)];
+    expect(folded).not.toEqual(unfolded);
+    expect(distance(folded, unfolded)).toBeLessThan(1e-5);
+    const [ours, theirs] = [await model.predictBatch(batch), await model.predictFeatures(unfolded)];
+    expect(distance(ours.logits, theirs.logits)).toBeLessThan(1e-5);
+  },
+  120_000,
+);
 
 test('predictions with kept filters are those of the present weights, whatever changes them', async () => {
   using model = await create('vgg11_bn', 'auto');
@@ -153,28 +221,42 @@ test('predictions with kept filters are those of the present weights, whatever c
   }
 }, 60_000);
 
-test.each(['vgg11', 'vgg11_bn', 'resnet18', 'densenet121'])('%s: what is not a number is not hidden by a ReLU or a pool', async (architecture) => {
-  using model = await create(architecture, 'auto');
-  const batch = batchOf([0, 1, 2, 3], 64);
-  await model.trainStep(batch, stepOptions(4));
-  await model.optimizerStep({ learningRate: 1e38, momentum: 0, weightDecay: 0, dampening: 0, nesterov: false });
-  expect((await model.predictBatch(batch)).logits.every(Number.isNaN)).toBe(true);
-  expect((await model.trainStep(batch, stepOptions(4))).objective).toBeNaN();
-}, 60_000);
+test.each(['vgg11', 'vgg11_bn', 'resnet18', 'densenet121'])(
+  '%s: what is not a number is not hidden by a ReLU or a pool',
+  async (architecture) => {
+    using model = await create(architecture, 'auto');
+    const batch = batchOf([0, 1, 2, 3], 64);
+    await model.trainStep(batch, stepOptions(4));
+    await model.optimizerStep({ learningRate: 1e38, momentum: 0, weightDecay: 0, dampening: 0, nesterov: false });
+    expect((await model.predictBatch(batch)).logits.every(Number.isNaN)).toBe(true);
+    expect((await model.trainStep(batch, stepOptions(4))).objective).toBeNaN();
+  },
+  60_000,
+);
 
-test.each(['auto', 'libtorch'] as const)('%s: one value for each channel has no variance, and nothing turns into NaN in silence', async (convolution) => {
-  using model = await create('resnet18', convolution);
-  await expect(model.trainStep(batchOf([0], 32), stepOptions(1))).rejects.toMatchObject({ code: 'ERR_BAD_BATCH', message: expect.stringMatching(/more than one value for each channel.*1 x 1.*larger/s) });
-  expect((await model.predictBatch(batchOf([0], 32))).logits.every(Number.isFinite)).toBe(true);
-  await model.trainStep(batchOf([0, 1], 32), stepOptions(2));
-}, 60_000);
+test.each(['auto', 'libtorch'] as const)(
+  '%s: one value for each channel has no variance, and nothing turns into NaN in silence',
+  async (convolution) => {
+    using model = await create('resnet18', convolution);
+    await expect(model.trainStep(batchOf([0], 32), stepOptions(1))).rejects.toMatchObject({
+      code: 'ERR_BAD_BATCH',
+      message: expect.stringMatching(/more than one value for each channel.*1 x 1.*larger/s),
+    });
+    expect((await model.predictBatch(batchOf([0], 32))).logits.every(Number.isFinite)).toBe(true);
+    await model.trainStep(batchOf([0, 1], 32), stepOptions(2));
+  },
+  60_000,
+);
 
 test('grey input, frozen convolutions and Grad-CAM', async () => {
   const run = async (seed: number): Promise<number> => {
     using ours = await create('vgg11_bn', 'winograd', { channels: 1, seed });
     using theirs = await create('vgg11_bn', 'libtorch', { channels: 1, seed });
     const batch = batchOf([0, 1, 2, 3], 32);
-    const trained = theirs.tensors().filter(({ name, kind }) => kind === 'parameter' && /^(features\.(8|11)|classifier)/.test(name)).map(({ name }) => name);
+    const trained = theirs
+      .tensors()
+      .filter(({ name, kind }) => kind === 'parameter' && /^(features\.(8|11)|classifier)/.test(name))
+      .map(({ name }) => name);
     const sections: Section[] = [];
     for (const model of [ours, theirs]) {
       await model.setTrainable({ parameters: trained, frozenNorms: model.parts().norms });
@@ -183,7 +265,11 @@ test('grey input, frozen convolutions and Grad-CAM', async () => {
     }
     expect(sections[0]?.['features.0.weight']?.every((value) => value === 0)).toBe(true);
     expect(sections[0]?.['features.8.weight']?.some((value) => value !== 0)).toBe(true);
-    const [a, b] = await Promise.all([ours, theirs].map((model) => model.gradCamBatch(batch, { layer: model.layers.default, classIndices: Int32Array.of(0, 1, 0, 1) })));
+    const [a, b] = await Promise.all(
+      [ours, theirs].map((model) =>
+        model.gradCamBatch(batch, { layer: model.layers.default, classIndices: Int32Array.of(0, 1, 0, 1) }),
+      ),
+    );
     return Math.max(worst(sections[0] as Section, sections[1] as Section), distance(a?.maps ?? [], b?.maps ?? []));
   };
   expect(await leastOf(run)).toBeLessThan(1e-4);

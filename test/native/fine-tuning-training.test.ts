@@ -20,13 +20,30 @@ beforeAll(async () => {
   train = { ...splits.train, samples: [...ofClass(0), ...ofClass(1)] };
 }, 60_000);
 
-afterEach(() => { for (const model of models.splice(0)) model.dispose(); });
+afterEach(() => {
+  for (const model of models.splice(0)) model.dispose();
+});
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 async function setUp(options: Partial<TrainerOptions> = {}) {
-  const model = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1, seed: 1, dropout: 0, imageSize: SIZE });
+  const model = await Classifier.create({
+    architecture: 'tiny',
+    classes: [...train.classes],
+    device: 'cpu',
+    threads: 1,
+    seed: 1,
+    dropout: 0,
+    imageSize: SIZE,
+  });
   models.push(model);
-  const trainer = new Trainer({ model, accumulate: 1, epochs: 2, imageSize: SIZE, trainTransform: tutorialEval({ size: SIZE }), ...options });
+  const trainer = new Trainer({
+    model,
+    accumulate: 1,
+    epochs: 2,
+    imageSize: SIZE,
+    trainTransform: tutorialEval({ size: SIZE }),
+    ...options,
+  });
   return { model, trainer };
 }
 
@@ -37,8 +54,22 @@ async function tensorsOf(model: Classifier): Promise<Map<string, string>> {
   await model.saveWeights(path);
   const file = await readFile(path);
   const length = Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.subarray(8, 8 + length).toString()) as Record<string, { data_offsets: [number, number] }>;
-  return new Map(Object.entries(header).filter(([name]) => name !== '__metadata__').map(([name, { data_offsets: [from, to] }]) => [name, file.subarray(8 + length + from, 8 + length + to).toString('hex')]));
+  const header = JSON.parse(file.subarray(8, 8 + length).toString()) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
+  return new Map(
+    Object.entries(header)
+      .filter(([name]) => name !== '__metadata__')
+      .map(
+        ([
+          name,
+          {
+            data_offsets: [from, to],
+          },
+        ]) => [name, file.subarray(8 + length + from, 8 + length + to).toString('hex')],
+      ),
+  );
 }
 
 async function collect(run: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
@@ -47,7 +78,8 @@ async function collect(run: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
   return events;
 }
 
-const changed = (before: Map<string, string>, after: Map<string, string>): string[] => [...before.keys()].filter((name) => before.get(name) !== after.get(name));
+const changed = (before: Map<string, string>, after: Map<string, string>): string[] =>
+  [...before.keys()].filter((name) => before.get(name) !== after.get(name));
 
 test('a frozen backbone stays bit for bit, running statistics included; the head learns; all is trainable again', async () => {
   const { model, trainer } = await setUp({ freeze: 'backbone', epochs: 3 });
@@ -56,10 +88,20 @@ test('a frozen backbone stays bit for bit, running statistics included; the head
   const names = changed(before, await tensorsOf(model));
   expect(names.length).toBeGreaterThan(0);
   expect(names.every((name) => name.startsWith('classifier.'))).toBe(true);
-  expect(events.filter(({ type }) => type === 'trainable')).toEqual([{ type: 'trainable', epoch: 1, tensors: expect.any(Number), parameters: expect.any(Number), frozenNorms: 3 }]);
+  expect(events.filter(({ type }) => type === 'trainable')).toEqual([
+    { type: 'trainable', epoch: 1, tensors: expect.any(Number), parameters: expect.any(Number), frozenNorms: 3 },
+  ]);
   const again = await tensorsOf(model);
-  await new Trainer({ model, accumulate: 1, epochs: 1, imageSize: SIZE, trainTransform: tutorialEval({ size: SIZE }) }).fit(train, null);
-  expect(changed(again, await tensorsOf(model))).toEqual(expect.arrayContaining(['features.0.weight', 'features.1.running_mean']));
+  await new Trainer({
+    model,
+    accumulate: 1,
+    epochs: 1,
+    imageSize: SIZE,
+    trainTransform: tutorialEval({ size: SIZE }),
+  }).fit(train, null);
+  expect(changed(again, await tensorsOf(model))).toEqual(
+    expect.arrayContaining(['features.0.weight', 'features.1.running_mean']),
+  );
 }, 60_000);
 
 test("batchNorm 'batch' lets the statistics of frozen norms move, and nothing else of the backbone", async () => {
@@ -72,7 +114,16 @@ test("batchNorm 'batch' lets the statistics of frozen norms move, and nothing el
 }, 60_000);
 
 test('depth freezes the first stages; unfreezing says so, and acts from the beginning of its epoch', async () => {
-  const { model, trainer } = await setUp({ freeze: { depth: 2, unfreeze: [{ epoch: 2, depth: 1 }, { epoch: 3, parameters: 'all' }] }, epochs: 3 });
+  const { model, trainer } = await setUp({
+    freeze: {
+      depth: 2,
+      unfreeze: [
+        { epoch: 2, depth: 1 },
+        { epoch: 3, parameters: 'all' },
+      ],
+    },
+    epochs: 3,
+  });
   const before = await tensorsOf(model);
   const seen: Record<number, string[]> = {};
   const counts: number[] = [];
@@ -81,7 +132,13 @@ test('depth freezes the first stages; unfreezing says so, and acts from the begi
     if (event.type === 'epoch') seen[event.epoch] = changed(before, await tensorsOf(model));
   }
   expect(counts).toEqual([2, 1, 0]);
-  expect([1, 2, 3].map((epoch) => ['features.0.weight', 'features.4.weight', 'features.8.weight', 'classifier.0.weight'].filter((name) => seen[epoch]?.includes(name)))).toEqual([
+  expect(
+    [1, 2, 3].map((epoch) =>
+      ['features.0.weight', 'features.4.weight', 'features.8.weight', 'classifier.0.weight'].filter((name) =>
+        seen[epoch]?.includes(name),
+      ),
+    ),
+  ).toEqual([
     ['features.8.weight', 'classifier.0.weight'],
     ['features.4.weight', 'features.8.weight', 'classifier.0.weight'],
     ['features.0.weight', 'features.4.weight', 'features.8.weight', 'classifier.0.weight'],
@@ -90,14 +147,22 @@ test('depth freezes the first stages; unfreezing says so, and acts from the begi
 
 test('wrong names, depths and unfreezings are refused with what would be right', async () => {
   const refused = async (options: Partial<TrainerOptions>, message: RegExp) => {
-    await expect(Promise.resolve((await setUp(options)).trainer.fit(train, null))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(message) });
+    await expect(Promise.resolve((await setUp(options)).trainer.fit(train, null))).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(message),
+    });
   };
   await refused({ freeze: ['featurs.0'] }, /nothing is called 'featurs.0'; near are 'features.0'/);
   await refused({ freeze: { depth: 9 } }, /at most the 3 stages/);
   await refused({ freeze: ['backbone', 'head'] }, /everything is frozen/);
-  await refused({ freeze: { parameters: ['features.0'], unfreeze: [{ epoch: 2, parameters: ['head'] }] } }, /nothing of it is frozen/);
+  await refused(
+    { freeze: { parameters: ['features.0'], unfreeze: [{ epoch: 2, parameters: ['head'] }] } },
+    /nothing of it is frozen/,
+  );
   await refused({ groups: [{ match: 'features.00', learningRate: 1 }] }, /groups\[0\]\.match/);
-  await expect(setUp({ freeze: { depth: 1, unfreeze: [{ epoch: 3, parameters: 'all' }] } })).rejects.toThrow(/at most the 2 epochs/);
+  await expect(setUp({ freeze: { depth: 1, unfreeze: [{ epoch: 3, parameters: 'all' }] } })).rejects.toThrow(
+    /at most the 2 epochs/,
+  );
 });
 
 test('a group with a rate of its own: a rate of nearly nothing leaves its parameters all but where they were', async () => {
@@ -109,13 +174,25 @@ test('a group with a rate of its own: a rate of nearly nothing leaves its parame
   expect(names).toContain('classifier.0.weight');
 }, 60_000);
 
-test.each([['adam'], ['adamw']] as const)('%s with a cosine, smoothing, clipping and an average learns', async (optimizer) => {
-  const { trainer } = await setUp({ optimizer, learningRate: 1e-3, schedule: { type: 'cosine', warmupEpochs: 2 }, labelSmoothing: 0.05, maxGradientNorm: 5, ema: { decay: 0.8 }, epochs: 30 });
-  const history = await trainer.fit(train, train);
-  expect(history.epochs.at(-1)?.trainLoss).toBeLessThan(0.5 * (history.epochs[0]?.trainLoss as number));
-  expect(history.epochs.at(-1)?.validationAccuracy).toBeGreaterThan(0.8);
-  expect(history.epochs[29]?.learningRate).toBeLessThan(1e-4);
-}, 120_000);
+test.each([['adam'], ['adamw']] as const)(
+  '%s with a cosine, smoothing, clipping and an average learns',
+  async (optimizer) => {
+    const { trainer } = await setUp({
+      optimizer,
+      learningRate: 1e-3,
+      schedule: { type: 'cosine', warmupEpochs: 2 },
+      labelSmoothing: 0.05,
+      maxGradientNorm: 5,
+      ema: { decay: 0.8 },
+      epochs: 30,
+    });
+    const history = await trainer.fit(train, train);
+    expect(history.epochs.at(-1)?.trainLoss).toBeLessThan(0.5 * (history.epochs[0]?.trainLoss as number));
+    expect(history.epochs.at(-1)?.validationAccuracy).toBeGreaterThan(0.8);
+    expect(history.epochs[29]?.learningRate).toBeLessThan(1e-4);
+  },
+  120_000,
+);
 
 test('the average is what is validated and left; without it the raw weights are', async () => {
   const last = async (options: Partial<TrainerOptions>) => {
@@ -153,7 +230,10 @@ test('cached features: bit for bit the losses of the training without them, augm
     const { model, trainer } = await setUp({ epochs: 3, batchSize: 4, accumulate: 2, ema: { decay: 0.5 }, ...options });
     const features = jest.spyOn(model, 'trainFeatures');
     const history = await trainer.fit(train, train);
-    return { losses: history.epochs.map(({ trainLoss, validationLoss }) => [trainLoss, validationLoss]), cached: features.mock.calls.length };
+    return {
+      losses: history.epochs.map(({ trainLoss, validationLoss }) => [trainLoss, validationLoss]),
+      cached: features.mock.calls.length,
+    };
   };
   const freeze = { parameters: ['backbone'], unfreeze: [{ epoch: 3, parameters: 'all' as const }] };
   for (const options of [{ freeze }, { freeze, trainTransform: undefined }] as Partial<TrainerOptions>[]) {
@@ -163,7 +243,10 @@ test('cached features: bit for bit the losses of the training without them, augm
     expect([plain.cached, cached.cached]).toEqual([0, 8]);
   }
   expect((await losses({ freeze, cacheFeatures: true })).losses).toEqual((await losses({ freeze })).losses);
-  await expect(losses({ cacheFeatures: true })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining("freeze: 'backbone'") });
+  await expect(losses({ cacheFeatures: true })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining("freeze: 'backbone'"),
+  });
   await expect(losses({ freeze, cacheFeatures: true, maxCacheBytes: 1000 })).rejects.toThrow(/room for \d+ bytes/);
 }, 120_000);
 
@@ -171,20 +254,40 @@ test('cached features are announced: how many, how large, and when augmentation 
   const announced = async (options: Partial<TrainerOptions>) => {
     const { model, trainer } = await setUp({ freeze: 'backbone', epochs: 2, ...options });
     const events = await collect(trainer.fit(train, train));
-    return { width: model.parts().featureWidth, features: events.filter(({ type }) => type === 'features'), at: events.findIndex(({ type }) => type === 'features'), step: events.findIndex(({ type }) => type === 'step') };
+    return {
+      width: model.parts().featureWidth,
+      features: events.filter(({ type }) => type === 'features'),
+      at: events.findIndex(({ type }) => type === 'features'),
+      step: events.findIndex(({ type }) => type === 'step'),
+    };
   };
   const without = await announced({ cacheFeatures: true, trainTransform: undefined });
-  expect(without.features).toEqual([{ type: 'features', samples: 32, augmentations: 1, width: without.width, bytes: 32 * without.width * 4, withoutAugmentation: true }]);
+  expect(without.features).toEqual([
+    {
+      type: 'features',
+      samples: 32,
+      augmentations: 1,
+      width: without.width,
+      bytes: 32 * without.width * 4,
+      withoutAugmentation: true,
+    },
+  ]);
   expect(without.at).toBeLessThan(without.step);
-  expect((await announced({ cacheFeatures: true })).features).toMatchObject([{ augmentations: 1, withoutAugmentation: false }]);
+  expect((await announced({ cacheFeatures: true })).features).toMatchObject([
+    { augmentations: 1, withoutAugmentation: false },
+  ]);
   const fixed = await announced({ cacheFeatures: { augmentations: 3 }, trainTransform: undefined });
-  expect(fixed.features).toMatchObject([{ augmentations: 3, bytes: (3 * 16 + 16) * fixed.width * 4, withoutAugmentation: false }]);
+  expect(fixed.features).toMatchObject([
+    { augmentations: 3, bytes: (3 * 16 + 16) * fixed.width * 4, withoutAugmentation: false },
+  ]);
   expect((await announced({})).features).toEqual([]);
 }, 120_000);
 
 test('what cacheFeatures cannot do is refused before a run folder is made', async () => {
   const out = join(dir, 'never');
-  await expect(Promise.resolve((await setUp({ cacheFeatures: true, out })).trainer.fit(train, null))).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await expect(
+    Promise.resolve((await setUp({ cacheFeatures: true, out })).trainer.fit(train, null)),
+  ).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   expect(existsSync(out)).toBe(false);
 });
 
@@ -194,24 +297,58 @@ test('an abort while the backbone is frozen leaves everything trainable', async 
   for await (const event of run) if (event.type === 'step') break;
   expect((await run).stop.reason).toBe('aborted');
   const before = await tensorsOf(model);
-  await new Trainer({ model, accumulate: 1, epochs: 1, imageSize: SIZE, trainTransform: tutorialEval({ size: SIZE }) }).fit(train, null);
-  expect(changed(before, await tensorsOf(model))).toEqual(expect.arrayContaining(['features.0.weight', 'features.1.running_mean']));
+  await new Trainer({
+    model,
+    accumulate: 1,
+    epochs: 1,
+    imageSize: SIZE,
+    trainTransform: tutorialEval({ size: SIZE }),
+  }).fit(train, null);
+  expect(changed(before, await tensorsOf(model))).toEqual(
+    expect.arrayContaining(['features.0.weight', 'features.1.running_mean']),
+  );
 }, 60_000);
 
 test("a training's weights bring normalisation and size to who starts from the file alone, and leave the model's history as it was", async () => {
-  const normalization = { mean: [0.6, 0.6, 0.6] as [number, number, number], std: [0.3, 0.3, 0.3] as [number, number, number] };
+  const normalization = {
+    mean: [0.6, 0.6, 0.6] as [number, number, number],
+    std: [0.3, 0.3, 0.3] as [number, number, number],
+  };
   const out = join(dir, 'own-input');
-  const { model, trainer } = await setUp({ out, epochs: 1, evalTransform: tutorialEval({ size: SIZE, normalization }), trainTransform: tutorialEval({ size: SIZE, normalization }) });
+  const { model, trainer } = await setUp({
+    out,
+    epochs: 1,
+    evalTransform: tutorialEval({ size: SIZE, normalization }),
+    trainTransform: tutorialEval({ size: SIZE, normalization }),
+  });
   await trainer.fit(train, train);
   expect(model.pretraining).toBeNull();
-  const next = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });
+  const next = await Classifier.create({
+    architecture: 'tiny',
+    classes: [...train.classes],
+    device: 'cpu',
+    threads: 1,
+  });
   models.push(next);
   await next.loadWeights(join(out, 'weights/best.safetensors'));
   expect(next.normalization).toEqual(normalization);
   expect(next.transform).toEqual(tutorialEval({ size: SIZE, normalization }));
-  expect(next.pretraining).toMatchObject({ name: expect.stringMatching(/trained on .* epoch 1/), imageSize: SIZE, assumed: false });
-  expect([new Trainer({ model: next }).options.imageSize, new Trainer({ model: next, imageSize: 96 }).options.imageSize, new Trainer({ model }).options.imageSize]).toEqual([SIZE, 96, 224]);
-  const other = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });
+  expect(next.pretraining).toMatchObject({
+    name: expect.stringMatching(/trained on .* epoch 1/),
+    imageSize: SIZE,
+    assumed: false,
+  });
+  expect([
+    new Trainer({ model: next }).options.imageSize,
+    new Trainer({ model: next, imageSize: 96 }).options.imageSize,
+    new Trainer({ model }).options.imageSize,
+  ]).toEqual([SIZE, 96, 224]);
+  const other = await Classifier.create({
+    architecture: 'tiny',
+    classes: [...train.classes],
+    device: 'cpu',
+    threads: 1,
+  });
   models.push(other);
   const transform = other.transform;
   await other.loadWeights(join(out, 'weights/best.safetensors'), { weightsOnly: true });
@@ -223,7 +360,12 @@ test('the best and the last weights of a training each have their own threshold,
   const { model, trainer } = await setUp({ out, epochs: 3, learningRate: 0.05, bestBy: 'loss', keep: 'both' });
   const history = await trainer.fit(train, train);
   const made = async (load: (next: Classifier) => Promise<unknown>): Promise<Classifier> => {
-    const next = await Classifier.create({ architecture: 'tiny', classes: [...train.classes], device: 'cpu', threads: 1 });
+    const next = await Classifier.create({
+      architecture: 'tiny',
+      classes: [...train.classes],
+      device: 'cpu',
+      threads: 1,
+    });
     models.push(next);
     await load(next);
     return next;

@@ -4,37 +4,55 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBatch } from '../../src/data/batch';
 import { Classifier } from '../../src/model/classifier';
-import { compose, normalize, resize, toTensor } from '../../src/data/transform';
+import { compose, normalize, resize, toTensor } from '../../src/data/transforms/transform';
 import { readOut } from '../parity/network/recipe';
 import type { Section } from '../parity/network/recipe';
 import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
 
 const backboneFrozen = (model: Classifier): { parameters: string[]; frozenNorms: string[] } => {
   const { norms, headPrefix } = model.parts();
-  return { parameters: model.tensors().filter(({ name, kind }) => kind === 'parameter' && name.startsWith(headPrefix)).map(({ name }) => name), frozenNorms: norms };
+  return {
+    parameters: model
+      .tensors()
+      .filter(({ name, kind }) => kind === 'parameter' && name.startsWith(headPrefix))
+      .map(({ name }) => name),
+    frozenNorms: norms,
+  };
 };
 
 /** Names of the tensors whose bits differ. */
 function differing(a: Section, b: Section): string[] {
-  const bytes = (values: Section[string] | undefined): Uint8Array => new Uint8Array(values?.buffer ?? new ArrayBuffer(0));
+  const bytes = (values: Section[string] | undefined): Uint8Array =>
+    new Uint8Array(values?.buffer ?? new ArrayBuffer(0));
   return Object.keys(a).filter((name) => !Buffer.from(bytes(a[name])).equals(bytes(b[name])));
 }
 
-test.each(['tiny', 'resnet18', 'densenet121'])('%s: training from features is training from images while the backbone is frozen, bit for bit', async (architecture) => {
-  using whole = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
-  using head = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
-  const batch = madeUpBatch(4);
-  for (const model of [whole, head]) await model.setTrainable(backboneFrozen(model));
-  const features = await head.features(batch);
-  expect(features).toHaveLength(4 * head.parts().featureWidth);
-  const a = await whole.trainStep(batch, stepOptions(4, { dropoutSeed: 3 }));
-  const b = await head.trainFeatures(features, batch.labels as Int32Array, stepOptions(4, { dropoutSeed: 3 }));
-  expect(b).toEqual(a);
-  for (const model of [whole, head]) await model.optimizerStep({ kind: 'adam', learningRate: 0.01, weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
-  expect(differing(await readOut(head, ''), await readOut(whole, ''))).toEqual([]);
-  const predicted = await head.features(batch, { prediction: true });
-  expect((await head.predictFeatures(predicted)).logits).toEqual((await whole.predictBatch(batch)).logits);
-});
+test.each(['tiny', 'resnet18', 'densenet121'])(
+  '%s: training from features is training from images while the backbone is frozen, bit for bit',
+  async (architecture) => {
+    using whole = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
+    using head = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
+    const batch = madeUpBatch(4);
+    for (const model of [whole, head]) await model.setTrainable(backboneFrozen(model));
+    const features = await head.features(batch);
+    expect(features).toHaveLength(4 * head.parts().featureWidth);
+    const a = await whole.trainStep(batch, stepOptions(4, { dropoutSeed: 3 }));
+    const b = await head.trainFeatures(features, batch.labels as Int32Array, stepOptions(4, { dropoutSeed: 3 }));
+    expect(b).toEqual(a);
+    for (const model of [whole, head])
+      await model.optimizerStep({
+        kind: 'adam',
+        learningRate: 0.01,
+        weightDecay: 0,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+      });
+    expect(differing(await readOut(head, ''), await readOut(whole, ''))).toEqual([]);
+    const predicted = await head.features(batch, { prediction: true });
+    expect((await head.predictFeatures(predicted)).logits).toEqual((await whole.predictBatch(batch)).logits);
+  },
+);
 
 test('what is frozen stays as it was, and its gradients and state are given back', async () => {
   using model = await tiny();
@@ -59,13 +77,17 @@ test('wrong names, groups and lengths are refused', async () => {
   const refused = expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as unknown;
   await expect(model.setTrainable({ parameters: [], frozenNorms: [] })).rejects.toEqual(refused);
   await expect(model.setTrainable({ parameters: ['nothing'], frozenNorms: [] })).rejects.toEqual(refused);
-  await expect(model.setTrainable({ parameters: ['features.0.weight'], frozenNorms: ['features.0'] })).rejects.toEqual(refused);
+  await expect(model.setTrainable({ parameters: ['features.0.weight'], frozenNorms: ['features.0'] })).rejects.toEqual(
+    refused,
+  );
   await expect(model.swapAverage()).rejects.toEqual(refused);
   const group = { names: ['features.0.weight'], learningRate: 1, weightDecay: 0 };
   await expect(model.optimizerStep({ ...SGD, groups: [group, group] })).rejects.toEqual(refused);
   await expect(model.optimizerStep({ ...SGD, groups: [{ ...group, names: ['x'] }] })).rejects.toEqual(refused);
   await expect(model.predictFeatures(new Float32Array(5))).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
-  await expect(model.trainFeatures(new Float32Array(model.parts().featureWidth), Int32Array.of(2), stepOptions(1))).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
+  await expect(
+    model.trainFeatures(new Float32Array(model.parts().featureWidth), Int32Array.of(2), stepOptions(1)),
+  ).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
 });
 
 test('exchanging the weights with their average twice leaves every bit', async () => {
@@ -82,9 +104,25 @@ test('exchanging the weights with their average twice leaves every bit', async (
 });
 
 test("one channel: grey as PIL's convert('L') rounds it", async () => {
-  using model = await Classifier.create({ architecture: 'resnet18', classes: ['a', 'b'], channels: 1, device: 'cpu', threads: 1 });
-  const colours = [[255, 0, 0, 76], [0, 255, 0, 150], [0, 0, 255, 29], [255, 255, 255, 255], [10, 200, 30, 124], [1, 2, 3, 2]];
-  const data = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (colours[Math.floor(i / 3) % colours.length] as number[])[i % 3] as number);
+  using model = await Classifier.create({
+    architecture: 'resnet18',
+    classes: ['a', 'b'],
+    channels: 1,
+    device: 'cpu',
+    threads: 1,
+  });
+  const colours = [
+    [255, 0, 0, 76],
+    [0, 255, 0, 150],
+    [0, 0, 255, 29],
+    [255, 255, 255, 255],
+    [10, 200, 30, 124],
+    [1, 2, 3, 2],
+  ];
+  const data = Uint8Array.from(
+    { length: 32 * 32 * 3 },
+    (_, i) => (colours[Math.floor(i / 3) % colours.length] as number[])[i % 3] as number,
+  );
   const transform = compose([resize([32, 32]), toTensor(), normalize({ mean: [0, 0, 0], std: [1, 1, 1] })]);
   const input = await model.inputOf(makeBatch([{ data, width: 32, height: 32 }], null, transform));
   expect(input).toHaveLength(32 * 32);
@@ -95,7 +133,10 @@ test('while the averaged weights are in place the average cannot go on; weights 
   using model = await tiny();
   await model.updateAverage(0.9);
   await model.swapAverage();
-  await expect(model.updateAverage(0.9)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('swapAverage') });
+  await expect(model.updateAverage(0.9)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining('swapAverage'),
+  });
   await model.swapAverage();
   await model.updateAverage(0.9);
   await model.swapAverage();
@@ -105,13 +146,36 @@ test('while the averaged weights are in place the average cannot go on; weights 
 
 test.each([['beta1'], ['beta2']])('Adam with a %s of 1 would divide by nothing', async (beta) => {
   using model = await tiny();
-  const options = { kind: 'adam' as const, learningRate: 0.01, weightDecay: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-  await expect((async () => model.optimizerStep({ ...options, [beta]: 1 }))()).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('below 1') });
+  const options = {
+    kind: 'adam' as const,
+    learningRate: 0.01,
+    weightDecay: 0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+  };
+  await expect((async () => model.optimizerStep({ ...options, [beta]: 1 }))()).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining('below 1'),
+  });
 });
 
 test('RGB filters summed for grey: what the network says of a grey image is what the RGB one says, each with its own normalisation', async () => {
-  using rgb = await Classifier.create({ architecture: 'resnet18', classes: ['a', 'b'], device: 'cpu', threads: 1, seed: 3 });
-  using grey = await Classifier.create({ architecture: 'resnet18', classes: ['a', 'b'], channels: 1, device: 'cpu', threads: 1, seed: 4 });
+  using rgb = await Classifier.create({
+    architecture: 'resnet18',
+    classes: ['a', 'b'],
+    device: 'cpu',
+    threads: 1,
+    seed: 3,
+  });
+  using grey = await Classifier.create({
+    architecture: 'resnet18',
+    classes: ['a', 'b'],
+    channels: 1,
+    device: 'cpu',
+    threads: 1,
+    seed: 4,
+  });
   const dir = await mkdtemp(join(tmpdir(), 'covidct-grey-'));
   try {
     await rgb.saveWeights(join(dir, 'rgb.safetensors'));

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodePng } from '../../src/data/decode';
+import { encodePng } from '../../src/data/images/decode';
 import { fromSamples } from '../../src/data/samples';
 import { Classifier } from '../../src/model/classifier';
 import { evaluate } from '../../src/train/evaluate';
@@ -28,8 +28,14 @@ interface Entry {
 
 function writeFile(name: string, entries: Readonly<Record<string, Entry>>): string {
   let offset = 0;
-  const header = Object.fromEntries(Object.entries(entries).map(([key, { dtype, shape, bytes }]) => [key, { dtype, shape, data_offsets: [offset, (offset += bytes.length)] }]));
-  const text = Buffer.from(JSON.stringify(header).padEnd(Math.ceil(JSON.stringify(header).length / 8) * 8)), length = Buffer.alloc(8);
+  const header = Object.fromEntries(
+    Object.entries(entries).map(([key, { dtype, shape, bytes }]) => [
+      key,
+      { dtype, shape, data_offsets: [offset, (offset += bytes.length)] },
+    ]),
+  );
+  const text = Buffer.from(JSON.stringify(header).padEnd(Math.ceil(JSON.stringify(header).length / 8) * 8)),
+    length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
   const path = join(dir, name);
   writeFileSync(path, Buffer.concat([length, text, ...Object.values(entries).map(({ bytes }) => bytes)]));
@@ -49,14 +55,24 @@ test.each([
   ['F32 NaN', bias('F32', 4, (bytes, at) => bytes.writeFloatLE(Number.NaN, at)), 'NaN'],
   ['F32 infinite', bias('F32', 4, (bytes, at) => bytes.writeFloatLE(-Infinity, at)), '-Infinity'],
   ['F64 infinite', bias('F64', 8, (bytes, at) => bytes.writeDoubleLE(Infinity, at)), 'Infinity'],
-  ['F64 beyond float32', bias('F64', 8, (bytes, at) => bytes.writeDoubleLE(1e300, at)), '1e+300, more than float32 holds,'],
+  [
+    'F64 beyond float32',
+    bias('F64', 8, (bytes, at) => bytes.writeDoubleLE(1e300, at)),
+    '1e+300, more than float32 holds,',
+  ],
   ['F16 NaN', bias('F16', 2, (bytes, at) => bytes.writeUInt16LE(0x7e00, at)), 'NaN'],
   ['BF16 infinite', bias('BF16', 2, (bytes, at) => bytes.writeUInt16LE(0x7f80, at)), 'Infinity'],
 ] as const)('%s: refused by tensor and index, the network as it was', async (name, entry, value) => {
-  const path = writeFile(`${name}.safetensors`, { 'features.1.weight': bias('F32', 4, () => {}), 'features.0.bias': entry });
+  const path = writeFile(`${name}.safetensors`, {
+    'features.1.weight': bias('F32', 4, () => {}),
+    'features.0.bias': entry,
+  });
   const before = await logits();
   const options = { allowMissing: true, weightsOnly: true };
-  await expect(model.loadWeights(path, options)).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringContaining(`tensor 'features.0.bias' has ${value} at [10]`) });
+  await expect(model.loadWeights(path, options)).rejects.toMatchObject({
+    code: 'ERR_WEIGHTS',
+    message: expect.stringContaining(`tensor 'features.0.bias' has ${value} at [10]`),
+  });
   expect(await logits()).toEqual(before);
 });
 
@@ -64,26 +80,48 @@ test('in the middle of a large tensor, by several threads, the first one is name
   const path = join(dir, 'whole.safetensors');
   using victim = await tiny({ threads: 2 });
   await victim.saveWeights(path);
-  const bytes = readFileSync(path), start = 8 + Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.subarray(8, start).toString()) as Record<string, { data_offsets: [number, number]; shape: number[] }>;
-  const { data_offsets: [begin], shape } = header['classifier.0.weight'] as { data_offsets: [number, number]; shape: number[] };
+  const bytes = readFileSync(path),
+    start = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, start).toString()) as Record<
+    string,
+    { data_offsets: [number, number]; shape: number[] }
+  >;
+  const {
+    data_offsets: [begin],
+    shape,
+  } = header['classifier.0.weight'] as { data_offsets: [number, number]; shape: number[] };
   expect(shape).toEqual([64, 1024]);
-  for (const [row, column] of [[63, 5], [17, 1023], [40, 0]] as const) bytes.writeFloatLE(Number.NaN, start + begin + 4 * (row * 1024 + column));
+  for (const [row, column] of [
+    [63, 5],
+    [17, 1023],
+    [40, 0],
+  ] as const)
+    bytes.writeFloatLE(Number.NaN, start + begin + 4 * (row * 1024 + column));
   writeFileSync(path, bytes);
   const before = (await victim.predictBatch(madeUpBatch(1))).logits;
-  await expect(victim.loadWeights(path)).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringMatching(/'classifier\.0\.weight' has NaN at \[17, 1023\].*allowNonFinite/s) });
+  await expect(victim.loadWeights(path)).rejects.toMatchObject({
+    code: 'ERR_WEIGHTS',
+    message: expect.stringMatching(/'classifier\.0\.weight' has NaN at \[17, 1023\].*allowNonFinite/s),
+  });
   expect((await victim.predictBatch(madeUpBatch(1))).logits).toEqual(before);
 
   await victim.loadWeights(path, { allowNonFinite: true });
   const png = await encodePng({ data: new Uint8Array(64 * 64 * 3).fill(90), width: 64, height: 64 });
-  const data = fromSamples({ name: 'one', classes: victim.classes, samples: [{ id: 'one.png', source: png, label: 0 }] });
+  const data = fromSamples({
+    name: 'one',
+    classes: victim.classes,
+    samples: [{ id: 'one.png', source: png, label: 0 }],
+  });
   await expect(victim.predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
   await expect(victim.explain(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
   await expect(victim.explain(png, { class: 'COVID' })).rejects.toMatchObject({ code: 'ERR_NATIVE' });
   await expect(evaluate(victim, data)).rejects.toMatchObject({ code: 'ERR_DIVERGED' });
 
   await victim.save(join(dir, 'model'));
-  await expect(Classifier.load(join(dir, 'model'), { threads: 1 })).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringContaining('classifier.0.weight') });
+  await expect(Classifier.load(join(dir, 'model'), { threads: 1 })).rejects.toMatchObject({
+    code: 'ERR_WEIGHTS',
+    message: expect.stringContaining('classifier.0.weight'),
+  });
   using inspected = await Classifier.load(join(dir, 'model'), { threads: 1, allowNonFinite: true });
   await expect(inspected.predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
 });
@@ -97,5 +135,10 @@ test('a logit of minus infinity, of which softmax makes 0 and 1, is no answer', 
   expect([...(await other.predictBatch(madeUpBatch(1))).probabilities]).toEqual([0, 1]);
   const png = await encodePng({ data: new Uint8Array(64 * 64 * 3).fill(90), width: 64, height: 64 });
   await expect(other.predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
-  await expect(evaluate(other, fromSamples({ name: 'one', classes: other.classes, samples: [{ id: 'one.png', source: png, label: 1 }] }))).rejects.toMatchObject({ code: 'ERR_DIVERGED' });
+  await expect(
+    evaluate(
+      other,
+      fromSamples({ name: 'one', classes: other.classes, samples: [{ id: 'one.png', source: png, label: 1 }] }),
+    ),
+  ).rejects.toMatchObject({ code: 'ERR_DIVERGED' });
 });

@@ -6,9 +6,9 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Classifier } from '../../src/model/classifier';
-import { openWeightFile } from '../../src/model/weight-file';
-import type { NativeClassifier, NativeTensorSource } from '../../src/native/types';
-import type { ClassifierOptions } from '../../src/options/model';
+import { openWeightFile } from '../../src/weights/open';
+import type { NativeClassifier, NativeTensorSource } from '../../src/addon/types';
+import type { ClassifierOptions } from '../../src/model/options';
 import { batchOf } from '../parity/network/recipe';
 
 const BATCH = batchOf([0, 1], 64);
@@ -30,9 +30,16 @@ const readOne = (model: Classifier, file: string, source: NativeTensorSource): P
   (model as unknown as { handle: NativeClassifier }).handle.readTensors(file, [source], true);
 
 /** A network's file with one number of a tensor exchanged while `body` runs. */
-async function withNumber(file: string, source: NativeTensorSource, value: number, body: () => Promise<void>): Promise<void> {
+async function withNumber(
+  file: string,
+  source: NativeTensorSource,
+  value: number,
+  body: () => Promise<void>,
+): Promise<void> {
   const count = source.shape.reduce((product, side) => product * side, 1);
-  const at = source.offset + 4 * Math.floor(count / 2), old = Buffer.alloc(4), other = Buffer.alloc(4);
+  const at = source.offset + 4 * Math.floor(count / 2),
+    old = Buffer.alloc(4),
+    other = Buffer.alloc(4);
   other.writeFloatLE(value);
   const handle = openSync(file, 'r+');
   try {
@@ -69,18 +76,30 @@ interface Seen {
 }
 
 /** One number exchanged in every float tensor (every `step`th), one after another. */
-async function table(architecture: string, value: number, options: Partial<ClassifierOptions>, step = 1): Promise<Seen[]> {
+async function table(
+  architecture: string,
+  value: number,
+  options: Partial<ClassifierOptions>,
+  step = 1,
+): Promise<Seen[]> {
   const file = join(dir, `${architecture}.safetensors`);
   using oracle = await create(architecture, { convolution: 'libtorch', precision: options.precision });
   using ours = await create(architecture, options);
   await ours.saveWeights(file);
   await oracle.loadWeights(file);
-  const sources = (await openWeightFile(file)).tensors.filter(({ dtype }) => dtype === 'F32').filter((_, i) => i % step === 0);
+  const sources = (await openWeightFile(file)).tensors
+    .filter(({ dtype }) => dtype === 'F32')
+    .filter((_, i) => i % step === 0);
   const seen: Seen[] = [];
   for (const source of sources) {
     await withNumber(file, source, value, async () => {
       for (const model of [oracle, ours]) await readOne(model, file, source);
-      seen.push({ tensor: source.name, oracle: finite((await oracle.predictBatch(BATCH)).logits), ours: await predictions(ours), trained: await others(ours) });
+      seen.push({
+        tensor: source.name,
+        oracle: finite((await oracle.predictBatch(BATCH)).logits),
+        ours: await predictions(ours),
+        trained: await others(ours),
+      });
     });
     for (const model of [oracle, ours]) await readOne(model, file, source);
   }
@@ -90,21 +109,40 @@ async function table(architecture: string, value: number, options: Partial<Class
 }
 
 test.each([
-  ['tiny', 'auto', 'float32', 24], ['tiny', 'winograd', 'float32', 24], ['tiny', 'auto', 'bf16', 24], ['resnet18', 'auto', 'float32', 102], ['resnet18', 'winograd', 'float32', 102],
-  ['densenet121', 'auto', 'float32', 202], ['vgg11', 'auto', 'float32', 22], ['vgg11_bn', 'auto', 'float32', 54],
-] as const)('%s, %s, %s: NaN in any of %i tensors is NaN in every answer', async (architecture, convolution, precision, count) => {
-  // DenseNet's 606: a third, in which weights, biases, means and variances of every block are.
-  const seen = await table(architecture, Number.NaN, { convolution, precision }, architecture === 'densenet121' ? 3 : 1);
-  expect(seen).toHaveLength(count);
-  expect(seen.filter(({ oracle }) => oracle)).toEqual([]);
-  expect(seen.filter(({ ours, trained }) => [...ours, ...trained].some(Boolean))).toEqual([]);
-}, 600_000);
+  ['tiny', 'auto', 'float32', 24],
+  ['tiny', 'winograd', 'float32', 24],
+  ['tiny', 'auto', 'bf16', 24],
+  ['resnet18', 'auto', 'float32', 102],
+  ['resnet18', 'winograd', 'float32', 102],
+  ['densenet121', 'auto', 'float32', 202],
+  ['vgg11', 'auto', 'float32', 22],
+  ['vgg11_bn', 'auto', 'float32', 54],
+] as const)(
+  '%s, %s, %s: NaN in any of %i tensors is NaN in every answer',
+  async (architecture, convolution, precision, count) => {
+    // DenseNet's 606: a third, in which weights, biases, means and variances of every block are.
+    const seen = await table(
+      architecture,
+      Number.NaN,
+      { convolution, precision },
+      architecture === 'densenet121' ? 3 : 1,
+    );
+    expect(seen).toHaveLength(count);
+    expect(seen.filter(({ oracle }) => oracle)).toEqual([]);
+    expect(seen.filter(({ ours, trained }) => [...ours, ...trained].some(Boolean))).toEqual([]);
+  },
+  600_000,
+);
 
-test.each([Infinity, -Infinity, 1e38, -1e38, 1e30])('tiny, %d in any tensor: predictions are finite where LibTorch\'s are, and nowhere else', async (value) => {
-  for (const convolution of ['auto', 'winograd'] as const) {
-    const seen = await table('tiny', value, { convolution });
-    expect(seen.filter(({ oracle, ours }) => ours.some((each) => each !== oracle))).toEqual([]);
-    // The kernels of training may overflow where a plain sum does not; they never make something finite.
-    expect(seen.filter(({ oracle, trained }) => !oracle && trained.some(Boolean))).toEqual([]);
-  }
-}, 120_000);
+test.each([Infinity, -Infinity, 1e38, -1e38, 1e30])(
+  "tiny, %d in any tensor: predictions are finite where LibTorch's are, and nowhere else",
+  async (value) => {
+    for (const convolution of ['auto', 'winograd'] as const) {
+      const seen = await table('tiny', value, { convolution });
+      expect(seen.filter(({ oracle, ours }) => ours.some((each) => each !== oracle))).toEqual([]);
+      // The kernels of training may overflow where a plain sum does not; they never make something finite.
+      expect(seen.filter(({ oracle, trained }) => !oracle && trained.some(Boolean))).toEqual([]);
+    }
+  },
+  120_000,
+);

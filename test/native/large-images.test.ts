@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Pixels } from '../../src/data/types';
 import { makeBatch } from '../../src/data/batch';
-import { compose, resize, toTensor } from '../../src/data/transform';
+import { compose, resize, toTensor } from '../../src/data/transforms/transform';
 import { Resizer } from '../../src/model/resizer';
 import { coloured, raw } from './inputs';
 

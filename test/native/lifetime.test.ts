@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findTool } from '../../src/native/tools';
+import { findTool } from '../../src/install/tools';
 
 interface Ended {
   readonly code: number | null;
@@ -39,24 +39,41 @@ test('dispose in the middle of a job rejects what is open', async () => {
 });
 
 // prlimit is Linux's.
-(findTool(['prlimit']) === undefined ? test.skip : test)('when memory runs out in a prediction, a training\'s gradients stay; in a step, they go; the classifier goes on', async () => {
-  const ended = await run('memory');
-  expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
-  expect(JSON.parse(ended.out)).toEqual({ codes: ['ERR_OUT_OF_MEMORY: true', 'ERR_OUT_OF_MEMORY: true'], kept: true, dropped: true, same: true, again: true });
-});
+(findTool(['prlimit']) === undefined ? test.skip : test)(
+  "when memory runs out in a prediction, a training's gradients stay; in a step, they go; the classifier goes on",
+  async () => {
+    const ended = await run('memory');
+    expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
+    expect(JSON.parse(ended.out)).toEqual({
+      codes: ['ERR_OUT_OF_MEMORY: true', 'ERR_OUT_OF_MEMORY: true'],
+      kept: true,
+      dropped: true,
+      same: true,
+      again: true,
+    });
+  },
+);
 
-(process.platform === 'linux' ? test : test.skip)('dispose gives the memory back to the system: that of the weights, and that kept between steps', async () => {
-  const ended = await run('returned');
-  expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
-  const { before, trained, after } = JSON.parse(ended.out) as Record<'before' | 'trained' | 'after', number>;
-  expect(trained - before).toBeGreaterThan(800); // MiB of resident memory: VGG11's weights, gradients and momentum are 1,500
-  expect(after - before).toBeLessThan(0.15 * (trained - before));
-});
+(process.platform === 'linux' ? test : test.skip)(
+  'dispose gives the memory back to the system: that of the weights, and that kept between steps',
+  async () => {
+    const ended = await run('returned');
+    expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
+    const { before, trained, after } = JSON.parse(ended.out) as Record<'before' | 'trained' | 'after', number>;
+    expect(trained - before).toBeGreaterThan(800); // MiB of resident memory: VGG11's weights, gradients and momentum are 1,500
+    expect(after - before).toBeLessThan(0.15 * (trained - before));
+  },
+);
 
-(process.platform === 'linux' ? test : test.skip)('batches of growing size take little more memory than the largest alone', async () => {
-  const [growing, largest] = await Promise.all(['growing', 'largest'].map(async (scenario) => (JSON.parse((await run(scenario)).out) as { peak: number }).peak));
-  expect(growing).toBeLessThan(1.5 * (largest as number));
-});
+(process.platform === 'linux' ? test : test.skip)(
+  'batches of growing size take little more memory than the largest alone',
+  async () => {
+    const [growing, largest] = await Promise.all(
+      ['growing', 'largest'].map(async (scenario) => (JSON.parse((await run(scenario)).out) as { peak: number }).peak),
+    );
+    expect(growing).toBeLessThan(1.5 * (largest as number));
+  },
+);
 
 test('four workers and the main thread compute at once', async () => {
   expect(await run('workers')).toEqual({ code: 0, signal: null, out: 'ok ok ok ok', err: '' });

@@ -1,10 +1,10 @@
 /** Images kept on the device: cropped, resized and flipped there, to the bit as LibTorch's kernel for bytes does it on the CPU. */
 import { makeBatch } from '../../src/data/batch';
 import { makeDraw } from '../../src/data/random';
-import { centerCrop, compose, randomHorizontalFlip, resize, toTensor } from '../../src/data/transform';
+import { centerCrop, compose, randomHorizontalFlip, resize, toTensor } from '../../src/data/transforms/transform';
 import type { Pixels, Transform } from '../../src/data/types';
-import { PIXEL_OP } from '../../src/native/types';
-import type { NativeBatch } from '../../src/native/types';
+import { PIXEL_OP } from '../../src/addon/types';
+import type { NativeBatch } from '../../src/addon/types';
 import { SIZE, TRANSFORMS, coloured, raw } from './inputs';
 import { stepOptions } from './tiny';
 
@@ -20,37 +20,73 @@ function keyed({ data, width, height }: Pixels, key: number): Pixels {
 
 const MORE_TRANSFORMS: Readonly<Record<string, Transform>> = {
   ...TRANSFORMS,
-  'crop after crop, flip after flip': compose([centerCrop([90, 30]), centerCrop([20, 70]), randomHorizontalFlip(0.5), resize([SIZE, SIZE]), randomHorizontalFlip(0.5), randomHorizontalFlip(0.5), toTensor()]),
+  'crop after crop, flip after flip': compose([
+    centerCrop([90, 30]),
+    centerCrop([20, 70]),
+    randomHorizontalFlip(0.5),
+    resize([SIZE, SIZE]),
+    randomHorizontalFlip(0.5),
+    randomHorizontalFlip(0.5),
+    toTensor(),
+  ]),
   'much smaller': compose([resize([SIZE, 3]), resize([5, SIZE]), resize([SIZE, SIZE]), toTensor()]),
 };
 
 describe.each(Object.entries(MORE_TRANSFORMS))('%s', (_name, transform) => {
-  test.each([1, 3] as const)('%i channels: the same bits, sent, kept and beside images that are not', async (channels) => {
-    const handle = await raw({ channels });
-    const expected = await handle.pixels(makeBatch(images, null, transform, draws()));
-    await handle.keepPixels(MIB);
-    const some = images.map(({ key, ...rest }, i) => (i % 2 === 0 ? { ...rest, key } : rest)) as Pixels[];
-    expect(await handle.pixels(makeBatch(some, null, transform, draws()))).toEqual(expected);
-    for (const channelsLast of [false, true, false]) expect(await handle.pixels(makeBatch(images, null, transform, draws()), channelsLast)).toEqual(expected);
-  });
+  test.each([1, 3] as const)(
+    '%i channels: the same bits, sent, kept and beside images that are not',
+    async (channels) => {
+      const handle = await raw({ channels });
+      const expected = await handle.pixels(makeBatch(images, null, transform, draws()));
+      await handle.keepPixels(MIB);
+      const some = images.map(({ key, ...rest }, i) => (i % 2 === 0 ? { ...rest, key } : rest)) as Pixels[];
+      expect(await handle.pixels(makeBatch(some, null, transform, draws()))).toEqual(expected);
+      for (const channelsLast of [false, true, false])
+        expect(await handle.pixels(makeBatch(images, null, transform, draws()), channelsLast)).toEqual(expected);
+    },
+  );
 });
 
 test('any box, resized up and down by anything', async () => {
   const handle = await raw();
   const sides = [1, 2, 3, 7, 8, 29, 64, 113];
   let number = 0;
-  for (const [toHeight, toWidth] of [[1, 1], [3, 50], [64, 64], [113, 2], [200, 37]] as const) {
+  for (const [toHeight, toWidth] of [
+    [1, 1],
+    [3, 50],
+    [64, 64],
+    [113, 2],
+    [200, 37],
+  ] as const) {
     const draw = makeDraw({ seed: number, sample: 1 });
     const cases = sides.flatMap((height) => sides.map((width) => ({ height, width })));
     const batch: NativeBatch = {
-      images: cases.map(({ height, width }) => Uint8Array.from({ length: height * width * 3 }, () => Math.floor(draw() * 256))),
+      images: cases.map(({ height, width }) =>
+        Uint8Array.from({ length: height * width * 3 }, () => Math.floor(draw() * 256)),
+      ),
       sizes: Int32Array.from(cases.flatMap(({ height, width }) => [height, width])),
-      programs: Int32Array.from(cases.flatMap(({ height, width }) => {
-        const [top, left] = [Math.floor(draw() * height), Math.floor(draw() * width)];
-        return [PIXEL_OP.CROP, top, left, 1 + Math.floor(draw() * (height - top)), 1 + Math.floor(draw() * (width - left)), PIXEL_OP.RESIZE, toHeight, toWidth, 0, 0];
-      })),
+      programs: Int32Array.from(
+        cases.flatMap(({ height, width }) => {
+          const [top, left] = [Math.floor(draw() * height), Math.floor(draw() * width)];
+          return [
+            PIXEL_OP.CROP,
+            top,
+            left,
+            1 + Math.floor(draw() * (height - top)),
+            1 + Math.floor(draw() * (width - left)),
+            PIXEL_OP.RESIZE,
+            toHeight,
+            toWidth,
+            0,
+            0,
+          ];
+        }),
+      ),
       programOffsets: Int32Array.from({ length: cases.length + 1 }, (_, i) => 2 * i),
-      height: toHeight, width: toWidth, mean: new Float64Array(3), std: new Float64Array(3).fill(1),
+      height: toHeight,
+      width: toWidth,
+      mean: new Float64Array(3),
+      std: new Float64Array(3).fill(1),
     };
     await handle.keepPixels(0);
     const expected = await handle.pixels(batch);
@@ -65,7 +101,8 @@ test('what is kept is not looked at again, within the budget, until it is let go
   const expected = await handle.pixels(makeBatch(images, null, transform, draws()));
   const before = handle.bytes();
   const blank = images.map((image) => ({ ...image, data: new Uint8Array(image.data.length) }));
-  const without = (pixels: readonly Pixels[]): Pixels[] => pixels.map(({ data, width, height }) => ({ data, width, height }));
+  const without = (pixels: readonly Pixels[]): Pixels[] =>
+    pixels.map(({ data, width, height }) => ({ data, width, height }));
   const nothing = await handle.pixels(makeBatch(without(blank), null, transform, draws()));
 
   await handle.keepPixels(MIB);
@@ -91,7 +128,12 @@ test('training, prediction and features see the same pixels; a batch that is que
   const [plain, keeping] = [await raw(), await raw()];
   await keeping.keepPixels(MIB);
   for (const epoch of [1, 2]) {
-    const batch = makeBatch(images, images.map((_, i) => i % 2), TRANSFORMS['train']!, draws(epoch));
+    const batch = makeBatch(
+      images,
+      images.map((_, i) => i % 2),
+      TRANSFORMS['train']!,
+      draws(epoch),
+    );
     const steps = [plain, keeping].map((each) => each.trainStep(batch, stepOptions(6)));
     const features = [plain, keeping].map((each) => each.features(batch));
     const gone = keeping.keepPixels(0);
@@ -109,12 +151,17 @@ test('training, prediction and features see the same pixels; a batch that is que
 test('keys that do not fit are refused', async () => {
   const handle = await raw();
   const batch = makeBatch(images.slice(0, 2), null, TRANSFORMS['evaluation']!);
-  const refused = (keys: unknown) => expect((async () => handle.pixels({ ...batch, keys: keys as Int32Array }))()).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
+  const refused = (keys: unknown) =>
+    expect((async () => handle.pixels({ ...batch, keys: keys as Int32Array }))()).rejects.toMatchObject({
+      code: 'ERR_BAD_BATCH',
+    });
   await refused(Int32Array.of(1));
   await refused(Int32Array.of(1, -1));
   await refused([1, 2]);
   await handle.keepPixels(MIB);
   await handle.pixels(batch);
-  await expect((async () => handle.pixels({ ...batch, keys: Int32Array.of(2, 1) }))()).rejects.toThrow(/the key 2 was given to an image of 29 x 46 pixels before, now to one of 20 x 30/);
+  await expect((async () => handle.pixels({ ...batch, keys: Int32Array.of(2, 1) }))()).rejects.toThrow(
+    /the key 2 was given to an image of 29 x 46 pixels before, now to one of 20 x 30/,
+  );
   await expect((async () => handle.keepPixels(-1))()).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 });

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Classifier } from '../../src/model/classifier';
-import type { ClassifierOptions } from '../../src/options/model';
+import type { ClassifierOptions } from '../../src/model/options';
 import { batchOf, readOut } from '../parity/network/recipe';
 import type { Section } from '../parity/network/recipe';
 import { madeUpBatch, SGD, stepOptions } from './tiny';
@@ -26,28 +26,41 @@ function allBf16(values: Float32Array): boolean {
   return new Uint32Array(values.buffer, values.byteOffset, values.length).every((bits) => (bits & 0xffff) === 0);
 }
 
-test.each([['tiny', 64], ['vgg11', 64], ['vgg11_bn', 64], ['resnet18', 64], ['densenet121', 64]] as const)('%s in bf16: features within 1 %%, logits within 5 %% of float32\'s, and not the same', async (architecture, side) => {
-  using exact = await create(architecture);
-  using model = await create(architecture, { precision: 'bf16' });
-  const batch = batchOf([0, 1, 2, 3], side);
-  const [expected, found] = [await exact.features(batch), await model.features(batch)];
-  expect(distance(found, expected)).toBeLessThan(0.01);
-  expect(allBf16(found)).toBe(true);
-  expect(allBf16(expected)).toBe(false);
-  const outputs = await model.predictBatch(batch);
-  expect(distance(outputs.logits, (await exact.predictBatch(batch)).logits)).toBeLessThan(0.05);
-  // Softmax and loss are float32's, of the logits that are given out.
-  const [a, b] = [outputs.logits[0] as number, outputs.logits[1] as number];
-  expect(outputs.losses[0]).toBeCloseTo(Math.log(1 + Math.exp(b - a)), 6);
-  // The same from the features on: nothing is lost between the two halves.
-  expect((await model.predictFeatures(found, batch.labels)).logits).toEqual(outputs.logits);
-}, 60_000);
+test.each([
+  ['tiny', 64],
+  ['vgg11', 64],
+  ['vgg11_bn', 64],
+  ['resnet18', 64],
+  ['densenet121', 64],
+] as const)(
+  "%s in bf16: features within 1 %%, logits within 5 %% of float32's, and not the same",
+  async (architecture, side) => {
+    using exact = await create(architecture);
+    using model = await create(architecture, { precision: 'bf16' });
+    const batch = batchOf([0, 1, 2, 3], side);
+    const [expected, found] = [await exact.features(batch), await model.features(batch)];
+    expect(distance(found, expected)).toBeLessThan(0.01);
+    expect(allBf16(found)).toBe(true);
+    expect(allBf16(expected)).toBe(false);
+    const outputs = await model.predictBatch(batch);
+    expect(distance(outputs.logits, (await exact.predictBatch(batch)).logits)).toBeLessThan(0.05);
+    // Softmax and loss are float32's, of the logits that are given out.
+    const [a, b] = [outputs.logits[0] as number, outputs.logits[1] as number];
+    expect(outputs.losses[0]).toBeCloseTo(Math.log(1 + Math.exp(b - a)), 6);
+    // The same from the features on: nothing is lost between the two halves.
+    expect((await model.predictFeatures(found, batch.labels)).logits).toEqual(outputs.logits);
+  },
+  60_000,
+);
 
 test('Grad-CAM in bf16 looks where float32 looks', async () => {
   using exact = await create('resnet18');
   using model = await create('resnet18', { precision: 'bf16' });
   const options = { layer: model.layers.default, classIndices: Int32Array.of(0, 1) };
-  const [found, expected] = [await model.gradCamBatch(batchOf([0, 1], 64), options), await exact.gradCamBatch(batchOf([0, 1], 64), options)];
+  const [found, expected] = [
+    await model.gradCamBatch(batchOf([0, 1], 64), options),
+    await exact.gradCamBatch(batchOf([0, 1], 64), options),
+  ];
   expect(distance(found.maps, expected.maps)).toBeLessThan(0.02);
   expect(expected.maps.some((value) => value > 0)).toBe(true);
 }, 60_000);
@@ -77,7 +90,11 @@ test('gradients are gathered in float32, and near those of float32', async () =>
   };
   const [one, two, exact] = [await gathered('bf16', 1), await gathered('bf16', 2), await gathered('float32', 2)];
   // The images are much alike, so that what they say of the filters all but cancels, and rounding shows.
-  for (const [name, bound] of [['features.4.weight', 0.4], ['classifier.0.weight', 0.4], ['classifier.6.weight', 0.05]] as const) {
+  for (const [name, bound] of [
+    ['features.4.weight', 0.4],
+    ['classifier.0.weight', 0.4],
+    ['classifier.6.weight', 0.05],
+  ] as const) {
     const values = two[name] as Float32Array;
     // What one pass gives is rounded to bfloat16; a sum of two that were gathered in bfloat16 would be as well.
     expect([name, allBf16(one[name] as Float32Array), allBf16(values)]).toEqual([name, true, false]);
@@ -126,12 +143,23 @@ test('our own convolution computes in float32: auto leaves bf16 to LibTorch, win
     return (await model.predictBatch(batchOf([0, 1, 2, 3], 64))).logits;
   };
   expect(await logits('auto')).toEqual(await logits('libtorch'));
-  await expect(create('tiny', { precision: 'bf16', convolution: 'winograd' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/'winograd' computes in float32.*'auto' or 'libtorch'/) as string });
+  await expect(create('tiny', { precision: 'bf16', convolution: 'winograd' })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringMatching(/'winograd' computes in float32.*'auto' or 'libtorch'/) as string,
+  });
 }, 60_000);
 
 test('tf32 is refused on the CPU with what to use instead, an unknown precision by name', async () => {
-  await expect(create('tiny', { precision: 'tf32' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/'tf32' is arithmetic of CUDA GPUs.* cpu \(the CPU was asked for\); use precision 'float32' or 'bf16'/) as string });
-  await expect(create('tiny', { precision: 'half' as 'bf16' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('precision') as string });
+  await expect(create('tiny', { precision: 'tf32' })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringMatching(
+      /'tf32' is arithmetic of CUDA GPUs.* cpu \(the CPU was asked for\); use precision 'float32' or 'bf16'/,
+    ) as string,
+  });
+  await expect(create('tiny', { precision: 'half' as 'bf16' })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining('precision') as string,
+  });
   using model = await create('tiny');
   expect(model.precision).toBe('float32');
 });

@@ -3,17 +3,29 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Classifier } from '../../src/model/classifier';
-import type { NativeOptimizerOptions } from '../../src/native/types';
+import type { NativeOptimizerOptions } from '../../src/addon/types';
 import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
 
 const OPTIMIZERS: Readonly<Record<string, NativeOptimizerOptions>> = {
   sgd: SGD,
   adam: { kind: 'adam', learningRate: 0.001, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-  adamw: { kind: 'adamw', learningRate: 0.001, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, maxGradientNorm: 1 },
+  adamw: {
+    kind: 'adamw',
+    learningRate: 0.001,
+    weightDecay: 0.01,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    maxGradientNorm: 1,
+  },
 };
 const batches = [0, 4, 8, 12].map((from) => madeUpBatch(4, { from }));
 
-const parametersOf = (model: Classifier): string[] => model.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
+const parametersOf = (model: Classifier): string[] =>
+  model
+    .tensors()
+    .filter(({ kind }) => kind === 'parameter')
+    .map(({ name }) => name);
 
 async function weightsOf(model: Classifier, names = parametersOf(model)): Promise<Buffer> {
   const dir = await mkdtemp(join(tmpdir(), 'covidct-started-'));
@@ -26,19 +38,25 @@ async function weightsOf(model: Classifier, names = parametersOf(model)): Promis
   }
 }
 
-test.each(Object.entries(OPTIMIZERS))('%s: outputs and weights are those of steps that are waited for', async (_kind, optimizer) => {
-  using waited = await tiny();
-  using started = await tiny();
-  const expected = [];
-  for (const [i, batch] of batches.entries()) {
-    expected.push(await waited.trainStep(batch, stepOptions(8, { dropoutSeed: i })));
-    await started.startStep(batch, stepOptions(8, { dropoutSeed: i }));
-    if (i % 2 === 1) for (const model of [waited, started]) await model.optimizerStep(optimizer);
-  }
-  for (const outputs of expected) expect(await started.fetchOutputs()).toEqual(outputs);
-  expect(await weightsOf(started)).toEqual(await weightsOf(waited));
-  await expect(started.fetchOutputs()).rejects.toMatchObject({ code: 'ERR_NATIVE', message: expect.stringContaining('have been fetched') });
-});
+test.each(Object.entries(OPTIMIZERS))(
+  '%s: outputs and weights are those of steps that are waited for',
+  async (_kind, optimizer) => {
+    using waited = await tiny();
+    using started = await tiny();
+    const expected = [];
+    for (const [i, batch] of batches.entries()) {
+      expected.push(await waited.trainStep(batch, stepOptions(8, { dropoutSeed: i })));
+      await started.startStep(batch, stepOptions(8, { dropoutSeed: i }));
+      if (i % 2 === 1) for (const model of [waited, started]) await model.optimizerStep(optimizer);
+    }
+    for (const outputs of expected) expect(await started.fetchOutputs()).toEqual(outputs);
+    expect(await weightsOf(started)).toEqual(await weightsOf(waited));
+    await expect(started.fetchOutputs()).rejects.toMatchObject({
+      code: 'ERR_NATIVE',
+      message: expect.stringContaining('have been fetched'),
+    });
+  },
+);
 
 test('the head alone, from features on', async () => {
   using waited = await tiny();
@@ -52,7 +70,12 @@ test('the head alone, from features on', async () => {
   expect(await started.fetchOutputs()).toEqual(expected);
 });
 
-test.each(Object.entries({ ...OPTIMIZERS, adamw: { ...OPTIMIZERS['adamw']!, maxGradientNorm: undefined } } as typeof OPTIMIZERS))('%s: after a loss that is not finite no weight moves, until the optimiser is reset', async (_kind, optimizer) => {
+test.each(
+  Object.entries({
+    ...OPTIMIZERS,
+    adamw: { ...OPTIMIZERS['adamw']!, maxGradientNorm: undefined },
+  } as typeof OPTIMIZERS),
+)('%s: after a loss that is not finite no weight moves, until the optimiser is reset', async (_kind, optimizer) => {
   using model = await tiny();
   const step = async (batch = batches[0]!): Promise<void> => {
     await model.startStep(batch, stepOptions(4));
@@ -103,6 +126,10 @@ test('resetOptimizer forgets what was not fetched; disposing with steps under wa
   await model.startStep(batches[0]!, stepOptions(4));
   const [open, fetched] = [model.startStep(batches[1]!, stepOptions(4)), model.fetchOutputs()];
   model.dispose();
-  for (const outcome of await Promise.allSettled([open, fetched])) expect([outcome.status, (outcome as PromiseRejectedResult).reason?.code ?? 'ERR_DISPOSED']).toEqual([outcome.status, 'ERR_DISPOSED']);
+  for (const outcome of await Promise.allSettled([open, fetched]))
+    expect([outcome.status, (outcome as PromiseRejectedResult).reason?.code ?? 'ERR_DISPOSED']).toEqual([
+      outcome.status,
+      'ERR_DISPOSED',
+    ]);
   await expect(model.fetchOutputs()).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
 });

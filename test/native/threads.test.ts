@@ -21,8 +21,16 @@ interface Run {
 const hasProc = existsSync('/proc/self/task');
 
 /** Runs of the main thread, then of one worker thread after another, in a process of their own. */
-function inProcess(runs: readonly Run[], workers: readonly (readonly Run[])[] = [], env: NodeJS.ProcessEnv = {}): Found[][][] {
-  const text = execFileSync(process.execPath, [join(__dirname, 'child', 'threads.cjs'), JSON.stringify({ runs, workers })], { encoding: 'utf8', env: { ...process.env, ...env } });
+function inProcess(
+  runs: readonly Run[],
+  workers: readonly (readonly Run[])[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Found[][][] {
+  const text = execFileSync(
+    process.execPath,
+    [join(__dirname, 'child', 'threads.cjs'), JSON.stringify({ runs, workers })],
+    { encoding: 'utf8', env: { ...process.env, ...env } },
+  );
   return JSON.parse(text) as Found[][][];
 }
 
@@ -35,7 +43,11 @@ function orders(n: number, done: readonly string[] = []): string[][] {
   });
 }
 
-const alone = (threads: number, architecture?: string): Run => ({ threads: [threads], order: ['load 0', 'run 0'], ...(architecture !== undefined && { architecture }) });
+const alone = (threads: number, architecture?: string): Run => ({
+  threads: [threads],
+  order: ['load 0', 'run 0'],
+  ...(architecture !== undefined && { architecture }),
+});
 
 /** What a classifier with so many threads has that is alone in its process. */
 const expected = new Map<number, Found>();
@@ -46,10 +58,14 @@ beforeAll(() => {
 
 /** The runs whose classifiers are not each as one alone. */
 function wrong(runs: readonly Run[], found: readonly (readonly Found[])[]): object[] {
-  return runs.flatMap((run, i) => run.threads.flatMap((threads, k) => {
-    const [came, right] = [found[i]?.[k], expected.get(threads) as Found];
-    return came?.bits === right.bits && (!hasProc || run.together === true || came?.team === right.team) ? [] : [{ ...run, classifier: k, came, right }];
-  }));
+  return runs.flatMap((run, i) =>
+    run.threads.flatMap((threads, k) => {
+      const [came, right] = [found[i]?.[k], expected.get(threads) as Found];
+      return came?.bits === right.bits && (!hasProc || run.together === true || came?.team === right.team)
+        ? []
+        : [{ ...run, classifier: k, came, right }];
+    }),
+  );
 }
 
 test('the bits tell the number of threads, and so does the count of threads', () => {
@@ -58,7 +74,11 @@ test('the bits tell the number of threads, and so does the count of threads', ()
 });
 
 test('two classifiers, every order, every pair of counts', () => {
-  const runs = [[1, 2], [1, 3], [2, 3]].flatMap((threads) => orders(2).map((order) => ({ threads, order })));
+  const runs = [
+    [1, 2],
+    [1, 3],
+    [2, 3],
+  ].flatMap((threads) => orders(2).map((order) => ({ threads, order })));
   expect(runs).toHaveLength(18);
   expect(wrong(runs, inProcess(runs)[0] as Found[][])).toEqual([]);
 }, 120_000);
@@ -71,36 +91,56 @@ test('three classifiers, every order', () => {
 
 test('at the same time, in the main thread and in worker threads', () => {
   const order = ['load 0', 'load 1', 'load 2'];
-  const runs = [[1, 2, 3], [3, 2, 1], [2, 1, 3]].map((threads) => ({ threads, order, together: true }));
+  const runs = [
+    [1, 2, 3],
+    [3, 2, 1],
+    [2, 1, 3],
+  ].map((threads) => ({ threads, order, together: true }));
   const found = inProcess(runs, [runs, runs]);
   expect(found).toHaveLength(3);
   for (const each of found) expect(wrong(runs, each)).toEqual([]);
 }, 120_000);
 
-test.each(['resnet18', 'densenet121'])('%s', (architecture) => {
-  const bits = [1, 2].map((threads) => inProcess([alone(threads, architecture)])[0]?.[0]?.[0]?.bits);
-  expect(bits[0]).not.toBe(bits[1]);
-  const runs = orders(2).filter((order) => order[1] === 'load 1' || order[1] === 'load 0').map((order) => ({ architecture, threads: [1, 2], order }));
-  expect(runs).toHaveLength(4);
-  for (const found of inProcess(runs)[0] as Found[][]) expect(found.map((each) => each.bits)).toEqual(bits);
-}, 120_000);
+test.each(['resnet18', 'densenet121'])(
+  '%s',
+  (architecture) => {
+    const bits = [1, 2].map((threads) => inProcess([alone(threads, architecture)])[0]?.[0]?.[0]?.bits);
+    expect(bits[0]).not.toBe(bits[1]);
+    const runs = orders(2)
+      .filter((order) => order[1] === 'load 1' || order[1] === 'load 0')
+      .map((order) => ({ architecture, threads: [1, 2], order }));
+    expect(runs).toHaveLength(4);
+    for (const found of inProcess(runs)[0] as Found[][]) expect(found.map((each) => each.bits)).toEqual(bits);
+  },
+  120_000,
+);
 
-test('threads: 0 is LibTorch\'s own choice, whoever came before in any thread', () => {
+test("threads: 0 is LibTorch's own choice, whoever came before in any thread", () => {
   const [[first]] = inProcess([alone(0)]) as [Found[][]];
-  const [main, worker] = inProcess([alone(1), alone(3), alone(0)], [[alone(0)], [alone(1), alone(0)]]) as [Found[][], Found[][]];
+  const [main, worker] = inProcess([alone(1), alone(3), alone(0)], [[alone(0)], [alone(1), alone(0)]]) as [
+    Found[][],
+    Found[][],
+  ];
   expect(main[2]).toEqual(first);
   expect(worker[0]).toEqual(first);
   if (hasProc) expect(first?.[0]?.team).toBeLessThanOrEqual(cpus().length);
   // Who starts the process may have chosen otherwise.
-  const [single, afterThree] = inProcess([alone(0)], [[alone(3), alone(0)]], { OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1' }) as [Found[][], Found[][]];
+  const [single, afterThree] = inProcess([alone(0)], [[alone(3), alone(0)]], {
+    OMP_NUM_THREADS: '1',
+    MKL_NUM_THREADS: '1',
+  }) as [Found[][], Found[][]];
   expect(single[0]).toEqual([expected.get(1)]);
   expect(afterThree).toEqual([[expected.get(3)], [expected.get(1)]]);
 }, 60_000);
 
-(hasProc ? test : test.skip)('a resizer has one thread, beside classifiers of any number, and changes nobody\'s', () => {
-  const order = ['load 0', 'load 1', 'resize 0', 'resize 1', 'run 0', 'run 1'];
-  const found = inProcess([{ threads: [3, 2], order }])[0]?.[0] as Found[];
-  expect(found).toEqual([expected.get(3), expected.get(2)]);
-  const resized = inProcess([{ threads: [3, 2], order: order.slice(0, 4) }])[0]?.[0] as Found[];
-  expect(resized).toEqual([{ team: 1 }, { team: 1 }]);
-}, 60_000);
+(hasProc ? test : test.skip)(
+  "a resizer has one thread, beside classifiers of any number, and changes nobody's",
+  () => {
+    const order = ['load 0', 'load 1', 'resize 0', 'resize 1', 'run 0', 'run 1'];
+    const found = inProcess([{ threads: [3, 2], order }])[0]?.[0] as Found[];
+    expect(found).toEqual([expected.get(3), expected.get(2)]);
+    const resized = inProcess([{ threads: [3, 2], order: order.slice(0, 4) }])[0]?.[0] as Found[];
+    expect(resized).toEqual([{ team: 1 }, { team: 1 }]);
+  },
+  60_000,
+);

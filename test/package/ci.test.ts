@@ -22,9 +22,25 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(result: { passed: number; failed: number; broken?: number } | undefined, failing = 'nothing'): { status: number | null; lines: string[] } {
-  const RESULT = result === undefined ? '' : JSON.stringify({ numPassedTests: result.passed, numFailedTests: result.failed, numRuntimeErrorTestSuites: result.broken ?? 0 });
-  const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}`, CALLS: join(folder, 'calls'), RESULT, FAILING: failing };
+function run(
+  result: { passed: number; failed: number; broken?: number } | undefined,
+  failing = 'nothing',
+): { status: number | null; lines: string[] } {
+  const RESULT =
+    result === undefined
+      ? ''
+      : JSON.stringify({
+          numPassedTests: result.passed,
+          numFailedTests: result.failed,
+          numRuntimeErrorTestSuites: result.broken ?? 0,
+        });
+  const env = {
+    ...process.env,
+    PATH: `${join(folder, 'bin')}:${process.env['PATH']}`,
+    CALLS: join(folder, 'calls'),
+    RESULT,
+    FAILING: failing,
+  };
   const { status, stdout } = spawnSync(join(folder, '.ci/run'), { encoding: 'utf8', env });
   return { status, lines: stdout.trim().split('\n') };
 }
@@ -32,7 +48,12 @@ function run(result: { passed: number; failed: number; broken?: number } | undef
 test('set-up, tests, lint and types, in that order; the count stands alone on the last line', () => {
   const { status, lines } = run({ passed: 412, failed: 0 });
   expect(status).toBe(0);
-  expect(lines.filter((line) => line.startsWith('== ')).map((line) => line.replace(/ --.*/, ''))).toEqual(['== npm install', '== npm test', '== npm run lint', '== npm run typecheck']);
+  expect(lines.filter((line) => line.startsWith('== ')).map((line) => line.replace(/ --.*/, ''))).toEqual([
+    '== npm install',
+    '== npm test',
+    '== npm run lint',
+    '== npm run typecheck',
+  ]);
   expect(lines.at(-1)).toBe('412 passed, 0 failed');
 });
 

@@ -25,21 +25,45 @@ afterAll(() => project.remove());
 
 describe('what is packed', () => {
   test('everything a consumer needs to use and to build it', () => {
-    const sources = readdirSync(join(ROOT, 'native'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(cc|h)$/.test(name));
+    const sources = readdirSync(join(ROOT, 'native'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.(cc|h)$/.test(name),
+    );
     expect(sources.length).toBeGreaterThan(10);
     for (const name of [
-      'package.json', 'README.md', 'LICENSE', 'CMakeLists.txt', 'binding.gyp', 'scripts/build.cjs', 'scripts/set-up.cjs', 'scripts/typescript.cjs', 'scripts/measure_pytorch.py', 'scripts/bench_pytorch.py', 'dist/bench/own-process.js', 'dist/bench/onnxruntime-process.js',
-      'dist/index.js', 'dist/native/sources.json', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', manifest.bin.covidct.slice(2), ...sources.map((name) => `native/${name}`),
-    ]) expect(packed).toContain(name);
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'CMakeLists.txt',
+      'binding.gyp',
+      'scripts/build.cjs',
+      'scripts/set-up.cjs',
+      'scripts/typescript.cjs',
+      'scripts/measure_pytorch.py',
+      'scripts/bench_pytorch.py',
+      'dist/bench/worker.js',
+      'dist/bench/onnxruntime-worker.js',
+      'dist/index.js',
+      'dist/addon/sources.json',
+      'dist/index.mjs',
+      'dist/index.d.ts',
+      'dist/index.d.mts',
+      manifest.bin.covidct.slice(2),
+      ...sources.map((name) => `native/${name}`),
+    ])
+      expect(packed).toContain(name);
   });
 
   test('nothing else: no sources, tests, maps, builds or data', () => {
-    const allowed = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|CMakeLists\.txt|binding\.gyp|scripts\/(build|set-up|typescript)\.cjs|scripts\/(bench|measure)_pytorch\.py|bench\/README\.md|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|dist\/native\/sources\.json|native\/[\w/]+\.(cc|h))$/;
+    const allowed =
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|CMakeLists\.txt|binding\.gyp|scripts\/(build|set-up|typescript)\.cjs|scripts\/(bench|measure)_pytorch\.py|bench\/README\.md|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|dist\/native\/sources\.json|native\/[\w/]+\.(cc|h))$/;
     expect(packed.filter((name) => !allowed.test(name))).toEqual([]);
   });
 
   test('every compiled file has its source: nothing is left over from an older build', () => {
-    const orphans = packed.filter((name) => /^dist\/.*\.js$/.test(name) && !existsSync(join(ROOT, name.replace(/^dist\//, 'src/').replace(/\.js$/, '.ts'))));
+    const orphans = packed.filter(
+      (name) =>
+        /^dist\/.*\.js$/.test(name) && !existsSync(join(ROOT, name.replace(/^dist\//, 'src/').replace(/\.js$/, '.ts'))),
+    );
     expect(orphans).toEqual([]);
   });
 });
@@ -48,12 +72,17 @@ const NAMES = ['Trainer', 'EarlyStopping', 'CovidCtDataset', 'Classifier', 'comp
 
 describe('both module systems', () => {
   test('require', () => {
-    const types = run('names.cjs', `const api = require('covidct-torch'); console.log(JSON.stringify(Object.fromEntries(Object.keys(api).map((k) => [k, typeof api[k]]))))`);
+    const types = run(
+      'names.cjs',
+      `const api = require('covidct-torch'); console.log(JSON.stringify(Object.fromEntries(Object.keys(api).map((k) => [k, typeof api[k]]))))`,
+    );
     for (const name of NAMES) expect(types).toHaveProperty(name, 'function');
   });
 
   test('import, by name, the very same objects, none missing', () => {
-    const result = run('names.mjs', `
+    const result = run(
+      'names.mjs',
+      `
       import { ${NAMES.join(', ')} } from 'covidct-torch';
       import * as esm from 'covidct-torch';
       import { createRequire } from 'node:module';
@@ -62,27 +91,36 @@ describe('both module systems', () => {
         functions: [${NAMES.join(', ')}].every((each) => typeof each === 'function'),
         different: Object.keys(cjs).filter((name) => esm[name] !== cjs[name]),
         extra: Object.keys(esm).filter((name) => !(name in cjs)),
-      }))`);
+      }))`,
+    );
     expect(result).toEqual({ functions: true, different: [], extra: [] });
   });
 
   test('package.json can be read, what is inside cannot be reached', () => {
-    expect(run('inside.cjs', `
+    expect(
+      run(
+        'inside.cjs',
+        `
       const code = (name) => { try { require(name); return 'found'; } catch (error) { return error.code; } };
-      console.log(JSON.stringify([require('covidct-torch/package.json').name, code('covidct-torch/dist/native/load.js')]))`)).toEqual(['covidct-torch', 'ERR_PACKAGE_PATH_NOT_EXPORTED']);
+      console.log(JSON.stringify([require('covidct-torch/package.json').name, code('covidct-torch/dist/addon/load.js')]))`,
+      ),
+    ).toEqual(['covidct-torch', 'ERR_PACKAGE_PATH_NOT_EXPORTED']);
   });
 });
 
 describe('without LibTorch', () => {
   test('the pure parts work and the first native use says what to do', () => {
-    const result = run('pure.cjs', `
+    const result = run(
+      'pure.cjs',
+      `
       const { EarlyStopping, rocAuc, compose, resize, toTensor, Classifier, LibTorchNotFoundError } = require('covidct-torch');
       const stopper = new EarlyStopping();
       stopper.addData(0.5, 0.8);
       const pure = { stop: stopper.stop(), auc: rocAuc([0, 1, 1], [0.1, 0.9, 0.4]), steps: compose([resize([64, 64]), toTensor()]).steps.length };
       Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] }).then(() => { throw new Error('a classifier without LibTorch'); }, (error) => {
         console.log(JSON.stringify({ pure, known: error instanceof LibTorchNotFoundError, code: error.code, message: error.message, tried: error.tried }));
-      });`) as { pure: object; known: boolean; code: string; message: string; tried: { path: string; reason: string }[] };
+      });`,
+    ) as { pure: object; known: boolean; code: string; message: string; tried: { path: string; reason: string }[] };
     expect(result.pure).toEqual({ stop: 0, auc: 1, steps: 2 });
     expect(result).toMatchObject({ known: true, code: 'ERR_LIBTORCH_NOT_FOUND' });
     expect(result.message).toContain('npx covidct install-libtorch');
@@ -91,7 +129,9 @@ describe('without LibTorch', () => {
   });
 
   test('npm has no script to run on installation, nor one to guess', () => {
-    const { scripts, gypfile } = JSON.parse(readFileSync(join(consumer, 'node_modules/covidct-torch/package.json'), 'utf8')) as { scripts: object; gypfile: boolean };
+    const { scripts, gypfile } = JSON.parse(
+      readFileSync(join(consumer, 'node_modules/covidct-torch/package.json'), 'utf8'),
+    ) as { scripts: object; gypfile: boolean };
     expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
     expect(gypfile).toBe(false);
   });

@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findLibTorch } from '../../src/native/libtorch';
-import { platformPackage } from '../../src/native/prebuilt';
+import { findLibTorch } from '../../src/addon/libtorch';
+import { platformPackage } from '../../src/addon/prebuilt';
 import { makeConsumer, manifest, ROOT, type Consumer } from './consumer';
 
 const libtorch = findLibTorch();
@@ -31,8 +31,14 @@ beforeEach(() => {
 });
 
 /** Nothing on PATH, a cache of its own, and the LibTorch of this machine. */
-const env = () => ({ PATH: join(project.folder, 'nothing'), HOME: project.folder, XDG_CACHE_HOME: join(project.folder, 'cache'), COVIDCT_TORCH_LIBTORCH: libtorch.root });
-const covidct = (...args: string[]) => project.node([join('node_modules/covidct-torch', manifest.bin.covidct), ...args], env());
+const env = () => ({
+  PATH: join(project.folder, 'nothing'),
+  HOME: project.folder,
+  XDG_CACHE_HOME: join(project.folder, 'cache'),
+  COVIDCT_TORCH_LIBTORCH: libtorch.root,
+});
+const covidct = (...args: string[]) =>
+  project.node([join('node_modules/covidct-torch', manifest.bin.covidct), ...args], env());
 const addons = () => join(project.folder, 'cache/covidct-torch/addons');
 const editFacts = (more: object) => {
   const file = join(installed, 'addon.json');
@@ -54,22 +60,49 @@ const predict = () => {
 };
 
 test('says for which machines it is, holds nothing else, and looks for LibTorch beside itself alone', () => {
-  const { name: own, version, os, cpu } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Record<string, unknown>;
-  expect({ own, version, os, cpu }).toEqual({ own: name, version: expect.stringMatching(/^\d+\.\d+\.\d+/), os: [process.platform], cpu: [process.arch] });
-  expect(readdirSync(installed).sort()).toEqual(['LICENSE', 'README.md', 'addon.json', 'covidct_torch.node', 'package.json']);
+  const {
+    name: own,
+    version,
+    os,
+    cpu,
+  } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Record<string, unknown>;
+  expect({ own, version, os, cpu }).toEqual({
+    own: name,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    os: [process.platform],
+    cpu: [process.arch],
+  });
+  expect(readdirSync(installed).sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'addon.json',
+    'covidct_torch.node',
+    'package.json',
+  ]);
   expect(statSync(join(installed, 'covidct_torch.node')).size).toBeLessThan(5e6);
   const addon = readFileSync(join(installed, 'covidct_torch.node'), 'latin1');
-  const whole = { size: addon.length, besideItself: addon.includes(process.platform === 'darwin' ? '@loader_path/libtorch' : '$ORIGIN/libtorch'), here: addon.includes(libtorch.lib) };
+  const whole = {
+    size: addon.length,
+    besideItself: addon.includes(process.platform === 'darwin' ? '@loader_path/libtorch' : '$ORIGIN/libtorch'),
+    here: addon.includes(libtorch.lib),
+  };
   expect(whole).toEqual({ size: addon.length, besideItself: true, here: false });
 });
 
 test('is an optional dependency of the main package, which has no scripts', () => {
   const main = JSON.parse(readFileSync(join(release, 'covidct-torch/package.json'), 'utf8')) as Record<string, unknown>;
-  expect(main).toMatchObject({ name: 'covidct-torch', optionalDependencies: { [name]: main['version'] }, binary: { napi_versions: [8] } });
+  expect(main).toMatchObject({
+    name: 'covidct-torch',
+    optionalDependencies: { [name]: main['version'] },
+    binary: { napi_versions: [8] },
+  });
   expect(main).not.toHaveProperty('scripts');
   expect(main).not.toHaveProperty('devDependencies');
-  expect(readdirSync(join(release, 'covidct-torch'), { recursive: true, encoding: 'utf8' }).filter((each) => statSync(join(release, 'covidct-torch', each)).isFile()).sort())
-    .toEqual([...project.packed].sort());
+  expect(
+    readdirSync(join(release, 'covidct-torch'), { recursive: true, encoding: 'utf8' })
+      .filter((each) => statSync(join(release, 'covidct-torch', each)).isFile())
+      .sort(),
+  ).toEqual([...project.packed].sort());
 });
 
 test('install-libtorch takes it where nothing could be compiled, and says so', () => {
@@ -93,7 +126,15 @@ test.each<[string, () => void, RegExp]>([
   ['of other sources', () => editFacts({ sources: 'f'.repeat(64) }), /was compiled from other C\+\+ sources/],
   ['of another version', () => editFacts({ package: '0.0.1' }), /is for covidct-torch 0\.0\.1/],
   ['that is not installed', () => rmSync(installed, { recursive: true }), /is not installed/],
-  ['that is damaged', () => writeFileSync(join(installed, 'covidct_torch.node'), readFileSync(join(installed, 'covidct_torch.node')).subarray(0, 50_000)), /could not be loaded|which was ended/],
+  [
+    'that is damaged',
+    () =>
+      writeFileSync(
+        join(installed, 'covidct_torch.node'),
+        readFileSync(join(installed, 'covidct_torch.node')).subarray(0, 50_000),
+      ),
+    /could not be loaded|which was ended/,
+  ],
 ])('one %s is not used: the reason, and what a compilation needs', (_, spoil, reason) => {
   spoil();
   const { status, stderr } = covidct('install-libtorch');
@@ -101,5 +142,9 @@ test.each<[string, () => void, RegExp]>([
   expect(stderr).toMatch(reason);
   expect(stderr).toContain('a C++20 compiler');
   expect(predict()).toMatch(new RegExp(`^ERR_ADDON_NOT_BUILT .*(${reason.source})`, 's'));
-  expect(existsSync(addons()) ? readdirSync(addons(), { recursive: true, encoding: 'utf8' }).filter((each) => each.endsWith('.node')) : []).toEqual([]);
+  expect(
+    existsSync(addons())
+      ? readdirSync(addons(), { recursive: true, encoding: 'utf8' }).filter((each) => each.endsWith('.node'))
+      : [],
+  ).toEqual([]);
 });

@@ -7,7 +7,9 @@ import { makeConsumer, type Consumer } from './consumer';
 jest.setTimeout(240_000); // compilers and processes of their own, on a machine that may be busy
 
 let project: Consumer;
-beforeAll(() => { project = makeConsumer(); });
+beforeAll(() => {
+  project = makeConsumer();
+});
 afterAll(() => project.remove());
 
 const PROGRAM = `
@@ -36,34 +38,63 @@ export type Events = TrainEvent['type'];
 export { code, area };
 `;
 
-function check(name: string, text: string, more: Record<string, unknown> = {}): { status: number | null; stdout: string } {
+function check(
+  name: string,
+  text: string,
+  more: Record<string, unknown> = {},
+): { status: number | null; stdout: string } {
   const compilerOptions = {
-    noEmit: true, strict: true, skipLibCheck: false, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true,
-    target: 'es2022', lib: ['es2022'], module: 'node16', moduleResolution: 'node16', types: [], ...more,
+    noEmit: true,
+    strict: true,
+    skipLibCheck: false,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    target: 'es2022',
+    lib: ['es2022'],
+    module: 'node16',
+    moduleResolution: 'node16',
+    types: [],
+    ...more,
   };
   const folder = join(project.folder, name.replace(/\W/g, '-'));
   mkdirSync(folder);
   writeFileSync(join(folder, name), text);
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [name] }));
-  return spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', folder], { cwd: project.folder, encoding: 'utf8' });
+  return spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', folder], {
+    cwd: project.folder,
+    encoding: 'utf8',
+  });
 }
 
-const using = PROGRAM.replace('MODEL', "using model = await Classifier.create({ architecture: 'tiny', classes: data.train.classes, threads });");
-const plain = PROGRAM.replace('MODEL', "const model = await Classifier.create({ architecture: 'tiny', classes: data.train.classes, threads });");
+const using = PROGRAM.replace(
+  'MODEL',
+  "using model = await Classifier.create({ architecture: 'tiny', classes: data.train.classes, threads });",
+);
+const plain = PROGRAM.replace(
+  'MODEL',
+  "const model = await Classifier.create({ architecture: 'tiny', classes: data.train.classes, threads });",
+);
 
 test.each<[string, string, string, Record<string, unknown>]>([
   ['an ES module', 'module.mts', using, {}],
   ['a CommonJS module', 'module.cts', plain, {}],
   ['a bundler', 'bundled.ts', using, { module: 'esnext', moduleResolution: 'bundler' }],
   ['a browser project that has the DOM and Node', 'dom.mts', using, { lib: ['es2022', 'dom', 'dom.iterable'] }],
-])('are clean in %s: lib es2022, every declaration checked, exactOptionalPropertyTypes, no types named', (_, name, text, more) => {
-  expect(check(name, text, more)).toMatchObject({ stdout: '', status: 0 });
-});
+])(
+  'are clean in %s: lib es2022, every declaration checked, exactOptionalPropertyTypes, no types named',
+  (_, name, text, more) => {
+    expect(check(name, text, more)).toMatchObject({ stdout: '', status: 0 });
+  },
+);
 
 test('every optional property of every declaration may be undefined', () => {
   const dist = join(project.folder, 'node_modules/covidct-torch/dist');
   const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'));
   expect(files.length).toBeGreaterThan(100);
-  const narrow = files.flatMap((name) => readFileSync(join(dist, name), 'utf8').split('\n').filter((line) => /^ +(readonly )?\w+\?: [^{]*;$/.test(line) && !line.includes('undefined')));
+  const narrow = files.flatMap((name) =>
+    readFileSync(join(dist, name), 'utf8')
+      .split('\n')
+      .filter((line) => /^ +(readonly )?\w+\?: [^{]*;$/.test(line) && !line.includes('undefined')),
+  );
   expect(narrow).toEqual([]);
 });

@@ -1,7 +1,23 @@
 /** The public types, checked by `npm run typecheck`; nothing here runs. */
 import { expectTypeOf } from 'expect-type';
 import { Classifier, EarlyStopping, evaluate, PackedDataset, preparePacked, runBenchmark, Trainer } from '../../src';
-import type { BenchRow, BenchSpread, CovidCtDataset, Dataset, DatasetSplits, EpochRecord, Evaluation, Explanation, Network, Precision, Prediction, StopReason, TrainEvent, TrainingHistory, Transform } from '../../src';
+import type {
+  BenchRow,
+  BenchSpread,
+  CovidCtDataset,
+  Dataset,
+  DatasetSplits,
+  EpochRecord,
+  Evaluation,
+  Explanation,
+  Network,
+  Precision,
+  Prediction,
+  StopReason,
+  TrainEvent,
+  TrainingHistory,
+  Transform,
+} from '../../src';
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
   expectTypeOf(model).toExtend<Network>();

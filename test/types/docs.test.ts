@@ -16,7 +16,9 @@ const GIVEN: Readonly<Record<string, string>> = {
 };
 
 function blocksOf(file: string): string[] {
-  return [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1] as string);
+  return [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(
+    (match) => match[1] as string,
+  );
 }
 
 function asModule(block: string): string {
@@ -26,11 +28,24 @@ function asModule(block: string): string {
 
 function complaints(dir: string, files: string[]): string[] {
   const program = ts.createProgram(files, {
-    strict: true, noEmit: true, skipLibCheck: true, target: ts.ScriptTarget.ES2022, lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
-    module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')],
-    paths: { 'covidct-torch': [join(ROOT, 'dist/index.d.ts')] }, baseUrl: dir,
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+    paths: { 'covidct-torch': [join(ROOT, 'dist/index.d.ts')] },
+    baseUrl: dir,
   });
-  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => `${file?.fileName.slice(dir.length + 1)}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(
+      ({ file, messageText }) =>
+        `${file?.fileName.slice(dir.length + 1)}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+    );
 }
 
 test.each(['README.md', 'docs/guide.md'])('%s', (document) => {

@@ -17,15 +17,22 @@ const OF_THE_ADDON = /^Native[A-Z]/;
 
 function isHidden(node: ts.Node): boolean {
   const { modifiers, name } = node as ts.Node & { modifiers?: readonly ts.ModifierLike[]; name?: ts.Node };
-  return name?.kind === ts.SyntaxKind.PrivateIdentifier || (modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword) ?? false);
+  return (
+    name?.kind === ts.SyntaxKind.PrivateIdentifier ||
+    (modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword) ?? false)
+  );
 }
 
 /** The library's own types that a node names. */
 function namedBy(node: ts.Node, checker: ts.TypeChecker, found: Set<ts.Symbol>): Set<ts.Symbol> {
   if (isHidden(node)) return found;
   if (ts.isTypeReferenceNode(node) || ts.isExpressionWithTypeArguments(node)) {
-    const symbol = resolved(checker.getSymbolAtLocation(ts.isTypeReferenceNode(node) ? node.typeName : node.expression), checker);
-    const isOwn = symbol?.declarations?.some((each) => each.getSourceFile().fileName.startsWith(resolve(ENTRY, '..'))) ?? false;
+    const symbol = resolved(
+      checker.getSymbolAtLocation(ts.isTypeReferenceNode(node) ? node.typeName : node.expression),
+      checker,
+    );
+    const isOwn =
+      symbol?.declarations?.some((each) => each.getSourceFile().fileName.startsWith(resolve(ENTRY, '..'))) ?? false;
     if (symbol !== undefined && isOwn && (symbol.flags & ts.SymbolFlags.TypeParameter) === 0) found.add(symbol);
   }
   ts.forEachChild(node, (child) => void namedBy(child, checker, found));
@@ -33,16 +40,32 @@ function namedBy(node: ts.Node, checker: ts.TypeChecker, found: Set<ts.Symbol>):
 }
 
 function resolved(symbol: ts.Symbol | undefined, checker: ts.TypeChecker): ts.Symbol | undefined {
-  return symbol !== undefined && (symbol.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(symbol) : symbol;
+  return symbol !== undefined && (symbol.flags & ts.SymbolFlags.Alias) !== 0
+    ? checker.getAliasedSymbol(symbol)
+    : symbol;
 }
 
 test('every type that a public type or function names is exported', () => {
-  const program = ts.createProgram([ENTRY], { strict: true, skipLibCheck: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext, types: ['node'] });
+  const program = ts.createProgram([ENTRY], {
+    strict: true,
+    skipLibCheck: true,
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    types: ['node'],
+  });
   const checker = program.getTypeChecker();
   const module = checker.getSymbolAtLocation(program.getSourceFile(ENTRY)!)!;
   const exported = new Set(checker.getExportsOfModule(module).map((each) => resolved(each, checker)!));
   expect(exported.size).toBeGreaterThan(150);
-  const missing = [...exported].flatMap((each) => (each.declarations ?? []).flatMap((declaration) => [...namedBy(declaration, checker, new Set())].flatMap((named) => (
-    exported.has(named) || named.name in INSIDE || OF_THE_ADDON.test(named.name) ? [] : [`${named.name}, of ${each.name}`]))));
+  const missing = [...exported].flatMap((each) =>
+    (each.declarations ?? []).flatMap((declaration) =>
+      [...namedBy(declaration, checker, new Set())].flatMap((named) =>
+        exported.has(named) || named.name in INSIDE || OF_THE_ADDON.test(named.name)
+          ? []
+          : [`${named.name}, of ${each.name}`],
+      ),
+    ),
+  );
   expect([...new Set(missing)].sort()).toEqual([]);
 });

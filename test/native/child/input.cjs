@@ -50,22 +50,34 @@ const scenarios = {
   },
   async packForgotten() {
     const before = readdirSync('/proc/self/fd').length;
-    for (let i = 0; i < 30; i += 1) await (async () => decodeImage((await PackedDataset.open(file)).train.samples[0].source))();
+    for (let i = 0; i < 30; i += 1)
+      await (async () => decodeImage((await PackedDataset.open(file)).train.samples[0].source))();
     await collected();
     say(`files ${readdirSync('/proc/self/fd').length - before}`);
   },
   packTerminate: () => terminated('read'),
   /** Tells of every image it has packed, to be killed by who listens. */
   async packing() {
-    const samples = Array.from({ length: 1000 }, (_, index) => ({ id: String(index), label: 0, source: { name: String(index), resize: null, readPixels: async () => phantomPixels({ positive: false, index }) } }));
-    await preparePacked({ name: 'many', classes: ['a'], train: { name: 'many', classes: ['a'], samples }, validation: null, test: null }, file, { onProgress: ({ images }) => say(images) });
+    const samples = Array.from({ length: 1000 }, (_, index) => ({
+      id: String(index),
+      label: 0,
+      source: { name: String(index), resize: null, readPixels: async () => phantomPixels({ positive: false, index }) },
+    }));
+    await preparePacked(
+      { name: 'many', classes: ['a'], train: { name: 'many', classes: ['a'], samples }, validation: null, test: null },
+      file,
+      { onProgress: ({ images }) => say(images) },
+    );
   },
 };
 
 async function inWorker({ work, file: packed }) {
   const data = work === 'read' ? await PackedDataset.open(packed) : null;
   const resizer = new Resizer();
-  const once = () => (data === null ? Promise.all([1, 2, 3, 4].map(() => resizer.resize(image, { height: 256, width: 341 }))) : Promise.all(data.train.samples.map(({ source }) => decodeImage(source))));
+  const once = () =>
+    data === null
+      ? Promise.all([1, 2, 3, 4].map(() => resizer.resize(image, { height: 256, width: 341 })))
+      : Promise.all(data.train.samples.map(({ source }) => decodeImage(source)));
   await once();
   parentPort.postMessage('started');
   for (;;) await once();

@@ -5,7 +5,16 @@
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { crc32, deflateSync, gzipSync } = require('node:zlib');
-const { aspectEval, Classifier, fromSamples, PixelStore, preparePacked, splitDataset, Trainer, tutorialEval } = require('../../../dist/index.js');
+const {
+  aspectEval,
+  Classifier,
+  fromSamples,
+  PixelStore,
+  preparePacked,
+  splitDataset,
+  Trainer,
+  tutorialEval,
+} = require('../../../dist/index.js');
 
 const peak = () => Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
 
@@ -25,7 +34,12 @@ function png(width, height) {
   header.writeUInt32BE(height, 4);
   header[8] = 1;
   const rows = deflateSync(Buffer.alloc((1 + Math.ceil(width / 8)) * height), { level: 9 });
-  return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk('IHDR', header), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
+    chunk('IHDR', header),
+    chunk('IDAT', rows),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="20000">${'<g opacity=".5"><rect width="20000" height="20000"/></g>'.repeat(50)}</svg>`;
@@ -40,7 +54,18 @@ const files = {
 const small = png(80, 60);
 
 const [, , way, folder] = process.argv;
-const data = (source) => splitDataset(fromSamples({ classes: ['a', 'b'], samples: Array.from({ length: 8 }, (_, i) => ({ source: i === 3 ? source : Buffer.from(small), label: i % 2, id: `${i}` })) }), { fractions: { train: 1 } });
+const data = (source) =>
+  splitDataset(
+    fromSamples({
+      classes: ['a', 'b'],
+      samples: Array.from({ length: 8 }, (_, i) => ({
+        source: i === 3 ? source : Buffer.from(small),
+        label: i % 2,
+        id: `${i}`,
+      })),
+    }),
+    { fractions: { train: 1 } },
+  );
 const aspect = aspectEval({ size: 64 });
 
 const ways = {
@@ -52,20 +77,34 @@ const ways = {
   predictRaised: (model) => (source) => model.predict(source, { maxSide: 3_000_000 }),
   explain: (model) => (source) => model.explain(source),
   train: (model) => (source) => new Trainer({ model, epochs: 1, imageSize: 64 }).fit(data(source).train, null),
-  trainAspect: (model) => (source) => new Trainer({ model, epochs: 1, imageSize: 64, trainTransform: aspect, evalTransform: aspect }).fit(data(source).train, null),
+  trainAspect: (model) => (source) =>
+    new Trainer({ model, epochs: 1, imageSize: 64, trainTransform: aspect, evalTransform: aspect }).fit(
+      data(source).train,
+      null,
+    ),
   store: () => (source) => new PixelStore().get({ source }),
-  prepare: (_model, tools) => (source) => preparePacked(data(source), path.join(folder, `${(tools.count += 1)}.pack`), { resize: 256 }),
+  prepare: (_model, tools) => (source) =>
+    preparePacked(data(source), path.join(folder, `${(tools.count += 1)}.pack`), { resize: 256 }),
 };
 
 async function main() {
-  const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', threads: 1, imageSize: 224 });
+  const model = await Classifier.create({
+    architecture: 'tiny',
+    classes: ['a', 'b'],
+    device: 'cpu',
+    threads: 1,
+    imageSize: 224,
+  });
   model.configure({ transform: tutorialEval({ size: 224 }), threshold: 0.5 });
   const run = ways[way](model, { count: 0 });
   await run(small);
   const before = peak();
   const outcomes = {};
   for (const [name, source] of Object.entries(files)) {
-    outcomes[name] = await run(source).then(() => 'done', (error) => `${error.code}: ${error.reason ?? error.message}`);
+    outcomes[name] = await run(source).then(
+      () => 'done',
+      (error) => `${error.code}: ${error.reason ?? error.message}`,
+    );
   }
   process.stdout.write(`${JSON.stringify({ outcomes, grown: peak() - before })}\n`);
   model.dispose();

@@ -8,17 +8,25 @@ const { constants, PerformanceObserver } = require('node:perf_hooks');
 const { Classifier } = require('../../../dist/index.js');
 
 const SIDE = 64;
-const make = (architecture = 'tiny') => Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1 });
+const make = (architecture = 'tiny') =>
+  Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1 });
 
 function batch(n) {
   return {
     images: Array.from({ length: n }, (_, i) => new Uint8Array(SIDE * SIDE * 3).fill(20 * i)),
-    sizes: new Int32Array(2 * n).fill(SIDE), programs: new Int32Array(0), programOffsets: new Int32Array(n + 1),
-    height: SIDE, width: SIDE, mean: new Float64Array(3), std: new Float64Array(3).fill(1), labels: new Int32Array(n),
+    sizes: new Int32Array(2 * n).fill(SIDE),
+    programs: new Int32Array(0),
+    programOffsets: new Int32Array(n + 1),
+    height: SIDE,
+    width: SIDE,
+    mean: new Float64Array(3),
+    std: new Float64Array(3).fill(1),
+    labels: new Int32Array(n),
   };
 }
 
-const step = (classifier, n = 32) => classifier.trainStep(batch(n), { divisor: n, dropoutSeed: 0, classWeights: new Float32Array(0) });
+const step = (classifier, n = 32) =>
+  classifier.trainStep(batch(n), { divisor: n, dropoutSeed: 0, classWeights: new Float32Array(0) });
 
 /** Sum of the squares of the head's gathered gradients. */
 async function gradientSize(classifier) {
@@ -31,7 +39,13 @@ async function gradientSize(classifier) {
 }
 
 /** Images of 224 x 224 pixels. */
-const large = (n) => ({ ...batch(n), images: Array.from({ length: n }, () => new Uint8Array(224 * 224 * 3)), sizes: new Int32Array(2 * n).fill(224), height: 224, width: 224 });
+const large = (n) => ({
+  ...batch(n),
+  images: Array.from({ length: n }, () => new Uint8Array(224 * 224 * 3)),
+  sizes: new Int32Array(2 * n).fill(224),
+  height: 224,
+  width: 224,
+});
 const peak = () => Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024);
 
 const say = (text) => process.stdout.write(`${text}\n`);
@@ -43,7 +57,11 @@ function worker(name) {
 /** Lets the process take so many bytes more than it has now; Infinity takes the limit away. */
 function allow(more) {
   const has = Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
-  execFileSync('prlimit', ['--pid', String(process.pid), `--as=${more === Infinity ? 'unlimited' : has + more}:unlimited`]);
+  execFileSync('prlimit', [
+    '--pid',
+    String(process.pid),
+    `--as=${more === Infinity ? 'unlimited' : has + more}:unlimited`,
+  ]);
 }
 
 const scenarios = {
@@ -63,7 +81,8 @@ const scenarios = {
 
   /** Resident memory before a classifier, after steps and predictions, and after its end, in MiB. */
   async returned() {
-    const resident = () => Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024);
+    const resident = () =>
+      Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024);
     const small = await make();
     await step(small);
     small.dispose();
@@ -71,12 +90,20 @@ const scenarios = {
     const classifier = await make('vgg11');
     for (let i = 0; i < 2; i += 1) {
       await step(classifier, 4);
-      await classifier.optimizerStep({ learningRate: 0.01, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
+      await classifier.optimizerStep({
+        learningRate: 0.01,
+        momentum: 0.9,
+        weightDecay: 0,
+        dampening: 0,
+        nesterov: false,
+      });
       await classifier.predictBatch(batch(4));
     }
     const trained = resident();
     classifier.dispose();
-    await new Promise((done) => { setTimeout(done, 500); }); // its thread ends by itself
+    await new Promise((done) => {
+      setTimeout(done, 500);
+    }); // its thread ends by itself
     say(JSON.stringify({ before, trained, after: resident() }));
   },
 
@@ -96,7 +123,15 @@ const scenarios = {
     const dropped = await gradientSize(classifier);
     const after = (await classifier.predictBatch(batch(2))).logits;
     await step(classifier, 8);
-    say(JSON.stringify({ codes, kept: kept > 0, dropped: dropped === 0, same: before.every((value, i) => value === after[i]), again: (await gradientSize(classifier)) > 0 }));
+    say(
+      JSON.stringify({
+        codes,
+        kept: kept > 0,
+        dropped: dropped === 0,
+        same: before.every((value, i) => value === after[i]),
+        again: (await gradientSize(classifier)) > 0,
+      }),
+    );
     classifier.dispose();
   },
   /** Nothing is disposed and nothing is pending: the process ends by itself. */
@@ -116,7 +151,9 @@ const scenarios = {
     const classifier = await make();
     for (let i = 0; i < 20; i += 1) step(classifier).catch(() => undefined);
     say('done');
-    setTimeout(() => { throw new Error('on purpose'); }, 5);
+    setTimeout(() => {
+      throw new Error('on purpose');
+    }, 5);
   },
   /** Disposed in the middle of a job, then the process goes on and ends by itself. */
   async dispose() {
@@ -128,11 +165,14 @@ const scenarios = {
   },
   /** Four workers with a classifier each, all at once, and one in the main thread. */
   async workers() {
-    const answers = [1, 2, 3, 4].map(() => new Promise((resolve, reject) => {
-      const each = worker('compute');
-      each.once('message', resolve);
-      each.once('error', reject);
-    }));
+    const answers = [1, 2, 3, 4].map(
+      () =>
+        new Promise((resolve, reject) => {
+          const each = worker('compute');
+          each.once('message', resolve);
+          each.once('error', reject);
+        }),
+    );
     const own = await make();
     await step(own);
     say((await Promise.all(answers)).join(' '));
@@ -180,14 +220,17 @@ const scenarios = {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }
-    const threads = require('node:fs').readFileSync('/proc/self/status', 'utf8').match(/Threads:\s+(\d+)/)[1];
+    const threads = require('node:fs')
+      .readFileSync('/proc/self/status', 'utf8')
+      .match(/Threads:\s+(\d+)/)[1];
     say(`threads ${threads}`);
   },
   /** 220 MB of networks behind a few kilobytes of JavaScript, nobody calling the garbage collector: how often does it run? */
   async pressure() {
     let collections = 0;
     const observer = new PerformanceObserver((list) => {
-      for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections += 1;
+      for (const { detail } of list.getEntries())
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections += 1;
     });
     observer.observe({ entryTypes: ['gc'] });
     for (let i = 0; i < 600; i += 1) {
@@ -203,7 +246,10 @@ const scenarios = {
     const classifier = await make();
     const controller = new AbortController();
     const png = await require('../../../dist/index.js').encodePng({ data: new Uint8Array(300), width: 10, height: 10 });
-    const open = classifier.predict(Array.from({ length: 400 }, () => png), { batchSize: 1, signal: controller.signal });
+    const open = classifier.predict(
+      Array.from({ length: 400 }, () => png),
+      { batchSize: 1, signal: controller.signal },
+    );
     setTimeout(() => controller.abort(), 30);
     say(await open.catch((error) => `${error.name} ${error.code}`));
     classifier.dispose();

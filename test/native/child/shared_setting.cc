@@ -1,5 +1,5 @@
 // Exercises SharedSetting without LibTorch; prints one line for each thing that happened.
-#include "../../../native/core/shared_setting.h"
+#include "core/runtime/shared_setting.h"
 
 #include <iostream>
 #include <thread>

@@ -11,12 +11,21 @@ const { join } = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { Classifier } = require('../../../dist/index.js');
 
-const SIDE = 64, IMAGES = 4;
+const SIDE = 64,
+  IMAGES = 4;
 
 const images = {
-  images: Array.from({ length: IMAGES }, (_, i) => Uint8Array.from({ length: SIDE * SIDE * 3 }, (_unused, k) => (k * (7 + 4 * (i % 2)) + i * 37) % 256)),
-  sizes: new Int32Array(2 * IMAGES).fill(SIDE), programs: new Int32Array(0), programOffsets: new Int32Array(IMAGES + 1),
-  height: SIDE, width: SIDE, mean: new Float64Array(3), std: new Float64Array(3).fill(1), labels: Int32Array.from({ length: IMAGES }, (_, i) => i % 2),
+  images: Array.from({ length: IMAGES }, (_, i) =>
+    Uint8Array.from({ length: SIDE * SIDE * 3 }, (_unused, k) => (k * (7 + 4 * (i % 2)) + i * 37) % 256),
+  ),
+  sizes: new Int32Array(2 * IMAGES).fill(SIDE),
+  programs: new Int32Array(0),
+  programOffsets: new Int32Array(IMAGES + 1),
+  height: SIDE,
+  width: SIDE,
+  mean: new Float64Array(3),
+  std: new Float64Array(3).fill(1),
+  labels: Int32Array.from({ length: IMAGES }, (_, i) => i % 2),
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'covidct-threads-'));
@@ -28,7 +37,14 @@ async function bitsOf(model) {
   await model.trainStep(images, { divisor: IMAGES, dropoutSeed: 1, classWeights: new Float32Array(0) });
   const file = join(folder, `gradients-${(files += 1)}`);
   writeFileSync(file, '');
-  await model.writeTensors(file, 0, model.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => `grad.${name}`));
+  await model.writeTensors(
+    file,
+    0,
+    model
+      .tensors()
+      .filter(({ kind }) => kind === 'parameter')
+      .map(({ name }) => `grad.${name}`),
+  );
   const hash = createHash('sha256').update(readFileSync(file));
   for (let call = 0; call < 2; call += 1) hash.update((await model.predictBatch(images)).logits);
   return hash.digest('hex').slice(0, 16);
@@ -49,7 +65,8 @@ function startedSince(before) {
 }
 
 async function run({ threads, order, architecture = 'tiny', together = false }) {
-  const models = [], found = [];
+  const models = [],
+    found = [];
   const compute = async (i) => {
     const before = tasks();
     const bits = await bitsOf(models[i]);
@@ -59,10 +76,21 @@ async function run({ threads, order, architecture = 'tiny', together = false }) 
   for (const each of order) {
     const [what, i] = each.split(' ');
     const before = tasks();
-    if (what === 'load') models[i] = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: threads[i], seed: 3, dropout: 0 });
+    if (what === 'load')
+      models[i] = await Classifier.create({
+        architecture,
+        classes: ['a', 'b'],
+        device: 'cpu',
+        threads: threads[i],
+        seed: 3,
+        dropout: 0,
+      });
     else if (what === 'run' && !together) await compute(i);
     else if (what === 'resize') {
-      await models[i].resizePixels({ data: new Uint8Array(300 * 300 * 3), width: 300, height: 300 }, { width: 200, height: 200 });
+      await models[i].resizePixels(
+        { data: new Uint8Array(300 * 300 * 3), width: 300, height: 300 },
+        { width: 200, height: 200 },
+      );
       found.push({ team: startedSince(before) });
     }
   }
@@ -78,7 +106,10 @@ async function all(runs) {
   return results;
 }
 
-const inWorker = (runs) => new Promise((resolve, reject) => { new Worker(__filename, { workerData: runs }).on('message', resolve).on('error', reject); });
+const inWorker = (runs) =>
+  new Promise((resolve, reject) => {
+    new Worker(__filename, { workerData: runs }).on('message', resolve).on('error', reject);
+  });
 
 async function main({ runs, workers = [] }) {
   const results = [await all(runs)];
@@ -87,4 +118,7 @@ async function main({ runs, workers = [] }) {
 }
 
 if (isMainThread) void main(JSON.parse(process.argv[2]));
-else void all(workerData).then((results) => { parentPort.postMessage(results); });
+else
+  void all(workerData).then((results) => {
+    parentPort.postMessage(results);
+  });

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inflateSync } from 'node:zlib';
-import { decodeImage } from '../../../src/data/decode';
-import { imageFormatOf } from '../../../src/data/image-format';
+import { decodeImage } from '../../../src/data/images/decode';
+import { imageFormatOf } from '../../../src/data/images/format';
 import { BadImageError } from '../../../src/errors';
 
 interface Reference {

@@ -13,16 +13,22 @@ const { register } = require('./register.cjs');
 register();
 const { BOUNDS, runRecipe } = require('./recipe.ts');
 const { readSection, worst } = require('./sections.cjs');
-const { loadNative } = require('../../../src/native/load.ts');
+const { loadNative } = require('../../../src/addon/load.ts');
 
 async function compare(architecture, python) {
   const dir = mkdtempSync(join(tmpdir(), 'covidct-live-'));
   try {
-    execFileSync(python, [join(__dirname, 'reference.py'), 'dump', dir, architecture], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync(python, [join(__dirname, 'reference.py'), 'dump', dir, architecture], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     const row = {};
     const pending = [];
     await runRecipe(architecture, (section, ours) => {
-      pending.push(readSection(join(dir, `${section}.safetensors`)).then((theirs) => { row[section] = worst(ours, theirs); }));
+      pending.push(
+        readSection(join(dir, `${section}.safetensors`)).then((theirs) => {
+          row[section] = worst(ours, theirs);
+        }),
+      );
     });
     await Promise.all(pending);
     return row;
@@ -41,7 +47,11 @@ async function main() {
     const row = await compare(name, python);
     const fits = sections.every((section) => row[section] <= BOUNDS[section]);
     if (!fits) process.exitCode = 1;
-    console.log([name, ...sections.map((section) => row[section].toExponential(1)), fits ? 'equal' : 'DIFFERS'].map((text) => text.padStart(12)).join(''));
+    console.log(
+      [name, ...sections.map((section) => row[section].toExponential(1)), fits ? 'equal' : 'DIFFERS']
+        .map((text) => text.padStart(12))
+        .join(''),
+    );
   }
 }
 

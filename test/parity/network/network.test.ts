@@ -9,7 +9,9 @@ interface Sampled {
   readonly values: readonly number[];
 }
 
-const { architectures } = JSON.parse(readFileSync(join(__dirname, 'reference.json'), 'utf8')) as { architectures: Record<string, Record<string, Record<string, Sampled>>> };
+const { architectures } = JSON.parse(readFileSync(join(__dirname, 'reference.json'), 'utf8')) as {
+  architectures: Record<string, Record<string, Record<string, Sampled>>>;
+};
 
 function rms(tensor: Sampled, length: number): number {
   return tensor.norm / Math.sqrt(Math.max(1, length));
@@ -24,8 +26,13 @@ function distance(ours: Float32Array | Float64Array, theirs: Sampled, beside: nu
   for (const value of ours) squares += value * value;
   const norm = Math.sqrt(squares);
   const scale = Math.max(rms(theirs, ours.length), beside, 1e-12);
-  const apart = theirs.positions.map((position, i) => Math.abs((ours[position] as number) - (theirs.values[i] as number)));
-  const largest = Math.max(0, ...apart.map((difference, i) => difference / Math.max(scale, Math.abs(theirs.values[i] as number))));
+  const apart = theirs.positions.map((position, i) =>
+    Math.abs((ours[position] as number) - (theirs.values[i] as number)),
+  );
+  const largest = Math.max(
+    0,
+    ...apart.map((difference, i) => difference / Math.max(scale, Math.abs(theirs.values[i] as number))),
+  );
   return Math.max(largest, Math.abs(norm - theirs.norm) / Math.sqrt(Math.max(1, ours.length)) / scale);
 }
 
@@ -37,11 +44,13 @@ describe.each(Object.keys(architectures))('%s equals torchvision', (name) => {
     // The sampled entries are all that is compared: the rest is dropped at once, VGG19 has 139 million numbers.
     await runRecipe(name, (section, values) => {
       const expected = architectures[name]?.[section] ?? {};
-      measured[section] = Object.fromEntries(Object.entries(expected).map(([tensor, sampled]) => {
-        const weight = tensor.endsWith('.bias') ? tensor.replace(/bias$/, 'weight') : tensor;
-        const beside = rms(expected[weight] as Sampled, values[weight]?.length ?? 0);
-        return [tensor, values[tensor] ? distance(values[tensor], sampled, beside) : Infinity];
-      }));
+      measured[section] = Object.fromEntries(
+        Object.entries(expected).map(([tensor, sampled]) => {
+          const weight = tensor.endsWith('.bias') ? tensor.replace(/bias$/, 'weight') : tensor;
+          const beside = rms(expected[weight] as Sampled, values[weight]?.length ?? 0);
+          return [tensor, values[tensor] ? distance(values[tensor], sampled, beside) : Infinity];
+        }),
+      );
       names[section] = Object.keys(values);
     });
   }, 300_000);
@@ -55,6 +64,10 @@ describe.each(Object.keys(architectures))('%s equals torchvision', (name) => {
     const worst = Object.entries(measured[section] ?? {}).sort(([, a], [, b]) => b - a)[0];
     expect(worst).toBeDefined();
     // The fixture keeps nine digits, which is where "equal bits" ends up.
-    expect({ tensor: worst?.[0], within: (worst?.[1] ?? Infinity) <= Math.max(bound, 2e-8), distance: worst?.[1] }).toMatchObject({ within: true });
+    expect({
+      tensor: worst?.[0],
+      within: (worst?.[1] ?? Infinity) <= Math.max(bound, 2e-8),
+      distance: worst?.[1],
+    }).toMatchObject({ within: true });
   });
 });

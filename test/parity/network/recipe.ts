@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBatch } from '../../../src/data/batch';
-import { tutorialEval } from '../../../src/data/presets';
+import { tutorialEval } from '../../../src/data/transforms/presets';
 import { Classifier } from '../../../src/model/classifier';
-import type { NativeBatch } from '../../../src/native/types';
+import type { NativeBatch } from '../../../src/addon/types';
 
 const MICRO_BATCH = 4;
 const WINDOW = 2;
@@ -20,13 +20,20 @@ function sideFor(architecture: string): number {
 }
 
 function image(index: number, side: number): Uint8Array {
-  return Uint8Array.from({ length: side * side * 3 }, (_, k) => (k * (7 + 2 * (index % 5)) + index * 31 + Math.floor((k * k) / 128) * (1 + (index % 2))) % 256);
+  return Uint8Array.from(
+    { length: side * side * 3 },
+    (_, k) => (k * (7 + 2 * (index % 5)) + index * 31 + Math.floor((k * k) / 128) * (1 + (index % 2))) % 256,
+  );
 }
 
 /** The made-up images of these numbers as a batch; label = number mod 2. */
 export function batchOf(indices: readonly number[], side = 32): NativeBatch {
   const pixels = indices.map((index) => ({ data: image(index, side), width: side, height: side }));
-  return makeBatch(pixels, indices.map((index) => index % 2), tutorialEval({ size: side }));
+  return makeBatch(
+    pixels,
+    indices.map((index) => index % 2),
+    tutorialEval({ size: side }),
+  );
 }
 
 /** Reads tensors out of the addon; `prefix` is '' or 'grad.'. */
@@ -36,7 +43,11 @@ export async function readOut(classifier: Classifier, prefix: '' | 'grad.'): Pro
     const file = join(dir, 'tensors');
     await writeFile(file, '');
     const tensors = classifier.tensors().filter(({ kind }) => prefix === '' || kind === 'parameter');
-    await classifier.writeTensors(file, 0, tensors.map(({ name }) => prefix + name));
+    await classifier.writeTensors(
+      file,
+      0,
+      tensors.map(({ name }) => prefix + name),
+    );
     const bytes = await readFile(file);
     const section: Section = {};
     let at = 0;
@@ -61,8 +72,20 @@ export interface RecipeOptions {
 }
 
 /** Runs the recipe and hands each section to `take` as soon as it is there. */
-export async function runRecipe(architecture: string, take: (section: string, values: Section) => void, options: RecipeOptions = {}): Promise<void> {
-  const classifier = await Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 2, seed: 0, convolution: 'libtorch', ...options });
+export async function runRecipe(
+  architecture: string,
+  take: (section: string, values: Section) => void,
+  options: RecipeOptions = {},
+): Promise<void> {
+  const classifier = await Classifier.create({
+    architecture,
+    classes: ['NonCOVID', 'COVID'],
+    device: 'cpu',
+    threads: 2,
+    seed: 0,
+    convolution: 'libtorch',
+    ...options,
+  });
   try {
     take('init', await readOut(classifier, ''));
     const side = sideFor(architecture);
@@ -72,16 +95,32 @@ export async function runRecipe(architecture: string, take: (section: string, va
     for (let step = 0; step < STEPS; step += 1) {
       for (let part = 0; part < WINDOW; part += 1) {
         const start = (step * WINDOW + part) * MICRO_BATCH;
-        const batch = batchOf([0, 1, 2, 3].map((i) => start + i), side);
-        const { objective } = await classifier.trainStep(batch, { divisor: WINDOW * MICRO_BATCH, dropoutSeed: 1000 + step * WINDOW + part, classWeights: new Float32Array(0) });
+        const batch = batchOf(
+          [0, 1, 2, 3].map((i) => start + i),
+          side,
+        );
+        const { objective } = await classifier.trainStep(batch, {
+          divisor: WINDOW * MICRO_BATCH,
+          dropoutSeed: 1000 + step * WINDOW + part,
+          classWeights: new Float32Array(0),
+        });
         losses.push(objective);
       }
       if (step === 0) take('gradients', await readOut(classifier, 'grad.'));
-      await classifier.optimizerStep({ learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4, dampening: 0, nesterov: false });
+      await classifier.optimizerStep({
+        learningRate: 0.01,
+        momentum: 0.9,
+        weightDecay: 1e-4,
+        dampening: 0,
+        nesterov: false,
+      });
     }
     take('trained', await readOut(classifier, ''));
     take('losses', { losses: Float64Array.from(losses) });
-    const cam = await classifier.gradCamBatch(probe, { layer: classifier.layers.default, classIndices: new Int32Array(4).fill(-1) });
+    const cam = await classifier.gradCamBatch(probe, {
+      layer: classifier.layers.default,
+      classIndices: new Int32Array(4).fill(-1),
+    });
     take('cam', { cam: Float64Array.from(cam.maps) });
   } finally {
     classifier.dispose();
@@ -89,4 +128,11 @@ export async function runRecipe(architecture: string, take: (section: string, va
 }
 
 /** How far two sets of tensors may lie apart, relative to the reference's norm. */
-export const BOUNDS: Readonly<Record<string, number>> = { init: 0, logits: 1e-5, gradients: 1e-4, trained: 1e-5, losses: 1e-5, cam: 1e-4 };
+export const BOUNDS: Readonly<Record<string, number>> = {
+  init: 0,
+  logits: 1e-5,
+  gradients: 1e-4,
+  trained: 1e-5,
+  losses: 1e-5,
+  cam: 1e-4,
+};

@@ -4,7 +4,11 @@ const { readFileSync } = require('node:fs');
 
 exports.register = () => {
   require.extensions['.ts'] = (module, file) => {
-    const { code } = transformSync(readFileSync(file, 'utf8'), { filename: file, jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs', ignoreDynamic: true } });
+    const { code } = transformSync(readFileSync(file, 'utf8'), {
+      filename: file,
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'commonjs', ignoreDynamic: true },
+    });
     module._compile(code, file);
   };
 };

@@ -1,6 +1,6 @@
 /** What the live comparisons share: tensors of a safetensors file, and the largest distance between two sets of them. */
 const { closeSync, openSync, readSync } = require('node:fs');
-const { readSafetensorsHeader } = require('../../../src/model/safetensors.ts');
+const { readSafetensorsHeader } = require('../../../src/weights/safetensors.ts');
 
 async function readSection(file) {
   const { tensors } = await readSafetensorsHeader(file);
@@ -10,7 +10,12 @@ async function readSection(file) {
     const count = shape.reduce((product, side) => product * side, 1);
     const bytes = new Uint8Array(count * (dtype === 'F32' ? 4 : 8));
     readSync(handle, bytes, 0, bytes.length, offset);
-    section[name] = dtype === 'I64' ? Float64Array.from(new BigInt64Array(bytes.buffer), Number) : dtype === 'F64' ? new Float64Array(bytes.buffer) : new Float32Array(bytes.buffer);
+    section[name] =
+      dtype === 'I64'
+        ? Float64Array.from(new BigInt64Array(bytes.buffer), Number)
+        : dtype === 'F64'
+          ? new Float64Array(bytes.buffer)
+          : new Float32Array(bytes.buffer);
   }
   closeSync(handle);
   return section;

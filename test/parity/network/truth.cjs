@@ -28,10 +28,18 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(number
 async function distances(architecture, python, seed) {
   const dir = mkdtempSync(join(tmpdir(), 'covidct-truth-'));
   try {
-    execFileSync(python, [join(__dirname, 'reference.py'), 'truth', dir, architecture, String(seed)], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync(python, [join(__dirname, 'reference.py'), 'truth', dir, architecture, String(seed)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     const read = (kind, section) => readSection(join(dir, kind, `${section}.safetensors`));
     const ours = {};
-    await runRecipe(architecture, (section, values) => { ours[section] = values; }, { convolution: 'auto', seed, dropout: 0 });
+    await runRecipe(
+      architecture,
+      (section, values) => {
+        ours[section] = values;
+      },
+      { convolution: 'auto', seed, dropout: 0 },
+    );
     const rows = {};
     for (const section of SECTIONS) {
       const truth = await read('float64', section);
@@ -45,16 +53,31 @@ async function distances(architecture, python, seed) {
 }
 
 async function main() {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { python: { type: 'string', default: 'python3' }, seeds: { type: 'string', default: '5' } } });
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { python: { type: 'string', default: 'python3' }, seeds: { type: 'string', default: '5' } },
+  });
   console.log(['architecture', 'section', ...KINDS, 'ratio', 'auto, least'].map((text) => text.padStart(14)).join(''));
-  for (const name of positionals.length > 0 ? positionals : ['vgg11', 'vgg11_bn', 'vgg19_bn', 'resnet18', 'resnet50', 'densenet121', 'tiny']) {
+  for (const name of positionals.length > 0
+    ? positionals
+    : ['vgg11', 'vgg11_bn', 'vgg19_bn', 'resnet18', 'resnet50', 'densenet121', 'tiny']) {
     const all = [];
     for (let seed = 0; seed < Number(values.seeds); seed += 1) all.push(await distances(name, values.python, seed));
     for (const section of SECTIONS) {
       const [float32, channelsLast, auto] = KINDS.map((kind) => median(all.map((rows) => rows[section][kind])));
       const ratio = auto / Math.max(float32, channelsLast, FLOOR);
       if (!(ratio <= 3)) process.exitCode = 1;
-      console.log([name, section, ...[float32, channelsLast, auto].map((x) => x.toExponential(1)), `${ratio.toFixed(2)}${ratio <= 3 ? '' : ' !'}`, Math.min(...all.map((rows) => rows[section].auto)).toExponential(1)].map((text) => text.padStart(14)).join(''));
+      console.log(
+        [
+          name,
+          section,
+          ...[float32, channelsLast, auto].map((x) => x.toExponential(1)),
+          `${ratio.toFixed(2)}${ratio <= 3 ? '' : ' !'}`,
+          Math.min(...all.map((rows) => rows[section].auto)).toExponential(1),
+        ]
+          .map((text) => text.padStart(14))
+          .join(''),
+      );
     }
   }
 }

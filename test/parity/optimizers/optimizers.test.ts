@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Classifier } from '../../../src/model/classifier';
-import type { NativeOptimizerOptions } from '../../../src/native/types';
+import type { NativeOptimizerOptions } from '../../../src/addon/types';
 import { batchOf, readOut, type Section } from '../network/recipe';
 
 interface Sampled {
@@ -25,10 +25,26 @@ const STEPS = 5;
 /** Relative to the tensor's root mean square. */
 const BOUND = 1e-5;
 
-const { scenarios: expected } = JSON.parse(readFileSync(join(__dirname, 'reference.json'), 'utf8')) as { scenarios: Record<string, Record<string, Record<string, Sampled>>> };
+const { scenarios: expected } = JSON.parse(readFileSync(join(__dirname, 'reference.json'), 'utf8')) as {
+  scenarios: Record<string, Record<string, Record<string, Sampled>>>;
+};
 
-const sgd = { kind: 'sgd', learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4, dampening: 0, nesterov: false } as const;
-const adamw = { kind: 'adamw', learningRate: 0.002, beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay: 0.1 } as const;
+const sgd = {
+  kind: 'sgd',
+  learningRate: 0.01,
+  momentum: 0.9,
+  weightDecay: 1e-4,
+  dampening: 0,
+  nesterov: false,
+} as const;
+const adamw = {
+  kind: 'adamw',
+  learningRate: 0.002,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-3,
+  weightDecay: 0.1,
+} as const;
 
 function groups(parameters: readonly string[]): { names: string[]; learningRate: number; weightDecay: number }[] {
   return [
@@ -38,7 +54,9 @@ function groups(parameters: readonly string[]): { names: string[]; learningRate:
 }
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  adam: { optimizer: () => ({ kind: 'adam', learningRate: 0.002, beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.01 }) },
+  adam: {
+    optimizer: () => ({ kind: 'adam', learningRate: 0.002, beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.01 }),
+  },
   adamw: { optimizer: () => adamw },
   'adamw-groups': { optimizer: (parameters) => ({ ...adamw, groups: groups(parameters) }) },
   'sgd-groups': { optimizer: (parameters) => ({ ...sgd, nesterov: true, groups: groups(parameters) }) },
@@ -49,11 +67,23 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
 };
 
 async function run(scenario: Scenario): Promise<Record<string, Section>> {
-  const classifier = await Classifier.create({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1, seed: 0 });
+  const classifier = await Classifier.create({
+    architecture: 'tiny',
+    classes: ['NonCOVID', 'COVID'],
+    device: 'cpu',
+    threads: 1,
+    seed: 0,
+  });
   try {
-    const parameters = classifier.tensors().filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
+    const parameters = classifier
+      .tensors()
+      .filter(({ kind }) => kind === 'parameter')
+      .map(({ name }) => name);
     if (scenario.frozen) {
-      await classifier.setTrainable({ parameters: parameters.filter((name) => /^(features\.[89]|classifier)\./.test(name)), frozenNorms: ['features.1', 'features.5'] });
+      await classifier.setTrainable({
+        parameters: parameters.filter((name) => /^(features\.[89]|classifier)\./.test(name)),
+        frozenNorms: ['features.1', 'features.5'],
+      });
     }
     const [objectives, losses, norms]: [number[], number[], number[]] = [[], [], []];
     for (let step = 0; step < STEPS; step += 1) {
@@ -98,7 +128,9 @@ function rms(values: Float32Array | Float64Array): number {
 function distance(ours: Float32Array | Float64Array, theirs: Sampled, beside: number): number {
   const root = Math.sqrt(Math.max(1, ours.length));
   const scale = Math.max(theirs.norm / root, beside, 1e-12);
-  const apart = theirs.positions.map((position, i) => Math.abs((ours[position] as number) - (theirs.values[i] as number)) / scale);
+  const apart = theirs.positions.map(
+    (position, i) => Math.abs((ours[position] as number) - (theirs.values[i] as number)) / scale,
+  );
   return Math.max(...apart, Math.abs(rms(ours) - theirs.norm / root) / scale);
 }
 

@@ -1,7 +1,7 @@
 /** Learning rates step by step, equal to torch.optim.lr_scheduler's; make_reference.py beside this wrote them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ScheduleOptions } from '../../../src/options/fine-tuning';
+import type { ScheduleOptions } from '../../../src/train/fine-tuning-options';
 import { EarlyStopping } from '../../../src/train/early-stopping';
 import { LearningRateSchedule } from '../../../src/train/schedule';
 
@@ -21,7 +21,14 @@ test.each(cases.map((each) => [JSON.stringify(each.schedule), each] as const))('
 });
 
 test('an epoch with fewer steps than planned does not delay the next; beyond the end the last rate stays', () => {
-  const make = () => new LearningRateSchedule({ learningRate: 1, factor: 0.1, schedule: { type: 'cosine', warmupEpochs: 0, warmupStart: 0.1, minLearningRate: 0 }, stepsPerEpoch: 10, epochs: 2 });
+  const make = () =>
+    new LearningRateSchedule({
+      learningRate: 1,
+      factor: 0.1,
+      schedule: { type: 'cosine', warmupEpochs: 0, warmupStart: 0.1, minLearningRate: 0 },
+      stepsPerEpoch: 10,
+      epochs: 2,
+    });
   const [short, whole] = [make(), make()];
   for (let step = 0; step < 10; step += 1) whole.stepped();
   short.stepped();
@@ -37,10 +44,18 @@ test('other schedules than plateau leave code 3 alone, and stop at code 1', () =
   worse.addData(1, 0.5);
   worse.addData(2, 0.6);
   expect(worse.stop()).toBe(3);
-  expect(new LearningRateSchedule({ learningRate: 1, factor: 0.1, schedule: { type: 'constant' } }).decide(worse)).toMatchObject({ action: 'continue' });
-  expect(new LearningRateSchedule({ learningRate: 1, factor: 0.1, schedule: { type: 'plateau', factor: 0.5 } }).decide(worse)).toMatchObject({ action: 'reduce', from: 1, to: 0.5 });
+  expect(
+    new LearningRateSchedule({ learningRate: 1, factor: 0.1, schedule: { type: 'constant' } }).decide(worse),
+  ).toMatchObject({ action: 'continue' });
+  expect(
+    new LearningRateSchedule({ learningRate: 1, factor: 0.1, schedule: { type: 'plateau', factor: 0.5 } }).decide(
+      worse,
+    ),
+  ).toMatchObject({ action: 'reduce', from: 1, to: 0.5 });
   worse.addData(3, 0.1);
   worse.addData(4, 0.1);
   expect(worse.stop()).toBe(1);
-  expect(new LearningRateSchedule({ learningRate: 1, factor: 0.1, schedule: { type: 'constant' } }).decide(worse)).toMatchObject({ action: 'stop' });
+  expect(
+    new LearningRateSchedule({ learningRate: 1, factor: 0.1, schedule: { type: 'constant' } }).decide(worse),
+  ).toMatchObject({ action: 'stop' });
 });

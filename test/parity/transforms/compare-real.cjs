@@ -20,12 +20,12 @@ const { values: args } = parseArgs({
 });
 const load = (name) => require(path.join(path.resolve(args.dist), name));
 const { CovidCtDataset } = load('data/covid-ct');
-const { decodeImage } = load('data/decode');
+const { decodeImage } = load('data/images/decode');
 const { makeBatch } = load('data/batch');
-const { aspectEval, tutorialEval, tutorialTrain } = load('data/presets');
-const { planTransform } = load('data/program');
+const { aspectEval, tutorialEval, tutorialTrain } = load('data/transforms/presets');
+const { planTransform } = load('data/transforms/program');
 const { makeDraw } = load('data/random');
-const { loadNative } = load('native/load');
+const { loadNative } = load('addon/load');
 
 const SIZE = 224;
 const BEFORE = 256;
@@ -35,7 +35,9 @@ const plain = { size: SIZE, normalization: 'none' };
 
 /** Asks the Python side one question after another; each answer is height, width and the bytes. */
 function startReference() {
-  const child = spawn(args.python, [path.join(__dirname, 'reference.py'), 'serve'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(args.python, [path.join(__dirname, 'reference.py'), 'serve'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const ended = new Promise((_, reject) => {
     child.on('error', reject);
     child.on('exit', (code) => reject(new Error(`${args.python} ended with code ${code}`)));
@@ -45,7 +47,7 @@ function startReference() {
   let rest = Buffer.alloc(0);
   async function take(length) {
     const chunks = [rest];
-    for (let have = rest.length; have < length; ) {
+    for (let have = rest.length; have < length;) {
       const { value, done } = await Promise.race([reader.next(), ended]);
       if (done) throw new Error('the Python side closed its output');
       chunks.push(value);
@@ -69,7 +71,8 @@ function startReference() {
 /** Channels-first floats in [0, 1] as bytes' scale, rows first. */
 function interleave(values, plane) {
   const out = new Float64Array(plane * 3);
-  for (let index = 0; index < out.length; index += 1) out[index] = values[(index % 3) * plane + Math.floor(index / 3)] * 255;
+  for (let index = 0; index < out.length; index += 1)
+    out[index] = values[(index % 3) * plane + Math.floor(index / 3)] * 255;
   return out;
 }
 
@@ -78,8 +81,15 @@ function trainQuestion(transform, pixels, draw) {
   const rows = planTransform(transform, pixels, draw);
   const crop = rows.find(([operation]) => operation === CROP);
   const short = Math.min(pixels.width, pixels.height);
-  const whole = { height: Math.floor((BEFORE * pixels.height) / short), width: Math.floor((BEFORE * pixels.width) / short) };
-  return { kind: 'train', box: crop ? crop.slice(1) : [0, 0, whole.height, whole.width], flip: rows.some(([operation]) => operation === FLIP) };
+  const whole = {
+    height: Math.floor((BEFORE * pixels.height) / short),
+    width: Math.floor((BEFORE * pixels.width) / short),
+  };
+  return {
+    kind: 'train',
+    box: crop ? crop.slice(1) : [0, 0, whole.height, whole.width],
+    flip: rows.some(([operation]) => operation === FLIP),
+  };
 }
 
 class Tally {
@@ -110,7 +120,14 @@ async function main() {
   const dataset = await CovidCtDataset.open(args.data);
   const samples = [...dataset.train.samples, ...dataset.validation.samples, ...dataset.test.samples];
   const { Classifier } = loadNative();
-  const classifier = new Classifier({ architecture: 'tiny', classes: 2, device: 'cpu', threads: 1, seed: 0, dropout: 0 });
+  const classifier = new Classifier({
+    architecture: 'tiny',
+    classes: 2,
+    device: 'cpu',
+    threads: 1,
+    seed: 0,
+    dropout: 0,
+  });
   await classifier.ready();
   const reference = startReference();
   const tallies = { decode: new Tally(), eval: new Tally(), aspect: new Tally(), train: new Tally() };

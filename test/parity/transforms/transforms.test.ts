@@ -2,25 +2,47 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeBatch } from '../../../src/data/batch';
-import { decodeImage } from '../../../src/data/decode';
-import { tutorialEval, aspectEval } from '../../../src/data/presets';
-import { centerCropBox, planTransform, randomCropBox, resizedSize } from '../../../src/data/program';
-import type { PixelRow } from '../../../src/data/program';
+import { decodeImage } from '../../../src/data/images/decode';
+import { tutorialEval, aspectEval } from '../../../src/data/transforms/presets';
+import { centerCropBox, planTransform, randomCropBox, resizedSize } from '../../../src/data/transforms/program';
+import type { PixelRow } from '../../../src/data/transforms/program';
 import { makeDraw } from '../../../src/data/random';
-import { compose, randomHorizontalFlip, resize, toTensor } from '../../../src/data/transform';
+import { compose, randomHorizontalFlip, resize, toTensor } from '../../../src/data/transforms/transform';
 import type { Pixels } from '../../../src/data/types';
-import { loadNative } from '../../../src/native/load';
-import { PIXEL_OP } from '../../../src/native/types';
-import type { NativeBatch, NativeClassifier } from '../../../src/native/types';
+import { loadNative } from '../../../src/addon/load';
+import { PIXEL_OP } from '../../../src/addon/types';
+import type { NativeBatch, NativeClassifier } from '../../../src/addon/types';
 
 type Five = [number, number, number, number, number];
 interface Reference {
-  images: { kind: 'eval' | 'aspect' | 'train'; image: string; output: string; size: number; before: number; box?: [number, number, number, number]; flip?: boolean }[];
+  images: {
+    kind: 'eval' | 'aspect' | 'train';
+    image: string;
+    output: string;
+    size: number;
+    before: number;
+    box?: [number, number, number, number];
+    flip?: boolean;
+  }[];
   files: { file: string; height: number; width: number; rgb: string }[];
   resizedSizes: Five[];
   centerCrops: [...Five, number][];
-  cropBoxes: { height: number; width: number; scale: [number, number]; ratio: [number, number]; uniforms: number[]; box: [number, number, number, number] }[];
-  drawnBoxes: { height: number; width: number; top: number[]; left: number[]; boxHeight: number[]; boxWidth: number[] }[];
+  cropBoxes: {
+    height: number;
+    width: number;
+    scale: [number, number];
+    ratio: [number, number];
+    uniforms: number[];
+    box: [number, number, number, number];
+  }[];
+  drawnBoxes: {
+    height: number;
+    width: number;
+    top: number[];
+    left: number[];
+    boxHeight: number[];
+    boxWidth: number[];
+  }[];
 }
 
 const FIXTURES = path.join(__dirname, 'fixtures');
@@ -28,23 +50,34 @@ const reference = JSON.parse(readFileSync(path.join(FIXTURES, 'reference.json'),
 
 /** Largest distance between the empirical distribution functions of two samples. */
 function kolmogorovSmirnov(first: readonly number[], second: readonly number[]): number {
-  const share = (values: readonly number[], limit: number): number => values.filter((value) => value <= limit).length / values.length;
-  return Math.max(...[...new Set([...first, ...second])].map((limit) => Math.abs(share(first, limit) - share(second, limit))));
+  const share = (values: readonly number[], limit: number): number =>
+    values.filter((value) => value <= limit).length / values.length;
+  return Math.max(
+    ...[...new Set([...first, ...second])].map((limit) => Math.abs(share(first, limit) - share(second, limit))),
+  );
 }
 
 describe('decoding equals PIL', () => {
-  test.each(reference.files.map((entry) => [entry.file, entry] as const))('%s', async (file, { height, width, rgb }) => {
-    const pixels = await decodeImage(path.join(FIXTURES, file));
-    expect([pixels.height, pixels.width]).toEqual([height, width]);
-    expect(Buffer.from(pixels.data).equals(Buffer.from(rgb, 'base64'))).toBe(true);
-  });
+  test.each(reference.files.map((entry) => [entry.file, entry] as const))(
+    '%s',
+    async (file, { height, width, rgb }) => {
+      const pixels = await decodeImage(path.join(FIXTURES, file));
+      expect([pixels.height, pixels.width]).toEqual([height, width]);
+      expect(Buffer.from(pixels.data).equals(Buffer.from(rgb, 'base64'))).toBe(true);
+    },
+  );
 });
 
 describe('arithmetic equals torchvision', () => {
   test('Resize with one number', () => {
     expect(reference.resizedSizes.length).toBeGreaterThan(100);
     for (const [height, width, size, outHeight, outWidth] of reference.resizedSizes) {
-      expect([height, width, size, resizedSize({ height, width }, size)]).toEqual([height, width, size, { height: outHeight, width: outWidth }]);
+      expect([height, width, size, resizedSize({ height, width }, size)]).toEqual([
+        height,
+        width,
+        size,
+        { height: outHeight, width: outWidth },
+      ]);
     }
   });
 
@@ -52,7 +85,13 @@ describe('arithmetic equals torchvision', () => {
     expect(reference.centerCrops.length).toBeGreaterThan(100);
     for (const [height, width, cropHeight, cropWidth, top, left] of reference.centerCrops) {
       const box = centerCropBox({ height, width }, [cropHeight, cropWidth]);
-      expect([height, width, cropHeight, cropWidth, box]).toEqual([height, width, cropHeight, cropWidth, { top, left, height: cropHeight, width: cropWidth }]);
+      expect([height, width, cropHeight, cropWidth, box]).toEqual([
+        height,
+        width,
+        cropHeight,
+        cropWidth,
+        { top, left, height: cropHeight, width: cropWidth },
+      ]);
     }
   });
 
@@ -70,19 +109,32 @@ describe('arithmetic equals torchvision', () => {
 describe('draws are distributed as torchvision draws them', () => {
   const n = 2400;
 
-  test.each(reference.drawnBoxes.map((entry) => [`${entry.height} x ${entry.width}`, entry] as const))('boxes in %s', (_name, theirs) => {
-    const boxes = Array.from({ length: n }, (_, sample) => randomCropBox(theirs, [0.5, 1], [3 / 4, 4 / 3], makeDraw({ seed: 5, sample })));
-    const m = theirs.top.length;
-    const limit = 1.95 * Math.sqrt((n + m) / (n * m)); // two-sided level 0.001
-    const ours = { top: boxes.map((b) => b.top), left: boxes.map((b) => b.left), boxHeight: boxes.map((b) => b.height), boxWidth: boxes.map((b) => b.width) };
-    for (const name of ['top', 'left', 'boxHeight', 'boxWidth'] as const) {
-      expect([name, kolmogorovSmirnov(ours[name], theirs[name]) < limit]).toEqual([name, true]);
-    }
-  });
+  test.each(reference.drawnBoxes.map((entry) => [`${entry.height} x ${entry.width}`, entry] as const))(
+    'boxes in %s',
+    (_name, theirs) => {
+      const boxes = Array.from({ length: n }, (_, sample) =>
+        randomCropBox(theirs, [0.5, 1], [3 / 4, 4 / 3], makeDraw({ seed: 5, sample })),
+      );
+      const m = theirs.top.length;
+      const limit = 1.95 * Math.sqrt((n + m) / (n * m)); // two-sided level 0.001
+      const ours = {
+        top: boxes.map((b) => b.top),
+        left: boxes.map((b) => b.left),
+        boxHeight: boxes.map((b) => b.height),
+        boxWidth: boxes.map((b) => b.width),
+      };
+      for (const name of ['top', 'left', 'boxHeight', 'boxWidth'] as const) {
+        expect([name, kolmogorovSmirnov(ours[name], theirs[name]) < limit]).toEqual([name, true]);
+      }
+    },
+  );
 
   test.each([0, 0.25, 0.5, 1])('flips with probability %d', (p) => {
     const transform = compose([resize([8, 8]), randomHorizontalFlip(p), toTensor()]);
-    const flips = Array.from({ length: n }, (_, sample) => planTransform(transform, { height: 8, width: 8 }, makeDraw({ seed: 5, sample })).length);
+    const flips = Array.from(
+      { length: n },
+      (_, sample) => planTransform(transform, { height: 8, width: 8 }, makeDraw({ seed: 5, sample })).length,
+    );
     const share = flips.reduce((sum, value) => sum + value, 0) / n;
     expect(Math.abs(share - p)).toBeLessThanOrEqual(3.3 * Math.sqrt((p * (1 - p)) / n));
   });
@@ -93,7 +145,14 @@ describe('pixels equal torchvision through the addon', () => {
 
   beforeAll(async () => {
     const native = loadNative();
-    classifier = new native.Classifier({ architecture: 'tiny', classes: 2, device: 'cpu', threads: 1, seed: 0, dropout: 0 });
+    classifier = new native.Classifier({
+      architecture: 'tiny',
+      classes: 2,
+      device: 'cpu',
+      threads: 1,
+      seed: 0,
+      dropout: 0,
+    });
     await classifier.ready();
   });
   afterAll(() => classifier?.dispose());
@@ -109,7 +168,11 @@ describe('pixels equal torchvision through the addon', () => {
     if (kind === 'eval') return makeBatch([pixels], null, tutorialEval({ size, normalization: 'none' }));
     if (kind === 'aspect') return makeBatch([pixels], null, aspectEval({ size, normalization: 'none' }));
     const resized = resizedSize(pixels, before);
-    const rows: PixelRow[] = [[PIXEL_OP.RESIZE, resized.height, resized.width, 0, 0], [PIXEL_OP.CROP, ...box!], [PIXEL_OP.RESIZE, size, size, 0, 0]];
+    const rows: PixelRow[] = [
+      [PIXEL_OP.RESIZE, resized.height, resized.width, 0, 0],
+      [PIXEL_OP.CROP, ...box!],
+      [PIXEL_OP.RESIZE, size, size, 0, 0],
+    ];
     if (flip) rows.push([PIXEL_OP.FLIP, 0, 0, 0, 0]);
     const base = makeBatch([pixels], null, tutorialEval({ size, normalization: 'none' }));
     return { ...base, programs: Int32Array.from(rows.flat()), programOffsets: Int32Array.from([0, rows.length]) };

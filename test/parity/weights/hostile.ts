@@ -21,7 +21,11 @@ export function int(value: number): Buffer {
 
 /** Opcodes as text (latin1), or bytes, in one pickle of protocol 2. */
 export function pickle(...parts: readonly (string | Buffer)[]): Buffer {
-  return Buffer.concat([Buffer.from('\x80\x02', 'latin1'), ...parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)), Buffer.from('.')]);
+  return Buffer.concat([
+    Buffer.from('\x80\x02', 'latin1'),
+    ...parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)),
+    Buffer.from('.'),
+  ]);
 }
 
 function tuple(...items: readonly (string | Buffer)[]): Buffer {
@@ -29,10 +33,23 @@ function tuple(...items: readonly (string | Buffer)[]): Buffer {
 }
 
 /** A state dict with the one tensor `w` of the storage '0', as torch.save writes it, with these numbers. */
-export function oneTensor(numbers: { count?: number; offset?: number; shape?: readonly number[]; strides?: readonly number[]; type?: string }): Buffer {
+export function oneTensor(numbers: {
+  count?: number;
+  offset?: number;
+  shape?: readonly number[];
+  strides?: readonly number[];
+  type?: string;
+}): Buffer {
   const { count = 4, offset = 0, shape = [4], strides = [1], type = 'FloatStorage' } = numbers;
   const id = tuple(text('storage'), Buffer.from(`ctorch\n${type}\n`), text('0'), text('cpu'), int(count));
-  const args = tuple(Buffer.concat([id, Buffer.from('Q')]), int(offset), tuple(...shape.map(int)), tuple(...strides.map(int)), Buffer.from('\x89', 'latin1'), Buffer.from('}'));
+  const args = tuple(
+    Buffer.concat([id, Buffer.from('Q')]),
+    int(offset),
+    tuple(...shape.map(int)),
+    tuple(...strides.map(int)),
+    Buffer.from('\x89', 'latin1'),
+    Buffer.from('}'),
+  );
   return pickle('}', text('w'), 'ctorch._utils\n_rebuild_tensor_v2\n', args, 'R', 's');
 }
 
@@ -41,7 +58,15 @@ export function legacy(object: Buffer): Buffer {
   const count = Buffer.alloc(8);
   count.writeBigInt64LE(4n);
   const system = pickle('}', text('little_endian'), '\x88s');
-  return Buffer.concat([pickle(Buffer.from(MAGIC, 'hex')), pickle('M\xe9\x03'), system, object, pickle(']', text('0'), 'a'), count, Buffer.from(Float32Array.of(1, 2, 3, 4).buffer)]);
+  return Buffer.concat([
+    pickle(Buffer.from(MAGIC, 'hex')),
+    pickle('M\xe9\x03'),
+    system,
+    object,
+    pickle(']', text('0'), 'a'),
+    count,
+    Buffer.from(Float32Array.of(1, 2, 3, 4).buffer),
+  ]);
 }
 
 /** An entry of a zip archive; `claims` writes other sizes into the directory than the entry has. */

@@ -12,8 +12,11 @@ const { join } = require('node:path');
 const { parseArgs } = require('node:util');
 const { Classifier, convertWeights } = require('../../../dist/index.js');
 
-const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' }, files: { type: 'string' } } });
-const python = (...args) => execFileSync(values.python, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+const { values } = parseArgs({
+  options: { python: { type: 'string', default: 'python3' }, files: { type: 'string' } },
+});
+const python = (...args) =>
+  execFileSync(values.python, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 const NAMES = ['zip.pth', 'legacy.pth', 'oldest.pth', 'python.safetensors', 'half.pth', 'bfloat.safetensors'];
 
 async function saved(from, to) {
@@ -35,12 +38,19 @@ async function main() {
     python(join(__dirname, 'check_files.py'), 'halves', files);
     let wrong = 0;
     for (const name of NAMES) {
-      for (const [way, write] of [['converted', convertWeights], ['loaded and saved', saved]]) {
+      for (const [way, write] of [
+        ['converted', convertWeights],
+        ['loaded and saved', saved],
+      ]) {
         const out = join(dir, 'ours.safetensors');
         await write(join(files, name), out);
-        const { tensors, equal, absent } = JSON.parse(python(join(__dirname, 'check_files.py'), 'compare', join(files, name), out));
+        const { tensors, equal, absent } = JSON.parse(
+          python(join(__dirname, 'check_files.py'), 'compare', join(files, name), out),
+        );
         if (equal !== tensors) wrong += 1;
-        console.log(`${name.padEnd(20)} ${way.padEnd(17)} ${equal} of ${tensors} tensors equal in Python${absent > 0 ? ` (${absent} more that the file lacks: batch counters)` : ''}`);
+        console.log(
+          `${name.padEnd(20)} ${way.padEnd(17)} ${equal} of ${tensors} tensors equal in Python${absent > 0 ? ` (${absent} more that the file lacks: batch counters)` : ''}`,
+        );
       }
     }
     process.exitCode = wrong === 0 ? 0 : 1;

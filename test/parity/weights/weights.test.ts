@@ -4,9 +4,9 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Classifier } from '../../../src/model/classifier';
-import { convertWeights } from '../../../src/model/convert-weights';
-import { readSafetensorsHeader } from '../../../src/model/safetensors';
-import { openWeightFile } from '../../../src/model/weight-file';
+import { convertWeights } from '../../../src/weights/convert';
+import { readSafetensorsHeader } from '../../../src/weights/safetensors';
+import { openWeightFile } from '../../../src/weights/open';
 import { batchOf } from '../network/recipe';
 
 const FIXTURES = join(__dirname, 'fixtures');
@@ -32,9 +32,15 @@ function bfloat(bits: number): number {
 }
 
 const DECODERS: Readonly<Record<string, readonly [number, (view: DataView, at: number) => number]>> = {
-  F32: [4, (view, at) => view.getFloat32(at, true)], F64: [8, (view, at) => view.getFloat64(at, true)], I64: [8, (view, at) => Number(view.getBigInt64(at, true))],
-  I32: [4, (view, at) => view.getInt32(at, true)], I16: [2, (view, at) => view.getInt16(at, true)], U8: [1, (view, at) => view.getUint8(at)], BOOL: [1, (view, at) => view.getUint8(at)],
-  F16: [2, (view, at) => half(view.getUint16(at, true))], BF16: [2, (view, at) => bfloat(view.getUint16(at, true))],
+  F32: [4, (view, at) => view.getFloat32(at, true)],
+  F64: [8, (view, at) => view.getFloat64(at, true)],
+  I64: [8, (view, at) => Number(view.getBigInt64(at, true))],
+  I32: [4, (view, at) => view.getInt32(at, true)],
+  I16: [2, (view, at) => view.getInt16(at, true)],
+  U8: [1, (view, at) => view.getUint8(at)],
+  BOOL: [1, (view, at) => view.getUint8(at)],
+  F16: [2, (view, at) => half(view.getUint16(at, true))],
+  BF16: [2, (view, at) => bfloat(view.getUint16(at, true))],
 };
 
 /** Every number of a safetensors file. */
@@ -42,11 +48,16 @@ async function numbersOf(path: string): Promise<Expected['tensors']> {
   const { tensors } = await readSafetensorsHeader(path);
   const bytes = await readFile(path);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Object.fromEntries(tensors.map(({ name, dtype, shape, offset }) => {
-    const [size, read] = DECODERS[dtype] as (typeof DECODERS)[string];
-    const count = shape.reduce((product, side) => product * side, 1);
-    return [name, { shape: [...shape], values: Array.from({ length: count }, (_, i) => read(view, offset + i * size)) }];
-  }));
+  return Object.fromEntries(
+    tensors.map(({ name, dtype, shape, offset }) => {
+      const [size, read] = DECODERS[dtype] as (typeof DECODERS)[string];
+      const count = shape.reduce((product, side) => product * side, 1);
+      return [
+        name,
+        { shape: [...shape], values: Array.from({ length: count }, (_, i) => read(view, offset + i * size)) },
+      ];
+    }),
+  );
 }
 
 let dir: string;
@@ -59,11 +70,14 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }));
 
 describe('what torch.save wrote', () => {
-  test.each(['zip.pth', 'legacy.pth', 'dict.pth', 'nested.pth', 'two.pth', 'model-legacy.pth', 'python.safetensors'])('%s: every tensor, strided, shared, half and empty, number for number', async (name) => {
-    const out = join(dir, `${name}.safetensors`);
-    await convertWeights(fixture(name), out);
-    expect(await numbersOf(out)).toEqual(expected.tensors);
-  });
+  test.each(['zip.pth', 'legacy.pth', 'dict.pth', 'nested.pth', 'two.pth', 'model-legacy.pth', 'python.safetensors'])(
+    '%s: every tensor, strided, shared, half and empty, number for number',
+    async (name) => {
+      const out = join(dir, `${name}.safetensors`);
+      await convertWeights(fixture(name), out);
+      expect(await numbersOf(out)).toEqual(expected.tensors);
+    },
+  );
 
   test('the oldest format, whose tensors are made by the first _rebuild_tensor', async () => {
     const out = join(dir, 'oldest.safetensors');
@@ -75,24 +89,44 @@ describe('what torch.save wrote', () => {
 
   test('nothing is left out in silence', async () => {
     const { notes } = await openWeightFile(fixture('nested.pth'));
-    expect(notes).toEqual(["the weights stand under 'state_dict'", "left out: 'epoch' (a number)", "left out: 'best' (a number)", "left out: 'optimizer' (a dictionary of 1)", "the prefix 'module.' was taken off 16 names"]);
+    expect(notes).toEqual([
+      "the weights stand under 'state_dict'",
+      "left out: 'epoch' (a number)",
+      "left out: 'best' (a number)",
+      "left out: 'optimizer' (a dictionary of 1)",
+      "the prefix 'module.' was taken off 16 names",
+    ]);
   });
 
   test("a network loaded from a wrapped half-precision checkpoint answers PyTorch's probabilities", async () => {
-    using model = await Classifier.create({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1, seed: 7 });
+    using model = await Classifier.create({
+      architecture: 'tiny',
+      classes: ['NonCOVID', 'COVID'],
+      device: 'cpu',
+      threads: 1,
+      seed: 7,
+    });
     const report = await model.loadWeights(fixture('tiny-half.pth'));
     expect(report).toMatchObject({ missing: [], unexpected: [], misshapen: [], replacedHead: [] });
     const { probabilities } = await model.predictBatch(batchOf([0, 1, 2, 3]));
-    expected.tiny.flat().forEach((value, i) => expect(Math.abs((probabilities[i] as number) - value)).toBeLessThan(1e-5));
+    expected.tiny
+      .flat()
+      .forEach((value, i) => expect(Math.abs((probabilities[i] as number) - value)).toBeLessThan(1e-5));
   });
 });
 
 describe('hostile files', () => {
   test.each([
-    ['attack.pth', /posix\.system.*was not executed/], ['attack-legacy.pth', /posix\.system.*was not executed/], ['whole.pth', /Sequential.*state_dict/],
-    ['script.pth', /TorchScript/], ['single.pth', /expected a state dict/],
+    ['attack.pth', /posix\.system.*was not executed/],
+    ['attack-legacy.pth', /posix\.system.*was not executed/],
+    ['whole.pth', /Sequential.*state_dict/],
+    ['script.pth', /TorchScript/],
+    ['single.pth', /expected a state dict/],
   ])('%s is refused by name', async (name, message) => {
-    await expect(openWeightFile(fixture(name))).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringMatching(message) });
+    await expect(openWeightFile(fixture(name))).rejects.toMatchObject({
+      code: 'ERR_WEIGHTS',
+      message: expect.stringMatching(message),
+    });
     expect(existsSync('MARKER')).toBe(false);
   });
 
@@ -113,7 +147,10 @@ describe('hostile files', () => {
       const bytes = Buffer.from(whole);
       bytes[at] = (bytes[at] as number) ^ (1 << (at % 8));
       await writeFile(file, bytes);
-      const failure = await convertWeights(file, out).then(() => null, (error: unknown) => error);
+      const failure = await convertWeights(file, out).then(
+        () => null,
+        (error: unknown) => error,
+      );
       if (failure !== null) expect(failure).toMatchObject({ code: 'ERR_WEIGHTS' });
       else expect(await numbersOf(out)).toEqual(expected.tensors);
     }
@@ -126,7 +163,10 @@ describe('hostile files', () => {
     const first = Math.min(...tensors.map(({ offset }) => offset));
     bytes.writeBigInt64LE(10n ** 12n, first - 8);
     await writeFile(file, bytes);
-    await expect(openWeightFile(file)).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringMatching(/elements, expected/) });
+    await expect(openWeightFile(file)).rejects.toMatchObject({
+      code: 'ERR_WEIGHTS',
+      message: expect.stringMatching(/elements, expected/),
+    });
   });
 
   test('a file that is missing, empty or something else', async () => {

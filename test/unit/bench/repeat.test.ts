@@ -18,7 +18,9 @@ test('the first call is not timed, and no fewer repeats are made than asked for'
 });
 
 test('what is short is repeated, up to the limit', async () => {
-  const { answers } = await repeat({ minRepeats: 3, maxRepeats: 7, minSeconds: 1000 }, async (call) => Promise.resolve(call));
+  const { answers } = await repeat({ minRepeats: 3, maxRepeats: 7, minSeconds: 1000 }, async (call) =>
+    Promise.resolve(call),
+  );
   expect(answers).toHaveLength(8);
 });
 
@@ -34,7 +36,10 @@ describe('images', () => {
     const dir = mkdtempSync(join(tmpdir(), 'covidct-images-'));
     try {
       const file = join(dir, 'images.bin');
-      writeFileSync(file, Uint8Array.from({ length: 36 }, (_, index) => index));
+      writeFileSync(
+        file,
+        Uint8Array.from({ length: 36 }, (_, index) => index),
+      );
       const images = readImages({ images: file, batchSize: 2, imageSize: 2 });
       expect(images.map((each) => each[0])).toEqual([0, 12]);
       const input = normalised(images);

@@ -9,10 +9,10 @@ import { bytes, classWeights, dataFolder, names, number, threshold } from '../..
 import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
 import { givenImages } from '../../../src/cli/sources';
-import { evaluationText, percent } from '../../../src/cli/words';
+import { evaluationText, percent } from '../../../src/cli/format/format';
 import { openFolder } from '../../../src/data/folder';
 import { CovidCtError, DatasetError, InvalidOptionError, LibTorchNotFoundError } from '../../../src/errors';
-import { resolveTrainOptions as resolveTrainerOptions } from '../../../src/options/train';
+import { resolveTrainOptions as resolveTrainerOptions } from '../../../src/train/options';
 import { summarize } from '../../../src/metrics/evaluation';
 
 class Text extends Writable {
@@ -72,7 +72,9 @@ test.each([
   [['predict', '--model', 'x', '--batch-size', '4097', 'a.png'], /--batch-size: .*got 4097/],
   [['train', '--data', 'x', '--out', 'y', '--classes', 'a,a'], /class names must differ/],
   [['explain', '--model', 'x', 'a.png'], /--out/],
-  ...['train', 'evaluate', 'predict', 'explain', 'demo'].map((verb) => [[verb, '--precision', 'half'], /Allowed choices are float32, tf32, bf16/] as const),
+  ...['train', 'evaluate', 'predict', 'explain', 'demo'].map(
+    (verb) => [[verb, '--precision', 'half'], /Allowed choices are float32, tf32, bf16/] as const,
+  ),
   [['report'], /missing required argument 'run'/],
 ] as const)('wrong usage exits with 2: %j', async (args, message) => {
   const { code, stdout, stderr } = await run([...args]);
@@ -82,7 +84,11 @@ test.each([
 });
 
 test('a failure exits with 1 and says what failed', async () => {
-  expect(await run(['report', join(dir, 'nowhere')])).toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere'), stdout: '' });
+  expect(await run(['report', join(dir, 'nowhere')])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('nowhere'),
+    stdout: '',
+  });
   expect((await run(['report', join(dir, 'nowhere')], { COVIDCT_DEBUG: '1' })).stderr).toMatch(/\n +at /);
 });
 
@@ -97,7 +103,9 @@ test('exit codes by failure', () => {
 test('values of flags', () => {
   expect(number('1e-3')).toBe(0.001);
   expect(() => number('')).toThrow('expected a number');
-  expect([bytes('500000'), bytes('64KiB'), bytes('1.5GB'), bytes('2 GiB'), bytes('7B')]).toEqual([500000, 65536, 1.5e9, 2147483648, 7]);
+  expect([bytes('500000'), bytes('64KiB'), bytes('1.5GB'), bytes('2 GiB'), bytes('7B')]).toEqual([
+    500000, 65536, 1.5e9, 2147483648, 7,
+  ]);
   expect(() => bytes('lots')).toThrow('expected a number of bytes');
   expect([classWeights('balanced'), classWeights('1,2.5')]).toEqual(['balanced', [1, 2.5]]);
   expect([threshold('validation'), threshold('0.3')]).toEqual(['validation', 0.3]);
@@ -109,39 +117,102 @@ test('values of flags', () => {
 test('flags win over the file, the file over the environment and the defaults; unknown keys are refused', async () => {
   const file = join(dir, 'recipe.json');
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', learningRate: 0.5, epochs: 3 }));
-  expect((await resolveTrainOptions(file, { epochs: 4, momentum: undefined })).options).toMatchObject({ data: 'd', out: 'o', learningRate: 0.5, epochs: 4, momentum: 0.9, architecture: 'vgg19_bn' });
+  expect((await resolveTrainOptions(file, { epochs: 4, momentum: undefined })).options).toMatchObject({
+    data: 'd',
+    out: 'o',
+    learningRate: 0.5,
+    epochs: 4,
+    momentum: 0.9,
+    architecture: 'vgg19_bn',
+  });
   expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({ data: 'd' });
-  expect((await resolveTrainOptions(file, { data: 'flag' }, { data: 'from-env' })).options).toMatchObject({ data: 'flag' });
+  expect((await resolveTrainOptions(file, { data: 'flag' }, { data: 'from-env' })).options).toMatchObject({
+    data: 'flag',
+  });
   await writeFile(file, JSON.stringify({ out: 'o' }));
-  expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({ data: 'from-env', out: 'o' });
+  expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({
+    data: 'from-env',
+    out: 'o',
+  });
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', lr: 0.5 }));
-  await expect(resolveTrainOptions(file, {})).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/recipe\.json[^]*lr/) });
+  await expect(resolveTrainOptions(file, {})).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringMatching(/recipe\.json[^]*lr/),
+  });
   await writeFile(file, `\ufeff${JSON.stringify({ data: 'd', out: 'o', epochs: 3 })}`);
   expect((await resolveTrainOptions(file, {})).options).toMatchObject({ epochs: 3 });
-  for (const [text, message] of [['{', /recipe\.json:1:2: .*not JSON here/], ['[]', /JSON object/], ['', /it is empty/]] as const) {
+  for (const [text, message] of [
+    ['{', /recipe\.json:1:2: .*not JSON here/],
+    ['[]', /JSON object/],
+    ['', /it is empty/],
+  ] as const) {
     await writeFile(file, text);
     await expect(resolveTrainOptions(file, {})).rejects.toThrow(message);
   }
 });
 
 const RECIPES: Record<string, unknown>[] = [
-  {}, { optimizer: 'adamw', betas: [0.8, 0.9], weightDecay: 0.1, schedule: { type: 'cosine', warmupEpochs: 2 } }, { optimizer: 'adam', schedule: { type: 'step', every: 3 } },
-  { schedule: { type: 'oneCycle' }, ema: { decay: 0.99 }, labelSmoothing: 0.1, maxGradientNorm: 1 }, { preset: 'tutorial', threshold: 0.3, classWeights: [1, 2], nesterov: true },
-  { freeze: { parameters: ['features'], unfreeze: [{ epoch: 2, parameters: 'all' }] }, groups: [{ match: ['head'], learningRate: 0.1 }], classWeights: 'balanced' },
+  {},
+  { optimizer: 'adamw', betas: [0.8, 0.9], weightDecay: 0.1, schedule: { type: 'cosine', warmupEpochs: 2 } },
+  { optimizer: 'adam', schedule: { type: 'step', every: 3 } },
+  { schedule: { type: 'oneCycle' }, ema: { decay: 0.99 }, labelSmoothing: 0.1, maxGradientNorm: 1 },
+  { preset: 'tutorial', threshold: 0.3, classWeights: [1, 2], nesterov: true },
+  {
+    freeze: { parameters: ['features'], unfreeze: [{ epoch: 2, parameters: 'all' }] },
+    groups: [{ match: ['head'], learningRate: 0.1 }],
+    classWeights: 'balanced',
+  },
   { freeze: { depth: 2 }, cacheFeatures: { augmentations: 3 }, bestBy: 'auc', onBadFile: 'skip', imageSize: 64 },
 ];
 
 test.each(RECIPES)('the config.json of a run gives the options that the run was made with: %j', async (recipe) => {
   const file = join(dir, 'recipe.json');
-  await writeFile(file, JSON.stringify({ ...recipe, data: 'd', out: 'o', channels: 1, architecture: 'tiny', dropout: 0.25, convolution: 'libtorch', classes: ['b', 'a'] }));
+  await writeFile(
+    file,
+    JSON.stringify({
+      ...recipe,
+      data: 'd',
+      out: 'o',
+      channels: 1,
+      architecture: 'tiny',
+      dropout: 0.25,
+      convolution: 'libtorch',
+      classes: ['b', 'a'],
+    }),
+  );
   const { options: first } = await resolveTrainOptions(file, {});
-  const { data, out, architecture, weights, classes, channels, dropout, device, threads, precision, convolution, ...rest } = first;
+  const {
+    data,
+    out,
+    architecture,
+    weights,
+    classes,
+    channels,
+    dropout,
+    device,
+    threads,
+    precision,
+    convolution,
+    ...rest
+  } = first;
   void [weights, device, threads];
   const run = join(dir, 'run-config');
   await mkdir(run, { recursive: true });
-  const model = { architecture, classes, channels, dropout, precision, convolution, device: 'cpu', startedFrom: 'random (seed 0)' };
+  const model = {
+    architecture,
+    classes,
+    channels,
+    dropout,
+    precision,
+    convolution,
+    device: 'cpu',
+    startedFrom: 'random (seed 0)',
+  };
   const trainer = resolveTrainerOptions(rest);
-  await writeFile(join(run, 'config.json'), `\ufeff${JSON.stringify({ format: 'covidct-torch/run', formatVersion: 1, created: '', options: { ...trainer, out, trainTransform: { steps: [] }, evalTransform: {} }, model, data: { train: { fingerprint: 'x' }, validation: null }, versions: {} })}`);
+  await writeFile(
+    join(run, 'config.json'),
+    `\ufeff${JSON.stringify({ format: 'covidct-torch/run', formatVersion: 1, created: '', options: { ...trainer, out, trainTransform: { steps: [] }, evalTransform: {} }, model, data: { train: { fingerprint: 'x' }, validation: null }, versions: {} })}`,
+  );
   for (const named of [run, join(run, 'config.json')]) {
     const { options: again, run: stored } = await resolveTrainOptions(named, { data, out: 'other' });
     expect(again).toEqual({ ...first, ...trainer, out: 'other' });
@@ -152,29 +223,75 @@ test.each(RECIPES)('the config.json of a run gives the options that the run was 
 
 test('a run that began with weights begins with them again; a config.json of another shape is refused', async () => {
   const file = join(dir, 'config.json');
-  const config = { format: 'covidct-torch/run', options: {}, model: { architecture: 'resnet18', startedFrom: '/weights/resnet18.pth' }, data: { train: { fingerprint: 'x' }, validation: null } };
+  const config = {
+    format: 'covidct-torch/run',
+    options: {},
+    model: { architecture: 'resnet18', startedFrom: '/weights/resnet18.pth' },
+    data: { train: { fingerprint: 'x' }, validation: null },
+  };
   await writeFile(file, JSON.stringify(config));
-  expect((await resolveTrainOptions(file, { data: 'd', out: 'o' })).options).toMatchObject({ weights: '/weights/resnet18.pth', architecture: 'resnet18' });
+  expect((await resolveTrainOptions(file, { data: 'd', out: 'o' })).options).toMatchObject({
+    weights: '/weights/resnet18.pth',
+    architecture: 'resnet18',
+  });
   // What a training has made is in no file that its origin names.
-  await writeFile(file, JSON.stringify({ ...config, model: { architecture: 'resnet18', startedFrom: 'trained on COVID-CT train from random (seed 0), epoch 1' } }));
-  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/it went on from another model \(trained on COVID-CT train .*give its weights with --weights FILE/) });
-  expect((await resolveTrainOptions(file, { data: 'd', out: 'o', weights: 'w.pth' })).options).toMatchObject({ weights: 'w.pth', architecture: 'resnet18' });
+  await writeFile(
+    file,
+    JSON.stringify({
+      ...config,
+      model: { architecture: 'resnet18', startedFrom: 'trained on COVID-CT train from random (seed 0), epoch 1' },
+    }),
+  );
+  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringMatching(
+      /it went on from another model \(trained on COVID-CT train .*give its weights with --weights FILE/,
+    ),
+  });
+  expect((await resolveTrainOptions(file, { data: 'd', out: 'o', weights: 'w.pth' })).options).toMatchObject({
+    weights: 'w.pth',
+    architecture: 'resnet18',
+  });
   await writeFile(file, JSON.stringify({ ...config, model: {} }));
-  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/model\.architecture/) });
+  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringMatching(/model\.architecture/),
+  });
   await writeFile(file, JSON.stringify({ ...config, options: { newOption: 1 } }));
   await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toThrow(/newOption/);
 });
 
 test('a folder stands for the images that a data set reads from it', async () => {
   const root = join(dir, 'endings');
-  const endings = ['png', 'PNG', 'jpg', 'jpeg', 'jpe', 'jfif', 'webp', 'gif', 'tif', 'tiff', 'avif', 'heic', 'heif', 'bmp', 'txt', 'dcm', ''];
+  const endings = [
+    'png',
+    'PNG',
+    'jpg',
+    'jpeg',
+    'jpe',
+    'jfif',
+    'webp',
+    'gif',
+    'tif',
+    'tiff',
+    'avif',
+    'heic',
+    'heif',
+    'bmp',
+    'txt',
+    'dcm',
+    '',
+  ];
   await mkdir(join(root, 'a'), { recursive: true });
   for (const ending of endings) await writeFile(join(root, 'a', `x-${ending}.${ending}`), '');
   await writeFile(join(root, 'a', '.hidden.png'), '');
   const { train } = await openFolder(root);
   expect(train.samples.length).toBeGreaterThan(8);
   const names: string[] = [];
-  for await (const image of (await givenImages([join(root, 'a')], { env: {} } as unknown as Io)).images(() => undefined)) names.push(image.name);
+  for await (const image of (await givenImages([join(root, 'a')], { env: {} } as unknown as Io)).images(
+    () => undefined,
+  ))
+    names.push(image.name);
   expect(names.sort()).toEqual(train.samples.map(({ source }) => source as string).sort());
 });
 
@@ -184,9 +301,18 @@ test('what cannot be done in the end is refused before a training begins', async
     await mkdir(join(data, name), { recursive: true });
     await writeFile(join(data, name, 'x.png'), 'not looked at');
   }
-  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--test'])).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a test split; it has train and validation') });
-  expect(await run(['demo', '--data', join(data, 'train'), '--out', join(dir, 'new')])).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a test or validation split') });
-  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--classes', 'b,c'])).toMatchObject({ code: 1, stderr: expect.stringMatching(/a" is not one of the classes b, c/) });
+  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--test'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('expected a test split; it has train and validation'),
+  });
+  expect(await run(['demo', '--data', join(data, 'train'), '--out', join(dir, 'new')])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('expected a test or validation split'),
+  });
+  expect(await run(['train', '--data', data, '--out', join(dir, 'new'), '--classes', 'b,c'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/a" is not one of the classes b, c/),
+  });
 });
 
 test('a run folder that cannot be written is refused before data are opened', async () => {
@@ -194,17 +320,30 @@ test('a run folder that cannot be written is refused before data are opened', as
   await mkdir(taken, { recursive: true });
   await writeFile(join(taken, 'thesis.txt'), '');
   for (const verb of ['train', 'demo']) {
-    expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({ code: 1, stderr: expect.stringMatching(/it holds thesis\.txt and is not a run; give another --out/) });
+    expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/it holds thesis\.txt and is not a run; give another --out/),
+    });
   }
   await writeFile(join(taken, 'config.json'), JSON.stringify({ format: 'covidct-torch/run' }));
   for (const verb of ['train', 'demo']) {
-    expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({ code: 1, stderr: expect.stringMatching(/give another --out, or --overwrite/) });
-    expect((await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken, '--overwrite'])).stderr).toContain('no-such-data');
+    expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/give another --out, or --overwrite/),
+    });
+    expect((await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken, '--overwrite'])).stderr).toContain(
+      'no-such-data',
+    );
   }
 });
 
 test('figures in words, with what is not defined as a dash', () => {
-  const evaluation = summarize({ split: 'test', classes: ['no', 'yes'], samples: [{ id: 'i', path: null, label: 1, probabilities: [0.2, 0.8], loss: 0.22 }], skipped: [{ id: 'x.png', reason: 'broken' }] });
+  const evaluation = summarize({
+    split: 'test',
+    classes: ['no', 'yes'],
+    samples: [{ id: 'i', path: null, label: 1, probabilities: [0.2, 0.8], loss: 0.22 }],
+    skipped: [{ id: 'x.png', reason: 'broken' }],
+  });
   const text = evaluationText(evaluation).join('\n');
   expect(text).toContain('test: 1 images, yes at a probability of 0.500 or more');
   expect(text).toMatch(/sensitivity +100\.0 % \(1 of 1; 95 % interval/);

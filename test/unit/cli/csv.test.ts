@@ -15,10 +15,13 @@ test('numbers keep every digit; what is not there is an empty cell', () => {
   expect(csvRow([0.1 + 0.2, 1e-30, 0, null, 'x'])).toBe('0.30000000000000004,1e-30,0,,x');
 });
 
-test.each(['=1+1', '+49', '-2', '@SUM(A1)', '\tx', '\rx', '=cmd|\' /C calc\'!A0'])('%j is text for a spreadsheet, and a path of that kind still names its file', (text) => {
-  expect(parse(csvRow([text]))[0]).toEqual([`'${text}`]);
-  expect(parse(csvRow([csvPath(text)]))[0]).toEqual([`./${text}`]);
-});
+test.each(['=1+1', '+49', '-2', '@SUM(A1)', '\tx', '\rx', "=cmd|' /C calc'!A0"])(
+  '%j is text for a spreadsheet, and a path of that kind still names its file',
+  (text) => {
+    expect(parse(csvRow([text]))[0]).toEqual([`'${text}`]);
+    expect(parse(csvRow([csvPath(text)]))[0]).toEqual([`./${text}`]);
+  },
+);
 
 test('- alone, for standard input, computes nothing', () => {
   expect(csvRow([csvPath('-')])).toBe('-');

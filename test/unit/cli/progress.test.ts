@@ -3,13 +3,16 @@ import { Writable } from 'node:stream';
 import { during, progressLine } from '../../../src/cli/io';
 import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
-import { setUpNative } from '../../../src/native/set-up';
+import { setUpNative } from '../../../src/install/set-up';
 
-jest.mock('../../../src/native/set-up');
+jest.mock('../../../src/install/set-up');
 
 class Text extends Writable {
   text = '';
-  constructor(readonly isTTY: boolean, readonly columns = 40) {
+  constructor(
+    readonly isTTY: boolean,
+    readonly columns = 40,
+  ) {
     super();
   }
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -25,7 +28,11 @@ class Text extends Writable {
 
 function ioOf(isTTY: boolean): { io: Io; stderr: Text; stdout: Text } {
   const [stdout, stderr] = [new Text(false), new Text(isTTY)];
-  return { io: { stdout, stderr, env: {}, signal: new AbortController().signal, interruptedCode: () => 130 }, stderr, stdout };
+  return {
+    io: { stdout, stderr, env: {}, signal: new AbortController().signal, interruptedCode: () => 130 },
+    stderr,
+    stdout,
+  };
 }
 
 beforeEach(() => void jest.useFakeTimers());
@@ -109,13 +116,21 @@ test('install-libtorch through a pipe: seven minutes in which pip and the compil
     await pause(7);
     options?.onProgress?.({ phase: 'build', line: '[1/9] Building CXX object' });
     await pause(4);
-    return { libtorch: { version: '2.13.0', variant: 'cpu', root: '/x' }, installed: true, addon: 'a.node', built: true } as Awaited<ReturnType<typeof setUpNative>>;
+    return {
+      libtorch: { version: '2.13.0', variant: 'cpu', root: '/x' },
+      installed: true,
+      addon: 'a.node',
+      built: true,
+    } as Awaited<ReturnType<typeof setUpNative>>;
   });
   const { io, stderr, stdout } = ioOf(false);
   const done = runCommandLine(['install-libtorch'], io);
   await jest.advanceTimersByTimeAsync(7 * MINUTE);
   const lines = stderr.take().trimEnd().split('\n');
-  expect(lines.slice(0, 2)).toEqual(['the archive could not be fetched', "taking PyTorch's CPU wheel through pip instead"]);
+  expect(lines.slice(0, 2)).toEqual([
+    'the archive could not be fetched',
+    "taking PyTorch's CPU wheel through pip instead",
+  ]);
   expect(lines.slice(2)).toHaveLength(7);
   expect(lines.at(-1)).toBe("taking PyTorch's CPU wheel through pip instead (6 min gone)");
   await jest.advanceTimersByTimeAsync(5 * MINUTE);

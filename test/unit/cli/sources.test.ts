@@ -22,10 +22,17 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 function ioWith(input?: Iterable<Buffer>, controller = new AbortController()): Io {
-  return { env: {}, signal: controller.signal, stdin: input === undefined ? undefined : Readable.from(input) } as unknown as Io;
+  return {
+    env: {},
+    signal: controller.signal,
+    stdin: input === undefined ? undefined : Readable.from(input),
+  } as unknown as Io;
 }
 
-async function all(paths: readonly string[], io = ioWith()): Promise<{ images: GivenImage[]; leftOut: LeftOut[]; total: number | null }> {
+async function all(
+  paths: readonly string[],
+  io = ioWith(),
+): Promise<{ images: GivenImage[]; leftOut: LeftOut[]; total: number | null }> {
   const given = await givenImages(paths, io);
   const [images, leftOut]: [GivenImage[], LeftOut[]] = [[], []];
   for await (const image of given.images((list) => leftOut.push(...list))) images.push(image);
@@ -45,7 +52,9 @@ test('a folder stands for the images in it and in its folders, and says what it 
   expect(total).toBe(3);
   expect(leftOut).toEqual([{ reason: 'notAnImage', count: 1, examples: ['notes.txt'] }]);
   await expect(givenImages([join(dir, 'empty')], ioWith())).rejects.toThrow('holds no image');
-  await expect(givenImages([join(dir, 'nowhere')], ioWith())).rejects.toThrow('nowhere: it does not exist (ENOENT: stat');
+  await expect(givenImages([join(dir, 'nowhere')], ioWith())).rejects.toThrow(
+    'nowhere: it does not exist (ENOENT: stat',
+  );
 });
 
 test.each([
@@ -77,27 +86,54 @@ test('a path may hold anything but the separator: spaces, line ends between NULs
 
 test('what a list names and is not there is told with its line; it ends the command unless such files are skipped', async () => {
   const { images } = await all([await list('list.txt', `${a}\n${join(dir, 'gone.png')}\n${join(dir, 'empty')}\n`)]);
-  expect(images[1]).toEqual({ name: join(dir, 'gone.png'), problem: expect.stringContaining('it does not exist (ENOENT'), where: `${join(dir, 'list.txt')}:2` });
+  expect(images[1]).toEqual({
+    name: join(dir, 'gone.png'),
+    problem: expect.stringContaining('it does not exist (ENOENT'),
+    where: `${join(dir, 'list.txt')}:2`,
+  });
   expect(images[2]).toMatchObject({ problem: 'the folder holds no image' });
-  expect(whyMissing(images[1] as MissingImage, 'skip')).toEqual({ path: join(dir, 'gone.png'), error: expect.stringContaining('it does not exist') });
-  expect(() => whyMissing(images[1] as MissingImage, 'error')).toThrow(/list\.txt:2: .*gone\.png: it does not exist .*; .*--on-bad-file skip/);
+  expect(whyMissing(images[1] as MissingImage, 'skip')).toEqual({
+    path: join(dir, 'gone.png'),
+    error: expect.stringContaining('it does not exist'),
+  });
+  expect(() => whyMissing(images[1] as MissingImage, 'error')).toThrow(
+    /list\.txt:2: .*gone\.png: it does not exist .*; .*--on-bad-file skip/,
+  );
 });
 
 test('lists that are none are refused', async () => {
-  await expect(all([await list('list.txt', '')])).rejects.toThrow(/list\.txt: expected a list with one path a line; it is empty/);
-  await expect(all([await list('list.txt', Buffer.alloc(200_000, 'x'))])).rejects.toThrow(/list\.txt:1: .*longer than any path/);
-  await expect(givenImages([`@${join(dir, 'nowhere')}`], ioWith())).rejects.toThrow(/expected a list of paths: it does not exist .*is \.\/@/);
+  await expect(all([await list('list.txt', '')])).rejects.toThrow(
+    /list\.txt: expected a list with one path a line; it is empty/,
+  );
+  await expect(all([await list('list.txt', Buffer.alloc(200_000, 'x'))])).rejects.toThrow(
+    /list\.txt:1: .*longer than any path/,
+  );
+  await expect(givenImages([`@${join(dir, 'nowhere')}`], ioWith())).rejects.toThrow(
+    /expected a list of paths: it does not exist .*is \.\/@/,
+  );
   await expect(givenImages([`@${dir}`], ioWith())).rejects.toThrow('got a folder; give it without the @');
 });
 
 test('standard input: an image, or a list', async () => {
   const { images, total } = await all(['-', a], ioWith([Buffer.from('one'), Buffer.from('two')]));
-  expect(images).toEqual([{ name: '-', source: Buffer.from('onetwo') }, { name: a, source: a }]);
+  expect(images).toEqual([
+    { name: '-', source: Buffer.from('onetwo') },
+    { name: a, source: a },
+  ]);
   expect(total).toBe(2);
-  expect(pathsOf((await all(['@-'], ioWith([Buffer.from(`${a}\n`.slice(0, 7)), Buffer.from(`${a}\n${b}`.slice(7))]))).images)).toEqual([a, b]);
+  expect(
+    pathsOf(
+      (await all(['@-'], ioWith([Buffer.from(`${a}\n`.slice(0, 7)), Buffer.from(`${a}\n${b}`.slice(7))]))).images,
+    ),
+  ).toEqual([a, b]);
   await expect(all(['-'], ioWith([]))).rejects.toThrow('it is empty');
   await expect(all(['-'])).rejects.toThrow('which is a terminal');
-  for (const twice of [['-', '-'], ['-', '@-'], ['@-', '@-']]) await expect(givenImages(twice, ioWith([]))).rejects.toThrow('named twice');
+  for (const twice of [
+    ['-', '-'],
+    ['-', '@-'],
+    ['@-', '@-'],
+  ])
+    await expect(givenImages(twice, ioWith([]))).rejects.toThrow('named twice');
 });
 
 test('Ctrl-C ends the wait for standard input', async () => {
@@ -115,7 +151,10 @@ test('a list of a hundred thousand paths is read as it is used, not before', asy
   }
   const given = await givenImages(['@-'], ioWith(lines()));
   let count = 0;
-  for await (const group of inGroups(given.images(() => undefined), 8)) {
+  for await (const group of inGroups(
+    given.images(() => undefined),
+    8,
+  )) {
     count += group.length;
     if (count >= 800) break;
   }
@@ -126,9 +165,12 @@ test('a list of a hundred thousand paths is read as it is used, not before', asy
 test('however a list is cut into chunks, its paths are the same', async () => {
   const text = Buffer.from('\ufeffone\r\n\r\nzwei \r\nde\rux\nlast');
   for (let size = 1; size <= text.length; size += 1) {
-    const chunks = Array.from({ length: Math.ceil(text.length / size) }, (_, index) => text.subarray(index * size, (index + 1) * size));
+    const chunks = Array.from({ length: Math.ceil(text.length / size) }, (_, index) =>
+      text.subarray(index * size, (index + 1) * size),
+    );
     const found: string[] = [];
-    for await (const { path, line } of listedPaths(Readable.from(chunks), 'x')) found.push(`${line}:${path.toString()}`);
+    for await (const { path, line } of listedPaths(Readable.from(chunks), 'x'))
+      found.push(`${line}:${path.toString()}`);
     expect(found).toEqual(['1:one', '3:zwei ', '4:de\rux', '5:last']);
   }
 });

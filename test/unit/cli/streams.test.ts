@@ -31,15 +31,21 @@ test('a logger on a closed pipe goes on, and the first failure is told once', as
   await logger.close();
   pipe.write('more');
   pipe.write('more', 'utf8');
-  await new Promise<void>((resolve) => { pipe.write('more', () => resolve()); });
+  await new Promise<void>((resolve) => {
+    pipe.write('more', () => resolve());
+  });
   expect(gone).toEqual(['EPIPE']);
   expect(pipe.text.trimEnd().split('\n')).toHaveLength(2);
 });
 
 test('a stream that works is written to as before', async () => {
   const pipe = new Pipe(9);
-  outliveReader(pipe, (error) => { throw error; });
-  await new Promise<void>((resolve) => { pipe.write('61', 'hex', () => resolve()); });
+  outliveReader(pipe, (error) => {
+    throw error;
+  });
+  await new Promise<void>((resolve) => {
+    pipe.write('61', 'hex', () => resolve());
+  });
   pipe.write(Buffer.from('b'));
   pipe.write('c');
   expect(pipe.text).toBe('abc');

@@ -2,11 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { nameOfBytes, showBytes } from '../../../src/data/byte-path';
-import { decodeImage, pathOfSource } from '../../../src/data/decode';
+import { nameOfBytes, showBytes } from '../../../src/data/images/byte-path';
+import { decodeImage, pathOfSource } from '../../../src/data/images/decode';
 import { findImages } from '../../../src/data/find-images';
 import { makeDraw } from '../../../src/data/random';
-import { countLeftOut, LEFT_OUT_REASONS, leftOutText, mergeLeftOut } from '../../../src/left-out';
+import { countLeftOut, LEFT_OUT_REASONS, leftOutText, mergeLeftOut } from '../../../src/text/left-out';
 import { BadImageError } from '../../../src/errors';
 import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
 
@@ -21,8 +21,10 @@ function bytePath(root: string, name: Uint8Array): Buffer {
 test('an image is what has the name of one or begins as one; the rest is counted by reason', async () => {
   const root = newFolder();
   const png = await greyPng(3);
-  for (const name of ['a.png', 'b', 'c.dat', 'deep/er/d.PNG', '.hidden-but-an-image', 'folder.png/e.png']) writeAt(root, name, png);
-  for (const name of ['notes.txt', 'empty', 'Thumbs.db', '.DS_Store', '._a.png', '.hidden.png', 'deep/desktop.ini']) writeAt(root, name, name === 'empty' ? '' : 'text');
+  for (const name of ['a.png', 'b', 'c.dat', 'deep/er/d.PNG', '.hidden-but-an-image', 'folder.png/e.png'])
+    writeAt(root, name, png);
+  for (const name of ['notes.txt', 'empty', 'Thumbs.db', '.DS_Store', '._a.png', '.hidden.png', 'deep/desktop.ini'])
+    writeAt(root, name, name === 'empty' ? '' : 'text');
   for (const name of ['@eaDir/a.png', '.git/x.png', 'deep/__MACOSX/._d.png']) writeAt(root, name, png);
   writeAt(root, 'named.png', 'not an image'); // said when it is decoded
   symlinkSync('nowhere.png', path.join(root, 'dead.png'));
@@ -31,7 +33,16 @@ test('an image is what has the name of one or begins as one; the rest is counted
   symlinkSync('a.png', path.join(root, 'link'));
   execFileSync('mkfifo', [path.join(root, 'pipe.png')]);
   const { images, leftOut } = await findImages(root);
-  expect(images.map(({ id }) => id)).toEqual(['.hidden-but-an-image', 'a.png', 'b', 'c.dat', 'deep/er/d.PNG', 'folder.png/e.png', 'link', 'named.png']);
+  expect(images.map(({ id }) => id)).toEqual([
+    '.hidden-but-an-image',
+    'a.png',
+    'b',
+    'c.dat',
+    'deep/er/d.PNG',
+    'folder.png/e.png',
+    'link',
+    'named.png',
+  ]);
   expect(leftOut).toEqual([
     { reason: 'notAnImage', count: 2, examples: ['empty', 'notes.txt'] },
     { reason: 'deadLink', count: 2, examples: ['dead.png', 'self'] },
@@ -40,7 +51,9 @@ test('an image is what has the name of one or begins as one; the rest is counted
     { reason: 'hidden', count: 2, examples: ['.git/', '.hidden.png'] },
     { reason: 'system', count: 6, examples: ['.DS_Store', '._a.png', '@eaDir/', 'Thumbs.db', 'deep/__MACOSX/'] },
   ]);
-  expect(leftOutText(leftOut)).toContain('2 links that lead nowhere (dead.png, self); 1 link back to a folder above it (deep/up/)');
+  expect(leftOutText(leftOut)).toContain(
+    '2 links that lead nowhere (dead.png, self); 1 link back to a folder above it (deep/up/)',
+  );
   for (const { id, source } of images) if (id !== 'named.png') expect((await decodeImage(source)).width).toBe(8);
 });
 
@@ -62,7 +75,10 @@ onLinux('names that are no UTF-8: files are found, opened, named; folders are en
   await expect(decodeImage(image!, { maxPixels: 1 })).rejects.toThrow(/Articl\\xE9\.png.*maxPixels/);
   const error: unknown = await decodeImage(bad!, { origin: 'list:3' }).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(BadImageError);
-  expect(error).toMatchObject({ source: path.join(root, 'bad\\xFF.png'), message: expect.stringContaining('(listed in list:3)') });
+  expect(error).toMatchObject({
+    source: path.join(root, 'bad\\xFF.png'),
+    message: expect.stringContaining('(listed in list:3)'),
+  });
 });
 
 test('any bytes can be shown, and no two alike', () => {
@@ -80,9 +96,13 @@ test('any bytes can be shown, and no two alike', () => {
 
 test('no folder, a file, an unfit path', async () => {
   const root = newFolder();
-  await expect(findImages(path.join(root, 'none'))).rejects.toMatchObject({ code: 'ERR_DATASET', message: expect.stringContaining('does not exist') });
+  await expect(findImages(path.join(root, 'none'))).rejects.toMatchObject({
+    code: 'ERR_DATASET',
+    message: expect.stringContaining('does not exist'),
+  });
   await expect(findImages(writeAt(root, 'a', ''))).rejects.toThrow(/is not a folder/);
-  for (const junk of ['', 'a\0b', 5, undefined, null]) await expect(findImages(junk as string)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  for (const junk of ['', 'a\0b', 5, undefined, null])
+    await expect(findImages(junk as string)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   await expect(findImages(root, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   expect(await findImages(newFolder())).toEqual({ images: [], leftOut: [] });
 });
@@ -110,7 +130,13 @@ test('whatever lies in a folder is an image or is counted, nothing is lost', asy
 
 test('lists are merged in one order', () => {
   const one = [{ reason: 'hidden', count: 2, examples: ['a', 'b'] }] as const;
-  const two = [{ reason: 'deadLink', count: 1, examples: ['c'] }, { reason: 'hidden', count: 9, examples: ['d', 'e', 'f', 'g', 'h'] }] as const;
-  expect(mergeLeftOut(one, undefined, two)).toEqual([{ reason: 'deadLink', count: 1, examples: ['c'] }, { reason: 'hidden', count: 11, examples: ['a', 'b', 'd', 'e', 'f'] }]);
+  const two = [
+    { reason: 'deadLink', count: 1, examples: ['c'] },
+    { reason: 'hidden', count: 9, examples: ['d', 'e', 'f', 'g', 'h'] },
+  ] as const;
+  expect(mergeLeftOut(one, undefined, two)).toEqual([
+    { reason: 'deadLink', count: 1, examples: ['c'] },
+    { reason: 'hidden', count: 11, examples: ['a', 'b', 'd', 'e', 'f'] },
+  ]);
   expect(new Set(LEFT_OUT_REASONS).size).toBe(LEFT_OUT_REASONS.length);
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
-import { encodePng } from '../../../src/data/decode';
+import { encodePng } from '../../../src/data/images/decode';
 import type { Pixels } from '../../../src/data/types';
 
 const made: string[] = [];
@@ -84,7 +84,11 @@ export function makeZip(entries: readonly ZipEntry[]): Buffer {
 
 /** Names of a small COVID-CT: what the real lists have to offer in the way of signs. */
 export const NAMES = {
-  COVID: { train: ['2020.02.10-p6-52%0.png', 'a paper, with [brackets] (1).png'], val: ['kjr-21-e24-p5-29.png'], test: ['Ni2020_Articlé-p3.png'] },
+  COVID: {
+    train: ['2020.02.10-p6-52%0.png', 'a paper, with [brackets] (1).png'],
+    val: ['kjr-21-e24-p5-29.png'],
+    test: ['Ni2020_Articlé-p3.png'],
+  },
   NonCOVID: { train: ['71%0.jpg', '1.jpg'], val: ['2.jpg'], test: ['3 4.jpg'] },
 } as const;
 
@@ -98,18 +102,30 @@ export interface CovidCtChanges {
 }
 
 /** Writes a small data set in the layout of COVID-CT. */
-export async function writeCovidCt(root: string, { images = {}, lists = {}, zipped = [] }: CovidCtChanges = {}): Promise<void> {
+export async function writeCovidCt(
+  root: string,
+  { images = {}, lists = {}, zipped = [] }: CovidCtChanges = {},
+): Promise<void> {
   const png = await greyPng(90);
   for (const name of ['COVID', 'NonCOVID'] as const) {
     for (const split of ['train', 'val', 'test'] as const) {
       const text = lists[`${split}${name}`];
-      if (text !== null) writeAt(root, `Data-split/${name}/${split}CT_${name}.txt`, text ?? `${NAMES[name][split].join('\n')}\n`);
+      if (text !== null)
+        writeAt(root, `Data-split/${name}/${split}CT_${name}.txt`, text ?? `${NAMES[name][split].join('\n')}\n`);
     }
     const files = images[name] ?? Object.values(NAMES[name]).flat();
     mkdirSync(path.join(root, 'Images-processed'), { recursive: true });
     if (zipped.includes(name)) {
       const entries = files.map((file) => ({ name: `CT_${name}/${file}`, content: png }));
-      writeAt(root, `Images-processed/CT_${name}.zip`, makeZip([{ name: `CT_${name}/`, mode: 0o040755 }, { name: `__MACOSX/CT_${name}/._x`, content: Buffer.from('x') }, ...entries]));
+      writeAt(
+        root,
+        `Images-processed/CT_${name}.zip`,
+        makeZip([
+          { name: `CT_${name}/`, mode: 0o040755 },
+          { name: `__MACOSX/CT_${name}/._x`, content: Buffer.from('x') },
+          ...entries,
+        ]),
+      );
     } else for (const file of files) writeAt(root, `Images-processed/CT_${name}/${file}`, png);
   }
 }

@@ -1,5 +1,13 @@
 /** Philox against its published known answers; what draws do and do not depend on. */
-import { drawInteger, drawNormal, makeDraw, philox4x32, shuffle, shuffleInPlace, STREAM } from '../../../src/data/random';
+import {
+  drawInteger,
+  drawNormal,
+  makeDraw,
+  philox4x32,
+  shuffle,
+  shuffleInPlace,
+  STREAM,
+} from '../../../src/data/random';
 
 /** The lines "philox4x32 10" of tests/kat_vectors in the Random123 distribution: counter, key, answer. */
 const KNOWN_ANSWERS = [
@@ -27,7 +35,15 @@ test('draws are doubles in [0, 1) with the mean and spread of the uniform distri
 
 test('each part of the key matters, high bits of the seed included, and the same key repeats', () => {
   const first = (key: Parameters<typeof makeDraw>[0]): number => makeDraw(key)();
-  const keys = [{ seed: 0 }, { seed: 1 }, { seed: 2 ** 32 }, { seed: 2 ** 53 - 1 }, { seed: 0, epoch: 1 }, { seed: 0, sample: 1 }, { seed: 0, stream: STREAM.shuffle }];
+  const keys = [
+    { seed: 0 },
+    { seed: 1 },
+    { seed: 2 ** 32 },
+    { seed: 2 ** 53 - 1 },
+    { seed: 0, epoch: 1 },
+    { seed: 0, sample: 1 },
+    { seed: 0, stream: STREAM.shuffle },
+  ];
   expect(new Set(keys.map(first)).size).toBe(keys.length);
   const draws = (): number[] => {
     const draw = makeDraw({ seed: 3, epoch: 4, sample: 5 });

@@ -4,7 +4,7 @@ import { fromSamples } from '../../../src/data/samples';
 import { loadBatches } from '../../../src/data/loader';
 import { PixelStore } from '../../../src/data/store';
 import type { ResizeAhead } from '../../../src/data/store';
-import { centerCrop, compose, resize, toTensor } from '../../../src/data/transform';
+import { centerCrop, compose, resize, toTensor } from '../../../src/data/transforms/transform';
 import type { Dataset, ResizePixels, SkippedFile, Transform } from '../../../src/data/types';
 import { BadImageError, InvalidOptionError } from '../../../src/errors';
 import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
@@ -13,7 +13,12 @@ afterEach(removeFolders);
 const IMAGE_BYTES = 6 * 8 * 3;
 
 async function dataset(n: number, root = newFolder()): Promise<Dataset> {
-  const samples = await Promise.all(Array.from({ length: n }, async (_, index) => ({ source: writeAt(root, `${index}.png`, await greyPng(index)), label: 0 })));
+  const samples = await Promise.all(
+    Array.from({ length: n }, async (_, index) => ({
+      source: writeAt(root, `${index}.png`, await greyPng(index)),
+      label: 0,
+    })),
+  );
   return fromSamples({ name: 'greys', classes: ['a'], samples });
 }
 
@@ -34,17 +39,22 @@ test('the budget holds: what fits stays, the rest is decoded anew', async () => 
   for (let epoch = 0; epoch < 3; epoch += 1) for (const sample of samples) await store.get(sample);
   expect(store.stats).toEqual({ hits: 4, decodes: 8, bytes: 2 * IMAGE_BYTES });
   const none = new PixelStore({ maxCacheBytes: 0 });
-  for (let epoch = 0; epoch < 2; epoch += 1) for (const sample of samples) expect((await none.get(sample)).width).toBe(8);
+  for (let epoch = 0; epoch < 2; epoch += 1)
+    for (const sample of samples) expect((await none.get(sample)).width).toBe(8);
   expect(none.stats).toEqual({ hits: 0, decodes: 8, bytes: 0 });
 });
 
 test('a key names the pixels of one image in one size, kept or decoded anew', async () => {
   const { samples } = await dataset(3);
-  const ahead: ResizeAhead = { size: [2, 2], resize: (_pixels, size) => Promise.resolve({ ...size, data: new Uint8Array(12) }) };
+  const ahead: ResizeAhead = {
+    size: [2, 2],
+    resize: (_pixels, size) => Promise.resolve({ ...size, data: new Uint8Array(12) }),
+  };
   const keys: number[] = [];
   for (const store of [new PixelStore(), new PixelStore({ maxCacheBytes: 0 })]) {
     for (const options of [{}, { ahead }]) {
-      const visit = async (): Promise<number[]> => Promise.all(samples.map(async (sample) => (await store.get(sample, options)).key as number));
+      const visit = async (): Promise<number[]> =>
+        Promise.all(samples.map(async (sample) => (await store.get(sample, options)).key as number));
       const first = await visit();
       expect(await visit()).toEqual(first);
       keys.push(...first);
@@ -79,7 +89,10 @@ test('a decode that all have given up before its turn is not begun, and can be a
   const store = new PixelStore({ concurrency: 1 });
   const controller = new AbortController();
   const first = store.get(samples[0]!);
-  const gone = [store.get(samples[1]!, { signal: controller.signal }), store.get(samples[2]!, { signal: controller.signal })];
+  const gone = [
+    store.get(samples[1]!, { signal: controller.signal }),
+    store.get(samples[2]!, { signal: controller.signal }),
+  ];
   controller.abort();
   const back = store.get(samples[2]!);
   expect((await Promise.allSettled(gone)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
@@ -91,7 +104,14 @@ test('a decode that all have given up before its turn is not begun, and can be a
 
 test('Buffers are keys of their own', async () => {
   const [first, second] = [await greyPng(1), await greyPng(2)];
-  const { samples } = fromSamples({ classes: ['a'], samples: [{ source: first, label: 0 }, { source: second, label: 0 }, { source: first, label: 0 }] });
+  const { samples } = fromSamples({
+    classes: ['a'],
+    samples: [
+      { source: first, label: 0 },
+      { source: second, label: 0 },
+      { source: first, label: 0 },
+    ],
+  });
   const store = new PixelStore();
   expect((await Promise.all(samples.map((sample) => store.get(sample)))).map(({ data }) => data[3])).toEqual([1, 2, 1]);
   expect(store.stats.decodes).toBe(2);
@@ -100,7 +120,14 @@ test('Buffers are keys of their own', async () => {
 describe('bad files', () => {
   async function withBadFile(): Promise<Dataset> {
     const root = newFolder();
-    return fromSamples({ name: 'mixed', classes: ['a'], samples: [{ source: writeAt(root, 'good.png', await greyPng(1)), label: 0 }, { source: writeAt(root, 'bad.png', 'rubbish'), label: 0 }] });
+    return fromSamples({
+      name: 'mixed',
+      classes: ['a'],
+      samples: [
+        { source: writeAt(root, 'good.png', await greyPng(1)), label: 0 },
+        { source: writeAt(root, 'bad.png', 'rubbish'), label: 0 },
+      ],
+    });
   }
 
   test('are an error that names the line, again and again', async () => {
@@ -127,7 +154,9 @@ describe('bad files', () => {
     expect(store.skipped).toEqual(told);
     expect(store.stats.decodes).toBe(2);
     await expect(store.get(samples[1]!)).rejects.toBeInstanceOf(BadImageError);
-    await expect(store.load(samples[1]!, 1, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(store.load(samples[1]!, 1, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 });
 
@@ -155,7 +184,12 @@ describe('resized ahead', () => {
       made.calls += 1;
       return Promise.resolve({ data: new Uint8Array(height * width * 3).fill(data[3]!), height, width });
     };
-    return { get calls() { return made.calls; }, ahead: { size: 3, resize } };
+    return {
+      get calls() {
+        return made.calls;
+      },
+      ahead: { size: 3, resize },
+    };
   }
 
   test('each image once, kept apart from those as decoded, within the one budget', async () => {
@@ -163,19 +197,22 @@ describe('resized ahead', () => {
     const small = 3 * 4 * 3; // 6 x 8 with a shorter side of 3
     const half = halves();
     const store = new PixelStore({ maxCacheBytes: 2 * small + IMAGE_BYTES });
-    for (let epoch = 0; epoch < 2; epoch += 1) for (const sample of samples.slice(0, 2)) expect(await store.get(sample, { ahead: half.ahead })).toMatchObject({ height: 3, width: 4 });
+    for (let epoch = 0; epoch < 2; epoch += 1)
+      for (const sample of samples.slice(0, 2))
+        expect(await store.get(sample, { ahead: half.ahead })).toMatchObject({ height: 3, width: 4 });
     expect([half.calls, store.stats.decodes, store.stats.bytes]).toEqual([2, 2, 2 * small]);
     expect((await store.get(samples[2]!)).height).toBe(6);
     expect(store.stats).toMatchObject({ decodes: 3, bytes: 2 * small + IMAGE_BYTES });
     // Resized from what is kept, though there is no room to keep the result; so it is done again.
     rmSync(samples[2]!.source as string);
-    for (let epoch = 0; epoch < 2; epoch += 1) expect((await store.get(samples[2]!, { ahead: half.ahead })).data[0]).toBe(2);
+    for (let epoch = 0; epoch < 2; epoch += 1)
+      expect((await store.get(samples[2]!, { ahead: half.ahead })).data[0]).toBe(2);
     expect(half.calls).toBe(4);
     store.clear();
     expect(store.stats.bytes).toBe(0);
   });
 
-  test('nothing is done to an image of that size; a failure is the caller\'s', async () => {
+  test("nothing is done to an image of that size; a failure is the caller's", async () => {
     const { samples } = await dataset(1);
     const resize = jest.fn().mockRejectedValue(new Error('gone'));
     const store = new PixelStore({ onBadFile: 'skip' });
@@ -191,7 +228,14 @@ describe('resized ahead', () => {
     const store = new PixelStore();
     const walk = async (transform: Transform) => {
       const images = [];
-      for await (const { input } of loadBatches({ dataset: data, transform, batchSize: 2, store, resize: half.ahead.resize })) images.push([...input.sizes]);
+      for await (const { input } of loadBatches({
+        dataset: data,
+        transform,
+        batchSize: 2,
+        store,
+        resize: half.ahead.resize,
+      }))
+        images.push([...input.sizes]);
       return images;
     };
     expect(await walk(compose([resize(3), centerCrop(2), toTensor()]))).toEqual([[3, 4, 3, 4]]);

@@ -19,7 +19,10 @@ function fileOf(content: string | Uint8Array): string {
 }
 
 async function refused(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(() => null, (reason: unknown) => reason);
+  const error: unknown = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(CovidCtError);
   expect((error as CovidCtError).code).toBe('ERR_RUN_FOLDER');
   return (error as CovidCtError).message;
@@ -47,10 +50,14 @@ test.each<[string, string | Uint8Array, RegExp]>([
 });
 
 test('missing, a folder, too large', async () => {
-  expect(await refused(readJson(join(dir, 'none.json'), schema, about))).toMatch(/none\.json: expected a thing: it does not exist/);
+  expect(await refused(readJson(join(dir, 'none.json'), schema, about))).toMatch(
+    /none\.json: expected a thing: it does not exist/,
+  );
   expect(await readJsonIfThere(join(dir, 'none.json'), schema, about)).toBeNull();
   expect(await refused(readJson(dir, schema, about))).toMatch(/it is a folder/);
-  expect(await refused(readJson(fileOf(`"${'x'.repeat(100)}"`), schema, { ...about, maxBytes: 50 }))).toMatch(/102 bytes, more than 50/);
+  expect(await refused(readJson(fileOf(`"${'x'.repeat(100)}"`), schema, { ...about, maxBytes: 50 }))).toMatch(
+    /102 bytes, more than 50/,
+  );
 });
 
 test('a pipe without a writer is refused, not waited for', async () => {
@@ -60,7 +67,9 @@ test('a pipe without a writer is refused, not waited for', async () => {
 });
 
 test('a line of many is named', () => {
-  expect(() => parseJson('{"name": 3}', schema, 'h.jsonl', about, 7)).toThrow(/^h\.jsonl:7: .*"name": expected string, got 3/);
+  expect(() => parseJson('{"name": 3}', schema, 'h.jsonl', about, 7)).toThrow(
+    /^h\.jsonl:7: .*"name": expected string, got 3/,
+  );
   expect(() => parseJson('{"name"', schema, 'h.jsonl', about, 7)).toThrow(/^h\.jsonl:7:8: .*expected ":", got the end/);
 });
 
@@ -76,7 +85,11 @@ test('the place of a fault is where JSON.parse stops: every prefix and every cha
     for (const wrong of ['}', ']', '"', ',', ':', 'x', '\u0001']) {
       const changed = text.slice(0, at) + wrong + text.slice(at + 1);
       let message = '';
-      try { JSON.parse(changed); } catch (error) { message = (error as Error).message; }
+      try {
+        JSON.parse(changed);
+      } catch (error) {
+        message = (error as Error).message;
+      }
       if (message === '') continue;
       expect(jsonFaultAt(changed).at).toBeLessThanOrEqual(changed.length);
       checked += 1;

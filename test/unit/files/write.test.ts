@@ -1,15 +1,26 @@
 /** Files appear whole or not at all, and never in the place of what is no file. */
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { preparePacked } from '../../../src';
 import { fromSamples } from '../../../src/data/samples';
 import { linkWhole, replaceFile, writeWhole } from '../../../src/files/write';
-import { writeSafetensors } from '../../../src/model/safetensors';
+import { writeSafetensors } from '../../../src/weights/safetensors';
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'covidct-write-')); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'covidct-write-'));
+});
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Every way of this library to write a file of a given name. */
@@ -18,10 +29,15 @@ const WRITERS: readonly [string, (path: string) => Promise<unknown>][] = [
   ['linkWhole', (path) => linkWhole(__filename, path)],
   ['replaceFile', (path) => replaceFile(path, (temporary) => Promise.resolve(writeFileSync(temporary, 'new')))],
   ['writeSafetensors', (path) => writeSafetensors(path, [], {}, () => Promise.resolve())],
-  ['preparePacked', async (path) => {
-    const train = fromSamples({ classes: ['a', 'b'], samples: [] });
-    await preparePacked({ name: 'none', classes: train.classes, train, validation: null, test: null }, path, { overwrite: true });
-  }],
+  [
+    'preparePacked',
+    async (path) => {
+      const train = fromSamples({ classes: ['a', 'b'], samples: [] });
+      await preparePacked({ name: 'none', classes: train.classes, train, validation: null, test: null }, path, {
+        overwrite: true,
+      });
+    },
+  ],
 ];
 
 describe.each(WRITERS)('%s', (_, write) => {
@@ -33,7 +49,9 @@ describe.each(WRITERS)('%s', (_, write) => {
     const path = join(dir, 'target');
     make(path);
     const before = lstatSync(path).mode;
-    await expect(write(path)).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_(RUN_FOLDER|PACKED_DATA)$/) as string });
+    await expect(write(path)).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_(RUN_FOLDER|PACKED_DATA)$/) as string,
+    });
     expect(lstatSync(path).mode).toBe(before);
     expect(readdirSync(dir)).toEqual(['target']);
   });
@@ -46,7 +64,10 @@ test('a failure leaves the old file and nothing beside it', async () => {
     writeFileSync(temporary, 'half');
     throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
   });
-  await expect(failing).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('free some space') as string });
+  await expect(failing).rejects.toMatchObject({
+    code: 'ERR_RUN_FOLDER',
+    message: expect.stringContaining('free some space') as string,
+  });
   expect(readFileSync(path, 'utf8')).toBe('old');
   expect(readdirSync(dir)).toEqual(['file']);
 });

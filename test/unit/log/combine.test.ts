@@ -21,7 +21,10 @@ test('order is kept and a failure reaches the caller after the others were serve
 
 test('several failures are all named', async () => {
   const logger = combine([recorder([], 'a', true), recorder([], 'b', true)]);
-  await expect(logger.close()).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: '2 loggers failed to close: a is broken; b is broken' });
+  await expect(logger.close()).rejects.toMatchObject({
+    code: 'ERR_RUN_FOLDER',
+    message: '2 loggers failed to close: a is broken; b is broken',
+  });
 });
 
 test('no loggers, no trouble', async () => {

@@ -2,10 +2,18 @@
 import { PassThrough } from 'node:stream';
 import { ConsoleLogger } from '../../../src/log/console';
 import type { ConsoleMode } from '../../../src/log/console';
-import { duration } from '../../../src/log/words';
+import { duration } from '../../../src/log/format';
 import { epochEvent, skippedEvent, startEvent, stepEvent, stopEvent } from '../../helpers/events';
 
-const EVENTS = [startEvent(), stepEvent(), stepEvent({ step: 4 }), epochEvent(), skippedEvent(), { type: 'learningRate' as const, epoch: 1, from: 0.01, to: 0.001, reason: 'only the loss has stopped improving' }, stopEvent()];
+const EVENTS = [
+  startEvent(),
+  stepEvent(),
+  stepEvent({ step: 4 }),
+  epochEvent(),
+  skippedEvent(),
+  { type: 'learningRate' as const, epoch: 1, from: 0.01, to: 0.001, reason: 'only the loss has stopped improving' },
+  stopEvent(),
+];
 
 async function shown(mode: ConsoleMode | undefined, isTTY: boolean): Promise<string> {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
@@ -21,7 +29,9 @@ test('progress: a bar with the time left and one line an epoch, taken away at th
   const text = await shown('progress', true);
   expect(text).toMatch(/epoch 1\/3 \[-{24}\] 0%/);
   expect(text).toMatch(/gone, at most .* left/);
-  expect(text).toContain('epoch 1/3 | train loss 0.6500, accuracy 0.600 | validation loss 0.6000, accuracy 0.700, AUC 0.750 | 13s | best so far\n');
+  expect(text).toContain(
+    'epoch 1/3 | train loss 0.6500, accuracy 0.600 | validation loss 0.6000, accuracy 0.700, AUC 0.750 | 13s | best so far\n',
+  );
   expect(text).toContain('learning rate 0.01 -> 0.001: only the loss has stopped improving\n');
   expect(text).toMatch(/stopped after 3 epochs: all epochs are done\. Best: epoch 2 \(0\.7000\)\.\n$/);
 });
@@ -85,7 +95,13 @@ describe('with a clock', () => {
   const start = startEvent({ epochs: 60, stepsPerEpoch, trainSamples: 425, validationSamples: 118 });
 
   /** Lets steps of the first epoch pass; returns what was written by the last of them. */
-  async function pass(logger: ConsoleLogger, stream: PassThrough, steps: number, secondsEach: number, from = 1): Promise<string> {
+  async function pass(
+    logger: ConsoleLogger,
+    stream: PassThrough,
+    steps: number,
+    secondsEach: number,
+    from = 1,
+  ): Promise<string> {
     stream.read();
     for (let step = from; step < from + steps; step += 1) {
       await jest.advanceTimersByTimeAsync(secondsEach * 1000);
@@ -125,7 +141,9 @@ describe('with a clock', () => {
     expect(stream.read()).toBeNull();
     await jest.advanceTimersByTimeAsync(181_000);
     expect(String(stream.read())).toBe('epoch 1/60: its first step is not done yet\n'.repeat(4));
-    expect(await pass(logger, stream, 30, 6)).toMatch(/^about 5m\d\ds an epoch.*\nepoch 1\/60, step 1\d of 54, loss 0\.5000 \| about .* of the epoch and at most .* of all left\nepoch 1\/60, step 2\d of 54, .*\n(epoch 1\/60, step (29|30) of 54.*\n)?$/);
+    expect(await pass(logger, stream, 30, 6)).toMatch(
+      /^about 5m\d\ds an epoch.*\nepoch 1\/60, step 1\d of 54, loss 0\.5000 \| about .* of the epoch and at most .* of all left\nepoch 1\/60, step 2\d of 54, .*\n(epoch 1\/60, step (29|30) of 54.*\n)?$/,
+    );
     await logger.log(stepEvent({ step: stepsPerEpoch, steps: stepsPerEpoch }));
     stream.read();
     await jest.advanceTimersByTimeAsync(60_000);
@@ -133,7 +151,9 @@ describe('with a clock', () => {
     await logger.log(epochEvent({ seconds: 600 }));
     expect(String(stream.read())).toMatch(/ \| at most 9h50m left\n$/);
     await jest.advanceTimersByTimeAsync(60_000);
-    expect(String(stream.read())).toBe('epoch 2/60: its first step is not done yet | about 9m00s of the epoch and at most 9h49m of all left\n');
+    expect(String(stream.read())).toBe(
+      'epoch 2/60: its first step is not done yet | about 9m00s of the epoch and at most 9h49m of all left\n',
+    );
     await logger.log(stopEvent());
     stream.read();
     await jest.advanceTimersByTimeAsync(600_000);
@@ -142,7 +162,10 @@ describe('with a clock', () => {
   });
 
   test('quiet stays quiet, and a bar is enough', async () => {
-    for (const [mode, isTTY] of [['quiet', false], ['progress', true]] as const) {
+    for (const [mode, isTTY] of [
+      ['quiet', false],
+      ['progress', true],
+    ] as const) {
       const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
       const logger = new ConsoleLogger({ stream, mode });
       await logger.log(start);
@@ -154,9 +177,21 @@ describe('with a clock', () => {
 });
 
 test('an unknown mode is refused', () => {
-  expect(() => new ConsoleLogger({ mode: 'loud' as ConsoleMode })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('"loud"') as string }) as Error);
+  expect(() => new ConsoleLogger({ mode: 'loud' as ConsoleMode })).toThrow(
+    expect.objectContaining({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining('"loud"') as string,
+    }) as Error,
+  );
 });
 
-test.each([[0, '0s'], [47.4, '47s'], [59.6, '1m00s'], [754, '12m34s'], [7384, '2h03m'], [Number.POSITIVE_INFINITY, '?']])('%p seconds are %s', (seconds, words) => {
+test.each([
+  [0, '0s'],
+  [47.4, '47s'],
+  [59.6, '1m00s'],
+  [754, '12m34s'],
+  [7384, '2h03m'],
+  [Number.POSITIVE_INFINITY, '?'],
+])('%p seconds are %s', (seconds, words) => {
   expect(duration(seconds)).toBe(words);
 });

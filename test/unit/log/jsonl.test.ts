@@ -7,19 +7,26 @@ import { JsonLinesLogger } from '../../../src/log/jsonl';
 import { epochEvent, startEvent, stepEvent, stopEvent } from '../../helpers/events';
 
 let folder: string;
-beforeEach(() => { folder = mkdtempSync(path.join(tmpdir(), 'covidct-jsonl-')); });
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'covidct-jsonl-'));
+});
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const linesOf = (text: string): Record<string, unknown>[] => {
   expect(text.endsWith('\n')).toBe(true);
-  return text.slice(0, -1).split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 };
 
 test('each event is one line that is in the file when log resolves', async () => {
   const file = path.join(folder, 'deep', 'history.jsonl');
   const logger = new JsonLinesLogger({ path: file });
   await logger.log(startEvent());
-  expect(linesOf(readFileSync(file, 'utf8'))).toEqual([{ ...startEvent(), time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string }]);
+  expect(linesOf(readFileSync(file, 'utf8'))).toEqual([
+    { ...startEvent(), time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string },
+  ]);
   await logger.log(epochEvent());
   await logger.log(stopEvent());
   await logger.close();
@@ -64,7 +71,10 @@ test('a stream gets the lines and stays open', async () => {
 test('a stream that fails is a typed error and does not end the process', async () => {
   const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE: the reader has gone')) });
   const logger = new JsonLinesLogger({ stream });
-  await expect(logger.log(stepEvent())).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('EPIPE') as string });
+  await expect(logger.log(stepEvent())).rejects.toMatchObject({
+    code: 'ERR_RUN_FOLDER',
+    message: expect.stringContaining('EPIPE') as string,
+  });
   await logger.close();
   await new Promise((resolve) => setImmediate(resolve));
 });
@@ -73,13 +83,19 @@ test('a file that cannot be written is a typed error that names it', async () =>
   const file = path.join(folder, 'history.jsonl');
   mkdirSync(file);
   const logger = new JsonLinesLogger({ path: file });
-  await expect(logger.log(stepEvent())).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining(file) as string });
+  await expect(logger.log(stepEvent())).rejects.toMatchObject({
+    code: 'ERR_RUN_FOLDER',
+    message: expect.stringContaining(file) as string,
+  });
   await logger.close();
 });
 
 (existsSync('/dev/full') ? test : test.skip)('a full disk is a typed error that says so', async () => {
   const logger = new JsonLinesLogger({ path: '/dev/full' });
-  await expect(logger.log(stepEvent())).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('ENOSPC') as string });
+  await expect(logger.log(stepEvent())).rejects.toMatchObject({
+    code: 'ERR_RUN_FOLDER',
+    message: expect.stringContaining('ENOSPC') as string,
+  });
   await logger.close().catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_RUN_FOLDER' }));
 });
 

@@ -7,7 +7,9 @@ import { TensorBoardLogger } from '../../../src/log/tensorboard';
 import { epochEvent, stepEvent } from '../../helpers/events';
 
 let folder: string;
-beforeEach(() => { folder = mkdtempSync(path.join(tmpdir(), 'covidct-events-')); });
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'covidct-events-'));
+});
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('the file starts with the version record', async () => {
@@ -45,7 +47,9 @@ test('an epoch is in the file when log resolves; steps write nothing', async () 
 test('writes that are not awaited come in order and none is lost', async () => {
   const logger = new TensorBoardLogger({ dir: folder });
   const picture = Buffer.alloc(600_000, 1);
-  const writes = Array.from({ length: 6 }, (_, step) => logger.image('picture', picture, { width: 1, height: 1 }, step));
+  const writes = Array.from({ length: 6 }, (_, step) =>
+    logger.image('picture', picture, { width: 1, height: 1 }, step),
+  );
   await Promise.all([...writes, logger.flush(), logger.close(), logger.close()]);
   const bytes = readFileSync(logger.path);
   const lengths: number[] = [];
@@ -76,5 +80,7 @@ test('a folder that cannot be made is a typed error, again at close', async () =
 });
 
 test('a folder must be named', () => {
-  expect(() => new TensorBoardLogger({ dir: '' })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as Error);
+  expect(() => new TensorBoardLogger({ dir: '' })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as Error,
+  );
 });

@@ -6,7 +6,8 @@ import { MeanMetric } from '../../../src/metrics/mean';
 import { binaryCounts, sensitivity } from '../../../src/metrics/rates';
 import { averagePrecision, prCurve, rocAuc, rocCurve } from '../../../src/metrics/roc';
 
-const refused = (message: RegExp): unknown => expect.objectContaining({ code: 'ERR_METRICS', message: expect.stringMatching(message) as string });
+const refused = (message: RegExp): unknown =>
+  expect.objectContaining({ code: 'ERR_METRICS', message: expect.stringMatching(message) as string });
 const refusalOf = (action: () => unknown): unknown => {
   try {
     action();
@@ -56,7 +57,11 @@ describe('ConfusionMatrix', () => {
     const other = new ConfusionMatrix(3);
     other.update([2], [0]);
     matrix.merge(other);
-    expect(matrix.compute()).toEqual([[1, 0, 0], [0, 0, 1], [1, 0, 1]]);
+    expect(matrix.compute()).toEqual([
+      [1, 0, 0],
+      [0, 0, 1],
+      [1, 0, 1],
+    ]);
     expect(matrix.total).toBe(4);
     matrix.compute()[0]![0] = 99;
     expect(matrix.compute()[0]![0]).toBe(1);
@@ -78,7 +83,13 @@ describe('ConfusionMatrix', () => {
 });
 
 describe('refusals', () => {
-  test.each([['rocCurve', rocCurve], ['rocAuc', rocAuc], ['prCurve', prCurve], ['averagePrecision', averagePrecision], ['delongInterval', delongInterval]])('%s', (_, of) => {
+  test.each([
+    ['rocCurve', rocCurve],
+    ['rocAuc', rocAuc],
+    ['prCurve', prCurve],
+    ['averagePrecision', averagePrecision],
+    ['delongInterval', delongInterval],
+  ])('%s', (_, of) => {
     expect(refusalOf(() => of([], []))).toEqual(refused(/no samples/));
     expect(refusalOf(() => of([1], []))).toEqual(refused(/1 labels and 0 scores/));
     expect(refusalOf(() => of([0, 2], [0, 1]))).toEqual(refused(/label 1 is 2/));

@@ -1,5 +1,5 @@
 /** No figure stands beside counts it does not come from: random confusion matrices of 2 to 6 classes, as people read them. */
-import { evaluationText } from '../../../src/cli/words';
+import { evaluationText } from '../../../src/cli/format/format';
 import { makeDraw } from '../../../src/data/random';
 import { summarize } from '../../../src/metrics/evaluation';
 import type { Evaluation } from '../../../src/metrics/types';
@@ -11,9 +11,17 @@ const whole = (n: number): number => Math.floor(draw() * n);
 /** An evaluation whose confusion matrix is this one. */
 function evaluationOf(matrix: readonly (readonly number[])[]): Evaluation {
   const classes = matrix.map((_, index) => `class ${'abcdef'[index]}`);
-  const samples = matrix.flatMap((row, label) => row.flatMap((count, predicted) => Array.from({ length: count }, (_, index) => ({
-    id: `${label}-${predicted}-${index}`, path: null, label, loss: 1, probabilities: classes.map((__, index) => (index === predicted ? 0.9 : 0.1 / (classes.length - 1))),
-  }))));
+  const samples = matrix.flatMap((row, label) =>
+    row.flatMap((count, predicted) =>
+      Array.from({ length: count }, (_, index) => ({
+        id: `${label}-${predicted}-${index}`,
+        path: null,
+        label,
+        loss: 1,
+        probabilities: classes.map((__, index) => (index === predicted ? 0.9 : 0.1 / (classes.length - 1))),
+      })),
+    ),
+  );
   return summarize({ split: 'test', classes, samples });
 }
 
@@ -24,11 +32,19 @@ function randomMatrix(): number[][] {
 
 /** Every rate that is told with counts, as [value as printed, a, b]. */
 function printedInText(evaluation: Evaluation): [string, number, number][] {
-  return evaluationText(evaluation).flatMap((line) => [...line.matchAll(/(–|[\d.]+ %) \((\d+) of (\d+)/g)].map(([, value, a, b]) => [value!, Number(a), Number(b)] as [string, number, number]));
+  return evaluationText(evaluation).flatMap((line) =>
+    [...line.matchAll(/(–|[\d.]+ %) \((\d+) of (\d+)/g)].map(
+      ([, value, a, b]) => [value!, Number(a), Number(b)] as [string, number, number],
+    ),
+  );
 }
 
 function printedInHtml(evaluation: Evaluation): [string, number, number][] {
-  return [...figuresTable(evaluation).html.matchAll(/<td class="number">([^<]*)<\/td>\n<td class="number">[^<]*<\/td>\n<td class="number">(\d+)\/(\d+)<\/td>/g)].map(([, value, a, b]) => [value!, Number(a), Number(b)]);
+  return [
+    ...figuresTable(evaluation).html.matchAll(
+      /<td class="number">([^<]*)<\/td>\n<td class="number">[^<]*<\/td>\n<td class="number">(\d+)\/(\d+)<\/td>/g,
+    ),
+  ].map(([, value, a, b]) => [value!, Number(a), Number(b)]);
 }
 
 test('every printed rate is the quotient of the counts beside it, and every class of more than two has its own', () => {
@@ -47,29 +63,60 @@ test('every printed rate is the quotient of the counts beside it, and every clas
 test('stored rates: value is numerator / denominator, or there are no counts', () => {
   for (let round = 0; round < 300; round += 1) {
     const { intervals, perClass = [], ...evaluation } = evaluationOf(randomMatrix());
-    const rates = [intervals.accuracy, intervals.sensitivity, intervals.specificity, intervals.precision, ...perClass.flatMap((each) => [each.sensitivity, each.specificity, each.precision])];
+    const rates = [
+      intervals.accuracy,
+      intervals.sensitivity,
+      intervals.specificity,
+      intervals.precision,
+      ...perClass.flatMap((each) => [each.sensitivity, each.specificity, each.precision]),
+    ];
     for (const { value, numerator, denominator, interval } of rates) {
       if (numerator === null) expect([denominator, interval]).toEqual([null, null]);
       else expect(value).toBe(denominator === 0 ? null : numerator / denominator!);
     }
-    for (const key of ['accuracy', 'sensitivity', 'specificity', 'precision'] as const) expect(intervals[key].value).toBe(evaluation[key]);
+    for (const key of ['accuracy', 'sensitivity', 'specificity', 'precision'] as const)
+      expect(intervals[key].value).toBe(evaluation[key]);
   }
 });
 
 test('three classes: means say that they are means, and stand without counts', () => {
-  const lines = evaluationText(evaluationOf([[10, 2, 0], [3, 5, 4], [0, 6, 6]]));
+  const lines = evaluationText(
+    evaluationOf([
+      [10, 2, 0],
+      [3, 5, 4],
+      [0, 6, 6],
+    ]),
+  );
   expect(lines.slice(2, 19)).toEqual([
     expect.stringMatching(/^ {2}accuracy +58\.3 % \(21 of 36; 95 % interval /),
-    '  class a, against all others', expect.stringMatching(/^ {4}sensitivity {2}83\.3 % \(10 of 12; /), expect.stringMatching(/^ {4}specificity {2}87\.5 % \(21 of 24; /), expect.stringMatching(/^ {4}precision {4}76\.9 % \(10 of 13; /),
-    '  class b, against all others', expect.stringMatching(/41\.7 % \(5 of 12; /), expect.stringMatching(/66\.7 % \(16 of 24; /), expect.stringMatching(/38\.5 % \(5 of 13; /),
-    '  class c, against all others', expect.stringMatching(/50\.0 % \(6 of 12; /), expect.stringMatching(/83\.3 % \(20 of 24; /), expect.stringMatching(/60\.0 % \(6 of 10; /),
-    '  means over the 3 classes, each against all others', '    sensitivity  58.3 %', '    specificity  79.2 %', '    precision    58.5 %',
+    '  class a, against all others',
+    expect.stringMatching(/^ {4}sensitivity {2}83\.3 % \(10 of 12; /),
+    expect.stringMatching(/^ {4}specificity {2}87\.5 % \(21 of 24; /),
+    expect.stringMatching(/^ {4}precision {4}76\.9 % \(10 of 13; /),
+    '  class b, against all others',
+    expect.stringMatching(/41\.7 % \(5 of 12; /),
+    expect.stringMatching(/66\.7 % \(16 of 24; /),
+    expect.stringMatching(/38\.5 % \(5 of 13; /),
+    '  class c, against all others',
+    expect.stringMatching(/50\.0 % \(6 of 12; /),
+    expect.stringMatching(/83\.3 % \(20 of 24; /),
+    expect.stringMatching(/60\.0 % \(6 of 10; /),
+    '  means over the 3 classes, each against all others',
+    '    sensitivity  58.3 %',
+    '    specificity  79.2 %',
+    '    precision    58.5 %',
   ]);
 });
 
 test('a report of an earlier version, whose pooled counts stand beside means, shows the means without them', () => {
-  const now = evaluationOf([[10, 2, 0], [3, 5, 4], [0, 6, 6]]);
+  const now = evaluationOf([
+    [10, 2, 0],
+    [3, 5, 4],
+    [0, 6, 6],
+  ]);
   const pooled = { ...now.intervals.precision, numerator: 21, denominator: 36 };
   const html = figuresTable({ ...now, perClass: undefined, intervals: { ...now.intervals, precision: pooled } }).html;
-  expect(html).toContain('Precision, mean over classes</th>\n<td class="number">0.585</td>\n<td class="number"></td>\n<td class="number"></td>');
+  expect(html).toContain(
+    'Precision, mean over classes</th>\n<td class="number">0.585</td>\n<td class="number"></td>\n<td class="number"></td>',
+  );
 });

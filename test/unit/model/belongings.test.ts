@@ -2,18 +2,21 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { aspectEval, tutorialEval, tutorialTrain } from '../../../src/data/presets';
-import { parseTransform } from '../../../src/data/transform';
+import { aspectEval, tutorialEval, tutorialTrain } from '../../../src/data/transforms/presets';
+import { parseTransform } from '../../../src/data/transforms/transform';
 import { Classifier } from '../../../src/model/classifier';
-import { readSafetensorsHeader, writeSafetensors } from '../../../src/model/safetensors';
-import type { ClassifierOptions } from '../../../src/options/model';
+import { readSafetensorsHeader, writeSafetensors } from '../../../src/weights/safetensors';
+import type { ClassifierOptions } from '../../../src/model/options';
 
 let dir: string;
-beforeAll(async () => { dir = await mkdtemp(join(tmpdir(), 'covidct-belongings-')); });
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'covidct-belongings-'));
+});
 afterAll(() => rm(dir, { recursive: true }));
 
 const CLASSES = ['NonCOVID', 'COVID'];
-const make = (options: Partial<ClassifierOptions> = {}): Promise<Classifier> => Classifier.create({ architecture: 'tiny', classes: CLASSES, device: 'cpu', threads: 1, ...options });
+const make = (options: Partial<ClassifierOptions> = {}): Promise<Classifier> =>
+  Classifier.create({ architecture: 'tiny', classes: CLASSES, device: 'cpu', threads: 1, ...options });
 const TRANSFORM = aspectEval({ size: 48 });
 
 /** Weights of this library with an operating point of their own. */
@@ -28,17 +31,27 @@ async function own(name: string, threshold = 0.41, options: Partial<ClassifierOp
 async function foreign(name: string): Promise<string> {
   using model = await make({ seed: 4 });
   const tensors = model.tensors();
-  await writeSafetensors(join(dir, name), tensors, {}, (file, offset) => model.writeTensors(file, offset, tensors.map((tensor) => tensor.name)));
+  await writeSafetensors(join(dir, name), tensors, {}, (file, offset) =>
+    model.writeTensors(
+      file,
+      offset,
+      tensors.map((tensor) => tensor.name),
+    ),
+  );
   return join(dir, name);
 }
 
-test("a file of this library brings its transform and threshold, and the next one takes them away", async () => {
+test('a file of this library brings its transform and threshold, and the next one takes them away', async () => {
   using model = await make();
   const first = await model.loadWeights(await own('own.safetensors'));
   expect([model.transform, model.threshold]).toEqual([parseTransform(TRANSFORM), 0.41]);
   expect(first.notes).toEqual(['the threshold is 0.41 now, as the file says; it was 0.5']);
   const second = await model.loadWeights(await foreign('foreign.safetensors'));
-  expect([model.threshold, model.origin, model.pretraining?.assumed]).toEqual([0.5, join(dir, 'foreign.safetensors'), true]);
+  expect([model.threshold, model.origin, model.pretraining?.assumed]).toEqual([
+    0.5,
+    join(dir, 'foreign.safetensors'),
+    true,
+  ]);
   expect(model.transform).toEqual(tutorialEval({ size: 48, normalization: 'imagenet' }));
   expect(second.notes).toEqual(['the threshold is 0.5 now, the file has none for these classes; it was 0.41']);
 });
@@ -80,7 +93,10 @@ test('weightsOnly leaves everything as it is', async () => {
 });
 
 test('a threshold is of its classes in their order, and of its head', async () => {
-  for (const classes of [['COVID', 'NonCOVID'], ['a', 'b']]) {
+  for (const classes of [
+    ['COVID', 'NonCOVID'],
+    ['a', 'b'],
+  ]) {
     using model = await make({ classes });
     await model.loadWeights(await own('own.safetensors'));
     expect(model.threshold).toBe(0.5);
@@ -100,7 +116,12 @@ test('an image size that was asked for stays, and grey input is not normalised a
   expect(grey.transform).toEqual(tutorialEval({ size: 48, normalization: grey.normalization }));
 });
 
-test.each([['no JSON', '{'], ['a threshold out of range', { threshold: 2 }], ['a transform that draws', { transform: tutorialTrain({ size: 64 }) }], ['something else', 7]])('metadata with %s count as none', async (_, change) => {
+test.each([
+  ['no JSON', '{'],
+  ['a threshold out of range', { threshold: 2 }],
+  ['a transform that draws', { transform: tutorialTrain({ size: 64 }) }],
+  ['something else', 7],
+])('metadata with %s count as none', async (_, change) => {
   const file = await own('own.safetensors');
   const { metadata } = await readSafetensorsHeader(file);
   const stored = JSON.parse(metadata['covidct.prediction'] as string) as object;

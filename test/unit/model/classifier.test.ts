@@ -2,11 +2,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodePng } from '../../../src/data/decode';
-import { phantomPixels } from '../../../src/data/phantoms';
-import { tutorialEval, tutorialTrain } from '../../../src/data/presets';
+import { encodePng } from '../../../src/data/images/decode';
+import { phantomPixels } from '../../../src/data/phantoms/phantoms';
+import { tutorialEval, tutorialTrain } from '../../../src/data/transforms/presets';
 import { Classifier } from '../../../src/model/classifier';
-import { readSafetensorsHeader, writeSafetensors } from '../../../src/model/safetensors';
+import { readSafetensorsHeader, writeSafetensors } from '../../../src/weights/safetensors';
 
 let dir: string;
 let model: Classifier;
@@ -14,7 +14,14 @@ let slice: Buffer;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'covidct-model-'));
-  model = await Classifier.create({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1, imageSize: 64, seed: 3 });
+  model = await Classifier.create({
+    architecture: 'tiny',
+    classes: ['NonCOVID', 'COVID'],
+    device: 'cpu',
+    threads: 1,
+    imageSize: 64,
+    seed: 3,
+  });
   slice = await encodePng(phantomPixels({ positive: true, seed: 1, index: 0, size: 120 }));
   await writeFile(join(dir, 'slice.png'), slice);
 });
@@ -33,11 +40,20 @@ describe('create', () => {
     [{ classes: ['a', 'b'], dropout: 1 }, /dropout/],
     [{}, /classes/],
   ])('%j is refused in words', async (options, words) => {
-    await expect(Classifier.create(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringMatching(words) });
+    await expect(Classifier.create(options as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(words),
+    });
   });
 
   test('another seed makes other weights', async () => {
-    using other = await Classifier.create({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'], threads: 1, imageSize: 64, seed: 4 });
+    using other = await Classifier.create({
+      architecture: 'tiny',
+      classes: ['NonCOVID', 'COVID'],
+      threads: 1,
+      imageSize: 64,
+      seed: 4,
+    });
     expect((await other.predict(slice))[0]?.probabilities).not.toEqual((await model.predict(slice))[0]?.probabilities);
   });
 });
@@ -48,9 +64,15 @@ describe('predict', () => {
     const [a] = await model.predict(path);
     const [b] = await model.predict(slice);
     const many = await model.predict([path, slice, path], { batchSize: 2 });
-    expect(a).toMatchObject({ path, label: expect.stringMatching(/COVID/), intendedUse: expect.stringContaining('Not a medical device') });
+    expect(a).toMatchObject({
+      path,
+      label: expect.stringMatching(/COVID/),
+      intendedUse: expect.stringContaining('Not a medical device'),
+    });
     expect(b).toEqual({ ...a, path: null });
-    expect(many.map(({ probabilities }) => (probabilities.COVID ?? 0).toFixed(5))).toEqual(Array(3).fill((a?.probabilities.COVID ?? 0).toFixed(5)));
+    expect(many.map(({ probabilities }) => (probabilities.COVID ?? 0).toFixed(5))).toEqual(
+      Array(3).fill((a?.probabilities.COVID ?? 0).toFixed(5)),
+    );
     expect(await model.predict([])).toEqual([]);
   });
 
@@ -60,18 +82,29 @@ describe('predict', () => {
       model.configure({ transform: model.transform, threshold });
       return (await model.predict(slice))[0]?.label;
     };
-    expect([await labelAt(p), await labelAt(Math.min(1, p + 1e-6)), await labelAt(0)]).toEqual(['COVID', 'NonCOVID', 'COVID']);
+    expect([await labelAt(p), await labelAt(Math.min(1, p + 1e-6)), await labelAt(0)]).toEqual([
+      'COVID',
+      'NonCOVID',
+      'COVID',
+    ]);
     await labelAt(0.5);
   });
 
   test('a transform that draws at random, or a threshold outside [0, 1], is refused', () => {
-    expect(() => model.configure({ transform: tutorialTrain({ size: 64 }), threshold: 0.5 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
-    expect(() => model.configure({ transform: tutorialEval({ size: 64 }), threshold: 2 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(() => model.configure({ transform: tutorialTrain({ size: 64 }), threshold: 0.5 })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+    );
+    expect(() => model.configure({ transform: tutorialEval({ size: 64 }), threshold: 2 })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+    );
   });
 
   test('a file that is no image is named', async () => {
     await writeFile(join(dir, 'no.png'), 'not an image');
-    await expect(model.predict([slice, join(dir, 'no.png')])).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE', source: join(dir, 'no.png') });
+    await expect(model.predict([slice, join(dir, 'no.png')])).rejects.toMatchObject({
+      code: 'ERR_BAD_IMAGE',
+      source: join(dir, 'no.png'),
+    });
   });
 
   test('twenty images under one signal give no warning of a leak', async () => {
@@ -99,21 +132,48 @@ describe('explain', () => {
   test('a class and a layer by name, with the region of the original image', async () => {
     const [answer] = await model.explain(slice, { class: 'COVID', layer: 'features.2' });
     const { width, height } = answer?.pixels ?? { width: 0, height: 0 };
-    expect(answer).toMatchObject({ explained: 'COVID', layer: 'features.2', height: 64, width: 64, region: { top: 0, left: 0, width, height } });
+    expect(answer).toMatchObject({
+      explained: 'COVID',
+      layer: 'features.2',
+      height: 64,
+      width: 64,
+      region: { top: 0, left: 0, width, height },
+    });
     expect(answer?.map).toHaveLength(64 * 64);
-    await expect(model.explain(slice, { class: 'Flu' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('NonCOVID, COVID') });
-    await expect(model.explain(slice, { layer: 'conv1' })).rejects.toMatchObject({ code: 'ERR_LAYER', message: expect.stringContaining('features.10') });
+    await expect(model.explain(slice, { class: 'Flu' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining('NonCOVID, COVID'),
+    });
+    await expect(model.explain(slice, { layer: 'conv1' })).rejects.toMatchObject({
+      code: 'ERR_LAYER',
+      message: expect.stringContaining('features.10'),
+    });
   });
 });
 
 describe('save and load', () => {
   test('a model folder brings back answers, transform, threshold and origin', async () => {
-    model.configure({ transform: tutorialEval({ size: 48, normalization: 'none' }), threshold: 0.41, origin: 'a test' });
+    model.configure({
+      transform: tutorialEval({ size: 48, normalization: 'none' }),
+      threshold: 0.41,
+      origin: 'a test',
+    });
     const card = await model.save(join(dir, 'saved'));
-    expect(card).toMatchObject({ architecture: 'tiny', threshold: 0.41, origin: 'a test', versions: { libtorch: expect.stringMatching(/^2\./) } });
+    expect(card).toMatchObject({
+      architecture: 'tiny',
+      threshold: 0.41,
+      origin: 'a test',
+      versions: { libtorch: expect.stringMatching(/^2\./) },
+    });
     expect(card.dropout).toBe(0.5);
     using loaded = await Classifier.load(join(dir, 'saved'), { threads: 1 });
-    expect(loaded).toMatchObject({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'], threshold: 0.41, transform: model.transform, origin: 'a test' });
+    expect(loaded).toMatchObject({
+      architecture: 'tiny',
+      classes: ['NonCOVID', 'COVID'],
+      threshold: 0.41,
+      transform: model.transform,
+      origin: 'a test',
+    });
     expect(await loaded.predict(slice)).toEqual(await model.predict(slice));
   });
 
@@ -153,7 +213,10 @@ describe('save and load', () => {
     using three = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b', 'c'], threads: 1 });
     await three.saveWeights(file);
     const before = await model.predict(slice);
-    await expect(model.loadWeights(file)).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringMatching(/classifier\.6\.weight.*\[2, 64\].*\[3, 64\]/) });
+    await expect(model.loadWeights(file)).rejects.toMatchObject({
+      code: 'ERR_WEIGHTS',
+      message: expect.stringMatching(/classifier\.6\.weight.*\[2, 64\].*\[3, 64\]/),
+    });
     expect(await model.predict(slice)).toEqual(before);
   });
 
@@ -161,7 +224,15 @@ describe('save and load', () => {
     const file = join(dir, 'three.safetensors');
     using two = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], threads: 1, seed: 9 });
     const report = await two.loadWeights(file, { replaceHead: true });
-    expect(report).toMatchObject({ missing: [], unexpected: [], misshapen: [], replacedHead: [{ name: 'classifier.6.weight', expected: [2, 64], came: [3, 64] }, { name: 'classifier.6.bias', expected: [2], came: [3] }] });
+    expect(report).toMatchObject({
+      missing: [],
+      unexpected: [],
+      misshapen: [],
+      replacedHead: [
+        { name: 'classifier.6.weight', expected: [2, 64], came: [3, 64] },
+        { name: 'classifier.6.bias', expected: [2], came: [3] },
+      ],
+    });
     expect(report.loaded).toHaveLength(two.tensors().length - 2);
   });
 
@@ -169,10 +240,18 @@ describe('save and load', () => {
     const file = join(dir, 'old.safetensors');
     using old = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], threads: 1, seed: 5 });
     const tensors = old.tensors().filter(({ name }) => !name.endsWith('num_batches_tracked'));
-    await writeSafetensors(file, tensors, {}, (path, offset) => old.writeTensors(path, offset, tensors.map(({ name }) => name)));
+    await writeSafetensors(file, tensors, {}, (path, offset) =>
+      old.writeTensors(
+        path,
+        offset,
+        tensors.map(({ name }) => name),
+      ),
+    );
     using other = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], threads: 1, seed: 6 });
     const report = await other.loadWeights(file);
-    expect(report.missing).toEqual(['features.1', 'features.5', 'features.9'].map((layer) => `${layer}.num_batches_tracked`));
+    expect(report.missing).toEqual(
+      ['features.1', 'features.5', 'features.9'].map((layer) => `${layer}.num_batches_tracked`),
+    );
     expect((await other.predict(slice))[0]?.probabilities).toEqual((await old.predict(slice))[0]?.probabilities);
   });
 
@@ -183,10 +262,21 @@ describe('save and load', () => {
     const bytes = await readFile(file);
     bytes.writeFloatLE(NaN, tensors.find(({ name }) => name === 'classifier.6.bias')?.offset);
     await writeFile(file, bytes);
-    using broken = await Classifier.create({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'], threads: 1, imageSize: 64 });
-    await expect(broken.loadWeights(file)).rejects.toMatchObject({ code: 'ERR_WEIGHTS', message: expect.stringMatching(/classifier\.6\.bias' has NaN at \[0\]/) });
+    using broken = await Classifier.create({
+      architecture: 'tiny',
+      classes: ['NonCOVID', 'COVID'],
+      threads: 1,
+      imageSize: 64,
+    });
+    await expect(broken.loadWeights(file)).rejects.toMatchObject({
+      code: 'ERR_WEIGHTS',
+      message: expect.stringMatching(/classifier\.6\.bias' has NaN at \[0\]/),
+    });
     await broken.loadWeights(file, { allowNonFinite: true });
-    await expect(broken.predict(slice)).rejects.toMatchObject({ code: 'ERR_NATIVE', message: expect.stringContaining('NaN') });
+    await expect(broken.predict(slice)).rejects.toMatchObject({
+      code: 'ERR_NATIVE',
+      message: expect.stringContaining('NaN'),
+    });
   });
 });
 
@@ -202,7 +292,9 @@ describe('the end', () => {
 
   test('two trainings at once are refused', () => {
     const unlock = model.lock('the first');
-    expect(() => model.lock('the second')).toThrow(expect.objectContaining({ code: 'ERR_BUSY', message: expect.stringContaining('the first') }));
+    expect(() => model.lock('the second')).toThrow(
+      expect.objectContaining({ code: 'ERR_BUSY', message: expect.stringContaining('the first') }),
+    );
     unlock();
     model.lock('the third')();
   });

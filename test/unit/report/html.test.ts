@@ -3,13 +3,19 @@ import { INTENDED_USE } from '../../../src/intended-use';
 import { renderReport } from '../../../src/report/html';
 import { madeUpEvaluation, madeUpReport } from '../../helpers/report-data';
 
-const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64');
+const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==',
+  'base64',
+);
 const EVIL = `<img src=x onerror=alert(1)>"'&</style></svg><script>alert(2)</script>`;
 
 /** Elements that are open at the end or closed without being open; a page of ours has none. */
 function unbalanced(html: string): string[] {
   const open: string[] = [];
-  for (const [, closing, tag, attributes] of html.replace(/<!doctype[^>]*>/i, '').replace(/<style>[\s\S]*?<\/style>/, '').matchAll(/<(\/?)([a-zA-Z][\w-]*)([^>]*)>/g)) {
+  for (const [, closing, tag, attributes] of html
+    .replace(/<!doctype[^>]*>/i, '')
+    .replace(/<style>[\s\S]*?<\/style>/, '')
+    .matchAll(/<(\/?)([a-zA-Z][\w-]*)([^>]*)>/g)) {
     if (attributes!.endsWith('/') || ['meta', 'img'].includes(tag!)) continue;
     if (closing === '') open.push(tag!);
     else if (open.at(-1) === tag) open.pop();
@@ -19,24 +25,46 @@ function unbalanced(html: string): string[] {
 }
 
 test('every part is there', () => {
-  const html = renderReport(madeUpReport({
-    montages: [{ title: 'COVID samples', png: PNG, caption: 'Five drawn at random.' }],
-    gradCam: {
-      layer: 'features.51', groups: [
-        { kind: 'truePositive', png: PNG, count: 42, shown: 10, threshold: 0.9 },
-        { kind: 'falsePositive', png: PNG, count: 1, threshold: 0.9 },
-        { kind: 'trueNegative', png: null, count: 0, threshold: 0.9 },
-        { kind: 'falseNegative', png: null, count: 3, threshold: 0.9, note: 'The files are gone.' },
-      ],
-    },
-    notes: ['A remark.'],
-  }));
+  const html = renderReport(
+    madeUpReport({
+      montages: [{ title: 'COVID samples', png: PNG, caption: 'Five drawn at random.' }],
+      gradCam: {
+        layer: 'features.51',
+        groups: [
+          { kind: 'truePositive', png: PNG, count: 42, shown: 10, threshold: 0.9 },
+          { kind: 'falsePositive', png: PNG, count: 1, threshold: 0.9 },
+          { kind: 'trueNegative', png: null, count: 0, threshold: 0.9 },
+          { kind: 'falseNegative', png: null, count: 3, threshold: 0.9, note: 'The files are gone.' },
+        ],
+      },
+      notes: ['A remark.'],
+    }),
+  );
   expect(html.split(INTENDED_USE)).toHaveLength(3);
   for (const part of [
-    'Test split, 203 images', 'Validation split, 118 images', 'learningRate', 'transform.normalization', 'vgg19_bn', '<td class="number">425</td>', 'NonCOVID',
-    'Ended (early-stopping)', '34 epochs in', 'features.51', 'True positives (42)', '10 of 42 with a probability', 'None: no image of this kind', 'Not drawn. The files are gone.',
-    'COVID samples', 'most confident of 32 mistakes', '/data/Images-processed/CT_COVID/', 'None: every listed file was decoded.', '2.13.0', 'A remark.', '2020-04-01T12:00:00.000Z',
-  ]) expect(html).toContain(part);
+    'Test split, 203 images',
+    'Validation split, 118 images',
+    'learningRate',
+    'transform.normalization',
+    'vgg19_bn',
+    '<td class="number">425</td>',
+    'NonCOVID',
+    'Ended (early-stopping)',
+    '34 epochs in',
+    'features.51',
+    'True positives (42)',
+    '10 of 42 with a probability',
+    'None: no image of this kind',
+    'Not drawn. The files are gone.',
+    'COVID samples',
+    'most confident of 32 mistakes',
+    '/data/Images-processed/CT_COVID/',
+    'None: every listed file was decoded.',
+    '2.13.0',
+    'A remark.',
+    '2020-04-01T12:00:00.000Z',
+  ])
+    expect(html).toContain(part);
   expect(html.split('data:image/png;base64,')).toHaveLength(1 + 3);
   expect(html.match(/<svg /g)).toHaveLength(2 + 3 + 3);
   expect(unbalanced(html)).toEqual([]);
@@ -44,7 +72,19 @@ test('every part is there', () => {
 
 test('where the threshold was let go, the montage says what is shown instead', () => {
   const group = { kind: 'truePositive', png: PNG, count: 52, shown: 10, threshold: 0 } as const;
-  const html = renderReport(madeUpReport({ gradCam: { layer: 'features.51', split: 'test', groups: [{ ...group, letGo: { threshold: 0.9, above: 0 } }, { ...group, kind: 'falsePositive', letGo: { threshold: 0.9, above: 2 } }, { ...group, kind: 'trueNegative', count: 3, shown: 3, letGo: { threshold: 0.9, above: 0 } }] } }));
+  const html = renderReport(
+    madeUpReport({
+      gradCam: {
+        layer: 'features.51',
+        split: 'test',
+        groups: [
+          { ...group, letGo: { threshold: 0.9, above: 0 } },
+          { ...group, kind: 'falsePositive', letGo: { threshold: 0.9, above: 2 } },
+          { ...group, kind: 'trueNegative', count: 3, shown: 3, letGo: { threshold: 0.9, above: 0 } },
+        ],
+      },
+    }),
+  );
   expect(html).toContain('<figcaption>The surest 10 of 52; none above 0.9. ');
   expect(html).toContain('<figcaption>The surest 10 of 52; only 2 above 0.9. ');
   expect(html).toContain('<figcaption>All 3, the surest first; none above 0.9. ');
@@ -58,14 +98,24 @@ test('rates come with their intervals and counts', () => {
   const html = renderReport(madeUpReport({ test }));
   const { accuracy } = test.intervals;
   const bounds = `${accuracy.interval![0].toFixed(3)}–${accuracy.interval![1].toFixed(3)}`;
-  expect(html).toContain(`<th scope="row">Accuracy</th>\n<td class="number">${test.accuracy!.toFixed(3)}</td>\n<td class="number">${bounds}</td>\n<td class="number">${accuracy.numerator}/203</td>`);
+  expect(html).toContain(
+    `<th scope="row">Accuracy</th>\n<td class="number">${test.accuracy!.toFixed(3)}</td>\n<td class="number">${bounds}</td>\n<td class="number">${accuracy.numerator}/203</td>`,
+  );
 });
 
 test('nothing asks the network, and no script is there', () => {
   const html = renderReport(madeUpReport());
   expect(html).not.toMatch(/<script|<link|<iframe|<object|@import|javascript:|url\((?!#)/i);
-  expect([...html.matchAll(/\b(?:src|href|xlink:href)="([^"]*)"/g)].filter(([, target]) => !/^(data:image\/png;base64,|#)/.test(target!))).toEqual([]);
-  expect([...html.matchAll(/https?:\/\/[^"'\s<]*/g)].map(([address]) => address).filter((address) => !address.startsWith('http://www.w3.org/'))).toEqual([]);
+  expect(
+    [...html.matchAll(/\b(?:src|href|xlink:href)="([^"]*)"/g)].filter(
+      ([, target]) => !/^(data:image\/png;base64,|#)/.test(target!),
+    ),
+  ).toEqual([]);
+  expect(
+    [...html.matchAll(/https?:\/\/[^"'\s<]*/g)]
+      .map(([address]) => address)
+      .filter((address) => !address.startsWith('http://www.w3.org/')),
+  ).toEqual([]);
   expect(html).toContain("default-src 'none'");
 });
 
@@ -75,14 +125,22 @@ test('ids are used once', () => {
 });
 
 test('markup in names, paths, options and messages is text', () => {
-  const html = renderReport(madeUpReport({
-    title: EVIL, created: EVIL, config: { [EVIL]: EVIL, list: [EVIL] }, model: { origin: EVIL },
-    dataset: { name: EVIL, splits: [{ name: EVIL, n: 1, perClass: { [EVIL]: 1 } }] },
-    test: madeUpEvaluation(60, { split: EVIL, classes: [EVIL, `${EVIL}2`], names: (index) => `${EVIL}${index}` }),
-    montages: [{ title: EVIL, png: PNG, caption: EVIL }],
-    gradCam: { layer: EVIL, groups: [{ kind: 'truePositive', png: PNG, count: 1, threshold: 0.9, note: EVIL }] },
-    versions: { [EVIL]: EVIL }, stop: { reason: EVIL, message: EVIL }, notes: [EVIL], skipped: [{ split: EVIL, id: EVIL, reason: EVIL }],
-  }));
+  const html = renderReport(
+    madeUpReport({
+      title: EVIL,
+      created: EVIL,
+      config: { [EVIL]: EVIL, list: [EVIL] },
+      model: { origin: EVIL },
+      dataset: { name: EVIL, splits: [{ name: EVIL, n: 1, perClass: { [EVIL]: 1 } }] },
+      test: madeUpEvaluation(60, { split: EVIL, classes: [EVIL, `${EVIL}2`], names: (index) => `${EVIL}${index}` }),
+      montages: [{ title: EVIL, png: PNG, caption: EVIL }],
+      gradCam: { layer: EVIL, groups: [{ kind: 'truePositive', png: PNG, count: 1, threshold: 0.9, note: EVIL }] },
+      versions: { [EVIL]: EVIL },
+      stop: { reason: EVIL, message: EVIL },
+      notes: [EVIL],
+      skipped: [{ split: EVIL, id: EVIL, reason: EVIL }],
+    }),
+  );
   expect(html).not.toContain('<img src=x');
   expect(html).not.toContain('<script');
   expect(html.match(/<\/style>/g)).toHaveLength(1);
@@ -91,13 +149,36 @@ test('markup in names, paths, options and messages is text', () => {
 });
 
 test('a run of which nothing is known still makes a report that says so', () => {
-  const html = renderReport(madeUpReport({ history: [], test: null, validation: null, stop: null, versions: {}, config: {}, model: undefined, dataset: { name: 'none', splits: [] } }));
-  for (const part of ['The test split was not evaluated.', 'No validation split was evaluated.', 'No Grad-CAM was made.', 'No epoch has been finished.', 'No split is recorded.']) expect(html).toContain(part);
+  const html = renderReport(
+    madeUpReport({
+      history: [],
+      test: null,
+      validation: null,
+      stop: null,
+      versions: {},
+      config: {},
+      model: undefined,
+      dataset: { name: 'none', splits: [] },
+    }),
+  );
+  for (const part of [
+    'The test split was not evaluated.',
+    'No validation split was evaluated.',
+    'No Grad-CAM was made.',
+    'No epoch has been finished.',
+    'No split is recorded.',
+  ])
+    expect(html).toContain(part);
   expect(html).not.toMatch(/NaN|undefined|\[object/);
   expect(unbalanced(html)).toEqual([]);
 });
 
-test.each([['no images', 0, {}], ['one class', 1, {}], ['no mistake', 40, { sure: true }], ['three classes', 60, { classes: ['a', 'b', 'c'] }]])('an evaluation with %s', (_, n, more) => {
+test.each([
+  ['no images', 0, {}],
+  ['one class', 1, {}],
+  ['no mistake', 40, { sure: true }],
+  ['three classes', 60, { classes: ['a', 'b', 'c'] }],
+])('an evaluation with %s', (_, n, more) => {
   const html = renderReport(madeUpReport({ test: madeUpEvaluation(n, more) }));
   expect(html).not.toMatch(/NaN|undefined|Infinity/);
   expect(unbalanced(html)).toEqual([]);
@@ -107,8 +188,19 @@ test.each([['no images', 0, {}], ['one class', 1, {}], ['no mistake', 40, { sure
 });
 
 test('files left out are listed once, from every split', () => {
-  const validation = { ...madeUpEvaluation(10, { split: 'validation' }), skipped: [{ id: 'b.png', reason: 'cut off' }] };
-  const html = renderReport(madeUpReport({ validation, skipped: [{ split: 'train', id: 'a.png', reason: 'not an image' }, { split: 'validation', id: 'b.png', reason: 'cut off' }] }));
+  const validation = {
+    ...madeUpEvaluation(10, { split: 'validation' }),
+    skipped: [{ id: 'b.png', reason: 'cut off' }],
+  };
+  const html = renderReport(
+    madeUpReport({
+      validation,
+      skipped: [
+        { split: 'train', id: 'a.png', reason: 'not an image' },
+        { split: 'validation', id: 'b.png', reason: 'cut off' },
+      ],
+    }),
+  );
   expect(html).toContain('2 could not be decoded');
   expect(html.split('b.png')).toHaveLength(2);
 });

@@ -5,11 +5,18 @@ import { lossCurve } from '../../../src/report/charts';
 import type { Pixels } from '../../../src/data/types';
 import { madeUpHistory, phantom } from '../../helpers/report-data';
 
-const colour = (width: number, height: number, rgb: [number, number, number]): Pixels => ({ data: Uint8Array.from({ length: width * height * 3 }, (_, index) => rgb[index % 3]!), width, height });
-const pixel = ({ data, width }: Pixels, x: number, y: number): number[] => [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
+const colour = (width: number, height: number, rgb: [number, number, number]): Pixels => ({
+  data: Uint8Array.from({ length: width * height * 3 }, (_, index) => rgb[index % 3]!),
+  width,
+  height,
+});
+const pixel = ({ data, width }: Pixels, x: number, y: number): number[] => [
+  ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
+];
 const dark = ({ data, width }: Pixels, top: number, bottom: number): number => {
   let count = 0;
-  for (let at = top * width * 3; at < bottom * width * 3; at += 3) count += Number(data[at]! + data[at + 1]! + data[at + 2]! < 300);
+  for (let at = top * width * 3; at < bottom * width * 3; at += 3)
+    count += Number(data[at]! + data[at + 1]! + data[at + 2]! < 300);
   return count;
 };
 
@@ -17,7 +24,9 @@ test('encodeImage gives a PNG of the right size and refuses bytes that do not fi
   const png = await encodeImage(phantom(31, 17));
   expect([...png.subarray(0, 8)]).toEqual(PNG_SIGNATURE);
   expect(pngSize(png)).toEqual({ width: 31, height: 17 });
-  await expect(encodeImage({ data: new Uint8Array(5), width: 31, height: 17 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await expect(encodeImage({ data: new Uint8Array(5), width: 31, height: 17 })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+  });
 });
 
 test('svgToPng draws at the width that is asked for and refuses what is no SVG', async () => {
@@ -29,7 +38,9 @@ test('svgToPng draws at the width that is asked for and refuses what is no SVG',
 });
 
 test('a montage keeps order, proportions and colours', async () => {
-  const tiles = [colour(60, 30, [200, 0, 0]), colour(30, 60, [0, 200, 0]), colour(9, 9, [0, 0, 200])].map((pixels) => ({ pixels }));
+  const tiles = [colour(60, 30, [200, 0, 0]), colour(30, 60, [0, 200, 0]), colour(9, 9, [0, 0, 200])].map((pixels) => ({
+    pixels,
+  }));
   const sheet = await montage(tiles, { columns: 2, tileSize: 60 });
   expect([sheet.width, sheet.height, sheet.data.length]).toEqual([6 + 2 * 66, 6 + 2 * 66, 138 * 138 * 3]);
   expect(pixel(sheet, 6 + 30, 6 + 30)).toEqual([200, 0, 0]);
@@ -56,11 +67,22 @@ test('captions stand under their tiles; markup in them is text', async () => {
 });
 
 test('a montage of nothing, and options that do not exist, are refused', async () => {
-  await expect(montage([])).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE', message: expect.stringContaining('at least one tile') as string });
+  await expect(montage([])).rejects.toMatchObject({
+    code: 'ERR_BAD_IMAGE',
+    message: expect.stringContaining('at least one tile') as string,
+  });
   await expect(montage([], { columns: 0 })).rejects.toThrow(/columns/);
 });
 
 test('heatOverlay rejects where its input is wrong', async () => {
   const pixels = phantom(8, 8);
-  await expect(heatOverlay({ pixels, map: new Float32Array(1), mapHeight: 2, mapWidth: 2, region: { left: 0, top: 0, width: 8, height: 8 } })).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
+  await expect(
+    heatOverlay({
+      pixels,
+      map: new Float32Array(1),
+      mapHeight: 2,
+      mapWidth: 2,
+      region: { left: 0, top: 0, width: 8, height: 8 },
+    }),
+  ).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
 });

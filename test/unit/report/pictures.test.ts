@@ -7,7 +7,9 @@ import { pngSize } from '../../helpers/png';
 import { madeUpEvaluation, madeUpHistory } from '../../helpers/report-data';
 
 let folder: string;
-beforeEach(() => { folder = mkdtempSync(path.join(tmpdir(), 'covidct-pictures-')); });
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'covidct-pictures-'));
+});
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('each chart is there as SVG and PNG, and nothing else', async () => {
@@ -32,6 +34,9 @@ test('without an evaluation there are the curves alone; an earlier picture is re
 
 test('a file that cannot be put in place is a typed error that names it, and leaves nothing half done', async () => {
   mkdirSync(path.join(folder, 'loss.svg', 'in the way'), { recursive: true });
-  await expect(writePictures(folder, { history: [], evaluation: null })).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('loss.svg') as string });
+  await expect(writePictures(folder, { history: [], evaluation: null })).rejects.toMatchObject({
+    code: 'ERR_RUN_FOLDER',
+    message: expect.stringContaining('loss.svg') as string,
+  });
   expect(readdirSync(folder)).toEqual(['loss.svg']);
 });

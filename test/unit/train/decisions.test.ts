@@ -7,7 +7,14 @@ import { Meter } from '../../../src/train/meter';
 import { chooseThreshold } from '../../../src/train/threshold';
 
 function scored(label: number, score: number, threshold = 0.5): ScoredSample {
-  return { id: `${label}-${score}`, path: null, label, predicted: score >= threshold ? 1 : 0, probabilities: [1 - score, score], loss: 0 };
+  return {
+    id: `${label}-${score}`,
+    path: null,
+    label,
+    predicted: score >= threshold ? 1 : 0,
+    probabilities: [1 - score, score],
+    loss: 0,
+  };
 }
 
 function of(samples: ScoredSample[]): Pick<Evaluation, 'samples' | 'classes'> {
@@ -15,20 +22,39 @@ function of(samples: ScoredSample[]): Pick<Evaluation, 'samples' | 'classes'> {
 }
 
 describe('BestTracker', () => {
-  const figures = (epoch: number, loss: number | null, accuracy: number | null, auc: number | null = null) => ({ epoch, validationLoss: loss, validationAccuracy: accuracy, validationAuc: auc });
+  const figures = (epoch: number, loss: number | null, accuracy: number | null, auc: number | null = null) => ({
+    epoch,
+    validationLoss: loss,
+    validationAccuracy: accuracy,
+    validationAuc: auc,
+  });
 
   test('the metric decides, the loss breaks ties, then the earlier epoch stays', () => {
     const tracker = new BestTracker('accuracy');
     expect(tracker.best).toBeNull();
-    expect([figures(1, 0.5, 0.8), figures(2, 0.4, 0.7), figures(3, 0.4, 0.8), figures(4, 0.4, 0.8), figures(5, 0.9, 0.81)].map((each) => tracker.offer(each))).toEqual([true, false, true, false, true]);
+    expect(
+      [
+        figures(1, 0.5, 0.8),
+        figures(2, 0.4, 0.7),
+        figures(3, 0.4, 0.8),
+        figures(4, 0.4, 0.8),
+        figures(5, 0.9, 0.81),
+      ].map((each) => tracker.offer(each)),
+    ).toEqual([true, false, true, false, true]);
     expect(tracker.best).toEqual({ epoch: 5, metric: 'accuracy', value: 0.81 });
   });
 
   test('loss: the lower is the better; AUC: what is not defined loses', () => {
     const loss = new BestTracker('loss');
-    expect([figures(1, 0.5, 0.8), figures(2, 0.6, 0.9), figures(3, 0.4, 0.1)].map((each) => loss.offer(each))).toEqual([true, false, true]);
+    expect([figures(1, 0.5, 0.8), figures(2, 0.6, 0.9), figures(3, 0.4, 0.1)].map((each) => loss.offer(each))).toEqual([
+      true,
+      false,
+      true,
+    ]);
     const auc = new BestTracker('auc');
-    expect([figures(1, 0.5, 0.8, null), figures(2, 0.6, 0.9, 0.3), figures(3, 0.4, 0.1, 0.2)].map((each) => auc.offer(each))).toEqual([true, true, false]);
+    expect(
+      [figures(1, 0.5, 0.8, null), figures(2, 0.6, 0.9, 0.3), figures(3, 0.4, 0.1, 0.2)].map((each) => auc.offer(each)),
+    ).toEqual([true, true, false]);
   });
 
   test('without validation figures the newest is the best', () => {
@@ -43,11 +69,18 @@ describe('chooseThreshold', () => {
     let state = 1;
     const random = (): number => (state = (state * 48271) % 2147483647) / 2147483647;
     for (let round = 0; round < 50; round += 1) {
-      const samples = Array.from({ length: 30 }, (_, index) => scored(index % 2, Math.round((0.3 * random() + 0.2 * (index % 2)) * 20) / 20));
-      const youden = (threshold: number): number => [0, 1].reduce((sum, label) => {
-        const own = samples.filter((sample) => sample.label === label);
-        return sum + own.filter(({ probabilities }) => ((probabilities[1] as number) >= threshold ? 1 : 0) === label).length / own.length;
-      }, -1);
+      const samples = Array.from({ length: 30 }, (_, index) =>
+        scored(index % 2, Math.round((0.3 * random() + 0.2 * (index % 2)) * 20) / 20),
+      );
+      const youden = (threshold: number): number =>
+        [0, 1].reduce((sum, label) => {
+          const own = samples.filter((sample) => sample.label === label);
+          return (
+            sum +
+            own.filter(({ probabilities }) => ((probabilities[1] as number) >= threshold ? 1 : 0) === label).length /
+              own.length
+          );
+        }, -1);
       const best = Math.max(...samples.map(({ probabilities }) => youden(probabilities[1] as number)), youden(2));
       const chosen = chooseThreshold(of(samples));
       expect(youden(chosen)).toBeCloseTo(best, 10);
@@ -82,19 +115,35 @@ describe('chooseCalls', () => {
   });
 
   test('too few sure calls: the surest of all, and it says so', () => {
-    const groups = chooseCalls(of([scored(0, 0.95), scored(0, 0.6), scored(0, 0.7), scored(1, 0.05), scored(1, 0.4), scored(0, 0.3), scored(0, 0.05)]));
+    const groups = chooseCalls(
+      of([
+        scored(0, 0.95),
+        scored(0, 0.6),
+        scored(0, 0.7),
+        scored(1, 0.05),
+        scored(1, 0.4),
+        scored(0, 0.3),
+        scored(0, 0.05),
+      ]),
+    );
     expect(groups.map(({ kind, samples, threshold }) => [kind, samples.map(({ id }) => id), threshold])).toEqual([
       ['truePositive', [], 0.9],
       ['falsePositive', ['0-0.95', '0-0.7', '0-0.6'], 0],
       ['trueNegative', ['0-0.05', '0-0.3'], 0],
       ['falseNegative', ['1-0.05', '1-0.4'], 0],
     ]);
-    expect(groups[1]?.note).toBe('Of 3 calls of the kind false positive, only 1 has a score above 0.9; the surest are shown.');
+    expect(groups[1]?.note).toBe(
+      'Of 3 calls of the kind false positive, only 1 has a score above 0.9; the surest are shown.',
+    );
   });
 });
 
 describe('resolveClassWeights', () => {
-  const dataset = (labels: number[]) => ({ name: 'made up', classes: ['a', 'b'], samples: labels.map((label, index) => ({ id: String(index), source: 'x', label })) });
+  const dataset = (labels: number[]) => ({
+    name: 'made up',
+    classes: ['a', 'b'],
+    samples: labels.map((label, index) => ({ id: String(index), source: 'x', label })),
+  });
 
   test('balanced: n / (classes × count)', () => {
     expect([...resolveClassWeights('balanced', dataset([0, 0, 0, 1]))]).toEqual([Math.fround(4 / 6), 2]);
@@ -104,15 +153,25 @@ describe('resolveClassWeights', () => {
   test('numbers are taken as they are, one a class', () => {
     expect([...resolveClassWeights([1, 3], dataset([0, 1]))]).toEqual([1, 3]);
     expect(resolveClassWeights(undefined, dataset([0, 1]))).toHaveLength(0);
-    expect(() => resolveClassWeights([1], dataset([0, 1]))).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(() => resolveClassWeights([1], dataset([0, 1]))).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+    );
   });
 });
 
 test('Meter: means over samples, NaN before the first', () => {
   const meter = new Meter();
   expect(meter.compute()).toEqual({ loss: NaN, accuracy: NaN, samples: 0 });
-  const outputs = (losses: number[], probabilities: number[]) => ({ logits: new Float32Array(0), losses: Float32Array.from(losses), probabilities: Float32Array.from(probabilities) });
-  expect(meter.update(outputs([1, 3], [0.9, 0.1, 0.9, 0.1]), Int32Array.of(0, 1))).toEqual({ loss: 2, accuracy: 0.5, samples: 2 });
+  const outputs = (losses: number[], probabilities: number[]) => ({
+    logits: new Float32Array(0),
+    losses: Float32Array.from(losses),
+    probabilities: Float32Array.from(probabilities),
+  });
+  expect(meter.update(outputs([1, 3], [0.9, 0.1, 0.9, 0.1]), Int32Array.of(0, 1))).toEqual({
+    loss: 2,
+    accuracy: 0.5,
+    samples: 2,
+  });
   meter.update(outputs([5], [0.1, 0.9]), Int32Array.of(1));
   expect(meter.compute()).toEqual({ loss: 3, accuracy: 2 / 3, samples: 3 });
   meter.reset();

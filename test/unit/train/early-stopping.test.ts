@@ -47,15 +47,41 @@ test('a state put into JSON and back continues exactly', () => {
 });
 
 test('patience is exceeded only by more epochs than it names, and equal values never count', () => {
-  expect(feed(new EarlyStopping({ patience: 1 }), [[1, 0.5], [2, 0.4], [2, 0.4], [2, 0.4]])).toEqual([0, 0, 1, 1]);
-  expect(feed(new EarlyStopping({ patience: 0 }), [[1, 0.5], [1, 0.5], [1, 0.5]])).toEqual([0, 0, 0]);
-  expect(feed(new EarlyStopping({ patience: 0 }), [[1, 0.5], [2, 0.5]])).toEqual([0, 3]);
-  expect(feed(new EarlyStopping({ patience: 0 }), [[1, 0.5], [1, 0.4]])).toEqual([0, 2]);
+  expect(
+    feed(new EarlyStopping({ patience: 1 }), [
+      [1, 0.5],
+      [2, 0.4],
+      [2, 0.4],
+      [2, 0.4],
+    ]),
+  ).toEqual([0, 0, 1, 1]);
+  expect(
+    feed(new EarlyStopping({ patience: 0 }), [
+      [1, 0.5],
+      [1, 0.5],
+      [1, 0.5],
+    ]),
+  ).toEqual([0, 0, 0]);
+  expect(
+    feed(new EarlyStopping({ patience: 0 }), [
+      [1, 0.5],
+      [2, 0.5],
+    ]),
+  ).toEqual([0, 3]);
+  expect(
+    feed(new EarlyStopping({ patience: 0 }), [
+      [1, 0.5],
+      [1, 0.4],
+    ]),
+  ).toEqual([0, 2]);
 });
 
 test('reset clears the counts and keeps the bests', () => {
   const stopper = new EarlyStopping({ patience: 0 });
-  feed(stopper, [[1, 0.5], [2, 0.5]]);
+  feed(stopper, [
+    [1, 0.5],
+    [2, 0.5],
+  ]);
   stopper.reset();
   expect(stopper.stop()).toBe(0);
   expect(stopper.state()).toMatchObject({ bestRunningLoss: 1, runningLoss: expect.closeTo(1.2, 12), lossCount: 0 });
@@ -68,16 +94,33 @@ test('tells its reason in words for every code', () => {
     return stopper.reason();
   };
   expect(reason([[1, 0.5]])).toContain('within the patience of 0');
-  expect(reason([[1, 0.5], [2, 0.4]])).toMatch(/running loss \(1\.2000\).*and the running accuracy.*both more than/);
-  expect(reason([[1, 0.5], [1, 0.4]])).toMatch(/running accuracy.*for 1 epoch.*loss still improves/);
-  expect(reason([[1, 0.5], [2, 0.5]])).toMatch(/running loss.*accuracy still improves/);
+  expect(
+    reason([
+      [1, 0.5],
+      [2, 0.4],
+    ]),
+  ).toMatch(/running loss \(1\.2000\).*and the running accuracy.*both more than/);
+  expect(
+    reason([
+      [1, 0.5],
+      [1, 0.4],
+    ]),
+  ).toMatch(/running accuracy.*for 1 epoch.*loss still improves/);
+  expect(
+    reason([
+      [1, 0.5],
+      [2, 0.5],
+    ]),
+  ).toMatch(/running loss.*accuracy still improves/);
 });
 
 test('refuses values that would poison the averages, and options it does not know', () => {
   expect(() => new EarlyStopping().addData(NaN, 0.5)).toThrow(expect.objectContaining({ code: 'ERR_METRICS' }));
   expect(() => new EarlyStopping({ patience: -1 })).toThrow(/patience/);
   expect(() => new EarlyStopping({ patiense: 1 } as never)).toThrow(/patiense/);
-  expect(() => EarlyStopping.fromState({ patience: 1 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  expect(() => EarlyStopping.fromState({ patience: 1 })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+  );
 });
 
 test('the schedule lowers the rate once on code 3 and resets, stops on code 1, goes on otherwise', () => {
@@ -86,7 +129,12 @@ test('the schedule lowers the rate once on code 3 and resets, stops on code 1, g
   stopper.addData(1, 0.5);
   expect(schedule.decide(stopper).action).toBe('continue');
   stopper.addData(2, 0.5);
-  expect(schedule.decide(stopper)).toMatchObject({ action: 'reduce', from: 0.01, to: 0.001, reason: expect.stringContaining('running loss') });
+  expect(schedule.decide(stopper)).toMatchObject({
+    action: 'reduce',
+    from: 0.01,
+    to: 0.001,
+    reason: expect.stringContaining('running loss'),
+  });
   expect(schedule.learningRate).toBe(0.001);
   expect(schedule.decide(stopper).action).toBe('continue');
   stopper.addData(1, 0.4);

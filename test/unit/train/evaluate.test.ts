@@ -13,7 +13,9 @@ function lopsided(): FakeNetwork {
 
 test('the figures do not depend on the batch size', async () => {
   const dataset = await makeDataset('test', 11);
-  const [one, three, all] = await Promise.all([1, 3, 11].map((batchSize) => evaluate(lopsided(), dataset, { batchSize })));
+  const [one, three, all] = await Promise.all(
+    [1, 3, 11].map((batchSize) => evaluate(lopsided(), dataset, { batchSize })),
+  );
   expect(three).toEqual(one);
   expect(all).toEqual(one);
   expect(one).toMatchObject({ split: 'test', n: 11, threshold: 0.5, skipped: [] });
@@ -35,33 +37,55 @@ test('left-out files are listed each time, also when the store met them before',
   const store = new PixelStore({ onBadFile: 'skip' });
   const progress: [number, number][] = [];
   for (let round = 0; round < 2; round += 1) {
-    const evaluation = await evaluate(lopsided(), dataset, { store, onProgress: (done, total) => progress.push([done, total]) });
+    const evaluation = await evaluate(lopsided(), dataset, {
+      store,
+      onProgress: (done, total) => progress.push([done, total]),
+    });
     expect(evaluation).toMatchObject({ n: 4, skipped: [{ id: 'broken.png', reason: expect.any(String) }] });
   }
-  expect(progress).toEqual([[4, 5], [4, 5]]);
+  expect(progress).toEqual([
+    [4, 5],
+    [4, 5],
+  ]);
   await expect(evaluate(lopsided(), dataset)).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE' });
-  await expect(evaluate(lopsided(), { ...dataset, samples: dataset.samples.slice(4) }, { onBadFile: 'skip' })).rejects.toThrow(/none of its 1 files/);
+  await expect(
+    evaluate(lopsided(), { ...dataset, samples: dataset.samples.slice(4) }, { onBadFile: 'skip' }),
+  ).rejects.toThrow(/none of its 1 files/);
 });
 
 test('a network that answers NaN, a signal, wrong options and wrong classes are typed errors', async () => {
   const dataset = await makeDataset('test', 4);
   const broken = lopsided();
   broken.weights.fill(NaN);
-  await expect(evaluate(broken, dataset)).rejects.toMatchObject({ code: 'ERR_DIVERGED', message: expect.stringContaining('test-0.png') });
-  await expect(evaluate(lopsided(), dataset, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_ABORTED', name: 'AbortError' });
+  await expect(evaluate(broken, dataset)).rejects.toMatchObject({
+    code: 'ERR_DIVERGED',
+    message: expect.stringContaining('test-0.png'),
+  });
+  await expect(evaluate(lopsided(), dataset, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    code: 'ERR_ABORTED',
+    name: 'AbortError',
+  });
   await expect(evaluate(lopsided(), dataset, { threshold: 2 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   await expect(evaluate(new FakeNetwork(['bright', 'dark']), dataset)).rejects.toMatchObject({ code: 'ERR_DATASET' });
 });
 
 test('an option that does not exist, a transform that is none, and a data set that is none are refused in words', async () => {
   const dataset = await makeDataset('test', 2);
-  await expect(evaluate(lopsided(), dataset, { bachSize: 3 } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('bachSize') });
-  await expect(evaluate(lopsided(), dataset, { transform: { steps: [{ type: 'bogus' }] } as never })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
-  await expect(evaluate(lopsided(), dataset, { signal: {} as never })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('AbortSignal') });
+  await expect(evaluate(lopsided(), dataset, { bachSize: 3 } as never)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining('bachSize'),
+  });
+  await expect(
+    evaluate(lopsided(), dataset, { transform: { steps: [{ type: 'bogus' }] } as never }),
+  ).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await expect(evaluate(lopsided(), dataset, { signal: {} as never })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining('AbortSignal'),
+  });
   await expect(evaluate(lopsided(), { name: 'x' } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 });
 
-test('the model\'s own transform and operating point are the defaults', async () => {
+test("the model's own transform and operating point are the defaults", async () => {
   const dataset = await makeDataset('test', 8);
   const network = Object.assign(lopsided(), { threshold: 1 });
   expect(await evaluate(network, dataset)).toMatchObject({ threshold: 1, sensitivity: 0 });

@@ -2,7 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { CovidCtError } from '../../../src/errors';
 import type { Network } from '../../../src/model/types';
-import type { NativeBatch, NativeGradCam, NativeOutputs, NativeSgdOptions, NativeTrainOutputs, NativeTrainStepOptions } from '../../../src/native/types';
+import type {
+  NativeBatch,
+  NativeGradCam,
+  NativeOutputs,
+  NativeSgdOptions,
+  NativeTrainOutputs,
+  NativeTrainStepOptions,
+} from '../../../src/addon/types';
 
 const GRID = 4;
 const FEATURES = GRID * GRID + 1;
@@ -24,8 +31,21 @@ function features(image: Uint8Array, height: number, width: number): Float64Arra
 
 /** One call of trainStep or optimizerStep, for tests of the order. */
 export type Call =
-  | { readonly type: 'step'; readonly samples: number; readonly divisor: number; readonly dropoutSeed: number; readonly labels: readonly number[]; readonly classWeights: readonly number[]; readonly objective: number }
-  | { readonly type: 'update'; readonly learningRate: number; readonly options: NativeSgdOptions; readonly gradient: readonly number[] }
+  | {
+      readonly type: 'step';
+      readonly samples: number;
+      readonly divisor: number;
+      readonly dropoutSeed: number;
+      readonly labels: readonly number[];
+      readonly classWeights: readonly number[];
+      readonly objective: number;
+    }
+  | {
+      readonly type: 'update';
+      readonly learningRate: number;
+      readonly options: NativeSgdOptions;
+      readonly gradient: readonly number[];
+    }
   | { readonly type: 'reset' | 'predict' | 'save' | 'load' };
 
 export class FakeNetwork implements Network {
@@ -60,19 +80,34 @@ export class FakeNetwork implements Network {
       objective += (weight * (outputs.losses[index] as number)) / options.divisor;
       const inputs = this.inputs(batch, index);
       for (let c = 0; c < this.classes.length; c += 1) {
-        const delta = (weight * ((outputs.probabilities[index * this.classes.length + c] as number) - (c === label ? 1 : 0))) / options.divisor;
-        inputs.forEach((value, f) => { this.gradient[c * FEATURES + f] = (this.gradient[c * FEATURES + f] as number) + delta * value; });
+        const delta =
+          (weight * ((outputs.probabilities[index * this.classes.length + c] as number) - (c === label ? 1 : 0))) /
+          options.divisor;
+        inputs.forEach((value, f) => {
+          this.gradient[c * FEATURES + f] = (this.gradient[c * FEATURES + f] as number) + delta * value;
+        });
       }
     }
-    if (this.sabotage?.atStep === this.steps && this.sabotage.loss !== undefined) outputs.losses[0] = this.sabotage.loss;
+    if (this.sabotage?.atStep === this.steps && this.sabotage.loss !== undefined)
+      outputs.losses[0] = this.sabotage.loss;
     const labels = [...this.labels(batch)];
-    this.calls.push({ type: 'step', samples: labels.length, divisor: options.divisor, dropoutSeed: options.dropoutSeed, labels, classWeights: [...options.classWeights], objective });
+    this.calls.push({
+      type: 'step',
+      samples: labels.length,
+      divisor: options.divisor,
+      dropoutSeed: options.dropoutSeed,
+      labels,
+      classWeights: [...options.classWeights],
+      objective,
+    });
     return Promise.resolve({ ...outputs, objective });
   }
 
   async optimizerStep(options: NativeSgdOptions): Promise<void> {
     this.calls.push({ type: 'update', learningRate: options.learningRate, options, gradient: [...this.gradient] });
-    this.momentum.forEach((value, i) => { this.momentum[i] = options.momentum * value + (this.gradient[i] as number); });
+    this.momentum.forEach((value, i) => {
+      this.momentum[i] = options.momentum * value + (this.gradient[i] as number);
+    });
     this.weights = this.weights.map((value, i) => value - options.learningRate * (this.momentum[i] as number));
     this.gradient.fill(0);
     return Promise.resolve();
@@ -93,7 +128,13 @@ export class FakeNetwork implements Network {
   async gradCamBatch(batch: NativeBatch): Promise<NativeGradCam> {
     const { logits, probabilities } = this.forward(batch);
     const maps = new Float32Array(batch.images.length * GRID * GRID);
-    batch.images.forEach((_, i) => this.inputs(batch, i).subarray(0, GRID * GRID).forEach((value, f) => { maps[i * GRID * GRID + f] = Math.max(0, value); }));
+    batch.images.forEach((_, i) =>
+      this.inputs(batch, i)
+        .subarray(0, GRID * GRID)
+        .forEach((value, f) => {
+          maps[i * GRID * GRID + f] = Math.max(0, value);
+        }),
+    );
     return Promise.resolve({ maps, height: GRID, width: GRID, logits, probabilities });
   }
 
@@ -112,13 +153,20 @@ export class FakeNetwork implements Network {
   }
 
   lock(owner: string): () => void {
-    if (this.owner !== null) throw new CovidCtError('ERR_BUSY', `${owner}: the classifier is already in use by ${this.owner}`);
+    if (this.owner !== null)
+      throw new CovidCtError('ERR_BUSY', `${owner}: the classifier is already in use by ${this.owner}`);
     this.owner = owner;
-    return () => { this.owner = null; };
+    return () => {
+      this.owner = null;
+    };
   }
 
   private inputs(batch: NativeBatch, index: number): Float64Array {
-    return features(batch.images[index] as Uint8Array, batch.sizes[2 * index] as number, batch.sizes[2 * index + 1] as number);
+    return features(
+      batch.images[index] as Uint8Array,
+      batch.sizes[2 * index] as number,
+      batch.sizes[2 * index + 1] as number,
+    );
   }
 
   private labels(batch: NativeBatch): Int32Array {
@@ -133,11 +181,16 @@ export class FakeNetwork implements Network {
     const losses = new Float32Array(batch.labels?.length ?? 0);
     for (let i = 0; i < n; i += 1) {
       const inputs = this.inputs(batch, i);
-      const row = Array.from({ length: classes }, (_, c) => inputs.reduce((sum, value, f) => sum + value * (this.weights[c * FEATURES + f] as number), 0));
+      const row = Array.from({ length: classes }, (_, c) =>
+        inputs.reduce((sum, value, f) => sum + value * (this.weights[c * FEATURES + f] as number), 0),
+      );
       const top = Math.max(...row);
       const total = row.reduce((sum, value) => sum + Math.exp(value - top), 0);
       logits.set(row, i * classes);
-      probabilities.set(row.map((value) => Math.exp(value - top) / total), i * classes);
+      probabilities.set(
+        row.map((value) => Math.exp(value - top) / total),
+        i * classes,
+      );
       if (batch.labels) losses[i] = Math.log(total) + top - (row[batch.labels[i] as number] as number);
     }
     return { logits, probabilities, losses };

@@ -13,7 +13,11 @@ import { FakeNetwork } from './fake-network';
 export const CLASSES = ['dark', 'bright'];
 
 /** `count` images of 16 × 16, labels in turn. `flip` mislabels the first few. */
-export async function makeDataset(name: string, count: number, options: { flip?: number; seed?: number; classes?: string[] } = {}): Promise<Dataset> {
+export async function makeDataset(
+  name: string,
+  count: number,
+  options: { flip?: number; seed?: number; classes?: string[] } = {},
+): Promise<Dataset> {
   const draw = makeDraw({ seed: options.seed ?? 1 });
   const classes = options.classes ?? CLASSES;
   const samples: Sample[] = [];
@@ -22,10 +26,20 @@ export async function makeDataset(name: string, count: number, options: { flip?:
     const data = Buffer.alloc(16 * 16 * 3);
     for (let pixel = 0; pixel < 256; pixel += 1) {
       const inQuarter = pixel < 128 && pixel % 16 < 8;
-      data.fill(Math.floor(draw() * 128) + (inQuarter && label === classes.length - 1 ? 90 : 0), pixel * 3, pixel * 3 + 3);
+      data.fill(
+        Math.floor(draw() * 128) + (inQuarter && label === classes.length - 1 ? 90 : 0),
+        pixel * 3,
+        pixel * 3 + 3,
+      );
     }
-    const source = await sharp(data, { raw: { width: 16, height: 16, channels: 3 } }).png().toBuffer();
-    samples.push({ id: `${name}-${index}.png`, source, label: index < (options.flip ?? 0) ? classes.length - 1 - label : label });
+    const source = await sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
+      .png()
+      .toBuffer();
+    samples.push({
+      id: `${name}-${index}.png`,
+      source,
+      label: index < (options.flip ?? 0) ? classes.length - 1 - label : label,
+    });
   }
   return { name, classes, samples };
 }
@@ -60,7 +74,13 @@ export async function setUp(options: Partial<TrainerOptions> = {}) {
   const model = new FakeNetwork(CLASSES);
   const memory = new Memory();
   const trainer = new Trainer({ model, ...RECIPE, loggers: [memory], ...options });
-  return { model, memory, trainer, train: await makeDataset('train', 18), validation: await makeDataset('validation', 10, { seed: 2 }) };
+  return {
+    model,
+    memory,
+    trainer,
+    train: await makeDataset('train', 18),
+    validation: await makeDataset('validation', 10, { seed: 2 }),
+  };
 }
 
 /** All events of a run. */

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inWords } from '../../../src/log/words';
+import { inWords } from '../../../src/log/format';
 import { trainingMemory } from '../../../src/model/training-memory';
-import type { NativeTensor } from '../../../src/native/types';
+import type { NativeTensor } from '../../../src/addon/types';
 import { readCard, weightsFileOf } from '../../../src/model/card';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
@@ -13,7 +13,10 @@ import { CLASSES, RECIPE, inTemporaryFolder, makeDataset, Memory, setUp } from '
 
 /** Says that it has so many numbers in one tensor. */
 class Sized extends FakeNetwork {
-  constructor(private readonly numbers: number, override readonly architecture: 'softmax_regression' = 'softmax_regression') {
+  constructor(
+    private readonly numbers: number,
+    override readonly architecture: 'softmax_regression' = 'softmax_regression',
+  ) {
     super(CLASSES);
   }
   tensors(): NativeTensor[] {
@@ -25,27 +28,56 @@ test('weights that do not fit on the disk: what is needed, what is there, and no
   await inTemporaryFolder(async (dir) => {
     const out = join(dir, 'run');
     const trainer = new Trainer({ ...RECIPE, model: new Sized(1e15), out });
-    const message = expect.stringMatching(/run: expected \d+ MiB of free disk for the weights, .* there are \d+ MiB; free some space/) as string;
-    await expect(trainer.fit(await makeDataset('train', 8), null)).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message });
+    const message = expect.stringMatching(
+      /run: expected \d+ MiB of free disk for the weights, .* there are \d+ MiB; free some space/,
+    ) as string;
+    await expect(trainer.fit(await makeDataset('train', 8), null)).rejects.toMatchObject({
+      code: 'ERR_RUN_FOLDER',
+      message,
+    });
     expect(existsSync(out)).toBe(false);
   });
 });
 
-test.each([['best', 1], ['last', 1], ['both', 2]] as const)('the start tells the disk that keep: %s takes', async (keep, files) => {
+test.each([
+  ['best', 1],
+  ['last', 1],
+  ['both', 2],
+] as const)('the start tells the disk that keep: %s takes', async (keep, files) => {
   await inTemporaryFolder(async (dir) => {
     const [memory, model] = [new Memory(), new Sized(2 ** 18)];
-    await new Trainer({ ...RECIPE, epochs: 1, model, out: join(dir, 'run'), keep, loggers: [memory] }).fit(await makeDataset('train', 8), null);
+    await new Trainer({ ...RECIPE, epochs: 1, model, out: join(dir, 'run'), keep, loggers: [memory] }).fit(
+      await makeDataset('train', 8),
+      null,
+    );
     const [start] = memory.events;
-    expect(start).toMatchObject({ type: 'start', needs: { memoryBytes: null, diskBytes: files * 2 ** 20 + 32 * 2 ** 20 } });
+    expect(start).toMatchObject({
+      type: 'start',
+      needs: { memoryBytes: null, diskBytes: files * 2 ** 20 + 32 * 2 ** 20 },
+    });
     expect(inWords(start!, 1)).toMatch(new RegExp(`; takes about ${files + 32} MiB of disk$`));
   });
 });
 
 test('where memory is short, the start says what takes less', () => {
-  const start = { type: 'start', epochs: 1, stepsPerEpoch: 1, trainSamples: 8, validationSamples: 0, architecture: 'vgg19_bn', device: 'cpu', out: null, config: {} } as const;
+  const start = {
+    type: 'start',
+    epochs: 1,
+    stepsPerEpoch: 1,
+    trainSamples: 8,
+    validationSamples: 0,
+    architecture: 'vgg19_bn',
+    device: 'cpu',
+    out: null,
+    config: {},
+  } as const;
   const needs = { memoryBytes: 3 * 2 ** 30, freeMemoryBytes: 2 ** 30, diskBytes: 0 };
-  expect(inWords({ ...start, needs }, 1)).toMatch(/; takes about 3\.0 GiB of memory; only 1\.0 GiB of memory are free: a smaller batchSize/);
-  expect(inWords({ ...start, needs: { ...needs, freeMemoryBytes: 2 ** 34 } }, 1)).toMatch(/; takes about 3\.0 GiB of memory$/);
+  expect(inWords({ ...start, needs }, 1)).toMatch(
+    /; takes about 3\.0 GiB of memory; only 1\.0 GiB of memory are free: a smaller batchSize/,
+  );
+  expect(inWords({ ...start, needs: { ...needs, freeMemoryBytes: 2 ** 34 } }, 1)).toMatch(
+    /; takes about 3\.0 GiB of memory$/,
+  );
 });
 
 test('the table of memory grows with images and area, and knows nothing of other networks', () => {
@@ -64,7 +96,9 @@ test("keep: 'last' keeps and names the last epoch's weights, whatever bestBy say
     expect(await readdir(join(dir, 'weights'))).toEqual(['last.safetensors']);
     const { card } = await readCard(dir);
     expect(card.weights).toBe('weights/last.safetensors');
-    expect(['best', 'last'].map((which) => weightsFileOf(dir, card, which as 'best' | 'last'))).toEqual(Array(2).fill(join(dir, 'weights/last.safetensors')));
+    expect(['best', 'last'].map((which) => weightsFileOf(dir, card, which as 'best' | 'last'))).toEqual(
+      Array(2).fill(join(dir, 'weights/last.safetensors')),
+    );
     expect(Object.keys(await (await RunFolder.open(dir)).metrics())).toEqual(['validation']);
   });
 });

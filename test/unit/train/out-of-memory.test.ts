@@ -2,8 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CovidCtError } from '../../../src/errors';
-import type { NativeBatch, NativeOutputs } from '../../../src/native/types';
-import type { Precision } from '../../../src/options/model';
+import type { NativeBatch, NativeOutputs } from '../../../src/addon/types';
+import type { Precision } from '../../../src/model/options';
 import { evaluate } from '../../../src/train/evaluate';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
@@ -30,7 +30,11 @@ test('a training step names batch and accumulation to try; with these, the same 
   const [model, train] = [new Small(2), await makeDataset('train', 18)];
   const recipe = { ...RECIPE, epochs: 1, model };
   await expect(new Trainer({ ...recipe, batchSize: 4, accumulate: 2 }).fit(train, null)).rejects.toMatchObject({
-    code: 'ERR_OUT_OF_MEMORY', cause: full, message: expect.stringContaining('a training step with batchSize 4 and accumulate 2 (an effective batch of 8); try batchSize 2 and accumulate 4, the same effective batch') as string,
+    code: 'ERR_OUT_OF_MEMORY',
+    cause: full,
+    message: expect.stringContaining(
+      'a training step with batchSize 4 and accumulate 2 (an effective batch of 8); try batchSize 2 and accumulate 4, the same effective batch',
+    ) as string,
   });
   // Gradients and optimiser state are gone, the lock is open.
   expect(model.calls.at(-1)).toEqual({ type: 'reset' });
@@ -58,14 +62,21 @@ test('a failure before the first epoch has ended leaves no weights that could be
 
 test('an evaluation names a smaller batch, within a training as well', async () => {
   const [model, dataset] = [new Small(4), await makeDataset('validation', 10)];
-  await expect(evaluate(model, dataset, { batchSize: 8 })).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full, message: expect.stringMatching(/the evaluation of validation with batchSize 8; try batchSize 4 \(/) as string });
+  await expect(evaluate(model, dataset, { batchSize: 8 })).rejects.toMatchObject({
+    code: 'ERR_OUT_OF_MEMORY',
+    cause: full,
+    message: expect.stringMatching(/the evaluation of validation with batchSize 8; try batchSize 4 \(/) as string,
+  });
   expect((await evaluate(model, dataset, { batchSize: 4 })).samples).toHaveLength(10);
 });
 
 test('the run folder tells the precision, in its configuration and on the card', async () => {
   await inTemporaryFolder(async (dir) => {
     await new Trainer({ ...RECIPE, epochs: 1, model: new Small(8), out: dir }).fit(await makeDataset('train', 8), null);
-    for (const [file, expected] of [['config.json', { model: { precision: 'bf16' } }], ['model.json', { precision: 'bf16' }]] as const) {
+    for (const [file, expected] of [
+      ['config.json', { model: { precision: 'bf16' } }],
+      ['model.json', { precision: 'bf16' }],
+    ] as const) {
       expect(JSON.parse(await readFile(join(dir, file), 'utf8'))).toMatchObject(expected);
     }
   });

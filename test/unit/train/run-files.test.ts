@@ -11,13 +11,45 @@ const dir = mkdtempSync(join(tmpdir(), 'covidct-run-files-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const split = { name: 'x train', samples: 1, classes: { a: 1, b: 0 }, fingerprint: 'f' };
-const epoch = { type: 'epoch', epoch: 1, learningRate: 0.1, trainLoss: 1, trainAccuracy: 0.5, validationLoss: null, validationAccuracy: null, validationAuc: null, validationSensitivity: null, validationSpecificity: null, runningLoss: null, runningAccuracy: null, best: true, seconds: 1 };
+const epoch = {
+  type: 'epoch',
+  epoch: 1,
+  learningRate: 0.1,
+  trainLoss: 1,
+  trainAccuracy: 0.5,
+  validationLoss: null,
+  validationAccuracy: null,
+  validationAuc: null,
+  validationSensitivity: null,
+  validationSpecificity: null,
+  runningLoss: null,
+  runningAccuracy: null,
+  best: true,
+  seconds: 1,
+};
 const FILES: Readonly<Record<string, string>> = {
-  'config.json': JSON.stringify({ format: 'covidct-torch/run', formatVersion: 1, created: 'now', options: { epochs: 1 }, model: { architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', dropout: null, startedFrom: null }, data: { train: split, validation: null }, versions: {}, later: 1 }),
-  'metrics.json': JSON.stringify({ test: summarize({ split: 'test', classes: ['a', 'b'], samples: [{ id: 'i', path: null, label: 1, probabilities: [0.2, 0.8], loss: 0.2 }] }) }),
+  'config.json': JSON.stringify({
+    format: 'covidct-torch/run',
+    formatVersion: 1,
+    created: 'now',
+    options: { epochs: 1 },
+    model: { architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', dropout: null, startedFrom: null },
+    data: { train: split, validation: null },
+    versions: {},
+    later: 1,
+  }),
+  'metrics.json': JSON.stringify({
+    test: summarize({
+      split: 'test',
+      classes: ['a', 'b'],
+      samples: [{ id: 'i', path: null, label: 1, probabilities: [0.2, 0.8], loss: 0.2 }],
+    }),
+  }),
   'history.jsonl': `${JSON.stringify(epoch)}\n${JSON.stringify({ type: 'onlyLater', what: 1 })}\n`,
 };
-const write = (files: Readonly<Record<string, string>>): void => { for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text); };
+const write = (files: Readonly<Record<string, string>>): void => {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
+};
 
 test('a whole run, with a byte-order mark, keys and events of a later version', async () => {
   write({ ...FILES, 'config.json': `\ufeff${FILES['config.json']}` });
@@ -31,7 +63,12 @@ test('each value of each file replaced by what it is not', async () => {
     for (const [number, place] of places.entries()) {
       const wrong = ['"x"', '{}', '[null]', '1e400', ''][number % 5]!;
       write({ ...FILES, [name]: text.slice(0, place.index + 1) + wrong + text.slice(place.index + place[0].length) });
-      const error: unknown = await RunFolder.open(dir).then((run) => Promise.all([run.config(), run.metrics(), run.history()])).then(() => null, (reason: unknown) => reason);
+      const error: unknown = await RunFolder.open(dir)
+        .then((run) => Promise.all([run.config(), run.metrics(), run.history()]))
+        .then(
+          () => null,
+          (reason: unknown) => reason,
+        );
       if (error === null) continue;
       expect(error).toBeInstanceOf(CovidCtError);
       expect((error as CovidCtError).message).toContain(name);

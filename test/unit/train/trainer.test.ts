@@ -1,7 +1,7 @@
 /** The Trainer on a small network that truly learns: what it computes and what it writes. */
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tutorialTrain } from '../../../src/data/presets';
+import { tutorialTrain } from '../../../src/data/transforms/presets';
 import { PixelStore } from '../../../src/data/store';
 import { readCard, weightsFileOf } from '../../../src/model/card';
 import { RunFolder } from '../../../src/train/run-folder';
@@ -17,7 +17,13 @@ test('awaited, it learns and gives the history', async () => {
   expect(history.epochs[5]?.trainLoss).toBeLessThan(0.2);
   expect(history.epochs[5]?.validationAccuracy).toBe(1);
   expect(history.epochs[0]?.trainLoss).toBeGreaterThan(0.4);
-  expect(history).toMatchObject({ stop: { reason: 'epochs' }, restored: 'best', out: null, skipped: [], best: { metric: 'accuracy', value: 1 } });
+  expect(history).toMatchObject({
+    stop: { reason: 'epochs' },
+    restored: 'best',
+    out: null,
+    skipped: [],
+    best: { metric: 'accuracy', value: 1 },
+  });
   expect(history.epochs.filter(({ best }) => best).at(-1)?.epoch).toBe(history.best?.epoch);
   expect(memory.closed).toBe(1);
   expect(model.preprocessing).toMatchObject({ threshold: expect.any(Number), transform: { steps: expect.any(Array) } });
@@ -28,11 +34,32 @@ test('iterated, it gives every event in order, the same ones the loggers get', a
   const run = trainer.fit(train, validation);
   const events = await collect(run);
   expect(events).toEqual(memory.events);
-  expect(events[0]).toMatchObject({ type: 'start', epochs: 2, stepsPerEpoch: 5, trainSamples: 18, validationSamples: 10, out: null, config: { batchSize: 4, momentum: 0.9 } });
-  expect(events.map(({ type }) => type).join(' ')).toMatch(/^start (step ){5}epoch checkpoint (step ){5}epoch (checkpoint )?stop$/);
+  expect(events[0]).toMatchObject({
+    type: 'start',
+    epochs: 2,
+    stepsPerEpoch: 5,
+    trainSamples: 18,
+    validationSamples: 10,
+    out: null,
+    config: { batchSize: 4, momentum: 0.9 },
+  });
+  expect(events.map(({ type }) => type).join(' ')).toMatch(
+    /^start (step ){5}epoch checkpoint (step ){5}epoch (checkpoint )?stop$/,
+  );
   expect(events.at(-1)).toMatchObject({ type: 'stop', reason: 'epochs', epochs: 2 });
   const steps = events.filter((event) => event.type === 'step');
-  expect(steps.map(({ step, samples, updated }) => [step, samples, updated])).toEqual([[1, 4, false], [2, 4, true], [3, 4, false], [4, 4, true], [5, 2, true], [1, 4, false], [2, 4, true], [3, 4, false], [4, 4, true], [5, 2, true]]);
+  expect(steps.map(({ step, samples, updated }) => [step, samples, updated])).toEqual([
+    [1, 4, false],
+    [2, 4, true],
+    [3, 4, false],
+    [4, 4, true],
+    [5, 2, true],
+    [1, 4, false],
+    [2, 4, true],
+    [3, 4, false],
+    [4, 4, true],
+    [5, 2, true],
+  ]);
   expect((await run).epochs).toHaveLength(2);
 });
 
@@ -49,7 +76,9 @@ test('k micro-batches give the gradient of the one big batch, the tail included'
   expect(one).toHaveLength(3);
   for (const other of [many, uneven]) {
     expect(other).toHaveLength(3);
-    other.forEach((gradient, index) => gradient.forEach((value, i) => expect(value).toBeCloseTo(one[index]?.[i] as number, 6)));
+    other.forEach((gradient, index) =>
+      gradient.forEach((value, i) => expect(value).toBeCloseTo(one[index]?.[i] as number, 6)),
+    );
   }
 });
 
@@ -58,7 +87,8 @@ test('train loss and accuracy are means over samples, not over micro-batches', a
   await trainer.fit(train, null);
   const steps = memory.events.flatMap((event) => (event.type === 'step' ? [event] : []));
   const [epoch] = memory.events.flatMap((event) => (event.type === 'epoch' ? [event] : []));
-  const mean = (key: 'loss' | 'accuracy'): number => steps.reduce((sum, step) => sum + step[key] * step.samples, 0) / 18;
+  const mean = (key: 'loss' | 'accuracy'): number =>
+    steps.reduce((sum, step) => sum + step[key] * step.samples, 0) / 18;
   expect(epoch?.trainLoss).toBeCloseTo(mean('loss'), 12);
   expect(epoch?.trainAccuracy).toBeCloseTo(mean('accuracy'), 12);
 });
@@ -67,7 +97,10 @@ test('the same seed trains the same weights, whatever is prefetched; another see
   const weights = async (options: Partial<TrainerOptions>): Promise<{ weights: number[]; seeds: number[] }> => {
     const { trainer, train, validation, model } = await setUp({ epochs: 3, ...options });
     await trainer.fit(train, validation);
-    return { weights: [...model.weights], seeds: model.calls.flatMap((call) => (call.type === 'step' ? [call.dropoutSeed] : [])) };
+    return {
+      weights: [...model.weights],
+      seeds: model.calls.flatMap((call) => (call.type === 'step' ? [call.dropoutSeed] : [])),
+    };
   };
   const first = await weights({});
   expect(await weights({ prefetch: 0, maxCacheBytes: 0 })).toEqual(first);
@@ -78,11 +111,16 @@ test('the same seed trains the same weights, whatever is prefetched; another see
 test('preset tutorial: first step after one micro-batch, leftovers leak, no normalisation, threshold 0.5', async () => {
   const { trainer, train, validation, model } = await setUp({ preset: 'tutorial', epochs: 2, accumulate: 3 });
   await trainer.fit(train, validation);
-  const order = model.calls.map(({ type }) => type).filter((type) => type === 'step' || type === 'update' || type === 'reset');
+  const order = model.calls
+    .map(({ type }) => type)
+    .filter((type) => type === 'step' || type === 'update' || type === 'reset');
   const epoch = ['step', 'update', 'step', 'step', 'step', 'update', 'step'];
   expect(order).toEqual(['reset', ...epoch, ...epoch, 'reset']);
   expect(model.calls.find((call) => call.type === 'step')).toMatchObject({ divisor: 12 });
-  expect(model.preprocessing).toMatchObject({ threshold: 0.5, transform: { steps: expect.arrayContaining([{ type: 'normalize', mean: [0, 0, 0], std: [1, 1, 1] }]) } });
+  expect(model.preprocessing).toMatchObject({
+    threshold: 0.5,
+    transform: { steps: expect.arrayContaining([{ type: 'normalize', mean: [0, 0, 0], std: [1, 1, 1] }]) },
+  });
 });
 
 test('class weights: balanced ones come from the counts and reach every step', async () => {
@@ -99,7 +137,9 @@ test('without a validation split the last epoch is the best, and said to be', as
   const { trainer, train } = await setUp({ epochs: 3 });
   const history = await trainer.fit(train, null);
   expect(history.best).toEqual({ epoch: 3, metric: 'last', value: null });
-  expect(history.epochs.map((epoch) => [epoch.best, epoch.validationLoss, epoch.runningLoss])).toEqual(new Array(3).fill([true, null, null]));
+  expect(history.epochs.map((epoch) => [epoch.best, epoch.validationLoss, epoch.runningLoss])).toEqual(
+    new Array(3).fill([true, null, null]),
+  );
 });
 
 test('early stopping and the learning rate rule act in the loop; the best weights come back', async () => {
@@ -107,7 +147,12 @@ test('early stopping and the learning rate rule act in the loop; the best weight
   const { trainer, train, model } = await setUp({ epochs: 40, patience: 0, learningRate: 0.05 });
   const validation = await makeDataset('validation', 10, { flip: 10, seed: 2 });
   const events = await collect(trainer.fit(train, validation));
-  expect(events.at(-1)).toMatchObject({ type: 'stop', reason: 'early-stopping', message: expect.stringContaining('both more than the patience of 0'), bestEpoch: 1 });
+  expect(events.at(-1)).toMatchObject({
+    type: 'stop',
+    reason: 'early-stopping',
+    message: expect.stringContaining('both more than the patience of 0'),
+    bestEpoch: 1,
+  });
   expect(events.filter(({ type }) => type === 'epoch').length).toBeLessThan(40);
   expect(model.calls.filter(({ type }) => type === 'load')).toHaveLength(1);
 
@@ -115,9 +160,18 @@ test('early stopping and the learning rate rule act in the loop; the best weight
   const fast = await setUp({ epochs: 6, patience: 0, momentum: 0, accumulate: 1 });
   const seen = await collect(fast.trainer.fit(train, validation));
   const changes = seen.flatMap((event) => (event.type === 'learningRate' ? [event] : []));
-  expect(changes[0]).toMatchObject({ epoch: 2, from: 2, to: 0.2, reason: expect.stringContaining('accuracy still improves') });
-  expect(seen.flatMap((event) => (event.type === 'epoch' ? [event.learningRate] : [])).slice(0, 3)).toEqual([2, 2, 0.2]);
-  expect(fast.model.calls.flatMap((call) => (call.type === 'update' ? [call.learningRate] : [])).slice(9, 11)).toEqual([2, 0.2]);
+  expect(changes[0]).toMatchObject({
+    epoch: 2,
+    from: 2,
+    to: 0.2,
+    reason: expect.stringContaining('accuracy still improves'),
+  });
+  expect(seen.flatMap((event) => (event.type === 'epoch' ? [event.learningRate] : [])).slice(0, 3)).toEqual([
+    2, 2, 0.2,
+  ]);
+  expect(fast.model.calls.flatMap((call) => (call.type === 'update' ? [call.learningRate] : [])).slice(9, 11)).toEqual([
+    2, 0.2,
+  ]);
 });
 
 test('a run folder holds everything, and best and last are one file where they are the same', async () => {
@@ -125,7 +179,13 @@ test('a run folder holds everything, and best and last are one file where they a
     const { trainer, train, validation, memory } = await setUp({ out: join(dir, 'run'), keep: 'both' });
     const history = await trainer.fit(train, validation);
     expect(history.out).toBe(join(dir, 'run'));
-    expect((await readdir(join(dir, 'run'))).sort()).toEqual(['config.json', 'history.jsonl', 'metrics.json', 'model.json', 'weights']);
+    expect((await readdir(join(dir, 'run'))).sort()).toEqual([
+      'config.json',
+      'history.jsonl',
+      'metrics.json',
+      'model.json',
+      'weights',
+    ]);
     expect((await readdir(join(dir, 'run', 'weights'))).sort()).toEqual(['best.safetensors', 'last.safetensors']);
     const folder = await RunFolder.open(join(dir, 'run'));
     const stored = await folder.history();
@@ -134,9 +194,16 @@ test('a run folder holds everything, and best and last are one file where they a
     expect(stored.stop).toMatchObject({ reason: 'epochs' });
     expect(stored.events.some(({ type }) => type === 'step')).toBe(false);
     expect((await folder.metrics()).validation).toMatchObject({ n: 10, accuracy: 1 });
-    expect(await folder.config()).toMatchObject({ data: { train: { samples: 18, classes: { dark: 9, bright: 9 } } }, model: { architecture: 'softmax_regression' } });
+    expect(await folder.config()).toMatchObject({
+      data: { train: { samples: 18, classes: { dark: 9, bright: 9 } } },
+      model: { architecture: 'softmax_regression' },
+    });
     const card = JSON.parse(await readFile(folder.file('model.json'), 'utf8'));
-    expect(card).toMatchObject({ weights: 'weights/best.safetensors', classes: CLASSES, origin: expect.stringMatching(/^trained on train from zeros, epoch \d$/) });
+    expect(card).toMatchObject({
+      weights: 'weights/best.safetensors',
+      classes: CLASSES,
+      origin: expect.stringMatching(/^trained on train from zeros, epoch \d$/),
+    });
     const last = memory.events.find((event) => event.type === 'checkpoint' && event.kind === 'last');
     expect(last).toMatchObject({ path: folder.lastWeights });
   });
@@ -158,7 +225,9 @@ test('hard link: the last epoch is the best', async () => {
   await inTemporaryFolder(async (dir) => {
     const { trainer, train, model } = await setUp({ out: dir, epochs: 2, keep: 'both' });
     await trainer.fit(train, null);
-    const [best, last] = await Promise.all(['best', 'last'].map((name) => stat(join(dir, 'weights', `${name}.safetensors`))));
+    const [best, last] = await Promise.all(
+      ['best', 'last'].map((name) => stat(join(dir, 'weights', `${name}.safetensors`))),
+    );
     expect(best?.ino).toBe(last?.ino);
     expect(model.calls.filter(({ type }) => type === 'save')).toHaveLength(2);
     expect(model.calls.some(({ type }) => type === 'load')).toBe(false);
@@ -170,7 +239,10 @@ test('refuses a folder with a run in it unless asked, and a folder with anything
     const { trainer, train, memory } = await setUp({ out: join(dir, 'run'), epochs: 1 });
     await trainer.fit(train, null);
     const again = await setUp({ out: join(dir, 'run'), epochs: 1 });
-    await expect(again.trainer.fit(train, null)).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('overwrite') });
+    await expect(again.trainer.fit(train, null)).rejects.toMatchObject({
+      code: 'ERR_RUN_FOLDER',
+      message: expect.stringContaining('overwrite'),
+    });
     expect(again.model.lock('test')).toBeInstanceOf(Function);
     expect(memory.closed).toBe(1);
     await writeFile(join(dir, 'run', 'notes.txt'), 'mine');
@@ -178,13 +250,19 @@ test('refuses a folder with a run in it unless asked, and a folder with anything
     expect(await readFile(join(dir, 'run', 'notes.txt'), 'utf8')).toBe('mine');
     await writeFile(join(dir, 'other.txt'), 'x');
     const other = await setUp({ out: dir, overwrite: true });
-    await expect(other.trainer.fit(train, null)).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER', message: expect.stringContaining('not a run') });
+    await expect(other.trainer.fit(train, null)).rejects.toMatchObject({
+      code: 'ERR_RUN_FOLDER',
+      message: expect.stringContaining('not a run'),
+    });
   });
 });
 
 test('files that cannot be decoded: an error, or skipped, counted and left out of the divisor', async () => {
   const good = await makeDataset('train', 7);
-  const train = { ...good, samples: [{ id: 'broken.png', source: Buffer.from('not an image'), label: 0 }, ...good.samples] };
+  const train = {
+    ...good,
+    samples: [{ id: 'broken.png', source: Buffer.from('not an image'), label: 0 }, ...good.samples],
+  };
   const strict = await setUp({ epochs: 1 });
   await expect(strict.trainer.fit(train, null)).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE' });
   const { trainer, model, memory } = await setUp({ epochs: 2, onBadFile: 'skip', accumulate: 8 });
@@ -193,24 +271,38 @@ test('files that cannot be decoded: an error, or skipped, counted and left out o
   expect(memory.events.filter(({ type }) => type === 'skipped')).toHaveLength(1);
   for (const call of model.calls) if (call.type === 'step') expect(call.divisor).toBe(7);
   const allBad = { ...train, samples: train.samples.slice(0, 1) };
-  await expect((await setUp({ onBadFile: 'skip' })).trainer.fit(allBad, null)).rejects.toMatchObject({ code: 'ERR_DATASET', message: expect.stringContaining('none of its 1') });
+  await expect((await setUp({ onBadFile: 'skip' })).trainer.fit(allBad, null)).rejects.toMatchObject({
+    code: 'ERR_DATASET',
+    message: expect.stringContaining('none of its 1'),
+  });
 });
 
 test('refuses what cannot be trained on, before a file is written', async () => {
   await inTemporaryFolder(async (dir) => {
     const { trainer, train, validation } = await setUp({ out: join(dir, 'run') });
     const refused = async (a: typeof train, b: typeof train | null, message: RegExp): Promise<void> => {
-      await expect(trainer.fit(a, b)).rejects.toMatchObject({ code: 'ERR_DATASET', message: expect.stringMatching(message) });
+      await expect(trainer.fit(a, b)).rejects.toMatchObject({
+        code: 'ERR_DATASET',
+        message: expect.stringMatching(message),
+      });
     };
     await refused({ ...train, samples: [] }, validation, /empty/);
     await refused(train, { ...validation, samples: [] }, /empty/);
     await refused({ ...train, classes: ['a', 'b'] }, validation, /\["dark","bright"\].*\["a","b"\]/);
-    await refused({ ...train, samples: [{ id: 'x', source: 'x.png', label: 2, origin: 'list.txt:3' }] }, null, /from 0 to 1; x \(list.txt:3\) has 2/);
-    await expect((await setUp({ bestBy: 'auc' })).trainer.fit(train, { ...validation, samples: validation.samples.slice(0, 1) })).rejects.toThrow(/every class/);
+    await refused(
+      { ...train, samples: [{ id: 'x', source: 'x.png', label: 2, origin: 'list.txt:3' }] },
+      null,
+      /from 0 to 1; x \(list.txt:3\) has 2/,
+    );
+    await expect(
+      (await setUp({ bestBy: 'auc' })).trainer.fit(train, { ...validation, samples: validation.samples.slice(0, 1) }),
+    ).rejects.toThrow(/every class/);
     expect(await readdir(dir)).toEqual([]);
   });
   const model = new FakeNetwork(CLASSES);
-  expect(() => new Trainer({ model, learningRate: -1 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('learningRate') }));
+  expect(() => new Trainer({ model, learningRate: -1 })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('learningRate') }),
+  );
   expect(() => new Trainer({ model, lerningRate: 1 } as never)).toThrow(/lerningRate/);
   expect(() => new Trainer({} as never)).toThrow(/expected a Classifier/);
   const { trainer, train } = await setUp({ classWeights: [1, 2, 3] });
@@ -227,15 +319,26 @@ test('one image, and more micro-batches in a window than there are', async () =>
 
 test('transforms are checked before anything is trained: unknown steps, and random ones for prediction', async () => {
   const { model } = await setUp();
-  expect(() => new Trainer({ model, evalTransform: tutorialTrain({ size: 32 }) })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('evalTransform') }));
-  expect(() => new Trainer({ model, trainTransform: { steps: [{ type: 'bogus' }] } as never })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  expect(() => new Trainer({ model, evalTransform: tutorialTrain({ size: 32 }) })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('evalTransform') }),
+  );
+  expect(() => new Trainer({ model, trainTransform: { steps: [{ type: 'bogus' }] } as never })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+  );
 });
 
 test('the validation split may be left out, a signal must be one, and data must be data', async () => {
   const { trainer, train } = await setUp({ epochs: 1 });
   expect((await trainer.fit(train)).best).toMatchObject({ metric: 'last' });
-  expect(() => trainer.fit(train, null, { signal: {} as never })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
-  expect(() => trainer.fit(undefined as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('Trainer.fit: train: expected a data set') }));
+  expect(() => trainer.fit(train, null, { signal: {} as never })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+  );
+  expect(() => trainer.fit(undefined as never)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining('Trainer.fit: train: expected a data set'),
+    }),
+  );
 });
 
 test('a later epoch decodes nothing', async () => {

@@ -17,7 +17,9 @@ test('abort by signal between steps: history, last weights and a card stay behin
     const history = await run;
     expect(history).toMatchObject({ stop: { reason: 'aborted' }, epochs: [], best: null, restored: 'last' });
     expect(types).toEqual(['start', 'step', 'step', 'step', 'checkpoint', 'stop']);
-    expect(JSON.parse(await readFile(join(dir, 'model.json'), 'utf8'))).toMatchObject({ weights: 'weights/last.safetensors' });
+    expect(JSON.parse(await readFile(join(dir, 'model.json'), 'utf8'))).toMatchObject({
+      weights: 'weights/last.safetensors',
+    });
     expect(await readdir(join(dir, 'weights'))).toEqual(['last.safetensors']);
     expect(memory.closed).toBe(1);
     expect(model.gradient.every((value) => value === 0)).toBe(true);
@@ -94,7 +96,9 @@ test('a failure reaches loop and promise, unlocks the model, keeps the last weig
     expect(memory.closed).toBe(1);
     expect((await readdir(join(dir, 'weights'))).sort()).toEqual(['best.safetensors', 'last.safetensors']);
     expect((await (await RunFolder.open(dir)).history()).stop).toBeNull();
-    expect((await trainer.fit(train, validation).history.catch((error: unknown) => error))).toMatchObject({ code: 'ERR_RUN_FOLDER' });
+    expect(await trainer.fit(train, validation).history.catch((error: unknown) => error)).toMatchObject({
+      code: 'ERR_RUN_FOLDER',
+    });
     model.lock('test')();
   });
   await new Promise(setImmediate);
@@ -106,11 +110,16 @@ test('a loss that is not finite stops before the optimiser, names the place and 
   await inTemporaryFolder(async (dir) => {
     const { trainer, train, validation, model } = await setUp({ out: dir });
     model.sabotage = { atStep: 7, loss: NaN };
-    await expect(trainer.fit(train, validation)).rejects.toMatchObject({ code: 'ERR_DIVERGED', message: expect.stringMatching(/NaN in epoch 2, step 2.*rate 2; try a lower one \(0\.2\)/) });
+    await expect(trainer.fit(train, validation)).rejects.toMatchObject({
+      code: 'ERR_DIVERGED',
+      message: expect.stringMatching(/NaN in epoch 2, step 2.*rate 2; try a lower one \(0\.2\)/),
+    });
     expect(model.calls.filter(({ type }) => type === 'update')).toHaveLength(3);
     expect(model.calls.at(-2)).toEqual({ type: 'load' });
     expect(await readdir(join(dir, 'weights'))).toEqual(['best.safetensors']);
-    expect(JSON.parse(await readFile(join(dir, 'model.json'), 'utf8'))).toMatchObject({ weights: 'weights/best.safetensors' });
+    expect(JSON.parse(await readFile(join(dir, 'model.json'), 'utf8'))).toMatchObject({
+      weights: 'weights/best.safetensors',
+    });
   });
 });
 
@@ -118,14 +127,20 @@ test('one training at a time on one model; one after the other works', async () 
   const { trainer, train, validation } = await setUp({ loggers: [] });
   const first = trainer.fit(train, validation);
   for await (const event of first) {
-    if (event.type === 'start') await expect(trainer.fit(train, validation)).rejects.toMatchObject({ code: 'ERR_BUSY' });
+    if (event.type === 'start')
+      await expect(trainer.fit(train, validation)).rejects.toMatchObject({ code: 'ERR_BUSY' });
   }
   expect((await first).epochs).toHaveLength(6);
   expect((await trainer.fit(train, validation)).epochs).toHaveLength(6);
 });
 
 test('a logger that fails stops the training with its error, after the others were told', async () => {
-  const bad = { log: () => { throw new Error('the printer is on fire'); }, close: () => undefined };
+  const bad = {
+    log: () => {
+      throw new Error('the printer is on fire');
+    },
+    close: () => undefined,
+  };
   const memory = new Memory();
   const { trainer, train } = await setUp({ loggers: [bad, memory] });
   await expect(trainer.fit(train, null)).rejects.toThrow('on fire');

@@ -1,0 +1,66 @@
+// Convolutions for prediction alone: the batch norm behind each folded into filters and bias, what follows in the same
+// pass, filters kept in the form that the kernels want.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "core/kernels/bounds.h"
+#include "core/nn/network.h"
+
+namespace covidct {
+
+// A convolution and what is done with its output: batch norm (or null), something added, a ReLU, a 2 x 2 max pool.
+struct FoldedLayer {
+  at::Tensor weight, bias;  // bias may be undefined
+  const Norm* norm = nullptr;
+  Stride stride = {1, 1};
+  bool relu = true;
+  bool pool = false;
+};
+
+// A batch norm as factors and a bias of the convolution before it; either may be undefined.
+struct Fold {
+  at::Tensor scale, bias;
+};
+
+class Folded {
+ public:
+  explicit Folded(ConvolutionKind kind) : kind_(kind) {}
+  // Gives the layer's number.
+  size_t add(FoldedLayer layer);
+
+  // To be called before every pass. From the second one with the same weights on the layers keep what they have
+  // prepared of them: one pass would not be worth the memory.
+  void begin() { ++passes_; }
+  // x as takes_fused has it. Equal to the layers one after another in evaluation mode, to rounding, where the result is
+  // proven to be. `added`: added to the output before the ReLU, where it is not null.
+  Bounded run(size_t layer, const Bounded& x, const Bounded* added = nullptr);
+  // Batch norm by running statistics and a ReLU, of what no convolution is folded with.
+  Bounded norm_relu(const Bounded& x, Norm& norm, const ForwardPass& pass);
+  // To be called when a weight or a running statistic has changed.
+  void forget();
+  // Of what is kept.
+  int64_t bytes() const;
+
+ private:
+  struct Kept {
+    FoldedLayer layer;
+    at::Tensor filters;  // for our own convolution
+    at::Tensor weight;   // for LibTorch's
+    std::optional<Gain> gain;
+  };
+
+  at::Tensor own(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
+  at::Tensor libtorchs(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
+
+  ConvolutionKind kind_;
+  std::vector<Kept> layers_;
+  std::unordered_map<const Norm*, Gain> norm_gains_;
+  int64_t passes_ = 0;
+};
+
+}  // namespace covidct

@@ -1,0 +1,37 @@
+/** Run as a process of its own by the benchmark: ONNX Runtime's prediction of the exported network. */
+import { messageOf } from '../errors';
+import { peakMemory } from '../model/peak-memory';
+import { normalised, readImages } from './images';
+import type { OnnxRuntimeModule } from './onnxruntime';
+import { repeat } from './repeat';
+import type { Answer, Task } from './types';
+
+async function measure(task: Task): Promise<Answer> {
+  const { InferenceSession, Tensor } = require(task.onnxruntime) as OnnxRuntimeModule; // eslint-disable-line @typescript-eslint/no-require-imports
+  const session = await InferenceSession.create(task.onnx, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: task.threads,
+    graphOptimizationLevel: 'all',
+  });
+  const images = new Tensor('float32', normalised(readImages(task)), [
+    task.batchSize,
+    3,
+    task.imageSize,
+    task.imageSize,
+  ]);
+  const predict = async (): Promise<number[]> =>
+    Array.from(((await session.run({ images }))['logits'] as { data: Float32Array }).data);
+  if (task.mode === 'cold') return { numbers: await predict() };
+  const { answers, milliseconds } = await repeat(task, predict);
+  return { numbers: answers[0] as number[], milliseconds, peakBytes: peakMemory() };
+}
+
+measure(JSON.parse(process.argv[2] as string) as Task).then(
+  (answer) => {
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  },
+  (error: unknown) => {
+    process.stderr.write(`${messageOf(error).split('\n')[0]}\n`);
+    process.exitCode = 1;
+  },
+);

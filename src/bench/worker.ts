@@ -1,0 +1,94 @@
+/** Run as a process of its own by the benchmark: prepares, or measures ours through the public classifier. */
+import { makeBatch } from '../data/batch';
+import { messageOf } from '../errors';
+import type { Classifier as ClassifierClass } from '../model/classifier';
+import { packageFile } from '../addon/package-root';
+import type { NativeBatch } from '../addon/types';
+import { peakMemory } from '../model/peak-memory';
+import { readImages } from './images';
+import { repeat } from './repeat';
+import type { Answer, Task } from './types';
+
+/** The whole package, loaded as a program that uses it loads it: a cold start pays for it. */
+function packageOf(): { Classifier: typeof ClassifierClass } {
+  return require(packageFile('dist/index.js')) as { Classifier: typeof ClassifierClass }; // eslint-disable-line @typescript-eslint/no-require-imports
+}
+
+function batchOf(model: ClassifierClass, task: Task): NativeBatch {
+  const pixels = readImages(task).map((data) => ({ data, width: task.imageSize, height: task.imageSize }));
+  return makeBatch(
+    pixels,
+    pixels.map((_, index) => index % 2),
+    model.transform,
+  );
+}
+
+async function step(model: ClassifierClass, batch: NativeBatch, task: Task): Promise<number> {
+  const { objective } = await model.trainStep(batch, {
+    divisor: task.batchSize,
+    dropoutSeed: 0,
+    classWeights: new Float32Array(0),
+  });
+  await model.optimizerStep({
+    learningRate: task.learningRate,
+    momentum: 0.9,
+    weightDecay: 0,
+    dampening: 0,
+    nesterov: false,
+  });
+  return objective;
+}
+
+/** A model folder from a fixed seed, without dropout; one training step's forward gives its batch norms statistics of their own. */
+async function prepare(task: Task): Promise<Answer> {
+  const model = await packageOf().Classifier.create({
+    architecture: task.architecture,
+    classes: ['negative', 'positive'],
+    seed: 0,
+    dropout: 0,
+    imageSize: task.imageSize,
+    device: 'cpu',
+    threads: task.threads,
+    convolution: 'libtorch',
+  });
+  await model.trainStep(batchOf(model, task), {
+    divisor: task.batchSize,
+    dropoutSeed: 0,
+    classWeights: new Float32Array(0),
+  });
+  await model.save(task.model);
+  model.dispose();
+  return { numbers: [] };
+}
+
+async function measure(task: Task): Promise<Answer> {
+  const model = await packageOf().Classifier.load(task.model, {
+    device: 'cpu',
+    threads: task.threads,
+    convolution: task.contender === 'ours' ? 'auto' : 'libtorch',
+  });
+  const batch = batchOf(model, task);
+  const predict = async (): Promise<number[]> => Array.from((await model.predictBatch(batch)).logits);
+  try {
+    if (task.mode === 'cold') return { numbers: await predict() };
+    if (task.mode === 'predict') {
+      const { answers, milliseconds } = await repeat(task, predict);
+      return { numbers: answers[0] as number[], milliseconds, peakBytes: peakMemory() };
+    }
+    const { answers, milliseconds } = await repeat(task, () => step(model, batch, task));
+    return { numbers: answers.slice(0, 2), milliseconds, peakBytes: peakMemory() };
+  } finally {
+    model.dispose();
+  }
+}
+
+const task = JSON.parse(process.argv[2] as string) as Task;
+(task.mode === 'prepare' ? prepare(task) : measure(task)).then(
+  (answer) => {
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  },
+  (error: unknown) => {
+    process.stderr.write(`${messageOf(error).split('\n')[0]}\n`);
+    process.exitCode = 1;
+  },
+);

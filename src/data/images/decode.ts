@@ -1,0 +1,205 @@
+/**
+ * Decodes image files to RGB bytes by their content, equal to PIL's `Image.open(path).convert('RGB')`; docs/guide.md
+ * has a table of what that means format by format, and test/parity/decoding shows it.
+ *
+ * Alpha is dropped, not composited; grey becomes RGB; an embedded ICC profile is ignored, and so is an EXIF orientation
+ * but that of TIFF; of several frames the first is taken; CMYK is converted by Pillow's formula. One difference is on
+ * purpose: 16-bit samples are scaled (see `sixteenBit`), where PIL clips 16-bit grey at 255.
+ */
+import { open, stat } from 'node:fs/promises';
+import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../../errors';
+import { pixelsFault } from '../../options/atoms';
+import { checkOptions } from '../../options/check';
+import { decodeOptionsSchema } from '../options';
+import type { DecodeOptions, ResolvedDecodeOptions } from '../options';
+import { orAborted } from '../abort';
+import { decodeBmp } from './bmp';
+import { FIRST_BYTES, imageFormatOf, whyNotRead } from './format';
+import type { ImageFormat } from './format';
+import { checkSize } from './size';
+import type { SizeCheck } from './size';
+import { decodeWithLibvips } from './libvips';
+import { decodePnm } from './pnm';
+import { Refusal } from './refusal';
+import type { ImageSource, PixelSource, Pixels } from '../types';
+
+export { encodePng, imageLibraryVersions, letterbox } from './libvips';
+
+/** How messages name a source. */
+export function nameOfSource(source: ImageSource): string {
+  if (typeof source === 'string') return source;
+  return isPixelSource(source) ? source.name : `(${source.byteLength} bytes in memory)`;
+}
+
+/** Whether a source is pixels already. */
+export function isPixelSource(source: ImageSource): source is PixelSource {
+  return typeof (source as PixelSource | null | undefined)?.readPixels === 'function';
+}
+
+/** Where an image lies, for who reads the answers; null for bytes and images of a packed data set. */
+export function pathOfSource(source: ImageSource): string | null {
+  if (typeof source === 'string') return source;
+  return isPixelSource(source) ? (source.path ?? null) : null;
+}
+
+/** An encoded image, whole, and what its first bytes say it is. */
+interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly format: ImageFormat;
+}
+
+function checkBytes(bytes: number, maxFileBytes: number): void {
+  if (bytes === 0) throw new Refusal('it is empty');
+  if (bytes > maxFileBytes) throw new Refusal(`the file has ${bytes} bytes, more than maxFileBytes ${maxFileBytes}`);
+}
+
+function formatOf(first: Uint8Array): ImageFormat {
+  const format = imageFormatOf(first);
+  if (format === null) throw new Refusal(whyNotRead(first));
+  return format;
+}
+
+/** A path that cannot be a string, since its bytes are no UTF-8. */
+export interface BytePath {
+  readonly path: Buffer;
+}
+
+/** Reads no more of a file than its first bytes unless it is an image of a format that is read. */
+async function readEncoded(
+  source: string | Uint8Array | BytePath,
+  maxFileBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Encoded> {
+  if (typeof source !== 'string' && !('path' in source)) {
+    checkBytes(source.byteLength, maxFileBytes);
+    // sharp takes what is a Uint8Array by its constructor, and no class that extends it.
+    const bytes = Buffer.isBuffer(source)
+      ? source
+      : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    return { bytes, format: formatOf(bytes) };
+  }
+  const path = typeof source === 'string' ? source : source.path;
+  const { size, isFile } = await stat(path).then((info) => ({ size: info.size, isFile: info.isFile() }));
+  if (!isFile) throw new Refusal('it is not a file'); // before it is opened: a pipe would wait for its writer
+  checkBytes(size, maxFileBytes);
+  const file = await open(path, 'r');
+  try {
+    const first = Buffer.alloc(Math.min(FIRST_BYTES, size));
+    const { bytesRead } = await file.read(first, 0, first.length, 0);
+    const format = formatOf(first.subarray(0, bytesRead));
+    const bytes = await file.readFile({ signal });
+    checkBytes(bytes.byteLength, maxFileBytes); // it may have grown
+    return { bytes, format };
+  } finally {
+    await file.close();
+  }
+}
+
+async function decodeEncoded(
+  { bytes, format }: Encoded,
+  options: ResolvedDecodeOptions,
+  sizeCheck: SizeCheck | undefined,
+): Promise<Pixels> {
+  const { sixteenBit, origin, signal, ...limits } = options;
+  void [origin, signal];
+  const request = { format, limits, sixteenBit, sizeCheck };
+  if (format === 'bmp') return decodeBmp(bytes, request);
+  return format === 'pnm' ? decodePnm(bytes, request) : decodeWithLibvips(bytes, request);
+}
+
+/** One line of the decoder's own words, without its repetition. */
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code === 'ENOENT') return 'no such file';
+  const message = messageOf(error);
+  if (message.includes('timeout: ')) return 'its decoding took longer than decodeTimeoutMs';
+  const lines = message
+    .split('\n')
+    .map((line) => line.trim().replace(/[\s:;,.]+$/, ''))
+    .filter((line) => line !== '');
+  // Lines that differ in their numbers alone, places in a file, are one complaint.
+  const told = new Map(lines.toReversed().map((line) => [line.replace(/\d+/g, '#'), line]));
+  return [...told.values()].toReversed().join('; ') || 'unknown reason';
+}
+
+/**
+ * Decodes what a source of another kind holds: its bytes, or the file at its path.
+ *
+ * @throws Refusal, which {@link decodeChecked} tells in the name of the source; AbortedError
+ */
+export async function decodeWithin(source: Uint8Array | BytePath, options: DecodeOptions): Promise<Pixels> {
+  const resolved = checkOptions(decodeOptionsSchema, options, 'decodeImage');
+  try {
+    return await decodeEncoded(await readEncoded(source, resolved.maxFileBytes, resolved.signal), resolved, undefined);
+  } catch (error) {
+    if (resolved.signal?.aborted) throw new AbortedError();
+    throw error instanceof Refusal ? error : new Refusal(reasonOf(error), { cause: error });
+  }
+}
+
+/** A BadImageError for this source, or an AbortedError where the signal has fired. */
+export function badImage(
+  source: ImageSource,
+  reason: string,
+  { origin, cause }: { readonly origin?: string; readonly cause?: unknown } = {},
+): BadImageError {
+  const name = nameOfSource(source);
+  const listed = origin === undefined ? '' : ` (listed in ${origin})`;
+  // Of bytes that somebody has handed in there is neither a file nor a list.
+  const advice =
+    pathOfSource(source) !== null || origin !== undefined
+      ? "Replace the file, take it off the list, or leave bad files out with onBadFile: 'skip'"
+      : 'Give another image';
+  return new BadImageError(`cannot decode ${name}${listed}: ${reason}. ${advice}`, { source: name, reason, cause });
+}
+
+/**
+ * As {@link decodeImage}, with checked options.
+ *
+ * @param sizeCheck refuses a size before the pixels are decoded
+ */
+export async function decodeChecked(
+  source: ImageSource,
+  options: ResolvedDecodeOptions,
+  sizeCheck?: SizeCheck,
+): Promise<Pixels> {
+  const { signal, origin, maxFileBytes } = options;
+  throwIfAborted(signal);
+  try {
+    if (isPixelSource(source)) {
+      const pixels = await orAborted(Promise.resolve(source.readPixels(signal, options)), signal);
+      const fault = pixelsFault(pixels); // the source may be an application's own
+      if (fault !== null)
+        throw new Refusal(`what its readPixels gave is no image: ${[...fault.path, fault.message].join(': ')}`);
+      checkSize(pixels, options, sizeCheck);
+      return pixels;
+    }
+    const pixels = await decodeEncoded(await readEncoded(source, maxFileBytes, signal), options, sizeCheck);
+    throwIfAborted(signal);
+    return pixels;
+  } catch (error) {
+    if (signal?.aborted) throw new AbortedError();
+    if (isPixelSource(source) && !(error instanceof Refusal)) throw error;
+    throw badImage(source, reasonOf(error), { origin, cause: error });
+  }
+}
+
+/**
+ * Decodes an image: PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PBM, PGM, PPM or PAM, told by its first bytes. Everything
+ * else is refused by what it is, without a decoder having seen it.
+ *
+ * @param source a path, or the bytes of an encoded file; the file's name says nothing about its format
+ * @param options.signal stops waiting at once (a decode under way runs out in the background)
+ * @param options.maxPixels largest width x height, default 50 million
+ * @param options.maxSide longest side in pixels, default 16,384
+ * @param options.maxFileBytes largest encoded file, default 128 MiB
+ * @param options.decodeTimeoutMs longest decoding, in whole seconds, default 20,000
+ * @param options.sixteenBit `{ low, high }`: of 16-bit images, the values that become 0 and 255; without it all 16 bits
+ *   count, and an image that uses less than an eighth of them is refused
+ * @param options.origin the data set's line that names the file, for the message
+ * @returns RGB, uint8, height x width x 3, in the orientation the pixels are stored in (of TIFF: in the one it names)
+ * @throws BadImageError naming file, reason and line; AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
+ */
+export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Pixels> {
+  return decodeChecked(source, checkOptions(decodeOptionsSchema, options, 'decodeImage'));
+}

@@ -1,0 +1,179 @@
+/**
+ * Everything that libvips (through sharp) does here: it decodes PNG, JPEG, WebP, GIF, TIFF and AVIF, and encodes PNG.
+ * One of the two files that may import sharp. What a file is has been decided before (image-format.ts): libvips never
+ * chooses.
+ */
+import sharp from 'sharp';
+import type { Metadata, Sharp, SharpOptions } from 'sharp';
+import { pixelsSchema } from '../../options/atoms';
+import { checkArgument } from '../../options/check';
+import type { ImageLimits, SixteenBit } from './options';
+import { checkSize } from './size';
+import type { SizeCheck } from './size';
+import type { ImageFormat } from './format';
+import { asPillowReads, paintAround } from './pillow-bytes';
+import { Refusal } from './refusal';
+import { inSlices, toEightBits } from './sixteen-bit';
+import type { Pixels } from '../types';
+
+/** How sharp calls the formats, where it calls them otherwise. */
+const SHARP_NAMES: Readonly<Partial<Record<ImageFormat, string>>> = { avif: 'heif' };
+/** Colour spaces whose conversion to RGB is Pillow's. */
+const SPACES = new Set(['srgb', 'b-w', 'rgb', 'rgb16', 'grey16', 'cmyk']);
+
+/**
+ * libvips's loaders of formats that are not read. The first bytes keep everything from them; where one shares its first
+ * bytes with a format that is read (a JPEG with a gain map, a raw photograph in a TIFF), this does. Those of drawings
+ * stay, since reports draw with them. sharp is one for the whole process: `sharp.unblock` gives a loader back to other
+ * code.
+ */
+const BLOCKED = [
+  'Analyze',
+  'Csv',
+  'Dcraw',
+  'Fits',
+  'Jp2k',
+  'Jxl',
+  'Magick',
+  'Magick7',
+  'Mat',
+  'Matrix',
+  'Nifti',
+  'Openexr',
+  'Openslide',
+  'Pdf',
+  'Ppm',
+  'Rad',
+  'Uhdr',
+  'Vips',
+].map((name) => `VipsForeignLoad${name}`);
+let blocked = false;
+
+function blockOtherLoaders(): void {
+  if (!blocked) sharp.block({ operation: BLOCKED });
+  blocked = true;
+}
+
+/** What libvips is given, and how far it may go. */
+export interface LibvipsRequest {
+  readonly format: ImageFormat;
+  readonly limits: ImageLimits;
+  readonly sixteenBit: SixteenBit | undefined;
+  readonly sizeCheck: SizeCheck | undefined;
+}
+
+/** Pillow's cmyk2rgb: each colour is what K leaves, less the ink's share of it. */
+async function cmykToRgb(cmyk: Uint8Array): Promise<Uint8Array> {
+  const rgb = new Uint8Array((cmyk.length / 4) * 3);
+  await inSlices(cmyk.length / 4, (first, end) => {
+    for (let from = first * 4, to = first * 3; from < end * 4; from += 4, to += 3) {
+      const left = 255 - cmyk[from + 3]!;
+      for (let channel = 0; channel < 3; channel += 1) {
+        const product = cmyk[from + channel]! * left + 128;
+        rgb[to + channel] = Math.max(0, left - (((product >> 8) + product) >> 8));
+      }
+    }
+  });
+  return rgb;
+}
+
+function checkHeader({ format, depth, space, width, height }: Metadata, request: LibvipsRequest): void {
+  if (format !== (SHARP_NAMES[request.format] ?? request.format))
+    throw new Refusal(`its first bytes are those of ${request.format}, but it was about to be decoded as ${format}`);
+  if (depth !== 'uchar' && depth !== 'ushort')
+    throw new Refusal(`its samples are ${depth}, whose black and white are not known; store 8 or 16 bits`);
+  if (!SPACES.has(space))
+    throw new Refusal(`its colours are in the space ${space}, which has no agreed conversion; store grey or RGB`);
+  checkSize({ width, height }, request.limits, request.sizeCheck);
+}
+
+/**
+ * Decodes what is known to be of `format`.
+ *
+ * @throws Refusal, and libvips's own errors
+ */
+export async function decodeWithLibvips(bytes: Uint8Array, request: LibvipsRequest): Promise<Pixels> {
+  blockOtherLoaders();
+  const { format, limits } = request;
+  const { bytes: input, frame } = asPillowReads(bytes, format);
+  // ignoreIcc: PIL does not apply profiles. failOn: warnings are forgiven as PIL forgives them, truncation is not.
+  const options: SharpOptions = {
+    failOn: 'error',
+    ignoreIcc: true,
+    unlimited: false,
+    pages: 1,
+    autoOrient: format === 'tiff',
+  };
+  // Without sharp's own limit, so that checkSize says what is too large and which option allows it.
+  const header = await sharp(input, { ...options, limitInputPixels: false }).metadata();
+  checkHeader(header, request);
+  const timeout = { seconds: Math.ceil(limits.decodeTimeoutMs / 1000) };
+  const image = sharp(input, { ...options, limitInputPixels: limits.maxPixels }).timeout(timeout);
+  if (header.space === 'cmyk') return cmykPixels(image, header);
+  const opaque = image.removeAlpha();
+  if (header.depth === 'ushort' && format !== 'avif') return deepPixels(opaque, request.sixteenBit);
+  const { data, info } = await opaque
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  checkChannels(info.channels, 3);
+  const pixels = { data, width: info.width, height: info.height };
+  if (frame !== null) paintAround(pixels, frame);
+  return pixels;
+}
+
+function checkChannels(channels: number, wanted: number): void {
+  if (channels !== wanted) throw new Refusal(`it decodes to ${channels} channels where ${wanted} were expected`);
+}
+
+async function cmykPixels(image: Sharp, { depth }: Metadata): Promise<Pixels> {
+  if (depth !== 'uchar') throw new Refusal('it has CMYK samples of 16 bits; store 8 bits, or RGB or grey');
+  const { data, info } = await image
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  checkChannels(info.channels, 4);
+  return { data: await cmykToRgb(data), width: info.width, height: info.height };
+}
+
+async function deepPixels(image: Sharp, sixteenBit: SixteenBit | undefined): Promise<Pixels> {
+  const { data, info } = await image
+    .toColourspace('rgb16')
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true });
+  checkChannels(info.channels, 3);
+  const aligned = data.byteOffset % 2 === 0 ? data : Buffer.from(data);
+  const samples = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
+  return { data: await toEightBits(samples, 0xffff, sixteenBit), width: info.width, height: info.height };
+}
+
+/** Encodes RGB pixels as PNG, losslessly. */
+export async function encodePng(pixels: Pixels): Promise<Buffer> {
+  const { data, width, height } = checkArgument(pixelsSchema, pixels, 'encodePng', 'pixels');
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 6 })
+    .toBuffer();
+}
+
+/**
+ * Fits an image into a square tile without distorting it; what is left is filled. For montages, not for the network.
+ *
+ * @param tile side in pixels
+ * @param fill grey level of the margin, in [0, 255]
+ */
+export async function letterbox({ data, width, height }: Pixels, tile: number, fill = 0): Promise<Pixels> {
+  const background = { r: fill, g: fill, b: fill };
+  const resized = await sharp(data, { raw: { width, height, channels: 3 } })
+    .resize(tile, tile, { fit: 'contain', background })
+    .raw()
+    .toBuffer();
+  return { data: resized, width: tile, height: tile };
+}
+
+/** Versions of the image libraries, for `covidct doctor` and reports. */
+export function imageLibraryVersions(): Readonly<Record<string, string>> {
+  const versions = sharp.versions as unknown as Readonly<Record<string, string | undefined>>;
+  const names = ['sharp', 'vips', 'mozjpeg', 'jpeg', 'png', 'webp', 'tiff'];
+  return Object.fromEntries(names.flatMap((name) => (versions[name] === undefined ? [] : [[name, versions[name]]])));
+}

@@ -1,0 +1,27 @@
+/** What a header says of an image's size, held against the limits before the pixels are decoded. */
+import type { ImageLimits } from './options';
+import { Refusal } from './refusal';
+
+/** Height and width in pixels. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Why an image of this size is of no use to whoever asked for it, in words; null where it is. */
+export type SizeCheck = (size: ImageSize) => string | null;
+
+/** Throws Refusal for an image that is too large, has no pixels, or is refused by `check`. */
+export function checkSize(
+  { width, height }: ImageSize,
+  { maxPixels, maxSide }: Pick<ImageLimits, 'maxPixels' | 'maxSide'>,
+  check?: SizeCheck,
+): void {
+  if (width < 1 || height < 1) throw new Refusal(`it has ${width} x ${height} pixels`);
+  if (width * height > maxPixels)
+    throw new Refusal(`it has ${width} x ${height} pixels, more than maxPixels ${maxPixels}`);
+  if (Math.max(width, height) > maxSide)
+    throw new Refusal(`it has ${width} x ${height} pixels, and a side more than maxSide ${maxSide}`);
+  const problem = check?.({ width, height }) ?? null;
+  if (problem !== null) throw new Refusal(problem);
+}

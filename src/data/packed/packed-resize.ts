@@ -1,0 +1,67 @@
+/** What a `covidct prepare --resize N` did to the pixels is a part of every transform that sees them afterwards. */
+import { DatasetError } from '../../errors';
+import type { SixteenBit } from '../images/options';
+import { isPixelSource } from '../images/decode';
+import { compose, resize } from '../transforms/transform';
+import type { Dataset, Transform } from '../types';
+
+/**
+ * The shorter side to which all images were resized when they were packed; null: they are as they were decoded.
+ *
+ * @throws DatasetError when they differ
+ */
+export function storedResize(datasets: readonly Dataset[]): number | null {
+  let found: number | null | undefined;
+  for (const { name, samples } of datasets) {
+    for (const { source, id } of samples) {
+      const resized = isPixelSource(source) ? source.resize : null;
+      if (found === undefined) found = resized;
+      if (found !== resized)
+        throw new DatasetError(
+          `${name}: expected images that were all packed in one way; ${id} is ${inWords(resized)}, the ones before it are ${inWords(found)}; train on and validate with data of one kind`,
+        );
+    }
+  }
+  return found ?? null;
+}
+
+/**
+ * The scale of 16-bit images that holds for these: what is asked for, or else what packed images were made with.
+ *
+ * @throws DatasetError where packed images were made with another one: their pixels can no longer be scaled
+ */
+export function storedSixteenBit(datasets: readonly Dataset[], asked: SixteenBit | undefined): SixteenBit | undefined {
+  let found = asked;
+  for (const { name, samples } of datasets) {
+    for (const { source, id } of samples) {
+      const packed = isPixelSource(source) ? (source.sixteenBit ?? null) : null;
+      if (packed === null) continue; // not named, or of 8 bits
+      found ??= packed;
+      if (packed.low === found.low && packed.high === found.high) continue;
+      throw new DatasetError(
+        `${name}: expected 16-bit images scaled with sixteenBit ${inNumbers(found)}; ${id} was packed with ${inNumbers(packed)}; pack the originals anew (covidct prepare --sixteen-bit ${found.low}:${found.high}), or ask for ${inNumbers(packed)}`,
+      );
+    }
+  }
+  return found;
+}
+
+function inNumbers({ low, high }: SixteenBit): string {
+  return `{ low: ${low}, high: ${high} }`;
+}
+
+function inWords(resized: number | null): string {
+  return resized === null ? 'as it was decoded' : `resized to a shorter side of ${resized} pixels`;
+}
+
+/**
+ * The transform with the resize that came before it in front, so that an original image becomes the same input. On the
+ * packed images that step changes nothing: their shorter side is what it asks for.
+ */
+export function afterStoredResize(transform: Transform, resized: number | null): Transform {
+  if (resized === null) return transform;
+  const [first] = transform.steps;
+  return first?.type === 'resize' && first.size === resized
+    ? transform
+    : compose([resize(resized), ...transform.steps]);
+}

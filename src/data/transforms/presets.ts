@@ -1,0 +1,58 @@
+/** Ready-made transforms: the tutorial's for training and for evaluation, and one that keeps the aspect ratio. */
+import { checkOptions } from '../../options/check';
+import { presetOptionsSchema } from '../options';
+import type { Normalization, PresetOptions } from '../options';
+import { centerCrop, compose, normalize, randomHorizontalFlip, randomResizedCrop, resize, toTensor } from './transform';
+import type { Transform, TransformStep } from '../types';
+
+/** Mean of ImageNet's training images in [0, 1], RGB: what torchvision's ImageNet weights were trained with. */
+export const IMAGENET_MEAN = Object.freeze([0.485, 0.456, 0.406] as const);
+/** Standard deviation that goes with {@link IMAGENET_MEAN}. */
+export const IMAGENET_STD = Object.freeze([0.229, 0.224, 0.225] as const);
+
+/** For networks that see one grey channel: the means of ImageNet's three. */
+export const GREY_NORMALIZATION: { mean: [number, number, number]; std: [number, number, number] } = {
+  mean: [0.449, 0.449, 0.449],
+  std: [0.226, 0.226, 0.226],
+};
+
+function normalization(choice: Exclude<Normalization, undefined>): TransformStep {
+  if (choice === 'imagenet') return normalize({ mean: [...IMAGENET_MEAN], std: [...IMAGENET_STD] });
+  if (choice === 'none') return normalize({ mean: [0, 0, 0], std: [1, 1, 1] });
+  return normalize(choice);
+}
+
+/** The shorter side before a crop of `size`: 256 for 224, and in that proportion for other sizes. */
+function sideBeforeCrop(size: number): number {
+  return Math.round((size * 256) / 224);
+}
+
+/**
+ * The tutorial's training transform: shorter side to `size * 256 / 224`, a random box of half to the whole area
+ * resized to `size`, mirrored half of the time, normalised.
+ *
+ * @param options.size side of the output in pixels, default 224
+ * @param options.normalization `imagenet` by default; `none` as the tutorial has it; or own mean and std
+ */
+export function tutorialTrain(options: PresetOptions = {}): Transform {
+  const { size, normalization: choice } = checkOptions(presetOptionsSchema, options, 'tutorialTrain');
+  return compose([
+    resize(sideBeforeCrop(size)),
+    randomResizedCrop(size, { scale: [0.5, 1] }),
+    randomHorizontalFlip(0.5),
+    toTensor(),
+    normalization(choice),
+  ]);
+}
+
+/** The tutorial's transform for validation and test: resized to a square of `size` whatever the aspect ratio, normalised. */
+export function tutorialEval(options: PresetOptions = {}): Transform {
+  const { size, normalization: choice } = checkOptions(presetOptionsSchema, options, 'tutorialEval');
+  return compose([resize([size, size]), toTensor(), normalization(choice)]);
+}
+
+/** An evaluation that keeps the aspect ratio: shorter side to `size * 256 / 224`, then the middle `size` x `size`. */
+export function aspectEval(options: PresetOptions = {}): Transform {
+  const { size, normalization: choice } = checkOptions(presetOptionsSchema, options, 'aspectEval');
+  return compose([resize(sideBeforeCrop(size)), centerCrop(size), toTensor(), normalization(choice)]);
+}

@@ -1,0 +1,175 @@
+/**
+ * Downloads one file with a known checksum; what arrived stays on disk, so that running again goes on from there.
+ * Node's fetch knows no proxies: behind one it fails here, and pip, which does know them, is asked next.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { makeFolderSync } from './write';
+
+/** Options of {@link download}. */
+export interface DownloadOptions {
+  url: string;
+  /** Expected SHA-256 of the whole file, lower-case hex; or its first digits, where no more is published. */
+  sha256: string;
+  /** Where the file is to lie; while it comes it is `<file>.part`. */
+  file: string;
+  /** Bytes so far, and in all where the server says so. */
+  onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
+  signal?: AbortSignal;
+  /** Give up when no answer has begun by then. Default 10 000. */
+  connectTimeoutMs?: number;
+  /** Give up when nothing more has come for so long. Default 60 000. */
+  stallTimeoutMs?: number;
+  /** How often a connection that broke is taken up again as long as each brings something. Default 3. */
+  retries?: number;
+}
+
+/** A download that failed. `reached` tells whether the server answered with the file at all. */
+export class DownloadError extends CovidCtError {
+  readonly reached: boolean;
+
+  constructor(message: string, details: { reached: boolean; cause?: unknown }) {
+    super('ERR_DOWNLOAD', message, { cause: details.cause });
+    this.reached = details.reached;
+  }
+}
+
+/** SHA-256 of a file, lower-case hex. */
+export async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+function sizeOf(file: string): number {
+  return existsSync(file) ? statSync(file).size : 0;
+}
+
+/** The reason of a failed fetch: undici hides it in `cause`. */
+function reasonOf(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  return cause === undefined
+    ? messageOf(error)
+    : `${messageOf(error)}: ${messageOf(cause) || String((cause as { code?: unknown }).code)}`;
+}
+
+/** A timer that is put back by every sign of life and aborts when it runs out. */
+class Watchdog {
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  readonly signal: AbortSignal;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.signal = signal === undefined ? this.#controller.signal : AbortSignal.any([signal, this.#controller.signal]);
+  }
+
+  allow(milliseconds: number, what: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => this.#controller.abort(new Error(`${what} for ${milliseconds / 1000} s`)),
+      milliseconds,
+    );
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+async function request(options: DownloadOptions, have: number, watchdog: Watchdog): Promise<Response> {
+  const { url, connectTimeoutMs = 10_000 } = options;
+  watchdog.allow(connectTimeoutMs, 'no answer');
+  let response: Response;
+  try {
+    response = await fetch(url, { signal: watchdog.signal, headers: have > 0 ? { range: `bytes=${have}-` } : {} });
+  } catch (error) {
+    throwIfAborted(options.signal);
+    throw new DownloadError(`${url} cannot be reached: ${reasonOf(error)}`, { reached: false, cause: error });
+  }
+  if (response.status === 200 || response.status === 206 || response.status === 416) return response;
+  await response.body?.cancel();
+  throw new DownloadError(`${url} answered ${response.status} ${response.statusText}`, { reached: false });
+}
+
+/** Appends what the server sends to the .part file, from its beginning when the server does not do ranges. */
+async function receive(options: DownloadOptions, response: Response, have: number, watchdog: Watchdog): Promise<void> {
+  const { url, file, onProgress, stallTimeoutMs = 60_000 } = options;
+  const resumed =
+    response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${have}-`) === true;
+  const length = Number(response.headers.get('content-length') ?? Number.NaN);
+  let received = resumed ? have : 0;
+  const total = Number.isFinite(length) ? received + length : undefined;
+  const part = await open(`${file}.part`, resumed ? 'a' : 'w');
+  try {
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      watchdog.allow(stallTimeoutMs, 'nothing more came');
+      await part.writeFile(chunk);
+      received += chunk.byteLength;
+      onProgress?.(received, total);
+    }
+  } catch (error) {
+    throwIfAborted(options.signal);
+    throw new DownloadError(
+      `${url} broke off after ${received} of ${total ?? 'unknown'} bytes (${reasonOf(error)}); run again to go on from there`,
+      { reached: true, cause: error },
+    );
+  } finally {
+    await part.close();
+  }
+}
+
+async function fetchRest(options: DownloadOptions): Promise<void> {
+  const part = `${options.file}.part`;
+  const watchdog = new Watchdog(options.signal);
+  try {
+    const have = sizeOf(part);
+    const response = await request(options, have, watchdog);
+    if (response.status !== 416) return await receive(options, response, have, watchdog);
+    await response.body?.cancel(); // nothing lies beyond what is here: it is whole, or it is another file's
+    if (!(await sha256Of(part)).startsWith(options.sha256)) {
+      rmSync(part, { force: true });
+      await receive(options, await request(options, 0, watchdog), 0, watchdog);
+    }
+  } finally {
+    watchdog.stop();
+  }
+}
+
+/**
+ * Downloads a file, going on from a `<file>.part` that an earlier run left, and puts it in place once its checksum fits.
+ *
+ * @param options see {@link DownloadOptions}
+ * @throws DownloadError (ERR_DOWNLOAD) when the server cannot be reached or refuses (`reached` false), when the
+ *   connection breaks (the part stays), or when the checksum is wrong (the part is removed)
+ * @throws AbortedError when `signal` fires; the part stays
+ */
+export async function download(options: DownloadOptions): Promise<void> {
+  const { url, file, sha256, retries = 3 } = options;
+  const part = `${file}.part`;
+  makeFolderSync(dirname(file));
+  if (existsSync(file) && (await sha256Of(file)).startsWith(sha256)) return;
+  for (let attempt = 0; ; attempt++) {
+    throwIfAborted(options.signal);
+    const before = sizeOf(part);
+    try {
+      await fetchRest(options);
+      break;
+    } catch (error) {
+      const broke = error instanceof DownloadError && error.reached && sizeOf(part) > before;
+      if (error instanceof AbortedError || !broke || attempt >= retries) throw error;
+    }
+  }
+  const actual = await sha256Of(part);
+  if (!actual.startsWith(sha256)) {
+    rmSync(part, { force: true });
+    throw new DownloadError(
+      `${url} does not match its checksum: expected sha256 ${sha256}, got ${actual}; what came was removed, run again`,
+      { reached: true },
+    );
+  }
+  renameSync(part, file);
+}

@@ -1,0 +1,76 @@
+/** Events in words, one short line each, for people. */
+import type { EpochRecord, TrainEvent, TrainingNeeds } from './types';
+
+/** A figure with as many decimals as wanted, and a dash for what is not there. */
+export function figure(value: number | null, decimals: number): string {
+  return value === null ? '–' : value.toFixed(decimals);
+}
+
+/** `1 epoch`, `3 epochs`. */
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** 47 as `47s`, 754 as `12m34s`, 7384 as `2h03m`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const whole = Math.max(0, Math.round(seconds));
+  const pad = (value: number): string => String(value).padStart(2, '0');
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${pad(whole % 60)}s`;
+  return `${Math.floor(whole / 3600)}h${pad(Math.floor((whole % 3600) / 60))}m`;
+}
+
+/** Bytes as `512 MiB` or `2.6 GiB`. */
+function size(bytes: number): string {
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
+
+function needsText({ memoryBytes, freeMemoryBytes, diskBytes }: TrainingNeeds): string {
+  const parts = [
+    ...(memoryBytes === null ? [] : [`${size(memoryBytes)} of memory`]),
+    ...(diskBytes === 0 ? [] : [`${size(diskBytes)} of disk`]),
+  ];
+  if (parts.length === 0) return '';
+  const short =
+    memoryBytes !== null && memoryBytes > freeMemoryBytes
+      ? `; only ${size(freeMemoryBytes)} of memory are free: a smaller batchSize (with a larger accumulate), imageSize or architecture takes less`
+      : '';
+  return `; takes about ${parts.join(' and ')}${short}`;
+}
+
+function epochLine(record: EpochRecord, epochs: number): string {
+  const validation =
+    record.validationLoss === null && record.validationAccuracy === null
+      ? ''
+      : ` | validation loss ${figure(record.validationLoss, 4)}, accuracy ${figure(record.validationAccuracy, 3)}, AUC ${figure(record.validationAuc, 3)}`;
+  const counter = `${String(record.epoch).padStart(String(epochs).length)}/${epochs}`;
+  return `epoch ${counter} | train loss ${figure(record.trainLoss, 4)}, accuracy ${figure(record.trainAccuracy, 3)}${validation} | ${duration(record.seconds)}${record.best ? ' | best so far' : ''}`;
+}
+
+/**
+ * What a person wants to read of an event, or null where that is nothing.
+ *
+ * @param epochs how many epochs the run may have
+ */
+export function inWords(event: TrainEvent, epochs: number): string | null {
+  switch (event.type) {
+    case 'start':
+      return `training ${event.architecture} on ${event.device}: ${event.trainSamples} training and ${event.validationSamples} validation images, at most ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'micro-batch', 'micro-batches')}${event.out === null ? '' : `, into ${event.out}`}${event.needs === undefined ? '' : needsText(event.needs)}`;
+    case 'epoch':
+      return epochLine(event, epochs);
+    case 'learningRate':
+      return `learning rate ${event.from} -> ${event.to}: ${event.reason}`;
+    case 'trainable':
+      return `from epoch ${event.epoch} on ${event.parameters} numbers in ${event.tensors} tensors are trained${event.frozenNorms === 0 ? '' : `; ${event.frozenNorms} batch norm layers keep their running statistics`}`;
+    case 'features':
+      return `the frozen backbone's features of ${event.samples} images are computed once and kept (${event.width} numbers each, ${(event.bytes / 2 ** 20).toFixed(1)} MiB), ${event.withoutAugmentation ? 'without augmentation: evalTransform in the place of trainTransform' : `${event.augmentations} fixed ${event.augmentations === 1 ? 'form' : 'augmentations'} of each training image`}`;
+    case 'skipped':
+      return `left out (${event.split}): ${event.id}: ${event.reason}`;
+    case 'stop':
+      return `stopped after ${event.epochs} epochs: ${event.message}${event.bestEpoch === null ? '' : ` Best: epoch ${event.bestEpoch} (${figure(event.bestValue, 4)}).`}`;
+    case 'step':
+    case 'checkpoint':
+      return null;
+  }
+}

@@ -1,0 +1,47 @@
+/** What `pictures/pictures.json` tells of a run's pictures, so that the report can be written anew without a model. */
+import { readJsonIfThere } from '../files/json';
+import type { RunFolder } from '../train/run-folder';
+import { pictureFactsSchema } from './schema';
+import type { GradCamGroup, ReportSplit } from './types';
+
+/** A Grad-CAM montage as it lies in the folder. */
+export interface MontageFacts extends Omit<GradCamGroup, 'png'> {
+  /** File in `pictures/`; null when no image is of this kind. */
+  readonly file: string | null;
+}
+
+/** A picture of some samples as it lies in the folder. */
+export interface SampleFacts {
+  readonly file: string;
+  readonly title: string;
+  readonly caption: string;
+}
+
+/** What a training or an evaluation leaves for the report. */
+export interface PictureFacts {
+  /** Grad-CAM montages of one split; null before an evaluation, and where there are not two classes. */
+  readonly gradCam: { readonly split: string; readonly layer: string; readonly groups: readonly MontageFacts[] } | null;
+  readonly samples: readonly SampleFacts[];
+  /** The split that the samples are of. */
+  readonly split: ReportSplit;
+}
+
+const FILE = 'pictures/pictures.json';
+
+/**
+ * What an earlier training or evaluation left; null before the first.
+ *
+ * @throws CovidCtError ERR_RUN_FOLDER when the file cannot be read
+ */
+export async function readFacts(folder: RunFolder): Promise<PictureFacts | null> {
+  return readJsonIfThere(folder.file(FILE), pictureFactsSchema, {
+    code: 'ERR_RUN_FOLDER',
+    what: 'the list of the pictures',
+    advice: 'remove the file and evaluate again',
+  });
+}
+
+/** Leaves the facts for later reports. Throws CovidCtError ERR_RUN_FOLDER. */
+export async function writeFacts(folder: RunFolder, facts: PictureFacts): Promise<void> {
+  await folder.write(FILE, `${JSON.stringify(facts, null, 2)}\n`);
+}

@@ -1,0 +1,53 @@
+/** Gathers the pictures of a run and shows them in its TensorBoard folder. */
+import { TensorBoardLogger } from '../log/tensorboard';
+import type { Evaluation } from '../metrics/types';
+import type { RunFolder } from '../train/run-folder';
+import type { Chart } from './chart-style';
+import { drawFigures, renderChart } from './pictures';
+
+/** A PNG file and its size in pixels. */
+export interface PngPicture {
+  readonly png: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Pictures on their way into one event file; nothing is written before {@link write}, so a failure leaves no half of them. */
+export class BoardImages {
+  readonly #folder: RunFolder;
+  readonly #step: number;
+  readonly #images: (PngPicture & { readonly tag: string })[] = [];
+
+  /** @param step the epoch they stand at */
+  constructor(folder: RunFolder, step: number) {
+    this.#folder = folder;
+    this.#step = step;
+  }
+
+  /** Adds a picture. TensorBoard groups by what comes before the first slash of the tag. */
+  add(tag: string, { png, width, height }: PngPicture): void {
+    this.#images.push({ tag, png, width, height });
+  }
+
+  /** Adds a chart as `<group>/<its name>`. */
+  async chart(group: string, chart: Chart): Promise<void> {
+    this.add(`${group}/${chart.name}`, await renderChart(chart));
+  }
+
+  /** Adds ROC, confusion matrix and the histogram of the misclassified scores under the split's name. */
+  async evaluation(evaluation: Evaluation): Promise<void> {
+    for (const chart of drawFigures(evaluation)) await this.chart(evaluation.split, chart);
+  }
+
+  /** Writes one event file into `tensorboard/`; none when there is nothing to show. Throws CovidCtError ERR_RUN_FOLDER. */
+  async write(): Promise<void> {
+    if (this.#images.length === 0) return;
+    const board = new TensorBoardLogger({ dir: this.#folder.file('tensorboard') });
+    try {
+      for (const { tag, png, width, height } of this.#images)
+        await board.image(tag, png, { width, height }, this.#step);
+    } finally {
+      await board.close();
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/** Where the micro-batches of an epoch come from: images, or the features of a frozen backbone. */
+import { loadBatches } from '../data/loader';
+import { adviseOnMemory } from '../model/out-of-memory';
+import type { NativeTrainOutputs, NativeTrainStepOptions } from '../addon/types';
+import type { Evaluation } from '../metrics/types';
+import { evaluate, evaluateAnswers } from './evaluate';
+import { FeatureCache } from './feature-cache';
+import type { TrainingPlan } from './loop';
+
+/** A micro-batch that the network can be trained on. */
+export interface TrainingBatch {
+  readonly labels: Int32Array;
+  train(options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+  /** The same; Network.fetchOutputs has the outputs. */
+  start(options: NativeTrainStepOptions): Promise<void>;
+}
+
+/** The data of one training, epoch by epoch. */
+export class EpochData {
+  readonly #plan: TrainingPlan;
+  #train: FeatureCache | null = null;
+  #validation: FeatureCache | null = null;
+
+  constructor(plan: TrainingPlan) {
+    this.#plan = plan;
+    const {
+      features,
+      network,
+      train,
+      validation,
+      options: { batchSize, prefetch, seed },
+      evalTransform,
+      store,
+      signal,
+      onSkip,
+    } = plan;
+    if (features === null) return;
+    const common = { network, store, batchSize, prefetch, seed, signal };
+    this.#train = new FeatureCache(
+      {
+        ...common,
+        dataset: train,
+        transform: features.transform,
+        prediction: false,
+        onSkip: (file) => onSkip('train', file),
+      },
+      features.variants,
+    );
+    if (validation !== null)
+      this.#validation = new FeatureCache(
+        {
+          ...common,
+          dataset: validation,
+          transform: evalTransform,
+          prediction: true,
+          onSkip: (file) => onSkip('validation', file),
+        },
+        1,
+      );
+  }
+
+  /** The micro-batches of an epoch. Features are let go for good in the epoch in which the backbone is trained again. */
+  async *batches(epoch: number): AsyncGenerator<TrainingBatch, void, undefined> {
+    const {
+      network,
+      train: dataset,
+      trainTransform: transform,
+      store,
+      signal,
+      onSkip,
+      options: { batchSize, seed, prefetch },
+    } = this.#plan;
+    if (!this.#plan.trainable.backboneFrozen(epoch)) this.#train = this.#validation = null;
+    if (this.#train !== null) {
+      for await (const { labels, features } of this.#train.batches(epoch)) {
+        yield {
+          labels,
+          train: (options) =>
+            this.#step(async () => (await network.trainFeatures?.(features, labels, options)) as NativeTrainOutputs),
+          start: (options) => this.#step(async () => await network.startFeatures?.(features, labels, options)),
+        };
+      }
+      return;
+    }
+    for await (const { labels, input } of loadBatches({
+      dataset,
+      transform,
+      store,
+      resize: network.resizePixels,
+      signal,
+      batchSize,
+      seed,
+      epoch,
+      prefetch,
+      shuffle: true,
+      onSkip: (file) => onSkip('train', file),
+    })) {
+      yield {
+        labels,
+        train: (options) => this.#step(() => network.trainStep(input, options)),
+        start: (options) => this.#step(async () => await network.startStep?.(input, options)),
+      };
+    }
+  }
+
+  /** Throws ERR_OUT_OF_MEMORY with a batch size and an accumulation to try. */
+  async #step<T>(work: () => Promise<T>): Promise<T> {
+    const { batchSize, accumulate, maxDeviceCacheBytes } = this.#plan.options;
+    const keeps = this.#plan.network.device !== 'cpu' && maxDeviceCacheBytes > 0;
+    return await adviseOnMemory('a training step', { batchSize, accumulate, keeps }, work);
+  }
+
+  /** The validation split's figures; null without one. */
+  async validate(): Promise<Evaluation | null> {
+    const {
+      network,
+      validation,
+      evalTransform: transform,
+      store,
+      signal,
+      onSkip,
+      options: { batchSize, prefetch, sixteenBit },
+    } = this.#plan;
+    if (validation === null) return null;
+    // The more probable of two classes: the model's operating point is not known before the end.
+    const threshold = network.classes.length === 2 ? 0.5 : undefined;
+    if (this.#validation !== null)
+      return await evaluateAnswers({
+        network,
+        dataset: validation,
+        store,
+        split: 'validation',
+        threshold,
+        answers: this.#answers(this.#validation),
+      });
+    return await evaluate(network, validation, {
+      split: 'validation',
+      threshold,
+      transform,
+      store,
+      signal,
+      batchSize,
+      prefetch,
+      sixteenBit,
+      onSkip: (file) => onSkip('validation', file),
+    });
+  }
+
+  async *#answers(cache: FeatureCache) {
+    for await (const { indices, labels, features } of cache.batches(1, { ordered: true })) {
+      yield {
+        indices,
+        outputs: await (this.#plan.network.predictFeatures?.(features, labels) ??
+          Promise.reject(new Error('no predictFeatures'))),
+      };
+    }
+  }
+}

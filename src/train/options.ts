@@ -1,0 +1,127 @@
+/** Options of the Trainer: the defaults are the tutorial's recipe. */
+import { z } from 'zod';
+import { InvalidOptionError } from '../errors';
+import { fineTuningShape } from './fine-tuning-options';
+import { imageShape } from '../data/images/options';
+
+/** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalisation. */
+export const PRESETS = ['default', 'tutorial'] as const;
+
+/** What decides which epoch's weights are the best; ties go to the lower validation loss. */
+export const BEST_BY = ['accuracy', 'auc', 'loss'] as const;
+
+export const trainOptionsSchema = z
+  .strictObject({
+    ...fineTuningShape,
+    /** Learning rate, > 0; 0.01 for SGD and 1e-4 for Adam and AdamW where left out. */
+    learningRate: z.number().positive().finite().optional(),
+    /** Momentum of SGD, in [0, 1). */
+    momentum: z.number().min(0).lt(1).default(0.9),
+    /** L2 penalty added to the gradient (AdamW: apart from it), >= 0; 0, for AdamW 0.01, where left out. */
+    weightDecay: z.number().min(0).finite().optional(),
+    /** Dampening of the momentum, in [0, 1]. */
+    dampening: z.number().min(0).max(1).default(0),
+    /** Nesterov momentum; needs momentum > 0 and dampening 0. */
+    nesterov: z.boolean().default(false),
+    /** Images in one forward and backward pass (a micro-batch). */
+    batchSize: z.int().min(1).max(4096).default(8),
+    /** Micro-batches whose gradients are added up before one optimiser step. */
+    accumulate: z.int().min(1).max(4096).default(8),
+    /** At most this many passes over the training split. */
+    epochs: z.int().min(1).max(100_000).default(60),
+    /** Epochs without improvement that EarlyStopping forgives; more than this many count. */
+    patience: z.int().min(0).default(5),
+    /** What the learning rate is multiplied by when only the loss has stopped improving. */
+    learningRateFactor: z.number().gt(0).lt(1).default(0.1),
+    /** Seed of everything random: order, crops, flips, dropout. */
+    seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+    /** Weight of each class in the loss, one positive number a class; `balanced` derives them from the counts. */
+    classWeights: z.union([z.literal('balanced'), z.array(z.number().positive().finite())]).optional(),
+    /** Metric of the validation split that chooses the best epoch. */
+    bestBy: z.enum(BEST_BY).default('accuracy'),
+    /** `tutorial` reproduces the tutorial's accumulation and its missing normalisation. */
+    preset: z.enum(PRESETS).default('default'),
+    /** Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file. */
+    out: z.string().min(1).optional(),
+    /**
+     * Which weights stay in the run folder, and in the model at the end: `best`, those of the best epoch; `both`, those of
+     * the last step beside them, as a second file where they differ; `last`, those of the last finished epoch, whatever
+     * `bestBy` says. A training that is aborted in its first epoch keeps those of its last step; one that fails there keeps none.
+     */
+    keep: z.enum(['best', 'last', 'both']).default('best'),
+    /** Whether an earlier run in `out` is removed first; without it such a folder is refused. */
+    overwrite: z.boolean().default(false),
+    /**
+     * Two classes: a probability of the last class at or above this is called positive once the model is trained.
+     * `validation` chooses it there by the Youden index (0.5 without a validation split, and with the tutorial's preset).
+     */
+    threshold: z.union([z.literal('validation'), z.number().min(0).max(1)]).default('validation'),
+    /** Side of the square the network sees, in pixels; that of the weights it begins with, or 224. */
+    imageSize: z.int().min(32).max(2048).optional(),
+    /** Bytes of decoded pixels kept in memory; beyond it images are decoded again each epoch. */
+    maxCacheBytes: z
+      .int()
+      .min(0)
+      .default(2 * 1024 ** 3),
+    /** On a GPU: bytes of pixels kept in its memory, so that later epochs send none; beyond it images are sent each epoch. 0: none. */
+    maxDeviceCacheBytes: z
+      .int()
+      .min(0)
+      .default(1024 ** 3),
+    /** What happens to a file that cannot be decoded. */
+    onBadFile: z.enum(['error', 'skip']).default('error'),
+    ...imageShape,
+    /** Micro-batches prepared ahead of the one that is being computed. */
+    prefetch: z.int().min(0).max(64).default(2),
+  })
+  .superRefine((options, context) => {
+    if (options.nesterov && (options.momentum === 0 || options.dampening !== 0)) {
+      context.addIssue({ code: 'custom', path: ['nesterov'], message: 'Nesterov needs momentum > 0 and dampening 0' });
+    }
+  });
+
+/** What a caller may give. */
+export type TrainOptions = z.input<typeof trainOptionsSchema>;
+/** The same with every default filled in. */
+export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema> & {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly imageSize: number;
+};
+
+/**
+ * Fills in what depends on the optimiser, the learning rate and the weight decay, and on the weights, the image size.
+ *
+ * @param ownImageSize what the weights that the network begins with were trained at; null where it is not known
+ * @throws InvalidOptionError for a schedule or an unfreezing that does not fit the rate or the epochs
+ */
+export function resolveTrainOptions(
+  options: z.output<typeof trainOptionsSchema>,
+  ownImageSize: number | null = null,
+): ResolvedTrainOptions {
+  const { optimizer, schedule, epochs } = options;
+  const learningRate = options.learningRate ?? (optimizer === 'sgd' ? 0.01 : 1e-4);
+  if (schedule.type === 'cosine') {
+    if (schedule.minLearningRate > learningRate)
+      throw refused(
+        'schedule.minLearningRate',
+        `expected at most the learning rate ${learningRate}; got ${schedule.minLearningRate}`,
+      );
+    if (schedule.warmupEpochs >= epochs)
+      throw refused('schedule.warmupEpochs', `expected fewer than the ${epochs} epochs; got ${schedule.warmupEpochs}`);
+  }
+  for (const [index, step] of (options.freeze?.unfreeze ?? []).entries()) {
+    if (step.epoch > epochs)
+      throw refused(`freeze.unfreeze[${index}].epoch`, `expected at most the ${epochs} epochs; got ${step.epoch}`);
+  }
+  return {
+    ...options,
+    learningRate,
+    imageSize: options.imageSize ?? ownImageSize ?? 224,
+    weightDecay: options.weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0),
+  };
+}
+
+function refused(path: string, message: string): InvalidOptionError {
+  return new InvalidOptionError(`Trainer: ${path}: ${message}`, [{ path, message }]);
+}

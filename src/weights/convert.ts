@@ -1,0 +1,193 @@
+/**
+ * Turns any weight file that can be read into safetensors, without LibTorch: bytes are moved, numbers are not touched.
+ */
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { z } from 'zod';
+import { CovidCtError, messageOf, throwIfAborted } from '../errors';
+import { readExactly } from '../files/read-exactly';
+import { fileError, replaceFile } from '../files/write';
+import type { NativeTensorSource } from '../addon/types';
+import { metadataSchema, pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
+import { PRETRAINING_KEY, recognise } from './pretrained';
+import { under } from './names';
+import { elementBytes, encodeHeader } from './safetensors';
+import { openWeightFile } from './open';
+import type { OpenWeightFileOptions, WeightSource } from './open';
+
+const CHUNK_BYTES = 8 * 1024 ** 2;
+/** A strided tensor is gathered in memory; more than this is no tensor of a network. */
+const MAX_STRIDED_BYTES = 4 * 1024 ** 3;
+
+const optionsSchema = signalOptionsSchema.extend({
+  entry: z.string().optional(),
+  prefix: z.string().optional(),
+  metadata: metadataSchema.optional(),
+});
+
+async function readBytes(file: FileHandle, path: string, offset: number, buffer: Buffer): Promise<void> {
+  await readExactly(file, buffer, offset).catch((error: unknown) => {
+    throw new CovidCtError(
+      'ERR_WEIGHTS',
+      `${path} cannot be read: ${messageOf(error)}; it has changed or is truncated`,
+      { cause: error },
+    );
+  });
+}
+
+/** The elements of a strided tensor, one after another in the order of its shape. */
+async function gather(
+  file: FileHandle,
+  path: string,
+  { name, dtype, shape, offset, strides = [] }: NativeTensorSource,
+): Promise<Buffer> {
+  const size = elementBytes(dtype);
+  const count = shape.reduce((product, side) => product * side, 1);
+  const span = shape.reduce((sum, side, i) => sum + (side - 1) * (strides[i] as number), 1);
+  if (count * size > MAX_STRIDED_BYTES || span * size > MAX_STRIDED_BYTES)
+    throw new CovidCtError(
+      'ERR_WEIGHTS',
+      `${path}: tensor '${name}' of ${count} elements over ${span} is too large to be rearranged`,
+    );
+  const raw = Buffer.alloc(span * size);
+  await readBytes(file, path, offset, raw);
+  const gathered = Buffer.alloc(count * size);
+  const index = new Array<number>(shape.length).fill(0);
+  for (let i = 0, at = 0; i < count; i += 1) {
+    raw.copy(gathered, i * size, at * size, (at + 1) * size);
+    for (let d = shape.length - 1; d >= 0; d -= 1) {
+      index[d] = (index[d] as number) + 1;
+      at += strides[d] as number;
+      if ((index[d] as number) < (shape[d] as number)) break;
+      at -= (strides[d] as number) * (shape[d] as number);
+      index[d] = 0;
+    }
+  }
+  return gathered;
+}
+
+async function copyTensor(
+  from: FileHandle,
+  path: string,
+  to: FileHandle,
+  source: NativeTensorSource,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const bytes = source.shape.reduce((product, side) => product * side, elementBytes(source.dtype));
+  if (source.strides !== undefined) {
+    if (bytes > 0) await to.writeFile(await gather(from, path, source));
+    return bytes;
+  }
+  for (let done = 0; done < bytes; done += CHUNK_BYTES) {
+    throwIfAborted(signal);
+    const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes - done));
+    await readBytes(from, path, source.offset + done, chunk);
+    await to.writeFile(chunk);
+  }
+  return bytes;
+}
+
+/** Open files by path, each once; the tensors of shards come from several. */
+class Sources {
+  readonly #files = new Map<string, FileHandle>();
+
+  async of(path: string): Promise<FileHandle> {
+    const known = this.#files.get(path);
+    if (known !== undefined) return known;
+    const file = await open(path, 'r').catch((error: unknown) => {
+      throw fileError('open it', path, error, 'ERR_WEIGHTS');
+    });
+    this.#files.set(path, file);
+    return file;
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files.values()) await file.close();
+  }
+}
+
+/**
+ * Writes tensors of weight files as one safetensors file, whole or not at all: strided and shared tensors are
+ * written out each by itself.
+ *
+ * @param from the file whose tensors they are, where they do not name another
+ * @returns the tensors with their places in the new file
+ * @throws CovidCtError ERR_WEIGHTS for bytes that cannot be read, ERR_RUN_FOLDER for what cannot be written;
+ *   AbortedError
+ */
+export async function writeTogether(
+  from: string,
+  tensors: readonly WeightSource[],
+  to: string,
+  options: { readonly metadata?: Readonly<Record<string, string>>; readonly signal?: AbortSignal | undefined } = {},
+): Promise<{ bytes: number; placed: NativeTensorSource[] }> {
+  const sources = new Sources();
+  const write = async (temporary: string): Promise<{ bytes: number; placed: NativeTensorSource[] }> => {
+    const target = await open(temporary, 'w');
+    const header = encodeHeader(tensors, options.metadata ?? {});
+    let bytes = 0;
+    const placed: NativeTensorSource[] = [];
+    try {
+      await target.writeFile(header);
+      for (const { file, strides, ...tensor } of tensors) {
+        placed.push({ ...tensor, offset: header.length + bytes });
+        const path = file ?? from;
+        bytes += await copyTensor(
+          await sources.of(path),
+          path,
+          target,
+          { ...tensor, ...(strides && { strides }) },
+          options.signal,
+        );
+      }
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+    return { bytes, placed };
+  };
+  try {
+    return await replaceFile(to, write, { action: 'write the weights' });
+  } finally {
+    await sources.close();
+  }
+}
+
+/** Options of {@link convertWeights}. */
+export interface ConvertWeightsOptions extends OpenWeightFileOptions {
+  /** Keep the tensors whose names begin so, without it; all of them when left out. */
+  readonly prefix?: string | undefined;
+  /** More for the new file's metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes the tensors of a weight file as safetensors, whole or not at all: names and dtypes stay, strided and shared
+ * tensors are written out each by itself, shards become one file. What the weights were trained for is written into the
+ * metadata where it is known.
+ *
+ * @param from safetensors, an index of its shards, or what torch.save writes
+ * @param to the new file; an earlier one of that name is replaced
+ * @throws CovidCtError ERR_WEIGHTS for a file that cannot be read, ERR_RUN_FOLDER for one that cannot be written;
+ *   AbortedError
+ */
+export async function convertWeights(
+  from: string,
+  to: string,
+  options: ConvertWeightsOptions = {},
+): Promise<{ tensors: number; bytes: number; notes: readonly string[] }> {
+  checkArgument(pathSchema, from, 'convertWeights', 'from');
+  checkArgument(pathSchema, to, 'convertWeights', 'to');
+  const { signal, entry, prefix, metadata: given } = checkOptions(optionsSchema, options, 'convertWeights');
+  const { tensors: all, metadata, notes } = await openWeightFile(from, { signal, entry });
+  const more: string[] = [];
+  const tensors = prefix === undefined ? all : under(from, prefix, all, more);
+  const pretraining = recognise(from, metadata);
+  const known: Record<string, string> = pretraining.assumed ? {} : { [PRETRAINING_KEY]: JSON.stringify(pretraining) };
+  const { bytes } = await writeTogether(from, tensors, to, {
+    metadata: { ...metadata, ...known, ...given },
+    signal,
+  });
+  return { tensors: tensors.length, bytes, notes: [...notes, ...more] };
+}

@@ -1,0 +1,57 @@
+/** Guesses which architecture weights are of, by the names and the number of their convolutions. */
+import type { NativeTensorSource } from '../addon/types';
+import { faultless, isObject, listFault } from '../options/atoms';
+import { checkArgument } from '../options/check';
+import { withoutWrappers } from './names';
+
+const tensorsSchema = faultless<readonly Pick<NativeTensorSource, 'name' | 'shape'>[]>((value) =>
+  listFault(value, 'tensors', (tensor) =>
+    isObject(tensor) && typeof tensor['name'] === 'string' && Array.isArray(tensor['shape'])
+      ? null
+      : { path: [], message: 'expected a tensor: { name, shape }' },
+  ),
+);
+
+/** Convolutions of each depth. */
+const VGG: Readonly<Record<number, string>> = { 8: 'vgg11', 10: 'vgg13', 13: 'vgg16', 16: 'vgg19' };
+const RESNET: Readonly<Record<number, string>> = {
+  20: 'resnet18',
+  36: 'resnet34',
+  53: 'resnet50',
+  104: 'resnet101',
+  155: 'resnet152',
+};
+const DENSENET: Readonly<Record<number, string>> = {
+  120: 'densenet121',
+  160: 'densenet161',
+  168: 'densenet169',
+  200: 'densenet201',
+};
+
+/** A name that each family has, and no other. */
+const MARKS = ['layer1.0.conv1.weight', 'features.conv0.weight', 'features.0.weight'];
+
+/** What stands before the names of the network: wrappers, and the member of a larger module that it is. */
+function prefixOf(names: readonly string[]): string {
+  for (const mark of MARKS) {
+    const name = names.find((each) => each === mark || each.endsWith(`.${mark}`));
+    if (name !== undefined) return name.slice(0, -mark.length);
+  }
+  return '';
+}
+
+/** The architecture's name, or null where none of the known ones is recognised. */
+export function guessArchitecture(tensors: readonly Pick<NativeTensorSource, 'name' | 'shape'>[]): string | null {
+  checkArgument(tensorsSchema, tensors, 'guessArchitecture', 'tensors');
+  const plain = tensors.map(({ name, shape }) => ({ name: withoutWrappers(name), shape }));
+  const prefix = prefixOf(plain.map(({ name }) => name));
+  const inside = plain.filter(({ name }) => name.startsWith(prefix));
+  const names = new Set(inside.map(({ name }) => name.slice(prefix.length)));
+  const convolutions = inside.filter(({ shape }) => shape.length === 4).length;
+  if (names.has('layer1.0.conv1.weight')) return RESNET[convolutions] ?? null;
+  if (names.has('features.conv0.weight')) return DENSENET[convolutions] ?? null;
+  if (!names.has('features.0.weight') || !names.has('classifier.6.weight')) return null;
+  if (convolutions === 3) return 'tiny';
+  const depth = VGG[convolutions];
+  return depth === undefined ? null : `${depth}${names.has('features.1.running_mean') ? '_bn' : ''}`;
+}

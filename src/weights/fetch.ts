@@ -1,0 +1,134 @@
+/** Fetches known weights into the user's cache, once, checked against what is published of their digest. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { CovidCtError } from '../errors';
+import { download, DownloadError, sha256Of } from '../files/download';
+import { cacheFolder } from '../files/cache-folder';
+import { withLock } from '../files/lock';
+import { assertTrustedFolder, makeTrustedFolder } from '../files/trusted-folder';
+import { isObject, nameSchema, pathSchema, faultless } from '../options/atoms';
+import { checkArgument, checkOptions, signalSchema } from '../options/check';
+import { findKnownWeights, requireKnownWeights } from './pretrained';
+import type { KnownWeights } from './pretrained';
+
+const knownSchema = faultless<KnownWeights>((value) =>
+  isObject(value) && typeof value['file'] === 'string'
+    ? null
+    : { path: [], message: 'expected weights of knownWeights()' },
+);
+
+const optionsSchema = z.strictObject({
+  dir: z.string().min(1).optional(),
+  url: z.url().optional(),
+  signal: signalSchema,
+  onProgress: z
+    .custom<(receivedBytes: number, totalBytes: number | undefined) => void>(
+      (value) => typeof value === 'function',
+      'expected a function',
+    )
+    .optional(),
+});
+
+/** Options of {@link fetchWeights}. */
+export interface FetchWeightsOptions {
+  /** Folder for the file; `covidct-torch/weights` in the user's cache by default. */
+  readonly dir?: string;
+  /** Another place to take the same file from. */
+  readonly url?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
+}
+
+/** Where known weights are kept. */
+export function weightsFolder(): string {
+  return join(cacheFolder(), 'weights');
+}
+
+/** Where a known checkpoint lies, or would lie, and whether it does. */
+export function cachedWeights(
+  known: KnownWeights,
+  dir: string = weightsFolder(),
+): { readonly path: string; readonly present: boolean } {
+  checkArgument(knownSchema, known, 'cachedWeights', 'known');
+  const path = join(checkArgument(pathSchema, dir, 'cachedWeights', 'dir'), known.file);
+  return { path, present: existsSync(path) };
+}
+
+/**
+ * Fetches a known checkpoint unless it is there. A fetch that was broken off goes on where it was; a file that was put
+ * there by hand is checked and taken.
+ *
+ * @param name of {@link knownWeights}
+ * @returns the file's path, its SHA-256, and whether it was fetched now
+ * @throws CovidCtError ERR_WEIGHTS for an unknown name, or a file there that is another one; ERR_DOWNLOAD, saying where to
+ *   put the file by hand; ERR_CACHE when others can write into the cache; ERR_LOCK; AbortedError
+ */
+export async function fetchWeights(
+  name: string,
+  options: FetchWeightsOptions = {},
+): Promise<{ path: string; sha256: string; fetched: boolean }> {
+  const { dir, url, signal, onProgress } = checkOptions(optionsSchema, options, 'fetchWeights');
+  const known = requireKnownWeights(checkArgument(nameSchema, name, 'fetchWeights', 'name'));
+  const { path } = cachedWeights(known, dir);
+  if (dir === undefined) makeTrustedFolder(weightsFolder());
+  return await withLock(
+    path,
+    async (held) => {
+      const fetched = !existsSync(path);
+      if (fetched) await fetchFile(known, url ?? known.url, path, { signal: held.signal, onProgress });
+      const sha256 = await sha256Of(path);
+      if (sha256.startsWith(known.sha256Prefix)) return { path, sha256, fetched };
+      throw new CovidCtError(
+        'ERR_WEIGHTS',
+        `${path}: expected a file whose SHA-256 begins with ${known.sha256Prefix}; it is ${sha256}; remove it and fetch it again`,
+      );
+    },
+    { signal },
+  );
+}
+
+async function fetchFile(
+  known: KnownWeights,
+  url: string,
+  file: string,
+  options: Pick<FetchWeightsOptions, 'signal' | 'onProgress'>,
+): Promise<void> {
+  try {
+    await download({ url, file, sha256: known.sha256Prefix, signal: options.signal, onProgress: options.onProgress });
+  } catch (error) {
+    if (!(error instanceof DownloadError) || error.reached) throw error;
+    throw new CovidCtError(
+      'ERR_DOWNLOAD',
+      `${error.message}. Where this machine cannot reach it, fetch ${known.url} elsewhere, put it at ${file}, and run this again`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Finds the file that a name stands for, downloading nothing.
+ *
+ * @param what `imagenet` (the architecture's), a name of {@link knownWeights}, or the path of a file
+ * @throws CovidCtError ERR_WEIGHTS when known weights are not in the cache, saying how to get them; ERR_CACHE when
+ *   they are, but others could have put them there
+ */
+export function locateWeights(what: string, architecture: string): string {
+  checkArgument(pathSchema, what, 'locateWeights', 'what');
+  checkArgument(nameSchema, architecture, 'locateWeights', 'architecture');
+  const known = existsSync(what)
+    ? undefined
+    : what === 'imagenet'
+      ? requireKnownWeights(what, architecture)
+      : findKnownWeights(what);
+  if (known === undefined) return what;
+  const { path, present } = cachedWeights(known);
+  if (present) {
+    assertTrustedFolder(path);
+    return path;
+  }
+  throw new CovidCtError(
+    'ERR_WEIGHTS',
+    `${known.name}: expected the weights at ${path}; run: covidct weights fetch ${known.name} (${known.sizeMiB.toFixed(0)} MiB), or put ${known.file} there by hand`,
+  );
+}

@@ -1,0 +1,116 @@
+/** Opens a weight file, whatever its format: safetensors, also in shards, or torch.save's zip or legacy container. */
+import { open, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { CovidCtError, messageOf } from '../errors';
+import type { NativeTensorSource } from '../addon/types';
+import { pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
+import { foreignFile } from './foreign-file';
+import { stripWrappers } from './names';
+import { readPthLegacy } from './pth-legacy';
+import { readPthZip } from './pth-zip';
+import { readSafetensorsHeader } from './safetensors';
+import type { SafetensorsHeader } from './safetensors';
+import { mayBeIndex, readShards } from './shards';
+
+/** A tensor of a weight file with its place. */
+export interface WeightSource extends NativeTensorSource {
+  /** The shard that holds its bytes, where that is another file than the one that was opened. */
+  readonly file?: string;
+}
+
+/** What a weight file holds; no tensor has been read yet. */
+export interface WeightFile {
+  readonly path: string;
+  readonly format: 'safetensors' | 'safetensors-index' | 'pth-zip' | 'pth-legacy';
+  /** In the file's order, each with its place in the file. */
+  readonly tensors: readonly WeightSource[];
+  /** Of a safetensors file; empty for others. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What was done to find the tensors, in words: where they stood, prefixes taken off, what was left out. */
+  readonly notes: readonly string[];
+}
+
+/** Options of {@link openWeightFile}. */
+export interface OpenWeightFileOptions {
+  /**
+   * Where in a checkpoint the weights stand, with dots between keys: `model_ema`, `checkpoint.model`; found when left
+   * out.
+   */
+  readonly entry?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const optionsSchema = signalOptionsSchema.extend({ entry: z.string().optional() });
+
+/** As many as tell every format that is named. */
+const FIRST_BYTES = 512;
+
+async function firstBytes(path: string): Promise<Buffer> {
+  // Before it is opened: a pipe would wait for a writer.
+  const info = await stat(path).catch((error: unknown) => {
+    throw new CovidCtError('ERR_WEIGHTS', `cannot open the weights: ${messageOf(error)}`, { cause: error });
+  });
+  if (info.isDirectory())
+    throw new CovidCtError(
+      'ERR_WEIGHTS',
+      `${path}: expected a file of weights; it is a folder: give the .safetensors, .index.json or .pth in it`,
+    );
+  if (!info.isFile())
+    throw new CovidCtError('ERR_WEIGHTS', `${path}: expected a file of weights; it is a pipe or a device`);
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw new CovidCtError('ERR_WEIGHTS', `cannot open the weights: ${messageOf(error)}`, { cause: error });
+  });
+  try {
+    const buffer = Buffer.alloc(FIRST_BYTES);
+    const { bytesRead } = await file.read(buffer, 0, FIRST_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    throw new CovidCtError('ERR_WEIGHTS', `cannot read the weights ${path}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    await file.close();
+  }
+}
+
+type Contents = Pick<WeightFile, 'format' | 'metadata' | 'notes'> & { readonly tensors: readonly WeightSource[] };
+
+/** The format is decided by the first bytes; what they tell to be something else is named for it. */
+async function contentsOf(path: string, { entry, signal }: OpenWeightFileOptions): Promise<Contents> {
+  const start = await firstBytes(path);
+  if (start.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1')))
+    return { format: 'pth-zip', metadata: {}, ...(await readPthZip(path, { entry, signal })) };
+  if (start[0] === 0x80 && (start[1] ?? 255) <= 5)
+    return { format: 'pth-legacy', metadata: {}, ...(await readPthLegacy(path, { entry, signal })) };
+  if (entry !== undefined)
+    throw new CovidCtError(
+      'ERR_WEIGHTS',
+      `${path}: expected what torch.save writes, since only that has entries like '${entry}'`,
+    );
+  if (mayBeIndex(path, start)) {
+    const read = async (shard: string): Promise<SafetensorsHeader> => readSafetensors(shard, await firstBytes(shard));
+    return { format: 'safetensors-index', ...(await readShards(path, read, signal)) };
+  }
+  return { format: 'safetensors', notes: [], ...(await readSafetensors(path, start)) };
+}
+
+function readSafetensors(path: string, start: Buffer): Promise<SafetensorsHeader> {
+  // Its header's length, then a brace: no other format begins so.
+  const isSafetensors = start.length > 8 && start[8] === 0x7b && start.readUInt32LE(4) === 0;
+  const foreign = isSafetensors ? null : foreignFile(path, start);
+  return foreign === null ? readSafetensorsHeader(path) : Promise.reject(foreign);
+}
+
+/**
+ * Opens a weight file. The format is decided by its content, never by its name; nothing in it is executed.
+ *
+ * @param path a file of weights, or the index of its shards
+ * @returns names, dtypes, shapes and places of the tensors; wrappers' prefixes (`module.`, `_orig_mod.`) are taken off
+ * @throws CovidCtError ERR_WEIGHTS for a file that is damaged, something else, holds no weights or several, or asks for
+ *   code to be run; AbortedError
+ */
+export async function openWeightFile(path: string, options: OpenWeightFileOptions = {}): Promise<WeightFile> {
+  checkArgument(pathSchema, path, 'openWeightFile', 'path');
+  const { tensors, notes, ...rest } = await contentsOf(path, checkOptions(optionsSchema, options, 'openWeightFile'));
+  const all = [...notes];
+  return { path, ...rest, tensors: stripWrappers(tensors, all), notes: all };
+}

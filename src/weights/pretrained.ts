@@ -1,0 +1,166 @@
+/**
+ * The weights whose names this library knows: torchvision's ImageNet checkpoints, with the input they were trained for.
+ * Figures: torchvision 0.28, `torchvision.models.get_model_weights(name)`.
+ */
+import { inputSize, normalizationOf } from '../data/transforms/transform';
+import type { Transform } from '../data/types';
+import { CovidCtError } from '../errors';
+import { metadataSchema, nameSchema, pathSchema } from '../options/atoms';
+import { checkArgument } from '../options/check';
+
+/** How the input of a network was prepared when its weights were trained. */
+export interface Pretraining {
+  /** Name of the weights, e.g. `vgg19_bn-imagenet`, or the file's where it is not known. */
+  readonly name: string;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  /** Side of the square the network saw, in pixels; null where it is not known. */
+  readonly imageSize: number | null;
+  /** Whether normalisation and size come with the weights, or are an assumption. */
+  readonly assumed: boolean;
+}
+
+/** A checkpoint that can be fetched by name. */
+export interface KnownWeights {
+  readonly name: string;
+  readonly architecture: string;
+  readonly description: string;
+  readonly file: string;
+  readonly url: string;
+  /** Size in MiB as torchvision gives it. */
+  readonly sizeMiB: number;
+  /** First digits of the file's SHA-256, which torchvision puts into its name: 32 bits, all that is published. */
+  readonly sha256Prefix: string;
+  /** Accuracy of the first answer on ImageNet's validation images, in per cent. */
+  readonly imagenetAccuracy: number;
+  /** Shorter side of the image before its centre is cut out, in pixels. */
+  readonly resize: number;
+  readonly pretraining: Pretraining;
+  /** Under which terms they can be had. */
+  readonly terms: string;
+}
+
+const MEAN = [0.485, 0.456, 0.406] as const;
+const STD = [0.229, 0.224, 0.225] as const;
+const TERMS = 'torchvision is BSD-3-Clause; the weights come from ImageNet, whose terms are for research';
+
+function row(
+  name: string,
+  architecture: string,
+  file: string,
+  sizeMiB: number,
+  imagenetAccuracy: number,
+  resize: number,
+): KnownWeights {
+  return {
+    name,
+    architecture,
+    description: `${architecture} trained on ImageNet's 1000 classes (torchvision's ${name.endsWith('-v2') ? 'IMAGENET1K_V2' : 'IMAGENET1K_V1'})`,
+    file,
+    url: `https://download.pytorch.org/models/${file}`,
+    sizeMiB,
+    sha256Prefix: file.slice(file.lastIndexOf('-') + 1, -'.pth'.length),
+    imagenetAccuracy,
+    resize,
+    pretraining: { name, mean: MEAN, std: STD, imageSize: 224, assumed: false },
+    terms: TERMS,
+  };
+}
+
+const TABLE: readonly KnownWeights[] = [
+  row('vgg11-imagenet', 'vgg11', 'vgg11-8a719046.pth', 506.84, 69.02, 256),
+  row('vgg11_bn-imagenet', 'vgg11_bn', 'vgg11_bn-6002323d.pth', 506.881, 70.37, 256),
+  row('vgg13-imagenet', 'vgg13', 'vgg13-19584684.pth', 507.545, 69.928, 256),
+  row('vgg13_bn-imagenet', 'vgg13_bn', 'vgg13_bn-abd245e5.pth', 507.59, 71.586, 256),
+  row('vgg16-imagenet', 'vgg16', 'vgg16-397923af.pth', 527.796, 71.592, 256),
+  row('vgg16_bn-imagenet', 'vgg16_bn', 'vgg16_bn-6c64b313.pth', 527.866, 73.36, 256),
+  row('vgg19-imagenet', 'vgg19', 'vgg19-dcbb9e9d.pth', 548.051, 72.376, 256),
+  row('vgg19_bn-imagenet', 'vgg19_bn', 'vgg19_bn-c79401a0.pth', 548.143, 74.218, 256),
+  row('resnet18-imagenet', 'resnet18', 'resnet18-f37072fd.pth', 44.661, 69.758, 256),
+  row('resnet34-imagenet', 'resnet34', 'resnet34-b627a593.pth', 83.275, 73.314, 256),
+  row('resnet50-imagenet', 'resnet50', 'resnet50-0676ba61.pth', 97.781, 76.13, 256),
+  row('resnet50-imagenet-v2', 'resnet50', 'resnet50-11ad3fa6.pth', 97.79, 80.858, 232),
+  row('resnet101-imagenet', 'resnet101', 'resnet101-63fe2227.pth', 170.511, 77.374, 256),
+  row('resnet101-imagenet-v2', 'resnet101', 'resnet101-cd907fc2.pth', 170.53, 81.886, 232),
+  row('resnet152-imagenet', 'resnet152', 'resnet152-394f9c45.pth', 230.434, 78.312, 256),
+  row('resnet152-imagenet-v2', 'resnet152', 'resnet152-f82ba261.pth', 230.474, 82.284, 232),
+  row('densenet121-imagenet', 'densenet121', 'densenet121-a639ec97.pth', 30.845, 74.434, 256),
+  row('densenet161-imagenet', 'densenet161', 'densenet161-8d451a50.pth', 110.369, 77.138, 256),
+  row('densenet169-imagenet', 'densenet169', 'densenet169-b2777c0a.pth', 54.708, 75.6, 256),
+  row('densenet201-imagenet', 'densenet201', 'densenet201-c1103571.pth', 77.373, 76.896, 256),
+];
+
+/** Every checkpoint known by name. */
+export function knownWeights(): readonly KnownWeights[] {
+  return TABLE;
+}
+
+/**
+ * Finds a checkpoint by name; `imagenet` is the architecture's own first one.
+ *
+ * @returns undefined where no checkpoint has that name
+ */
+export function findKnownWeights(name: string, architecture?: string): KnownWeights | undefined {
+  checkArgument(nameSchema, name, 'findKnownWeights', 'name');
+  checkArgument(nameSchema.optional(), architecture, 'findKnownWeights', 'architecture');
+  if (name === 'imagenet') return TABLE.find((each) => each.architecture === architecture);
+  return TABLE.find((each) => each.name === name);
+}
+
+/** The same, for names that must exist. Throws CovidCtError ERR_WEIGHTS listing them. */
+export function requireKnownWeights(name: string, architecture?: string): KnownWeights {
+  const found = findKnownWeights(name, architecture);
+  if (found !== undefined) return found;
+  const subject =
+    name === 'imagenet'
+      ? `there are no ImageNet weights for ${architecture ?? 'no architecture'}`
+      : `there are no weights named '${name}'`;
+  throw new CovidCtError('ERR_WEIGHTS', `${subject}; known are ${TABLE.map((each) => each.name).join(', ')}`);
+}
+
+/** The metadata key under which a converted safetensors file keeps its pretraining. */
+export const PRETRAINING_KEY = 'covidct.pretraining';
+
+/**
+ * What a network was trained for, to be written under {@link PRETRAINING_KEY}.
+ *
+ * @param name where its weights come from, in words
+ * @param transform how its images were prepared
+ */
+export function trainedFor(name: string, transform: Transform): Pretraining {
+  const { mean, std } = normalizationOf(transform);
+  const { height, width } = inputSize(transform);
+  return { name, mean: [...mean], std: [...std], imageSize: height === width ? height : null, assumed: false };
+}
+
+/** Reads {@link PRETRAINING_KEY}; null where it is absent or not to be understood. */
+export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretraining | null {
+  const text = metadata[PRETRAINING_KEY];
+  if (text === undefined) return null;
+  try {
+    const { name, mean, std, imageSize } = JSON.parse(text) as Partial<Pretraining>;
+    const isTriple = (value: unknown): value is readonly [number, number, number] =>
+      Array.isArray(value) && value.length === 3 && value.every((each) => Number.isFinite(each));
+    if (typeof name !== 'string' || !isTriple(mean) || !isTriple(std) || !std.every((each) => each > 0)) return null;
+    return { name, mean, std, imageSize: typeof imageSize === 'number' ? imageSize : null, assumed: false };
+  } catch {
+    return null;
+  }
+}
+
+/** What is known of a weight file's training: by its metadata, by its name, or ImageNet's statistics as an assumption. */
+export function recognise(path: string, metadata: Readonly<Record<string, string>>): Pretraining {
+  checkArgument(pathSchema, path, 'recogniseWeights', 'path');
+  checkArgument(metadataSchema, metadata, 'recogniseWeights', 'metadata');
+  const base = path.split(/[\\/]/).at(-1) ?? path;
+  return (
+    pretrainingOf(metadata) ??
+    TABLE.find(({ file }) => file === base)?.pretraining ?? {
+      name: base,
+      mean: MEAN,
+      std: STD,
+      imageSize: null,
+      assumed: true,
+    }
+  );
+}

@@ -1,0 +1,62 @@
+/** Reads the tensors of a weight file into a network. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileError } from '../files/write';
+import type { NativeTensor, NativeTensorSource } from '../addon/types';
+import { writeTogether } from './convert';
+import { native } from '../addon/call';
+import { openWeightFile } from './open';
+import type { OpenWeightFileOptions, WeightSource } from './open';
+import { fitWeights, requireFit } from './match';
+import type { FitOptions, LoadReport } from './match';
+
+/** The network that is read into. */
+export interface Reader {
+  readonly architecture: string;
+  readonly tensors: readonly NativeTensor[];
+  readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void>;
+}
+
+/**
+ * Shards are put together first: a network reads from one file, so that it holds all of the new weights or all of its
+ * own.
+ */
+async function readShards(
+  network: Reader,
+  path: string,
+  plan: readonly WeightSource[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-shards-')).catch((error: unknown) => {
+    throw fileError('put the shards together', tmpdir(), error);
+  });
+  try {
+    const whole = join(dir, 'model.safetensors');
+    const { placed } = await writeTogether(path, plan, whole, { signal });
+    await native(() => network.readTensors(whole, placed));
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Reads a weight file into the network.
+ *
+ * @returns what was loaded and left aside, and the file's metadata
+ * @throws CovidCtError ERR_WEIGHTS when the file is damaged, something else or does not fit, with the network as it
+ *   was;
+ *   AbortedError
+ */
+export async function readWeights(
+  network: Reader,
+  path: string,
+  { entry, signal, ...fit }: FitOptions & OpenWeightFileOptions,
+): Promise<{ report: LoadReport; metadata: Readonly<Record<string, string>> }> {
+  const { tensors, metadata, notes } = await openWeightFile(path, { entry, signal });
+  const { plan, report } = fitWeights(path, network.tensors, tensors, fit);
+  requireFit(path, network.architecture, report, tensors, fit);
+  if (plan.some(({ file }) => file !== undefined)) await readShards(network, path, plan, signal);
+  else await native(() => network.readTensors(path, plan));
+  return { report: { ...report, notes: [...notes, ...report.notes] }, metadata };
+}
