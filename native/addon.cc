@@ -30,7 +30,7 @@ Napi::Value join(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
   Arena::install();
   default_threads();  // before any thread is given a number
@@ -46,5 +46,5 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
 
 }  // namespace covidct
 
-static Napi::Object covidct_init(Napi::Env env, Napi::Object exports) { return covidct::initialise(env, exports); }
+static Napi::Object covidct_init(Napi::Env env, Napi::Object exports) { return covidct::initialize(env, exports); }
 NODE_API_MODULE(covidct_torch, covidct_init)

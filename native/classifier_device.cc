@@ -5,7 +5,7 @@ namespace covidct {
 
 Napi::Value ClassifierWrap::start_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto batch = batch_of(info, /*labelled=*/true);
+  const auto batch = batch_of(info, /*labeled=*/true);
   return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
     learner.start_step(*batch, options);
     return nothing();

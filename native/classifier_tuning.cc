@@ -28,7 +28,7 @@ Napi::Value ClassifierWrap::parts(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::features(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto batch = batch_of(info, /*labelled=*/false);
+  const auto batch = batch_of(info, /*labeled=*/false);
   const bool prediction = info[1].IsObject() && info[1].As<Napi::Object>().Get("prediction").ToBoolean();
   return enqueue(info, false, [batch, prediction](Learner& learner) -> Deliver {
     return [values = learner.features(*batch, prediction)](Napi::Env env) { return from_floats(env, values); };

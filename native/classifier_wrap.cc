@@ -148,7 +148,7 @@ Napi::Value ClassifierWrap::layers(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto batch = batch_of(info, /*labelled=*/true);
+  const auto batch = batch_of(info, /*labeled=*/true);
   return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
     return outputs_of(learner.train_step(*batch, options));
   });
@@ -185,7 +185,7 @@ Napi::Value ClassifierWrap::reset_optimizer(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto batch = batch_of(info, /*labelled=*/false);
+  const auto batch = batch_of(info, /*labeled=*/false);
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
     return [outputs = learner.predict(*batch)](Napi::Env env) { return from_outputs(env, outputs); };
   });
@@ -193,7 +193,7 @@ Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto batch = batch_of(info, /*labelled=*/false);
+  const auto batch = batch_of(info, /*labeled=*/false);
   if (!info[1].IsObject()) throw_js(info.Env(), "ERR_INVALID_OPTION", "expected an object with layer and classIndices");
   const Napi::Object options = info[1].As<Napi::Object>();
   auto layer = to_string(options.Get("layer"), "layer");
@@ -225,7 +225,7 @@ Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto batch = batch_of(info, /*labelled=*/false);
+  const auto batch = batch_of(info, /*labeled=*/false);
   const auto format = info[1].ToBoolean().Value() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   return enqueue(info, true, [batch, format](Learner& learner) -> Deliver {
     return [values = learner.pixels(*batch, format)](Napi::Env env) { return from_floats(env, values); };
@@ -234,7 +234,7 @@ Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
 
 Napi::Value ClassifierWrap::prepare_input(const Napi::CallbackInfo& info) {
   require_ready(info.Env());
-  const auto batch = batch_of(info, /*labelled=*/false);
+  const auto batch = batch_of(info, /*labeled=*/false);
   return enqueue(info, true, [batch](Learner& learner) -> Deliver {
     return [bytes = learner.prepare_input(*batch)](Napi::Env env) {
       return Napi::Number::New(env, static_cast<double>(bytes));

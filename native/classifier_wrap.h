@@ -60,8 +60,8 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   // Queues `work`, which gets the learner, and keeps V8's picture of our memory true.
   Napi::Promise enqueue(const Napi::CallbackInfo& info, bool ahead, std::function<Executor::Deliver(Learner&)> work);
   // The first argument.
-  std::shared_ptr<Batch> batch_of(const Napi::CallbackInfo& info, bool labelled) const {
-    return std::make_shared<Batch>(to_batch(info[0], options_.classes, labelled, shared_->store));
+  std::shared_ptr<Batch> batch_of(const Napi::CallbackInfo& info, bool labeled) const {
+    return std::make_shared<Batch>(to_batch(info[0], options_.classes, labeled, shared_->store));
   }
   static Executor::Deliver outputs_of(Outputs outputs) {
     return [outputs = std::move(outputs)](Napi::Env env) { return from_outputs(env, outputs); };

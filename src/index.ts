@@ -99,9 +99,9 @@ export { openWeightFile } from './weights/open';
 export type { OpenWeightFileOptions, WeightFile, WeightSource } from './weights/open';
 export { convertWeights } from './weights/convert';
 export type { ConvertWeightsOptions } from './weights/convert';
-export { guessArchitecture } from './weights/detect-architecture';
-export { findKnownWeights, knownWeights, recognise as recogniseWeights } from './weights/pretrained';
-export type { KnownWeights, Pretraining } from './weights/pretrained';
+export { detectArchitecture } from './weights/detect-architecture';
+export { findPretrainedWeights, pretrainedWeights, detectPretraining } from './weights/pretrained';
+export type { PretrainedWeights, Pretraining } from './weights/pretrained';
 export { cachedWeights, fetchWeights, locateWeights, weightsFolder } from './weights/fetch';
 export type { FetchWeightsOptions } from './weights/fetch';
 export type { ModelCard, Network } from './model/types';
@@ -153,8 +153,8 @@ export { LearningRateSchedule } from './train/schedule';
 export type { LearningRateScheduleOptions, ScheduleDecision } from './train/schedule';
 export { evaluate } from './train/evaluate';
 export type { EvaluateOptions } from './train/evaluate';
-export { chooseCalls } from './train/explain';
-export type { CallGroup, CallKind } from './train/explain';
+export { selectOutcomes } from './train/explain';
+export type { OutcomeGroup, Outcome } from './train/explain';
 export { RunFolder } from './train/run-folder';
 export type { DataSummary, RunConfig } from './train/run-folder';
 export type { BestEpoch, StoredHistory, TrainingHistory } from './train/history';
@@ -191,8 +191,8 @@ export { runBenchmark } from './bench/run';
 export type {
   BenchRow,
   CeilingsRow,
-  ContenderName,
-  ContenderResult,
+  BackendName,
+  BackendResult,
   Mode as BenchMode,
   PeerName,
   PeerRow,

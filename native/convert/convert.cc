@@ -40,14 +40,14 @@ double to_number_between(const Napi::Value& value, double low, double high, cons
 }
 
 Features to_features(const Napi::Value& values, const Napi::Value& labels, int64_t width, int64_t classes,
-                     bool labelled) {
+                     bool labeled) {
   Features features{to_numbers<float>(values, napi_float32_array, "features"), width, {}};
   const size_t row = static_cast<size_t>(width);
   if (features.values.empty() || features.values.size() % row != 0) {
     bad_batch(values, "expected n x " + std::to_string(width) + " features with n >= 1; got " +
                           std::to_string(features.values.size()));
   }
-  if (labelled || !labels.IsUndefined()) features.labels = to_labels(labels, classes, features.values.size() / row);
+  if (labeled || !labels.IsUndefined()) features.labels = to_labels(labels, classes, features.values.size() / row);
   return features;
 }
 

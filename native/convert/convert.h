@@ -8,16 +8,16 @@
 namespace covidct {
 
 LearnerOptions to_learner_options(const Napi::Value& value, int& threads);
-// `labelled` says whether labels must be there.
+// `labeled` says whether labels must be there.
 // `store`: where images with a key may be kept, so that their bytes are not copied.
-Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled, const std::shared_ptr<PixelStore>& store);
+Batch to_batch(const Napi::Value& value, int64_t classes, bool labeled, const std::shared_ptr<PixelStore>& store);
 // One class index for each image, in [0, classes).
 std::vector<int64_t> to_labels(const Napi::Value& value, int64_t classes, size_t images);
 TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes);
 OptimizerOptions to_optimizer_options(const Napi::Value& value);
 // n x width; one label for each row where there are any.
 Features to_features(const Napi::Value& values, const Napi::Value& labels, int64_t width, int64_t classes,
-                     bool labelled);
+                     bool labeled);
 std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images);
 // Whole numbers >= 0: a shape, or strides.
 std::vector<int64_t> to_sides(const Napi::Value& value, const char* what);

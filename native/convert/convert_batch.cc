@@ -147,7 +147,7 @@ void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t
 
 }  // namespace
 
-Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled, const std::shared_ptr<PixelStore>& store) {
+Batch to_batch(const Napi::Value& value, int64_t classes, bool labeled, const std::shared_ptr<PixelStore>& store) {
   const Napi::Object object = to_object(value, "the batch");
   const Napi::Value list = object.Get("images");
   if (!list.IsArray() || list.As<Napi::Array>().Length() == 0)
@@ -166,7 +166,7 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labelled, const s
   }
   read_images(object, images, count, batch);
   const Napi::Value labels = object.Get("labels");
-  if (labelled || !labels.IsUndefined()) batch.labels = to_labels(labels, classes, batch.images.size());
+  if (labeled || !labels.IsUndefined()) batch.labels = to_labels(labels, classes, batch.images.size());
   try {
     check_programs(batch);
   } catch (const Failure& failure) {

@@ -13,7 +13,7 @@ LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
   options.dropout = to_number_between(object.Get("dropout"), 0, 0.999, "dropout");
   const Napi::Value channels = object.Get("channels");
   options.channels = channels.IsUndefined() ? 3 : static_cast<int64_t>(to_number_between(channels, 1, 3, "channels"));
-  if (options.channels == 2) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected 3 (RGB) or 1 (grey) channels");
+  if (options.channels == 2) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected 3 (RGB) or 1 (gray) channels");
   const Napi::Value convolution = object.Get("convolution");
   if (!convolution.IsUndefined()) options.convolution = to_string(convolution, "convolution");
   const Napi::Value random = object.Get("random");
@@ -47,7 +47,7 @@ OptimizerKind to_kind(const Napi::Value& value) {
   if (kind == "sgd") return OptimizerKind::kSgd;
   if (kind == "adam") return OptimizerKind::kAdam;
   if (kind == "adamw") return OptimizerKind::kAdamW;
-  throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an optimiser of sgd, adam, adamw; got '" + kind + "'");
+  throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an optimizer of sgd, adam, adamw; got '" + kind + "'");
 }
 
 std::vector<OptimizerGroup> to_groups(const Napi::Value& value) {
@@ -56,7 +56,7 @@ std::vector<OptimizerGroup> to_groups(const Napi::Value& value) {
   if (!value.IsArray()) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an array for groups");
   const Napi::Array array = value.As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Object each = to_object(array[i], "a group of the optimiser");
+    const Napi::Object each = to_object(array[i], "a group of the optimizer");
     groups.push_back({to_strings(each.Get("names"), "names"), to_number(each.Get("learningRate"), "learningRate"),
                       to_number(each.Get("weightDecay"), "weightDecay")});
   }
@@ -66,7 +66,7 @@ std::vector<OptimizerGroup> to_groups(const Napi::Value& value) {
 }  // namespace
 
 OptimizerOptions to_optimizer_options(const Napi::Value& value) {
-  const Napi::Object object = to_object(value, "the optimiser's options");
+  const Napi::Object object = to_object(value, "the optimizer's options");
   OptimizerOptions options;
   options.kind = to_kind(object.Get("kind"));
   options.learning_rate = to_number(object.Get("learningRate"), "learningRate");

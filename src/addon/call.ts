@@ -8,7 +8,7 @@ function codeOf(error: unknown): ErrorCode {
 }
 
 /** Calls the addon where it answers at once. Throws CovidCtError with the addon's code. */
-export function nativeSync<T>(call: () => T): T {
+export function callAddonSync<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
@@ -17,7 +17,7 @@ export function nativeSync<T>(call: () => T): T {
 }
 
 /** Awaits a call of the addon. Throws CovidCtError with the addon's code; the addon's own error is its cause. */
-export async function native<T>(call: () => T | Promise<T>): Promise<T> {
+export async function callAddon<T>(call: () => T | Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {

@@ -84,7 +84,7 @@ function headerVersion(include: string): string | undefined {
 }
 
 /** `2.13.0+cu130` of a wheel's version.py or an archive's build-version. */
-function labelledVersion(root: string): string | undefined {
+function labeledVersion(root: string): string | undefined {
   return (
     firstMatch(join(root, 'version.py'), /__version__ = '([^']+)'/) ??
     firstMatch(join(root, 'build-version'), /^\s*(\S+)/)
@@ -133,7 +133,7 @@ export function inspectLibTorch(
     };
   }
   if (!existsSync(join(lib, core))) return { reason: `has no ${join(lib, core)}` };
-  const label = labelledVersion(place.root);
+  const label = labeledVersion(place.root);
   const version = headerVersion(include) ?? /^\d+\.\d+\.\d+/.exec(label ?? '')?.[0];
   if (version === undefined) return { reason: 'does not say its version' };
   if (compareVersions(version, OLDEST_LIBTORCH) < 0) {

@@ -65,7 +65,7 @@ export interface NativeClassifierOptions {
   seed: number;
   /** Probability of VGG's two dropout layers. */
   dropout: number;
-  /** Of the network's input: 3 (RGB, the default) or 1 (grey). */
+  /** Of the network's input: 3 (RGB, the default) or 1 (gray). */
   channels?: 1 | 3;
   /** Draw initial weights; false where all of them will be read from a file, until when they are undefined. Default true. */
   random?: boolean;
@@ -91,9 +91,9 @@ export interface NativeTensorSource {
   shape: readonly number[];
   /** Absolute position of its first element in the file, in bytes. */
   offset: number;
-  /** Distance between neighbours of each dimension, in elements; contiguous when left out. */
+  /** Distance between neighbors of each dimension, in elements; contiguous when left out. */
   strides?: readonly number[];
-  /** Sum the second dimension into one: RGB filters for grey input. */
+  /** Sum the second dimension into one: RGB filters for gray input. */
   sumInput?: boolean;
 }
 
@@ -163,7 +163,7 @@ export type NativeOptimizerOptions = NativeSgdOptions | NativeAdamOptions;
 export interface NativeFineTuning {
   /**
    * From now on only these parameters get gradients and steps, and these batch norm layers use their running statistics
-   * in training and leave them as they are. Gradients and optimiser state of what is no longer trained are dropped.
+   * in training and leave them as they are. Gradients and optimizer state of what is no longer trained are dropped.
    */
   setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void>;
   /** Names of the batch norm layers, in order; the prefix of the layers behind the features (`classifier.`, `fc.`); f. */
@@ -192,7 +192,7 @@ export interface NativeFineTuning {
 }
 
 export interface NativeGradCam {
-  /** ReLU of the weighted activations, not normalised: n × height × width at the layer's resolution. */
+  /** ReLU of the weighted activations, not normalized: n × height × width at the layer's resolution. */
   maps: Float32Array;
   height: number;
   width: number;
@@ -212,7 +212,7 @@ export interface NativeClassifier extends NativeFineTuning {
   trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
   /**
    * trainStep that resolves once it is queued, without a wait for the device; `fetchOutputs` has what came of it. From the
-   * first loss on that is not finite the optimiser then changes nothing, until `resetOptimizer`.
+   * first loss on that is not finite the optimizer then changes nothing, until `resetOptimizer`.
    */
   startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void>;
   /** Of the oldest started step that has not been fetched. `resetOptimizer` forgets those that are left. */
@@ -224,7 +224,7 @@ export interface NativeClassifier extends NativeFineTuning {
   optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
   /** Forget the gathered gradients. */
   zeroGrad(): Promise<void>;
-  /** Forget gradients and the optimiser's state, as a new optimiser would start. */
+  /** Forget gradients and the optimizer's state, as a new optimizer would start. */
   resetOptimizer(): Promise<void>;
   /** Forward in evaluation mode; goes ahead of queued training steps. Losses when the batch has labels. */
   predict(batch: NativeBatch): Promise<NativeOutputs>;
@@ -249,7 +249,7 @@ export interface NativeClassifier extends NativeFineTuning {
   keepPixels(bytes: number): Promise<void>;
   /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */
   dispose(): void;
-  /** Bytes of parameters, buffers, gradients, optimiser state, average and kept pixels held now. */
+  /** Bytes of parameters, buffers, gradients, optimizer state, average and kept pixels held now. */
   bytes(): number;
 }
 

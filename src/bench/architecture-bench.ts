@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CovidCtError } from '../errors';
 import { packageFile } from '../addon/package-root';
 import type { CheckedBenchOptions } from './options';
-import type { Contender } from './backends';
+import type { Backend } from './backends';
 import { imageBytes } from './images';
 import { pytorchScript } from './peers';
 import type { Peers } from './peers';
@@ -137,10 +137,7 @@ export class ArchitectureBench {
     measured.numbers ??= numbers;
   }
 
-  #run(
-    contender: Pick<Contender, 'name' | 'runtime'>,
-    part: Pick<Task, 'mode' | 'batchSize'>,
-  ): Promise<Outcome<Answer>> {
+  #run(contender: Pick<Backend, 'name' | 'runtime'>, part: Pick<Task, 'mode' | 'batchSize'>): Promise<Outcome<Answer>> {
     const { options } = this.#of;
     const env = {
       ...process.env,
@@ -161,7 +158,7 @@ export class ArchitectureBench {
     });
   }
 
-  #task(contender: Contender['name'], part: Pick<Task, 'mode' | 'batchSize'>): Task {
+  #task(contender: Backend['name'], part: Pick<Task, 'mode' | 'batchSize'>): Task {
     const {
       architecture,
       options: { imageSize, what },
@@ -198,7 +195,7 @@ export class ArchitectureBench {
         'ERR_NATIVE',
         `the weights of ${this.#of.architecture} could not be made: ${made.problem}`,
       );
-    const has = (name: Contender['name']): boolean => peers.contenders.some((each) => each.name === name);
+    const has = (name: Backend['name']): boolean => peers.contenders.some((each) => each.name === name);
     const exports: Task['mode'][] = [];
     if (has('onnxruntime') && what.some((each) => each !== 'train')) exports.push('export-onnx');
     if (has('torchscript') && what.includes('cold')) exports.push('export-script');
@@ -229,13 +226,13 @@ interface Flops {
   readonly training: number;
 }
 
-function exportProblem({ name }: Contender, mode: Mode, problems: ReadonlyMap<string, string>): string | null {
+function exportProblem({ name }: Backend, mode: Mode, problems: ReadonlyMap<string, string>): string | null {
   if (name === 'onnxruntime') return problems.get('export-onnx') ?? null;
   return name === 'torchscript' && mode === 'cold' ? (problems.get('export-script') ?? null) : null;
 }
 
 /** What a contender reads when it starts. */
-function startFiles({ name }: Contender, files: SharedFiles): string[] {
+function startFiles({ name }: Backend, files: SharedFiles): string[] {
   return [name === 'onnxruntime' ? files.onnx : name === 'torchscript' ? files.script : files.weights, files.images];
 }
 

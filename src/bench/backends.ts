@@ -1,11 +1,11 @@
 /** Who is measured: one table. */
-import type { ContenderName, Mode, PeerName } from './types';
+import type { BackendName, Mode, PeerName } from './types';
 
 /** What runs a contender. */
 export type Runtime = 'ours' | 'python' | 'onnxruntime';
 
-export interface Contender {
-  readonly name: ContenderName;
+export interface Backend {
+  readonly name: BackendName;
   /** As it stands in tables. */
   readonly title: string;
   readonly runtime: Runtime;
@@ -13,7 +13,7 @@ export interface Contender {
 }
 
 /** In the order of the tables and of the first round. */
-export const CONTENDERS: readonly Contender[] = [
+export const BACKENDS: readonly Backend[] = [
   { name: 'ours', title: 'ours', runtime: 'ours', modes: ['train', 'predict', 'cold'] },
   {
     name: 'ours-libtorch',
@@ -32,16 +32,16 @@ export const CONTENDERS: readonly Contender[] = [
 ];
 
 /** Is it one of ours? */
-export function isOurs(name: ContenderName): boolean {
+export function isOurs(name: BackendName): boolean {
   return name === 'ours' || name === 'ours-libtorch';
 }
 
 /** The title of a contender. */
-export function titleOf(name: ContenderName): string {
-  return (CONTENDERS.find((each) => each.name === name) as Contender).title;
+export function titleOf(name: BackendName): string {
+  return (BACKENDS.find((each) => each.name === name) as Backend).title;
 }
 
 /** Ours, and those of the peers that were asked for. */
-export function chosenContenders(peers: readonly PeerName[]): readonly Contender[] {
-  return CONTENDERS.filter(({ name }) => isOurs(name) || (peers as readonly ContenderName[]).includes(name));
+export function selectBackends(peers: readonly PeerName[]): readonly Backend[] {
+  return BACKENDS.filter(({ name }) => isOurs(name) || (peers as readonly BackendName[]).includes(name));
 }

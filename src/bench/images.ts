@@ -26,8 +26,8 @@ export function readImages({
   );
 }
 
-/** As a network takes them: float32, n × 3 × side × side, scaled to [0, 1] and normalised as ImageNet. */
-export function normalised(images: readonly Uint8Array[]): Float32Array {
+/** As a network takes them: float32, n × 3 × side × side, scaled to [0, 1] and normalized as ImageNet. */
+export function normalized(images: readonly Uint8Array[]): Float32Array {
   const area = (images[0] as Uint8Array).length / 3;
   const input = new Float32Array(images.length * area * 3);
   images.forEach((image, index) => {

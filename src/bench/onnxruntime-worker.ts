@@ -1,7 +1,7 @@
 /** Run as a process of its own by the benchmark: ONNX Runtime's prediction of the exported network. */
 import { messageOf } from '../errors';
 import { peakMemory } from '../model/peak-memory';
-import { normalised, readImages } from './images';
+import { normalized, readImages } from './images';
 import type { OnnxRuntimeModule } from './onnxruntime';
 import { repeat } from './repeat';
 import type { Answer, Task } from './types';
@@ -13,7 +13,7 @@ async function measure(task: Task): Promise<Answer> {
     intraOpNumThreads: task.threads,
     graphOptimizationLevel: 'all',
   });
-  const images = new Tensor('float32', normalised(readImages(task)), [
+  const images = new Tensor('float32', normalized(readImages(task)), [
     task.batchSize,
     3,
     task.imageSize,

@@ -1,8 +1,8 @@
 /** Which contenders there are on this machine, and why the others are missing. */
 import { packageFile } from '../addon/package-root';
 import type { CheckedBenchOptions } from './options';
-import { chosenContenders } from './backends';
-import type { Contender } from './backends';
+import { selectBackends } from './backends';
+import type { Backend } from './backends';
 import { findOnnxRuntime } from './onnxruntime';
 import { runTask } from './process';
 import type { PeerRow } from './types';
@@ -21,7 +21,7 @@ interface Probe {
 
 /** What was found. */
 export interface Peers {
-  readonly contenders: readonly Contender[];
+  readonly contenders: readonly Backend[];
   readonly rows: readonly PeerRow[];
   readonly versions: Readonly<Record<string, string>>;
   /** Whether there is a PyTorch to count and to measure the machine with. */
@@ -48,14 +48,14 @@ export async function findPeers({
   timeoutMs,
   signal,
 }: CheckedBenchOptions): Promise<Peers> {
-  const wanted = chosenContenders(peers);
+  const wanted = selectBackends(peers);
   const probe = await runTask<Probe>(python, [pytorchScript()], { mode: 'probe' }, { timeoutMs, signal });
   const noPython = 'problem' in probe ? remedy(python, probe.problem) : null;
   const noCompile = 'problem' in probe ? null : probe.answer.noCompile;
   const node = wanted.some(({ runtime }) => runtime === 'onnxruntime')
     ? findOnnxRuntime(onnxruntime)
     : { problem: 'not asked for' };
-  const problemOf = ({ name, runtime }: Contender): string | null => {
+  const problemOf = ({ name, runtime }: Backend): string | null => {
     if (runtime === 'ours') return null;
     if (noPython !== null)
       return runtime === 'python' ? noPython : 'its network is exported by PyTorch, which is missing';

@@ -1,15 +1,15 @@
 /** Rounds of one measurement become its row. */
 import { isOurs } from './backends';
-import type { Contender } from './backends';
+import type { Backend } from './backends';
 import { ratioOf, relativeDifference, spreadOf } from './statistics';
-import type { ContenderName, ContenderResult, Mode, ResultRow } from './types';
+import type { BackendName, BackendResult, Mode, ResultRow } from './types';
 
 /** Logits and losses further from the reference's than this share of the largest are not of the same computation. */
 export const MOST_DIFFERENCE = { train: 1e-2, predict: 1e-3, cold: 1e-3 } as const;
 
 /** What the rounds of one contender gave. */
 export interface Measured {
-  readonly contender: Contender;
+  readonly contender: Backend;
   readonly milliseconds: number[];
   readonly peakBytes: number[];
   /** Of the first round. */
@@ -38,7 +38,7 @@ export function resultOf(
     measured.find(({ contender, numbers }) => contender.name === 'pytorch' && numbers !== null) ??
     measured.find(({ contender, numbers }) => contender.name === 'ours-libtorch' && numbers !== null);
   const pytorch = measured.find(({ contender }) => contender.name === 'pytorch');
-  const contenders = measured.map((each): ContenderResult => {
+  const contenders = measured.map((each): BackendResult => {
     const time = spreadOf(each.milliseconds);
     const rate =
       time === null || flopsOfImage === null || mode === 'cold' ? null : (flopsOfImage * batchSize) / time.median / 1e6;
@@ -78,8 +78,8 @@ export function resultOf(
 
 /** The fastest by its median that is not ours, computes the same and has run in every round. */
 function bestPeer(
-  contenders: readonly ContenderResult[],
-): { contender: ContenderName; milliseconds: readonly number[] } | null {
+  contenders: readonly BackendResult[],
+): { contender: BackendName; milliseconds: readonly number[] } | null {
   const peers = contenders.filter(
     ({ contender, time, agrees, problem }) => !isOurs(contender) && time !== null && agrees && problem === null,
   );

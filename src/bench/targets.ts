@@ -1,7 +1,7 @@
 /** What the measurements are meant to show, as data; and whether they do. */
 import { titleOf } from './backends';
 import { ratioOf } from './statistics';
-import type { ContenderName, ContenderResult, Mode, ResultRow, Spread, TargetRow } from './types';
+import type { BackendName, BackendResult, Mode, ResultRow, Spread, TargetRow } from './types';
 
 interface Target {
   readonly figure: 'time' | 'memory';
@@ -30,13 +30,13 @@ function figureText({ figure, mode, batchSize }: Omit<Target, 'against' | 'limit
 }
 
 /** Peak of ours as a share of a peer's, which need not be PyTorch. */
-function peakRatio(ours: ContenderResult, peer: ContenderResult): Spread | null {
+function peakRatio(ours: BackendResult, peer: BackendResult): Spread | null {
   return ours.peakBytes === null || peer.peakBytes === null
     ? null
     : ratioOf([ours.peakBytes.median], [peer.peakBytes.median]);
 }
 
-function ratioIn(row: ResultRow, { figure, against }: Target): { ratio: Spread | null; name: ContenderName | null } {
+function ratioIn(row: ResultRow, { figure, against }: Target): { ratio: Spread | null; name: BackendName | null } {
   const name = against === 'pytorch' ? 'pytorch' : row.bestPeer;
   const [ours, peer] = [
     row.contenders.find((each) => each.contender === 'ours'),

@@ -4,7 +4,7 @@ import type { PEER_NAMES } from './options';
 /** A peer, by name. */
 export type PeerName = (typeof PEER_NAMES)[number];
 /** Who is measured: ours with its own convolutions, ours with LibTorch's, or a peer. */
-export type ContenderName = 'ours' | 'ours-libtorch' | PeerName;
+export type BackendName = 'ours' | 'ours-libtorch' | PeerName;
 /** A training step; a prediction; from the start of a process to its first prediction. */
 export type Mode = 'train' | 'predict' | 'cold';
 
@@ -25,7 +25,7 @@ export interface SharedFiles {
 /** What is asked of a measuring process, as JSON in its first argument. */
 export interface Task extends SharedFiles {
   readonly mode: Mode | 'prepare' | 'probe' | 'export-onnx' | 'export-script' | 'flops' | 'ceilings';
-  readonly contender: ContenderName;
+  readonly contender: BackendName;
   readonly architecture: string;
   readonly batchSize: number;
   readonly imageSize: number;
@@ -59,7 +59,7 @@ export interface Spread {
 /** A contender, or why there is none. */
 export interface PeerRow {
   readonly type: 'contender';
-  readonly contender: ContenderName;
+  readonly contender: BackendName;
   readonly title: string;
   readonly found: boolean;
   /** Why it is missing, and what would mend that; null where it was found. */
@@ -99,8 +99,8 @@ export interface ProgressRow {
 }
 
 /** One contender's figures in one measurement. */
-export interface ContenderResult {
-  readonly contender: ContenderName;
+export interface BackendResult {
+  readonly contender: BackendName;
   readonly title: string;
   /** Best time of each round's process, in milliseconds; of a cold start the time of the process. */
   readonly milliseconds: readonly number[];
@@ -129,10 +129,10 @@ export interface ResultRow {
   readonly batchSize: number;
   readonly imageSize: number;
   /** Whom the outputs are compared with: PyTorch eager, or ours with LibTorch's convolutions where there is no PyTorch. */
-  readonly reference: ContenderName | null;
-  readonly contenders: readonly ContenderResult[];
+  readonly reference: BackendName | null;
+  readonly contenders: readonly BackendResult[];
   /** The fastest that is not ours; null where there is none. */
-  readonly bestPeer: ContenderName | null;
+  readonly bestPeer: BackendName | null;
   /** Time of ours as a share of that one's, round by round. */
   readonly toBestPeer: Spread | null;
 }

@@ -12,7 +12,7 @@ import { dataOfEnvironment, number, withDevice, withOutput } from './flags';
 import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
-import { checkOut } from './run-out';
+import { assertRunFolderFree } from './run-out';
 import { resultOf, trainOn } from './train';
 
 interface Flags extends OutputFlags, DataFlags {
@@ -39,7 +39,7 @@ Examples:
 Without --data and COVIDCT_DATA, made-up slices are drawn into ./phantoms: no patient is behind them, and nothing that is
 measured on them says anything about real images. It takes a few minutes on two cores.`;
 
-/** Small enough for two cores; more optimiser steps an epoch than the tutorial's recipe, for the set is small. */
+/** Small enough for two cores; more optimizer steps an epoch than the tutorial's recipe, for the set is small. */
 const RECIPE = {
   imageSize: 64,
   epochs: 40,
@@ -76,7 +76,7 @@ export function addDemo(program: Command, run: (work: (io: Io) => Promise<number
 
 async function demo(flags: Flags, io: Io): Promise<number> {
   const out = flags.out ?? (await firstFree('runs/demo'));
-  await checkOut(out, flags.overwrite === true);
+  await assertRunFolderFree(out, flags.overwrite === true);
   const dir = await dataOf(flags, io);
   const opening = dataOptionsOf(flags);
   const data = await openData(dir, opening, io, flags);

@@ -125,9 +125,9 @@ export async function evaluateRun(
     else print(io, evaluationText(evaluation));
     const folder = await RunFolder.open(flags.model).catch(() => null);
     if (folder === null) return evaluation;
-    const stranger = await whyNotOfTheRun(folder, { flags, data, threshold, stored: model.threshold });
-    if (stranger === null) await keep({ folder, model, dataset, evaluation, flags, io });
-    else note(io, flags, `${folder.dir} was left as it was: ${stranger}`);
+    const mismatch = await whyNotOfTheRun(folder, { flags, data, threshold, stored: model.threshold });
+    if (mismatch === null) await keep({ folder, model, dataset, evaluation, flags, io });
+    else note(io, flags, `${folder.dir} was left as it was: ${mismatch}`);
     return evaluation;
   } finally {
     model.dispose();

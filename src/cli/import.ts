@@ -57,11 +57,11 @@ export function addImport(program: Command, run: (work: (io: Io) => Promise<numb
     .addOption(
       new Option(
         '--normalization <name>',
-        "normalisation of the input (default: the weights' own, or imagenet)",
+        "normalization of the input (default: the weights' own, or imagenet)",
       ).choices(['imagenet', 'none']),
     )
     .option('--threshold <t>', 'two classes: operating point in [0, 1] (default: 0.5)', number)
-    .option('--channels <n>', '3 (default), or 1: images are made grey', number)
+    .option('--channels <n>', '3 (default), or 1: images are made gray', number)
     .option('--allow-missing <names>', 'names, or prefixes that end in a dot, that the file need not have', names)
     .option('--allow-unexpected <names>', 'names, or prefixes that end in a dot, of the file that may go unused', names)
     .option('--json', 'write the report as one JSON object to standard output')

@@ -4,7 +4,7 @@ import { messageOf } from '../errors';
 import { EXIT } from './exit-codes';
 import type { Io } from './io';
 import { runCommandLine } from './program';
-import { outliveReader } from './streams';
+import { ignoreBrokenPipe } from './streams';
 import { printable } from '../text/printable';
 
 const interruption = new AbortController();
@@ -31,8 +31,8 @@ function interrupt(exitCode: number): void {
 
 process.on('SIGINT', () => interrupt(EXIT.interrupted));
 process.on('SIGTERM', () => interrupt(EXIT.terminated));
-outliveReader(process.stderr, () => undefined);
-outliveReader(process.stdout, (error) => {
+ignoreBrokenPipe(process.stderr, () => undefined);
+ignoreBrokenPipe(process.stdout, (error) => {
   undelivered = error.code === 'EPIPE' ? EXIT.outputClosed : EXIT.failure;
   // The command may have ended already.
   process.exitCode = undelivered;

@@ -9,7 +9,7 @@ import { RunFolder } from '../index';
  *
  * @throws CovidCtError ERR_RUN_FOLDER when something else lies there, or an earlier run that is not to be replaced
  */
-export async function checkOut(out: string, overwrite: boolean): Promise<void> {
+export async function assertRunFolderFree(out: string, overwrite: boolean): Promise<void> {
   const entries = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw fileError('look into it', out, error);

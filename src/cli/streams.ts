@@ -9,7 +9,7 @@ type Write = (chunk: string | Uint8Array, encoding?: BufferEncoding | Done, done
  *
  * @param onGone told of the first failure, once
  */
-export function outliveReader(stream: NodeJS.WritableStream, onGone: (error: NodeJS.ErrnoException) => void): void {
+export function ignoreBrokenPipe(stream: NodeJS.WritableStream, onGone: (error: NodeJS.ErrnoException) => void): void {
   const write = stream.write.bind(stream) as Write;
   let gone = false;
   const fail = (error: NodeJS.ErrnoException): void => {

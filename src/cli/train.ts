@@ -25,7 +25,7 @@ import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
-import { checkOut } from './run-out';
+import { assertRunFolderFree } from './run-out';
 import { loadText } from './format/weights';
 import { historyText } from './format/format';
 
@@ -67,10 +67,10 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
       '--weights <what>',
       'start from imagenet, a known name (covidct weights list), or a .pth or .safetensors file; a head of another size is replaced',
     )
-    .option('--channels <n>', '3 (default), or 1: images are made grey', number)
+    .option('--channels <n>', '3 (default), or 1: images are made gray', number)
     .option('--epochs <n>', 'at most this many epochs (default: 60)', number)
     .option('--batch-size <n>', 'images in a micro-batch (default: 8)', number)
-    .option('--accumulate <n>', 'micro-batches in one optimiser step (default: 8)', number)
+    .option('--accumulate <n>', 'micro-batches in one optimizer step (default: 8)', number)
     .option('--lr <rate>', 'learning rate (default: 0.01; adam and adamw: 0.0001)', number)
     .option(
       '--lr-factor <factor>',
@@ -95,7 +95,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--best-by <metric>', 'accuracy (default), auc or loss of the validation split')
     .option('--threshold <t>', 'validation (default: chosen there) or a number in [0, 1]', threshold)
     .option('--seed <n>', 'seed of everything random (default: 0)', number)
-    .option('--preset <name>', 'default, or tutorial: its accumulation and missing normalisation')
+    .option('--preset <name>', 'default, or tutorial: its accumulation and missing normalization')
     .option('--prefetch <n>', 'micro-batches prepared ahead (default: 2)', number)
     .option('--cache-bytes <n>', 'decoded pixels kept in memory, e.g. 512MiB (default: 2GiB)', bytes)
     .option('--device-cache-bytes <n>', 'pixels kept in the memory of a GPU (default: 1GiB)', bytes)
@@ -136,7 +136,7 @@ export function optionsOf({
 
 async function train(flags: Flags, io: Io): Promise<number> {
   const { options, run } = await resolveTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
-  await checkOut(options.out, options.overwrite);
+  await assertRunFolderFree(options.out, options.overwrite);
   const { data: opening } = partOptions(options);
   const data = await openData(options.data, opening, io, flags);
   if (flags.test === true) splitOf(data, 'test');

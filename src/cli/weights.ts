@@ -7,10 +7,10 @@ import {
   cachedWeights,
   convertWeights,
   fetchWeights,
-  guessArchitecture,
-  knownWeights,
+  detectArchitecture,
+  pretrainedWeights,
   openWeightFile,
-  recogniseWeights,
+  recognizeWeights,
   weightsFolder,
 } from '../index';
 import { EXIT } from './exit-codes';
@@ -78,7 +78,7 @@ export function addWeights(program: Command, run: Run): void {
 }
 
 function list(flags: OutputFlags, io: Io): Promise<number> {
-  for (const known of knownWeights()) {
+  for (const known of pretrainedWeights()) {
     const { path, present } = cachedWeights(known);
     if (flags.json === true) printJson(io, { ...known, path, present });
     else
@@ -87,7 +87,7 @@ function list(flags: OutputFlags, io: Io): Promise<number> {
         `${' '.repeat(23)}sha256 ${known.sha256Prefix}… (the published 32 bits)  ${known.url}`,
       ]);
   }
-  if (flags.json !== true) note(io, flags, `Kept in ${weightsFolder()}. Terms: ${knownWeights()[0]?.terms}.`);
+  if (flags.json !== true) note(io, flags, `Kept in ${weightsFolder()}. Terms: ${pretrainedWeights()[0]?.terms}.`);
   return Promise.resolve(EXIT.ok);
 }
 
@@ -111,8 +111,8 @@ async function inspect(file: string, flags: OutputFlags & { entry?: string }, io
   const { format, tensors, metadata, notes } = await openWeightFile(file, { entry: flags.entry, signal: io.signal });
   const { size } = await stat(file);
   const numbers = tensors.reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
-  const architecture = guessArchitecture(tensors);
-  const pretraining = recogniseWeights(file, metadata);
+  const architecture = detectArchitecture(tensors);
+  const pretraining = recognizeWeights(file, metadata);
   if (flags.json === true) {
     printJson(io, { file, format, bytes: size, numbers, architecture, pretraining, metadata, notes, tensors });
     return EXIT.ok;

@@ -5,7 +5,7 @@ import { AbortedError, throwIfAborted } from '../errors';
  * Waits for `work` or for the signal, whichever comes first. The work goes on; its late failure is not lost on anybody
  * else who waits for it, and is no unhandled rejection here.
  */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   work.catch(() => undefined);
   throwIfAborted(signal);
@@ -22,7 +22,7 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undef
 }
 
 /** At most `size` tasks at a time; the others wait in order. */
-export class Slots {
+export class Semaphore {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 

@@ -82,7 +82,7 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
   const entries = await entriesOf(Buffer.from(folder)).catch((error: unknown) => {
     throw new DatasetError(`${folder} cannot be read: ${messageOf(error)}`, { cause: error });
   });
-  // By normalised name: a file system may store an accent as two characters where the list has one.
+  // By normalized name: a file system may store an accent as two characters where the list has one.
   const files = new Map(entries.map((entry) => [entry.name.normalize('NFC'), entry]));
   const seen = new Map<Entry, string>();
   const problems: string[] = [];

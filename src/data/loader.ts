@@ -4,11 +4,11 @@ import { DatasetError, throwIfAborted } from '../errors';
 import { checkOptions } from '../options/check';
 import { loaderOptionsSchema } from './options';
 import type { SixteenBit } from './images/options';
-import { orAborted } from './abort';
+import { raceAbort } from './abort';
 import { makeBatch } from './batch';
 import type { SizeCheck } from './images/size';
 import { makeDraw, shuffle, STREAM } from './random';
-import type { PixelStore, ResizeAhead } from './store';
+import type { PixelStore, PreResize } from './store';
 import { isRandom } from './transforms/transform';
 import { transformProblem } from './transforms/limits';
 import type { Batch, Dataset, Pixels, ResizePixels, SkippedFile, Transform } from './types';
@@ -52,7 +52,7 @@ function resizeAhead({
     steps: [first],
   },
   resize,
-}: LoadBatchesOptions): ResizeAhead | undefined {
+}: LoadBatchesOptions): PreResize | undefined {
   return resize === undefined || first?.type !== 'resize' ? undefined : { size: first.size, resize };
 }
 
@@ -132,7 +132,7 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
     for (fill(1); queue.length > 0; fill(1)) {
       const current = queue.shift()!;
       fill(prefetch);
-      const batch = await orAborted(current, signal);
+      const batch = await raceAbort(current, signal);
       if (batch !== null) yield batch;
       throwIfAborted(signal);
     }

@@ -7,7 +7,7 @@ import { storeOptionsSchema } from './options';
 import type { StoreOptions } from './options';
 import { imageOptionsOf } from './images/options';
 import type { SixteenBit } from './images/options';
-import { orAborted, Slots } from './abort';
+import { raceAbort, Semaphore } from './abort';
 import { badImage, decodeChecked } from './images/decode';
 import type { SizeCheck } from './images/size';
 import { resizedSize } from './transforms/program';
@@ -25,7 +25,7 @@ export interface StoreStats {
 }
 
 /** The resize a transform begins with, done before the pixels are kept. */
-export interface ResizeAhead {
+export interface PreResize {
   /** Shorter side, or [height, width], as in the transform's step. */
   readonly size: number | readonly [number, number];
   readonly resize: ResizePixels;
@@ -40,8 +40,8 @@ const callback = z
 const loadSchema = z.looseObject({
   signal: signalSchema,
   ahead: z
-    .custom<ResizeAhead>(
-      (value) => typeof (value as ResizeAhead | null)?.resize === 'function',
+    .custom<PreResize>(
+      (value) => typeof (value as PreResize | null)?.resize === 'function',
       'expected a resize and its size',
     )
     .optional(),
@@ -53,7 +53,7 @@ const loadSchema = z.looseObject({
 export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** Without it they are as decoded. */
-  readonly ahead?: ResizeAhead;
+  readonly ahead?: PreResize;
   /** Of 16-bit images; the store's own where it is left out. */
   readonly sixteenBit?: SixteenBit | undefined;
   /** Refuses an image whose pixels, as they are kept, are of no use to the caller. */
@@ -61,19 +61,19 @@ export interface LoadOptions {
 }
 
 /** What is kept and under way of the images in one size and with one scale of 16 bits. */
-interface Shelf {
-  readonly ahead: ResizeAhead | undefined;
+interface CacheTier {
+  readonly ahead: PreResize | undefined;
   readonly sixteenBit: SixteenBit | undefined;
   /** Of everything that was ever asked for, kept or not. */
   readonly keys: Map<ImageSource, number>;
   readonly kept: Map<ImageSource, Pixels>;
-  readonly underWay: Map<ImageSource, UnderWay>;
+  readonly underWay: Map<ImageSource, InFlight>;
   /** What could not be read, with `skip`. */
   readonly bad: Map<ImageSource, BadImageError>;
 }
 
 /** A decode that has been asked for, and how many still wait for it. */
-interface UnderWay {
+interface InFlight {
   waiting: number;
   readonly pixels: Promise<Pixels>;
 }
@@ -84,9 +84,9 @@ interface UnderWay {
  */
 export class PixelStore {
   private readonly options: ReturnType<typeof PixelStore.check>;
-  private readonly shelves = new Map<string, Shelf>();
+  private readonly tiers = new Map<string, CacheTier>();
   private readonly skippedSamples = new Map<Sample, SkippedFile>();
-  private readonly slots: Slots;
+  private readonly slots: Semaphore;
   private generation = 0;
   private hits = 0;
   private decodes = 0;
@@ -104,7 +104,7 @@ export class PixelStore {
    */
   constructor(options: StoreOptions = {}) {
     this.options = PixelStore.check(options);
-    this.slots = new Slots(this.options.concurrency);
+    this.slots = new Semaphore(this.options.concurrency);
   }
 
   /** What happens to a file that cannot be decoded. */
@@ -142,7 +142,7 @@ export class PixelStore {
 
   private async find(
     sample: Pick<Sample, 'source' | 'origin'>,
-    shelf: Shelf,
+    shelf: CacheTier,
     signal: AbortSignal | undefined,
   ): Promise<Pixels> {
     const kept = shelf.kept.get(sample.source);
@@ -155,7 +155,7 @@ export class PixelStore {
     const work = this.join(sample, shelf);
     work.waiting += 1;
     try {
-      return await orAborted(work.pixels, signal);
+      return await raceAbort(work.pixels, signal);
     } finally {
       work.waiting -= 1;
     }
@@ -187,16 +187,16 @@ export class PixelStore {
   /** Forgets the pixels and the bad files; the counts of hits and decodes go on. */
   clear(): void {
     this.generation += 1;
-    this.shelves.clear();
+    this.tiers.clear();
     this.skippedSamples.clear();
     this.bytes = 0;
   }
 
-  private shelf(ahead: ResizeAhead | undefined, sixteenBit: SixteenBit | undefined): Shelf {
+  private shelf(ahead: PreResize | undefined, sixteenBit: SixteenBit | undefined): CacheTier {
     const key = JSON.stringify([ahead?.size, sixteenBit?.low, sixteenBit?.high]);
-    let shelf = this.shelves.get(key);
+    let shelf = this.tiers.get(key);
     if (shelf === undefined)
-      this.shelves.set(
+      this.tiers.set(
         key,
         (shelf = { ahead, sixteenBit, keys: new Map(), kept: new Map(), underWay: new Map(), bad: new Map() }),
       );
@@ -204,20 +204,20 @@ export class PixelStore {
   }
 
   /** The decode of this image that is under way, or a new one. */
-  private join(sample: Pick<Sample, 'source' | 'origin'>, shelf: Shelf): UnderWay {
+  private join(sample: Pick<Sample, 'source' | 'origin'>, shelf: CacheTier): InFlight {
     const there = shelf.underWay.get(sample.source);
     if (there !== undefined) {
       this.hits += 1;
       return there;
     }
-    const work: UnderWay = { waiting: 0, pixels: this.produce(sample, shelf, () => work.waiting > 0) };
+    const work: InFlight = { waiting: 0, pixels: this.produce(sample, shelf, () => work.waiting > 0) };
     shelf.underWay.set(sample.source, work);
     return work;
   }
 
   private async produce(
     sample: Pick<Sample, 'source' | 'origin'>,
-    shelf: Shelf,
+    shelf: CacheTier,
     wanted: () => boolean,
   ): Promise<Pixels> {
     const generation = this.generation;
@@ -249,7 +249,7 @@ export class PixelStore {
     return decodeChecked(source, { ...imageOptionsOf(this.options), sixteenBit, origin });
   }
 
-  private keep(shelf: Shelf, source: ImageSource, pixels: Pixels): void {
+  private keep(shelf: CacheTier, source: ImageSource, pixels: Pixels): void {
     if (this.bytes + pixels.data.byteLength > this.options.maxCacheBytes) return;
     shelf.kept.set(source, pixels);
     this.bytes += pixels.data.byteLength;
@@ -258,7 +258,7 @@ export class PixelStore {
 
 let keys = 0;
 
-function keyOf(shelf: Shelf, source: ImageSource): number {
+function keyOf(shelf: CacheTier, source: ImageSource): number {
   let key = shelf.keys.get(source);
   if (key === undefined) shelf.keys.set(source, (key = keys += 1));
   return key;
@@ -266,7 +266,7 @@ function keyOf(shelf: Shelf, source: ImageSource): number {
 
 async function resized(
   pixels: Pixels,
-  ahead: ResizeAhead | undefined,
+  ahead: PreResize | undefined,
   { source, origin }: Pick<Sample, 'source' | 'origin'>,
 ): Promise<Pixels> {
   if (ahead === undefined) return pixels;

@@ -36,7 +36,7 @@ export type ResizePixels = (
 /** A path, the bytes of an encoded image file (PNG, JPEG, ...), or decoded pixels. */
 export type ImageSource = string | Uint8Array | PixelSource;
 
-/** One labelled image of a data set. */
+/** One labeled image of a data set. */
 export interface Sample {
   /** Unique inside the data set and stable between runs: the path relative to the data set, or the name given. */
   readonly id: string;

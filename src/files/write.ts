@@ -1,4 +1,4 @@
-/** Writes files whole or not at all: a temporary neighbour, flushed to the disk, then renamed into place. */
+/** Writes files whole or not at all: a temporary neighbor, flushed to the disk, then renamed into place. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
 import { copyFile, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -113,7 +113,7 @@ interface ReplaceWords {
 }
 
 /**
- * The one way in which a file comes into being or gets new content: `write` fills a temporary neighbour, which is then
+ * The one way in which a file comes into being or gets new content: `write` fills a temporary neighbor, which is then
  * renamed into place. A reader sees the old file or the new one, never a part.
  *
  * @param write makes the file of the name it is given, and flushes it

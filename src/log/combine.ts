@@ -30,7 +30,7 @@ async function forEvery(
 
 /**
  * A logger that hands every event to each of `loggers`, in order. One that fails keeps no other from being told or
- * closed; its error is thrown afterwards (several become one CovidCtError ERR_RUN_FOLDER that names them all).
+ * closed; its error is thrown afterward (several become one CovidCtError ERR_RUN_FOLDER that names them all).
  */
 export function combine(loggers: readonly TrainLogger[]): TrainLogger {
   checkArgument(loggersSchema, loggers, 'combine', 'loggers');

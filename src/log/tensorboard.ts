@@ -98,7 +98,7 @@ export class TensorBoardLogger implements TrainLogger {
     checkArgument(pngSchema, png, 'TensorBoardLogger.image', 'png');
     checkArgument(sizeSchema, size, 'TensorBoardLogger.image', 'size');
     checkPlace('image', tag, step);
-    // The colour space is the number of channels; readers take the truth from the PNG itself.
+    // The color space is the number of channels; readers take the truth from the PNG itself.
     await this.#add(step, [
       { tag, image: { height: size.height, width: size.width, colorspace: 3, encodedImageString: png } },
     ]);

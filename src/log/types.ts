@@ -5,7 +5,7 @@ import type { LeftOut } from '../text/left-out';
 export interface EpochRecord {
   /** Counts from 1. */
   readonly epoch: number;
-  /** Of the epoch's last optimiser step. */
+  /** Of the epoch's last optimizer step. */
   readonly learningRate: number;
   readonly trainLoss: number;
   readonly trainAccuracy: number;

@@ -53,11 +53,11 @@ function rational({ numerator, denominator }: typeof CENTRAL, x: number): number
 export function normalQuantile(probability: number): number {
   if (!(probability > 0 && probability < 1))
     refuse('normalQuantile', `a probability between 0 and 1 is needed, got ${probability}`);
-  const centred = probability - 0.5;
-  if (Math.abs(centred) <= 0.425) return centred * rational(CENTRAL, 0.180625 - centred * centred);
+  const centered = probability - 0.5;
+  if (Math.abs(centered) <= 0.425) return centered * rational(CENTRAL, 0.180625 - centered * centered);
   const distance = Math.sqrt(-Math.log(Math.min(probability, 1 - probability)));
   const quantile = distance <= 5 ? rational(MIDDLE, distance - 1.6) : rational(TAIL, distance - 5);
-  return centred < 0 ? -quantile : quantile;
+  return centered < 0 ? -quantile : quantile;
 }
 
 /**
@@ -82,10 +82,10 @@ export function wilson(successes: number, n: number, level = 0.95): Interval | n
   const z = normalQuantile(0.5 + level / 2);
   const share = successes / n;
   const spread = (z * z) / n;
-  const centre = share + spread / 2;
+  const center = share + spread / 2;
   const half = z * Math.sqrt((share * (1 - share)) / n + spread / (4 * n));
   // The bounds at 0 and n successes are exactly 0 and 1; rounding would leave them a hair off.
-  return [successes === 0 ? 0 : (centre - half) / (1 + spread), successes === n ? 1 : (centre + half) / (1 + spread)];
+  return [successes === 0 ? 0 : (center - half) / (1 + spread), successes === n ? 1 : (center + half) / (1 + spread)];
 }
 
 /** An AUC and how sure it is. */

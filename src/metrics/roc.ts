@@ -70,7 +70,7 @@ function corners({ truePositives, falsePositives }: Steps): number[] {
  * @param labels n integers, 0 or 1; 1 is positive
  * @param scores n finite numbers; higher means more likely positive. Samples of equal score are one step of the curve
  * @param options `dropIntermediate` (default true, as in scikit-learn) leaves out points on a straight line between
- *   their neighbours, which changes neither the drawn curve nor its area
+ *   their neighbors, which changes neither the drawn curve nor its area
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, other labels or scores that are not finite
  */
 export function rocCurve(

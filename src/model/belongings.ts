@@ -4,14 +4,14 @@
  * come from. It is one object, replaced as a whole when weights are loaded, so that nothing of others stays behind.
  */
 import { z } from 'zod';
-import { GREY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
+import { GRAY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
 import { inputSize } from '../data/transforms/transform';
 import type { Transform } from '../data/types';
 import { transformSchema } from '../data/options';
 import { sixteenBitSchema } from '../data/images/options';
 import type { SixteenBit } from '../data/images/options';
 import { classNamesSchema } from './options';
-import { PRETRAINING_KEY, pretrainingOf, recognise, trainedFor } from '../weights/pretrained';
+import { PRETRAINING_KEY, pretrainingOf, detectPretraining, trainedFor } from '../weights/pretrained';
 import type { Pretraining } from '../weights/pretrained';
 import { checkPreprocessing } from './preprocessing';
 import type { Preprocessing } from './preprocessing';
@@ -121,7 +121,7 @@ function transformFor(stored: StoredPrediction | null, pretraining: Pretraining,
     mean: [...pretraining.mean] as [number, number, number],
     std: [...pretraining.std] as [number, number, number],
   };
-  return tutorialEval({ size, normalization: channels === 1 ? GREY_NORMALIZATION : own });
+  return tutorialEval({ size, normalization: channels === 1 ? GRAY_NORMALIZATION : own });
 }
 
 /** The file's threshold where it is of these classes and of this head; told where it is not the one before. */
@@ -148,7 +148,7 @@ export function belongingsOf(
 ): { belongings: Belongings; notes: string[] } {
   const notes: string[] = [];
   const stored = storedPrediction(metadata);
-  const pretraining = recognise(path, metadata);
+  const pretraining = detectPretraining(path, metadata);
   const transform = transformFor(stored, pretraining, holder);
   const threshold = thresholdFor(stored, holder, report, notes);
   const sixteenBit = stored?.sixteenBit ?? null;

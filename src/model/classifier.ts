@@ -1,7 +1,7 @@
 /** The classifier: one network on one native thread, with everything a prediction needs to be right. */
 import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
-import { GREY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
+import { GRAY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
 import { inputRegion } from '../data/transforms/program';
 import { toSources } from '../data/images/source';
 import type { ImageInput } from '../data/images/source';
@@ -31,10 +31,10 @@ import type {
 import type { SixteenBit } from '../data/images/options';
 import { makeCard, readCard, writeCard, weightsFileOf } from './card';
 import { inChunks } from './chunks';
-import { native } from '../addon/call';
-import { adviseOnMemory } from './out-of-memory';
+import { callAddon } from '../addon/call';
+import { withOutOfMemoryAdvice } from './out-of-memory';
 import { NativeNetwork } from './network';
-import { explanationOf, predictionOf } from './prediction';
+import { toExplanation, toPrediction } from './prediction';
 import type { Explanation, Prediction } from './prediction';
 import { checkPreprocessing } from './preprocessing';
 import type { Preprocessing } from './preprocessing';
@@ -123,7 +123,7 @@ export class Classifier extends NativeNetwork implements Network {
         [{ path: 'architecture', message: 'unknown architecture' }],
       );
     }
-    return native(async () => {
+    return callAddon(async () => {
       const handle = new addon.Classifier({
         architecture,
         classes: classes.length,
@@ -142,7 +142,7 @@ export class Classifier extends NativeNetwork implements Network {
       });
       const transform = tutorialEval({
         size: imageSize,
-        normalization: channels === 1 ? GREY_NORMALIZATION : 'imagenet',
+        normalization: channels === 1 ? GRAY_NORMALIZATION : 'imagenet',
       });
       const belongings = {
         transform,
@@ -227,7 +227,7 @@ export class Classifier extends NativeNetwork implements Network {
 
   /** Mean and standard deviation that belong to the weights; undefined where nothing but ImageNet's default speaks. */
   get normalization(): { mean: [number, number, number]; std: [number, number, number] } | undefined {
-    if (this.channels === 1) return GREY_NORMALIZATION;
+    if (this.channels === 1) return GRAY_NORMALIZATION;
     const { pretraining } = this.#belongings;
     return pretraining === null ? undefined : { mean: [...pretraining.mean], std: [...pretraining.std] };
   }
@@ -269,10 +269,10 @@ export class Classifier extends NativeNetwork implements Network {
       toSources(sources, 'predict'),
       { size, signal, transform, images, ownSixteenBit: this.sixteenBit },
       async (chunk, pixels) => {
-        const outputs = await adviseOnMemory('a prediction', { batchSize: chunk.length }, () =>
+        const outputs = await withOutOfMemoryAdvice('a prediction', { batchSize: chunk.length }, () =>
           this.predictBatch(makeBatch(pixels, null, transform)),
         );
-        return chunk.map((source, row) => predictionOf(source, outputs, row, this.classes, threshold));
+        return chunk.map((source, row) => toPrediction(source, outputs, row, this.classes, threshold));
       },
     );
   }
@@ -302,19 +302,19 @@ export class Classifier extends NativeNetwork implements Network {
         const classIndices = new Int32Array(chunk.length).fill(wanted ?? 0);
         if (wanted === null) {
           // The class that is called, which the operating point decides: it need not be the most probable one.
-          const outputs = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () =>
+          const outputs = await withOutOfMemoryAdvice('an explanation', { batchSize: chunk.length }, () =>
             this.predictBatch(batch),
           );
           chunk.forEach((source, row) => {
-            classIndices[row] = predictionOf(source, outputs, row, this.classes, threshold).labelIndex;
+            classIndices[row] = toPrediction(source, outputs, row, this.classes, threshold).labelIndex;
           });
         }
-        const cam = await adviseOnMemory('an explanation', { batchSize: chunk.length }, () =>
+        const cam = await withOutOfMemoryAdvice('an explanation', { batchSize: chunk.length }, () =>
           this.gradCamBatch(batch, { layer, classIndices }),
         );
         return chunk.map((source, row) => {
           const image = pixels[row] as Pixels;
-          return explanationOf({
+          return toExplanation({
             source,
             cam,
             row,
@@ -382,8 +382,8 @@ export class Classifier extends NativeNetwork implements Network {
   /**
    * Reads weights with torchvision's names from a file: safetensors, or what torch.save writes (zip or legacy), without
    * executing anything in it. What belongs to the weights is replaced as a whole: files of this library bring their
-   * transform and, for the same classes, their threshold; others the normalisation and input size of a known checkpoint,
-   * or ImageNet's normalisation as an assumption, and the threshold 0.5. An `imageSize` that was asked for stays.
+   * transform and, for the same classes, their threshold; others the normalization and input size of a known checkpoint,
+   * or ImageNet's normalization as an assumption, and the threshold 0.5. An `imageSize` that was asked for stays.
    *
    * @param options.replaceHead keep the classification head as it is when the file's has another size (default false)
    * @param options.allowMissing names or prefixes that the file need not have; true for any (default false)

@@ -19,7 +19,7 @@ export const convolutionSchema = z.enum(['auto', 'libtorch', 'winograd']).defaul
 export type Convolution = z.output<typeof convolutionSchema>;
 
 /**
- * In which numbers the network computes; weights, gradients, optimiser state, losses and files are float32 in all of them.
+ * In which numbers the network computes; weights, gradients, optimizer state, losses and files are float32 in all of them.
  * `float32`: throughout, on CUDA without TF32. `tf32`, CUDA alone: convolutions and linear layers multiply numbers rounded
  * to 10 bits of mantissa. `bf16`: they compute in bfloat16 (autocast), 8 bits, on CUDA and on the CPU.
  */
@@ -50,8 +50,8 @@ export const classifierOptionsSchema = z.strictObject({
   dropout: z.number().min(0).lt(1).default(0.5),
   /** Side of the square the network sees at prediction, until a training or a loaded model sets the transform; 224, or the weights' own. */
   imageSize: z.int().min(32).max(2048).optional(),
-  /** Of the network's input: 3 (RGB), or 1: images are made grey before anything else. */
-  channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (grey)').default(3),
+  /** Of the network's input: 3 (RGB), or 1: images are made gray before anything else. */
+  channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (gray)').default(3),
   convolution: convolutionSchema,
   precision: precisionSchema,
 });

@@ -5,7 +5,7 @@ import { CovidCtError, linesOf } from '../errors';
 export interface BatchSizes {
   /** Images in one forward pass. */
   readonly batchSize: number;
-  /** Micro-batches in one optimiser step; left out where nothing is gathered. */
+  /** Micro-batches in one optimizer step; left out where nothing is gathered. */
   readonly accumulate?: number;
   /** Whether decoded images may have been kept on the device. */
   readonly keeps?: boolean;
@@ -38,7 +38,7 @@ export function smallerBatches({ batchSize, accumulate }: BatchSizes): BatchSize
  * @param what for the message, e.g. `a training step`
  * @throws whatever `work` throws; an ERR_OUT_OF_MEMORY names the sizes and what to try, its cause is the first error
  */
-export async function adviseOnMemory<T>(what: string, sizes: BatchSizes, work: () => Promise<T>): Promise<T> {
+export async function withOutOfMemoryAdvice<T>(what: string, sizes: BatchSizes, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -24,7 +24,7 @@ export interface Explanation extends Prediction {
   /** The class that was explained. */
   readonly explained: string;
   readonly layer: string;
-  /** Grad-CAM, >= 0, not normalised, height × width, rows first. All zero when nothing speaks for the class. */
+  /** Grad-CAM, >= 0, not normalized, height × width, rows first. All zero when nothing speaks for the class. */
   readonly map: Float32Array;
   readonly height: number;
   readonly width: number;
@@ -44,7 +44,7 @@ function decide(probabilities: readonly number[], threshold: number): number {
 }
 
 /** Reads row `row` of the outputs. Throws CovidCtError ERR_NATIVE where a logit is not finite: softmax may make 0 and 1 of it. */
-export function predictionOf(
+export function toPrediction(
   source: ImageSource,
   outputs: Pick<NativeOutputs, 'logits' | 'probabilities'>,
   row: number,
@@ -82,9 +82,9 @@ interface ExplanationFacts {
 }
 
 /** Reads row `row` of a Grad-CAM. */
-export function explanationOf(facts: ExplanationFacts): Explanation {
+export function toExplanation(facts: ExplanationFacts): Explanation {
   const { source, cam, row, explained, layer, classes, threshold, region, pixels } = facts;
-  const prediction = predictionOf(source, cam, row, classes, threshold);
+  const prediction = toPrediction(source, cam, row, classes, threshold);
   const size = cam.height * cam.width;
   const map = cam.maps.slice(row * size, (row + 1) * size);
   if (!map.every(Number.isFinite)) {

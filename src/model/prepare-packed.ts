@@ -2,7 +2,7 @@
 import { DatasetError } from '../errors';
 import { writePacked } from '../data/packed/write';
 import type { PackedSummary } from '../data/packed/write';
-import { storedResize, storedSixteenBit } from '../data/packed/packed-resize';
+import { packedResize, storedSixteenBit } from '../data/packed/packed-resize';
 import { SPLIT_NAMES } from '../data/splits';
 import type { DatasetSplits } from '../data/types';
 import { packageVersion } from '../addon/package-root';
@@ -36,7 +36,7 @@ export async function preparePacked(
   const resolved = checkOptions(prepareOptionsSchema, options, 'preparePacked');
   checkArgument(splitsSchema, data, 'preparePacked', 'data');
   checkArgument(pathSchema, file, 'preparePacked', 'file');
-  const before = storedResize(SPLIT_NAMES.flatMap((split) => data[split] ?? []));
+  const before = packedResize(SPLIT_NAMES.flatMap((split) => data[split] ?? []));
   const resize = resolved.resize ?? before ?? undefined;
   if (before !== null && resize !== before)
     throw new DatasetError(

@@ -2,7 +2,7 @@
 import type { Pixels } from '../data/types';
 import { loadNative } from '../addon/load';
 import type { NativeResizer } from '../addon/types';
-import { native, nativeSync } from '../addon/call';
+import { callAddon, callAddonSync } from '../addon/call';
 
 /** One thread, begun at the first image; its priority is below that of the threads that compute. */
 export class Resizer {
@@ -17,10 +17,10 @@ export class Resizer {
     { data, height, width }: Pixels,
     size: { readonly height: number; readonly width: number },
   ): Promise<Pixels> {
-    this.#handle ??= nativeSync(() => new (loadNative().Resizer)());
+    this.#handle ??= callAddonSync(() => new (loadNative().Resizer)());
     if (this.#disposed) this.#handle.dispose();
     const handle = this.#handle;
-    return { data: await native(() => handle.resize(data, height, width, size.height, size.width)), ...size };
+    return { data: await callAddon(() => handle.resize(data, height, width, size.height, size.width)), ...size };
   }
 
   /** Ends the thread; images under way are rejected with ERR_DISPOSED. May be called more than once. */

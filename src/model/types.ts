@@ -54,7 +54,7 @@ export interface Network extends Partial<NativeFineTuning> {
   readonly origin?: string;
   /** Probability of its dropout layers in training. */
   readonly dropout?: number;
-  /** Of its input: 3 (RGB) or 1 (grey). */
+  /** Of its input: 3 (RGB) or 1 (gray). */
   readonly channels?: 1 | 3;
   /** In which numbers it computes. */
   readonly precision?: Precision;
@@ -79,7 +79,7 @@ export interface Network extends Partial<NativeFineTuning> {
   startStep?(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void>;
   fetchOutputs?(): Promise<NativeTrainOutputs>;
   optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
-  /** Forgets gradients and the optimiser's state, as a new optimiser would start. */
+  /** Forgets gradients and the optimizer's state, as a new optimizer would start. */
   resetOptimizer(): Promise<void>;
   predictBatch(batch: NativeBatch): Promise<NativeOutputs>;
   gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;

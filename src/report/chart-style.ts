@@ -1,6 +1,6 @@
 /** The charts' common look. */
 
-/** Few colours, distinct in grey and for the colour-blind; the HTML's dark style maps each of them. */
+/** Few colors, distinct in gray and for the color-blind; the HTML's dark style maps each of them. */
 export const PALETTE = {
   ink: '#1d232b',
   muted: '#5b6570',

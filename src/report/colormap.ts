@@ -1,9 +1,9 @@
-/** Colour maps: a number in [0, 1] to a colour. */
+/** Color maps: a number in [0, 1] to a color. */
 import type { COLORMAPS } from './options';
 
 export type Colormap = (typeof COLORMAPS)[number];
 
-/** Colours at equal distances, interpolated linearly between. */
+/** Colors at equal distances, interpolated linearly between. */
 const STOPS: Readonly<Record<Colormap, readonly (readonly [number, number, number])[]>> = {
   inferno: [
     [0, 0, 4],
@@ -41,9 +41,9 @@ const STOPS: Readonly<Record<Colormap, readonly (readonly [number, number, numbe
 };
 
 /**
- * The colour map as a table.
+ * The color map as a table.
  *
- * @returns 256 × 3 bytes, RGB; row i is the colour of i / 255
+ * @returns 256 × 3 bytes, RGB; row i is the color of i / 255
  */
 export function colorTable(name: Colormap): Uint8Array {
   const stops = STOPS[name];

@@ -8,8 +8,8 @@ import { checkArgument, checkOptions } from '../options/check';
 import type { ImageOptions } from '../data/images/options';
 import { evaluationPicturesSchema, heatOptionsSchema } from './options';
 import type { EvaluationPictures, HeatOptions } from './options';
-import { chooseCalls } from '../train/explain';
-import type { CallGroup } from '../train/explain';
+import { selectOutcomes } from '../train/explain';
+import type { OutcomeGroup } from '../train/explain';
 import { encodeImage, heatOverlay, montage } from './overlay';
 import { explanationSchema } from './schema';
 import type { GradCamGroup, GradCamKind } from './types';
@@ -69,7 +69,7 @@ export async function gradCamMontages(
 ): Promise<GradCamMontage[]> {
   const { gradCam, heat, montage: layout, layer } = checkOptions(evaluationPicturesSchema, options, 'gradCamMontages');
   if (evaluation.classes.length !== 2) return [];
-  const groups = chooseCalls(evaluation, { threshold: gradCam.threshold, perKind: gradCam.count });
+  const groups = selectOutcomes(evaluation, { threshold: gradCam.threshold, perKind: gradCam.count });
   const total = groups.reduce((sum, { samples }) => sum + samples.length, 0);
   const montages: GradCamMontage[] = [];
   let done = 0;
@@ -117,7 +117,10 @@ function captionOf({ classes }: Evaluation, { id, predicted, probabilities }: Sc
 }
 
 /** The counts of a group; one whose threshold was let go says what was asked for. */
-function wordsOf({ kind, samples, count, threshold, note }: CallGroup, asked: number): Omit<GradCamMontage, 'picture'> {
+function wordsOf(
+  { kind, samples, count, threshold, note }: OutcomeGroup,
+  asked: number,
+): Omit<GradCamMontage, 'picture'> {
   const counts = { kind, count, threshold, shown: samples.length };
   if (note === null) return counts;
   return {

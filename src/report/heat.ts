@@ -42,7 +42,7 @@ function check({ pixels, map, mapHeight, mapWidth, region }: HeatInput): void {
   if (bad >= 0) refuse(`value ${bad} of the map is ${map[bad]}; Grad-CAM's maps are finite and >= 0`);
 }
 
-/** For each pixel along one side: its two neighbours in the map and the weight of the second; -1 outside the region. */
+/** For each pixel along one side: its two neighbors in the map and the weight of the second; -1 outside the region. */
 function samplePoints(
   pixels: number,
   start: number,
@@ -54,7 +54,7 @@ function samplePoints(
   for (let pixel = 0; pixel < pixels; pixel++) {
     const inside = (pixel + 0.5 - start) / length;
     if (inside < 0 || inside >= 1) continue;
-    // Centres of pixels and cells meet, edges are held: torch's interpolate with align_corners=False.
+    // Centers of pixels and cells meet, edges are held: torch's interpolate with align_corners=False.
     const position = Math.min(cells - 1, Math.max(0, inside * cells - 0.5));
     first[pixel] = Math.min(Math.max(0, cells - 2), Math.floor(position));
     weight[pixel] = position - first[pixel]!;

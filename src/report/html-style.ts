@@ -1,7 +1,7 @@
 /** The report's style sheet: paper and screen, light and dark, wide and narrow. */
 import { PALETTE } from './chart-style';
 
-/** In the dark each colour of the charts has a counterpart; presentation attributes give way to these rules. */
+/** In the dark each color of the charts has a counterpart; presentation attributes give way to these rules. */
 const DARK: Readonly<Record<string, string>> = {
   [PALETTE.ink]: '#e4e7eb',
   [PALETTE.muted]: '#a3adb8',

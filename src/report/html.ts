@@ -121,7 +121,7 @@ function gradCamFigure(group: GradCamGroup): Html {
     pictureFigure(
       group.png,
       `Grad-CAM, ${KINDS[group.kind].toLowerCase()}`,
-      `${chosen}. The brighter the colour, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`,
+      `${chosen}. The brighter the color, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`,
     ),
   ]);
 }

@@ -6,7 +6,7 @@ import type { Evaluation } from '../metrics/types';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { RunFolder } from '../train/run-folder';
-import { BoardImages } from './tensorboard-images';
+import { TensorBoardImages } from './tensorboard-images';
 import { readFacts, writeFacts } from './picture-index';
 import type { MontageFacts, PictureFacts } from './picture-index';
 import { gatherReport } from './report-data';
@@ -58,7 +58,7 @@ export async function addTraining(runDir: string, options: AddTrainingOptions): 
     folder.metrics(),
     readFacts(folder),
   ]);
-  const board = new BoardImages(folder, epochs.length);
+  const board = new TensorBoardImages(folder, epochs.length);
   for (const chart of drawCurves(epochs)) await board.chart('training', chart);
   if (validation !== undefined) await board.evaluation(validation);
   if (facts === null) {
@@ -108,7 +108,7 @@ export async function addEvaluation(runDir: string, options: AddEvaluationOption
   const folder = await RunFolder.open(runDir);
   await folder.writeMetrics(evaluation);
   const [{ epochs }, { test }] = await Promise.all([folder.history(), folder.metrics()]);
-  const board = new BoardImages(folder, epochs.length);
+  const board = new TensorBoardImages(folder, epochs.length);
   await board.evaluation(evaluation);
   if (split === 'test' || test === undefined)
     await writeFacts(folder, await keepMontages(folder, board, evaluation, about));
@@ -118,7 +118,7 @@ export async function addEvaluation(runDir: string, options: AddEvaluationOption
 
 async function keepMontages(
   folder: RunFolder,
-  board: BoardImages,
+  board: TensorBoardImages,
   evaluation: Evaluation,
   about: GradCamMontagesOptions,
 ): Promise<PictureFacts> {

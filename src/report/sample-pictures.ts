@@ -3,13 +3,13 @@ import { sampleMontage } from '../data/montage';
 import type { Dataset } from '../data/types';
 import type { ImageOptions } from '../data/images/options';
 import type { RunFolder } from '../train/run-folder';
-import type { BoardImages } from './tensorboard-images';
+import type { TensorBoardImages } from './tensorboard-images';
 import type { SampleFacts } from './picture-index';
 import { encodeImage } from './overlay';
 
 interface KeepSamples {
   readonly folder: RunFolder;
-  readonly board: BoardImages;
+  readonly board: TensorBoardImages;
   /** Name of the split, for TensorBoard. */
   readonly split: string;
   /** Only images that can be decoded. */

@@ -13,7 +13,7 @@ export interface PngPicture {
 }
 
 /** Pictures on their way into one event file; nothing is written before {@link write}, so a failure leaves no half of them. */
-export class BoardImages {
+export class TensorBoardImages {
   readonly #folder: RunFolder;
   readonly #step: number;
   readonly #images: (PngPicture & { readonly tag: string })[] = [];

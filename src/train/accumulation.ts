@@ -1,7 +1,7 @@
-/** Gathers micro-batches into accumulation windows: what each loss is divided by, and when the optimiser steps. */
+/** Gathers micro-batches into accumulation windows: what each loss is divided by, and when the optimizer steps. */
 
 /** What of a micro-batch is looked at here. */
-interface Labelled {
+interface Labeled {
   readonly labels: Int32Array;
 }
 
@@ -12,7 +12,7 @@ export interface PlannedBatch<B> {
   readonly step: number;
   /** What the micro-batch's summed (class-weighted) loss is divided by. */
   readonly divisor: number;
-  /** Whether the optimiser steps after this micro-batch. */
+  /** Whether the optimizer steps after this micro-batch. */
   readonly updates: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface AccumulationOptions {
   /** Micro-batches in a window, >= 1. */
   readonly accumulate: number;
   /**
-   * `default`: one optimiser step for every window and one for the shorter window at the end of the epoch; the
+   * `default`: one optimizer step for every window and one for the shorter window at the end of the epoch; the
    * gradient is that of the mean over all samples of the window.
    * `tutorial`: a step after micro-batches 1, 1 + k, 1 + 2k, ...; what is gathered after the last of them is carried
    * into the next epoch; each micro-batch counts as its own mean divided by k.
@@ -40,7 +40,7 @@ export interface AccumulationOptions {
  * @param batches the micro-batches of one epoch, in order; files left out of them are simply not counted
  * @throws whatever `batches` throws; it is closed when the caller stops early
  */
-export async function* planEpoch<B extends Labelled>(
+export async function* accumulate<B extends Labeled>(
   batches: AsyncIterable<B>,
   options: AccumulationOptions,
 ): AsyncGenerator<PlannedBatch<B>, void, undefined> {
@@ -62,13 +62,13 @@ export async function* planEpoch<B extends Labelled>(
   }
 }
 
-/** Optimiser steps in an epoch of `batches` micro-batches. */
+/** Optimizer steps in an epoch of `batches` micro-batches. */
 export function updatesPerEpoch(batches: number, accumulate: number): number {
   return Math.ceil(batches / accumulate);
 }
 
 /** The number of samples, or the sum of their class weights: what PyTorch's weighted mean divides by. */
-function sampleWeight(batch: Labelled, classWeights: Float32Array): number {
+function sampleWeight(batch: Labeled, classWeights: Float32Array): number {
   if (classWeights.length === 0) return batch.labels.length;
   let sum = 0;
   for (const label of batch.labels) sum += classWeights[label] ?? NaN;

@@ -22,7 +22,7 @@ export class Averaging {
     return this.#begun;
   }
 
-  /** To be awaited after every optimiser step. */
+  /** To be awaited after every optimizer step. */
   async stepped(): Promise<void> {
     if (this.decay === null) return;
     await this.#network.updateAverage?.(this.decay);

@@ -1,6 +1,6 @@
 /** Where the micro-batches of an epoch come from: images, or the features of a frozen backbone. */
 import { loadBatches } from '../data/loader';
-import { adviseOnMemory } from '../model/out-of-memory';
+import { withOutOfMemoryAdvice } from '../model/out-of-memory';
 import type { NativeTrainOutputs, NativeTrainStepOptions } from '../addon/types';
 import type { Evaluation } from '../metrics/types';
 import { evaluate, evaluateAnswers } from './evaluate';
@@ -16,7 +16,7 @@ export interface TrainingBatch {
 }
 
 /** The data of one training, epoch by epoch. */
-export class EpochData {
+export class BatchSource {
   readonly #plan: TrainingPlan;
   #train: FeatureCache | null = null;
   #validation: FeatureCache | null = null;
@@ -107,7 +107,7 @@ export class EpochData {
   async #step<T>(work: () => Promise<T>): Promise<T> {
     const { batchSize, accumulate, maxDeviceCacheBytes } = this.#plan.options;
     const keeps = this.#plan.network.device !== 'cpu' && maxDeviceCacheBytes > 0;
-    return await adviseOnMemory('a training step', { batchSize, accumulate, keeps }, work);
+    return await withOutOfMemoryAdvice('a training step', { batchSize, accumulate, keeps }, work);
   }
 
   /** The validation split's figures; null without one. */

@@ -10,7 +10,7 @@ import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { CovidCtError, DatasetError } from '../errors';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation, ScoredSample } from '../metrics/types';
-import { adviseOnMemory } from '../model/out-of-memory';
+import { withOutOfMemoryAdvice } from '../model/out-of-memory';
 import type { Network } from '../model/types';
 import type { NativeOutputs } from '../addon/types';
 import { callbackSchema, datasetSchema, faultless, isObject } from '../options/atoms';
@@ -100,7 +100,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
     })) {
       yield {
         indices,
-        outputs: await adviseOnMemory(`the evaluation of ${dataset.name}`, { batchSize }, () =>
+        outputs: await withOutOfMemoryAdvice(`the evaluation of ${dataset.name}`, { batchSize }, () =>
           network.predictBatch(input),
         ),
       };

@@ -7,12 +7,12 @@ import { seedSchema } from '../data/options';
 import { scoredSchema } from '../metrics/evaluation-schema';
 
 /** The four kinds of call of a two-class model; class 1 is positive. */
-export const CALL_KINDS = ['truePositive', 'falsePositive', 'trueNegative', 'falseNegative'] as const;
-export type CallKind = (typeof CALL_KINDS)[number];
+export const OUTCOMES = ['truePositive', 'falsePositive', 'trueNegative', 'falseNegative'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
 
 /** The images chosen of one kind. */
-export interface CallGroup {
-  readonly kind: CallKind;
+export interface OutcomeGroup {
+  readonly kind: Outcome;
   /** Index of the class the model called them. */
   readonly predicted: number;
   /** Chosen at random among the eligible, the surest first. */
@@ -41,13 +41,13 @@ const TOO_FEW = 3;
  * @param evaluation of two classes
  * @param options `threshold` in [0, 1] (default 0.9), `perKind` (default 10), `seed` of the choice (default 0)
  */
-export function chooseCalls(
+export function selectOutcomes(
   evaluation: Pick<Evaluation, 'samples' | 'classes'>,
   options: { readonly threshold?: number; readonly perKind?: number; readonly seed?: number } = {},
-): CallGroup[] {
+): OutcomeGroup[] {
   checkArgument(scoredSchema, evaluation, 'chooseCalls', 'evaluation');
   const { threshold, perKind, seed } = checkOptions(optionsSchema, options, 'chooseCalls');
-  return CALL_KINDS.map((kind, index) => {
+  return OUTCOMES.map((kind, index) => {
     const predicted = kind === 'truePositive' || kind === 'falsePositive' ? 1 : 0;
     const label = kind.startsWith('true') ? predicted : 1 - predicted;
     const all = evaluation.samples
@@ -77,7 +77,7 @@ export function chooseCalls(
   });
 }
 
-function inWords(kind: CallKind): string {
+function inWords(kind: Outcome): string {
   return kind.replace(/[A-Z]/, (letter) => ` ${letter.toLowerCase()}`);
 }
 

@@ -5,7 +5,7 @@ import type { PixelStore } from '../data/store';
 import { isRandom } from '../data/transforms/transform';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import { throwIfAborted } from '../errors';
-import { adviseOnMemory } from '../model/out-of-memory';
+import { withOutOfMemoryAdvice } from '../model/out-of-memory';
 import type { Network } from '../model/types';
 import type { ResolvedTrainOptions } from './options';
 import { refused } from './parameter-selection';
@@ -141,7 +141,7 @@ export class FeatureCache {
     const { network, prediction, ...loading } = this.#source;
     const rows = new Map<number, Float32Array>();
     for await (const { indices, input } of loadBatches({ ...loading, resize: network.resizePixels, epoch: variant })) {
-      const features = await adviseOnMemory(
+      const features = await withOutOfMemoryAdvice(
         `computing features of ${loading.dataset.name}`,
         { batchSize: loading.batchSize },
         async () => (await network.features?.(input, { prediction })) as Float32Array,

@@ -9,7 +9,7 @@ const scheduleObject = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('constant') }),
   /** Multiplied by `factor` after every `every` epochs; torch.optim.lr_scheduler.StepLR. */
   z.strictObject({ type: z.literal('step'), every: z.int().min(1), factor: factor.default(0.1) }),
-  /** Half a cosine down to `minLearningRate` over all optimiser steps, after a linear rise from `warmupStart` times the rate. */
+  /** Half a cosine down to `minLearningRate` over all optimizer steps, after a linear rise from `warmupStart` times the rate. */
   z.strictObject({
     type: z.literal('cosine'),
     warmupEpochs: z.number().min(0).finite().default(0),

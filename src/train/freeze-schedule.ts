@@ -66,7 +66,7 @@ function firstStages(depth: number, inventory: Inventory, path: string): Set<str
 }
 
 /** Freezes at the beginning of epochs, and thaws everything in the end. */
-export class Trainable {
+export class FreezeSchedule {
   readonly #network: Network;
   readonly #inventory: Inventory | null;
   readonly #phases: readonly TrainablePhase[];

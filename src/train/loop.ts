@@ -12,13 +12,13 @@ import { BestTracker } from './best';
 import type { Averaging } from './averaging';
 import type { Checkpoints } from './checkpoints';
 import { EarlyStopping } from './early-stopping';
-import { EpochData } from './batch-source';
+import { BatchSource } from './batch-source';
 import { Meter } from './meter';
 import type { FeaturePlan } from './feature-cache';
 import { LearningRateSchedule } from './schedule';
-import { StepsUnderWay } from './step-pipeline';
-import type { Trainable } from './freeze-schedule';
-import { planEpoch, updatesPerEpoch } from './accumulation';
+import { StepPipeline } from './step-pipeline';
+import type { FreezeSchedule } from './freeze-schedule';
+import { accumulate as accumulateBatches, updatesPerEpoch } from './accumulation';
 
 /** Everything the loop works with, checked and made ready. */
 export interface TrainingPlan {
@@ -31,11 +31,11 @@ export interface TrainingPlan {
   readonly classWeights: Float32Array;
   readonly store: PixelStore;
   readonly checkpoints: Checkpoints;
-  readonly trainable: Trainable;
+  readonly trainable: FreezeSchedule;
   readonly averaging: Averaging;
   /** What is kept of a frozen backbone; null: nothing. */
   readonly features: FeaturePlan | null;
-  /** Options of an optimiser step at a learning rate. */
+  /** Options of an optimizer step at a learning rate. */
   readonly optimizer: (learningRate: number) => NativeOptimizerOptions;
   readonly signal: AbortSignal;
   readonly onSkip: (split: string, file: SkippedFile) => void;
@@ -52,7 +52,7 @@ const DROPOUT_STREAM = 16;
 
 /**
  * Trains until the epochs are done or early stopping says so. A micro-batch is forward, loss and backward; the
- * optimiser steps at the end of each accumulation window.
+ * optimizer steps at the end of each accumulation window.
  *
  * @throws AbortedError between two steps once the signal has fired; CovidCtError ERR_DIVERGED
  */
@@ -69,8 +69,8 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
   const stopper = new EarlyStopping({ patience: options.patience });
   const tracker = new BestTracker(options.keep === 'last' ? 'last' : options.bestBy);
   const meter = new Meter();
-  const steps = new StepsUnderWay(network, meter, options.maxGradientNorm !== undefined);
-  const data = new EpochData(plan);
+  const steps = new StepPipeline(network, meter, options.maxGradientNorm !== undefined);
+  const data = new BatchSource(plan);
   for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
     const began = performance.now();
     meter.reset();
@@ -80,7 +80,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     if (change !== null) yield change;
     if (epoch === 1 && plan.features !== null) yield featuresEvent(plan, plan.features);
     try {
-      for await (const { batch, step, divisor, updates } of planEpoch(data.batches(epoch), {
+      for await (const { batch, step, divisor, updates } of accumulateBatches(data.batches(epoch), {
         accumulate,
         preset,
         classWeights,
@@ -89,9 +89,9 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
         const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
         checkpoints.weightsChanged();
         const stepOptions = { divisor, dropoutSeed, classWeights, ...(labelSmoothing === 0 ? {} : { labelSmoothing }) };
-        const outputs = steps.later ? await batch.start(stepOptions) : await batch.train(stepOptions);
+        const outputs = steps.deferred ? await batch.start(stepOptions) : await batch.train(stepOptions);
         if (updates) learningRate = schedule.learningRate;
-        // Before the optimiser can put NaN into the weights.
+        // Before the optimizer can put NaN into the weights.
         const event = await steps.add(
           { epoch, step, steps: stepsPerEpoch(plan), learningRate, updated: updates, labels: batch.labels },
           outputs,
@@ -103,7 +103,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
         }
         if (event !== null) yield event;
       }
-      yield* steps.rest();
+      yield* steps.drain();
     } catch (error) {
       yield* steps.afterFailure(error);
       throw error;

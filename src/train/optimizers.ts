@@ -1,4 +1,4 @@
-/** The optimiser's options at a learning rate: kind, groups and clipping. */
+/** The optimizer's options at a learning rate: kind, groups and clipping. */
 import type { Network } from '../model/types';
 import type { NativeOptimizerGroup, NativeOptimizerOptions } from '../addon/types';
 import type { ResolvedTrainOptions } from './options';
@@ -7,7 +7,7 @@ import { inventoryOf, selectAll } from './parameter-selection';
 /**
  * Resolves the groups' names; each parameter belongs to the first group that matches it.
  *
- * @returns the options of an optimiser step at a learning rate; the rates of all groups are scaled alike
+ * @returns the options of an optimizer step at a learning rate; the rates of all groups are scaled alike
  * @throws InvalidOptionError when a match matches nothing, or the network cannot name its parts
  */
 export function makeOptimizer(

@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../errors';
 import { fineTuningShape } from './fine-tuning-options';
 import { imageShape } from '../data/images/options';
 
-/** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalisation. */
+/** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalization. */
 export const PRESETS = ['default', 'tutorial'] as const;
 
 /** What decides which epoch's weights are the best; ties go to the lower validation loss. */
@@ -25,7 +25,7 @@ export const trainOptionsSchema = z
     nesterov: z.boolean().default(false),
     /** Images in one forward and backward pass (a micro-batch). */
     batchSize: z.int().min(1).max(4096).default(8),
-    /** Micro-batches whose gradients are added up before one optimiser step. */
+    /** Micro-batches whose gradients are added up before one optimizer step. */
     accumulate: z.int().min(1).max(4096).default(8),
     /** At most this many passes over the training split. */
     epochs: z.int().min(1).max(100_000).default(60),
@@ -39,7 +39,7 @@ export const trainOptionsSchema = z
     classWeights: z.union([z.literal('balanced'), z.array(z.number().positive().finite())]).optional(),
     /** Metric of the validation split that chooses the best epoch. */
     bestBy: z.enum(BEST_BY).default('accuracy'),
-    /** `tutorial` reproduces the tutorial's accumulation and its missing normalisation. */
+    /** `tutorial` reproduces the tutorial's accumulation and its missing normalization. */
     preset: z.enum(PRESETS).default('default'),
     /** Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file. */
     out: z.string().min(1).optional(),
@@ -90,7 +90,7 @@ export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema> & {
 };
 
 /**
- * Fills in what depends on the optimiser, the learning rate and the weight decay, and on the weights, the image size.
+ * Fills in what depends on the optimizer, the learning rate and the weight decay, and on the weights, the image size.
  *
  * @param ownImageSize what the weights that the network begins with were trained at; null where it is not known
  * @throws InvalidOptionError for a schedule or an unfreezing that does not fit the rate or the epochs

@@ -1,4 +1,4 @@
-/** The learning-rate rule: the rate of each optimiser step, and what follows from the figures of an epoch. */
+/** The learning-rate rule: the rate of each optimizer step, and what follows from the figures of an epoch. */
 import { z } from 'zod';
 import { methodsSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
@@ -20,7 +20,7 @@ export interface LearningRateScheduleOptions {
   readonly factor: number;
   /** `plateau` by default. */
   readonly schedule?: ScheduleOptions;
-  /** Optimiser steps in an epoch; needed by every schedule but `plateau` and `constant`. */
+  /** Optimizer steps in an epoch; needed by every schedule but `plateau` and `constant`. */
   readonly stepsPerEpoch?: number;
   /** Epochs of the whole training; needed likewise. */
   readonly epochs?: number;
@@ -37,7 +37,7 @@ const epochSchema = z.int().min(1);
 const stopperSchema = methodsSchema<EarlyStopping>('expected an EarlyStopping', ['stop', 'reason', 'reset']);
 
 /**
- * The rate of the next optimiser step.
+ * The rate of the next optimizer step.
  *
  * A decision is taken once an epoch: code 1 of the stopper stops. With `plateau`, code 3 multiplies the rate by
  * `factor` once and resets the stopper; with every other schedule it does nothing. Codes 0 and 2 go on.
@@ -53,7 +53,7 @@ export class LearningRateSchedule {
     this.#plateauRate = this.#options.learningRate;
   }
 
-  /** The rate for the next optimiser step. */
+  /** The rate for the next optimizer step. */
   get learningRate(): number {
     return this.#rateAt(this.#step);
   }
@@ -64,7 +64,7 @@ export class LearningRateSchedule {
     this.#step = (epoch - 1) * this.#options.stepsPerEpoch;
   }
 
-  /** To be told of every optimiser step. */
+  /** To be told of every optimizer step. */
   stepped(): void {
     this.#step += 1;
   }

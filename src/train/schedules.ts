@@ -1,11 +1,11 @@
-/** The learning rate as a function of the optimiser step, for the schedules that do not look at the figures. */
+/** The learning rate as a function of the optimizer step, for the schedules that do not look at the figures. */
 import type { ScheduleOptions } from './fine-tuning-options';
 
 /** Where the rate is asked for. */
 export interface Span {
   /** The rate that was asked for; the peak of a cycle. */
   readonly learningRate: number;
-  /** Optimiser steps in an epoch, >= 1. */
+  /** Optimizer steps in an epoch, >= 1. */
   readonly stepsPerEpoch: number;
   readonly epochs: number;
 }
@@ -13,10 +13,10 @@ export interface Span {
 type Planned<T extends ScheduleOptions['type']> = Extract<ScheduleOptions, { type: T }>;
 
 /**
- * The rate of optimiser step `step`, counted from 0; steps beyond the last are taken as the last.
+ * The rate of optimizer step `step`, counted from 0; steps beyond the last are taken as the last.
  *
  * Equal to torch.optim.lr_scheduler: StepLR (an epoch a step), LinearLR and CosineAnnealingLR in a SequentialLR, and
- * OneCycleLR (an optimiser step a step).
+ * OneCycleLR (an optimizer step a step).
  */
 export function plannedRate(schedule: Exclude<ScheduleOptions, { type: 'plateau' }>, step: number, span: Span): number {
   const at = Math.min(step, span.epochs * span.stepsPerEpoch - 1);

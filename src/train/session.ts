@@ -2,7 +2,7 @@
 import { countClasses } from '../data/splits';
 import { datasetFingerprint } from '../data/fingerprint';
 import { PixelStore } from '../data/store';
-import { afterStoredResize, storedResize, storedSixteenBit } from '../data/packed/packed-resize';
+import { withPackedResize, packedResize, storedSixteenBit } from '../data/packed/packed-resize';
 import type { Dataset, Transform } from '../data/types';
 import { DatasetError } from '../errors';
 import { mergeLeftOut } from '../text/left-out';
@@ -24,7 +24,7 @@ import { makeOptimizer } from './optimizers';
 import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-folder';
-import { Trainable } from './freeze-schedule';
+import { FreezeSchedule } from './freeze-schedule';
 import type { RunControl } from './training-run';
 
 /** What `Trainer.fit` was asked for, options checked. */
@@ -88,13 +88,13 @@ export async function* runTraining(
 /** What was done to packed images before is a part of what the model is trained for. */
 function withStoredResize(request: TrainingRequest): TrainingRequest {
   const datasets = [request.train, ...(request.validation === null ? [] : [request.validation])];
-  const resized = storedResize(datasets);
+  const resized = packedResize(datasets);
   const sixteenBit = storedSixteenBit(datasets, request.options.sixteenBit ?? request.model.sixteenBit ?? undefined);
   return {
     ...request,
     options: { ...request.options, sixteenBit },
-    trainTransform: afterStoredResize(request.trainTransform, resized),
-    evalTransform: afterStoredResize(request.evalTransform, resized),
+    trainTransform: withPackedResize(request.trainTransform, resized),
+    evalTransform: withPackedResize(request.evalTransform, resized),
   };
 }
 
@@ -117,7 +117,7 @@ function check({ model, train, validation, options }: TrainingRequest): Float32A
 async function open(request: TrainingRequest, classWeights: Float32Array, control: RunControl): Promise<Session> {
   const { model: network, train, validation, options, trainTransform, evalTransform } = request;
   const [trainable, averaging, optimizer] = [
-    new Trainable(network, options.freeze),
+    new FreezeSchedule(network, options.freeze),
     new Averaging(network, options.ema),
     makeOptimizer(network, options),
   ];

@@ -24,14 +24,14 @@ type StepEvent = Extract<TrainEvent, { type: 'step' }>;
 const isDivergence = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'ERR_DIVERGED';
 
 /** Hands out the events of steps in their order, each once its figures are there. */
-export class StepsUnderWay {
+export class StepPipeline {
   readonly #network: Network;
   readonly #meter: Meter;
   readonly #started: StartedStep[] = [];
-  /** Whether steps are to be started rather than done. The optimiser itself then keeps a loss that is not finite out of the parameters. */
-  readonly later: boolean;
+  /** Whether steps are to be started rather than done. The optimizer itself then keeps a loss that is not finite out of the parameters. */
+  readonly deferred: boolean;
 
-  /** @param clips whether gradients are clipped: every optimiser step waits for their norm then, so that nothing is won */
+  /** @param clips whether gradients are clipped: every optimizer step waits for their norm then, so that nothing is won */
   constructor(network: Network, meter: Meter, clips: boolean) {
     this.#network = network;
     this.#meter = meter;
@@ -39,11 +39,11 @@ export class StepsUnderWay {
       network.startStep !== undefined &&
       network.fetchOutputs !== undefined &&
       (network.trainFeatures === undefined || network.startFeatures !== undefined);
-    this.later = able && network.device !== 'cpu' && !clips;
+    this.deferred = able && network.device !== 'cpu' && !clips;
   }
 
   /**
-   * Takes a step that was started, before its optimiser step.
+   * Takes a step that was started, before its optimizer step.
    *
    * @param outputs what it gave; undefined for one that was only started
    * @returns the event of the oldest step whose turn has come, or null
@@ -56,7 +56,7 @@ export class StepsUnderWay {
   }
 
   /** The events of the steps that are left, at the end of an epoch. Throws as `add` does. */
-  async *rest(): AsyncGenerator<StepEvent, void, undefined> {
+  async *drain(): AsyncGenerator<StepEvent, void, undefined> {
     while (this.#started.length > 0) yield await this.#fetch();
   }
 
@@ -68,7 +68,7 @@ export class StepsUnderWay {
    */
   async *afterFailure(failure: unknown): AsyncGenerator<StepEvent, void, undefined> {
     try {
-      if (!isDivergence(failure)) yield* this.rest();
+      if (!isDivergence(failure)) yield* this.drain();
     } catch (error) {
       if (isDivergence(error)) throw error;
     } finally {

@@ -4,7 +4,7 @@ import type { Evaluation } from '../metrics/types';
 
 /**
  * The threshold with the highest Youden index (sensitivity + specificity - 1; Youden, Cancer 1950) on the samples of an
- * evaluation. All thresholds between two neighbouring scores are equally good there: 0.5 is taken where it is among the
+ * evaluation. All thresholds between two neighboring scores are equally good there: 0.5 is taken where it is among the
  * best, else the middle of the widest best gap, so that a new image may fall a little to either side.
  *
  * @param evaluation of the validation split, two classes

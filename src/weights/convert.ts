@@ -10,7 +10,7 @@ import { fileError, replaceFile } from '../files/write';
 import type { NativeTensorSource } from '../addon/types';
 import { metadataSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
-import { PRETRAINING_KEY, recognise } from './pretrained';
+import { PRETRAINING_KEY, detectPretraining } from './pretrained';
 import { under } from './names';
 import { elementBytes, encodeHeader } from './safetensors';
 import { openWeightFile } from './open';
@@ -183,7 +183,7 @@ export async function convertWeights(
   const { tensors: all, metadata, notes } = await openWeightFile(from, { signal, entry });
   const more: string[] = [];
   const tensors = prefix === undefined ? all : under(from, prefix, all, more);
-  const pretraining = recognise(from, metadata);
+  const pretraining = detectPretraining(from, metadata);
   const known: Record<string, string> = pretraining.assumed ? {} : { [PRETRAINING_KEY]: JSON.stringify(pretraining) };
   const { bytes } = await writeTogether(from, tensors, to, {
     metadata: { ...metadata, ...known, ...given },

@@ -40,8 +40,8 @@ function prefixOf(names: readonly string[]): string {
   return '';
 }
 
-/** The architecture's name, or null where none of the known ones is recognised. */
-export function guessArchitecture(tensors: readonly Pick<NativeTensorSource, 'name' | 'shape'>[]): string | null {
+/** The architecture's name, or null where none of the known ones is recognized. */
+export function detectArchitecture(tensors: readonly Pick<NativeTensorSource, 'name' | 'shape'>[]): string | null {
   checkArgument(tensorsSchema, tensors, 'guessArchitecture', 'tensors');
   const plain = tensors.map(({ name, shape }) => ({ name: withoutWrappers(name), shape }));
   const prefix = prefixOf(plain.map(({ name }) => name));

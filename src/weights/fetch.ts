@@ -9,10 +9,10 @@ import { withLock } from '../files/lock';
 import { assertTrustedFolder, makeTrustedFolder } from '../files/trusted-folder';
 import { isObject, nameSchema, pathSchema, faultless } from '../options/atoms';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
-import { findKnownWeights, requireKnownWeights } from './pretrained';
-import type { KnownWeights } from './pretrained';
+import { findPretrainedWeights, requirePretrainedWeights } from './pretrained';
+import type { PretrainedWeights } from './pretrained';
 
-const knownSchema = faultless<KnownWeights>((value) =>
+const knownSchema = faultless<PretrainedWeights>((value) =>
   isObject(value) && typeof value['file'] === 'string'
     ? null
     : { path: [], message: 'expected weights of knownWeights()' },
@@ -47,7 +47,7 @@ export function weightsFolder(): string {
 
 /** Where a known checkpoint lies, or would lie, and whether it does. */
 export function cachedWeights(
-  known: KnownWeights,
+  known: PretrainedWeights,
   dir: string = weightsFolder(),
 ): { readonly path: string; readonly present: boolean } {
   checkArgument(knownSchema, known, 'cachedWeights', 'known');
@@ -69,7 +69,7 @@ export async function fetchWeights(
   options: FetchWeightsOptions = {},
 ): Promise<{ path: string; sha256: string; fetched: boolean }> {
   const { dir, url, signal, onProgress } = checkOptions(optionsSchema, options, 'fetchWeights');
-  const known = requireKnownWeights(checkArgument(nameSchema, name, 'fetchWeights', 'name'));
+  const known = requirePretrainedWeights(checkArgument(nameSchema, name, 'fetchWeights', 'name'));
   const { path } = cachedWeights(known, dir);
   if (dir === undefined) makeTrustedFolder(weightsFolder());
   return await withLock(
@@ -89,7 +89,7 @@ export async function fetchWeights(
 }
 
 async function fetchFile(
-  known: KnownWeights,
+  known: PretrainedWeights,
   url: string,
   file: string,
   options: Pick<FetchWeightsOptions, 'signal' | 'onProgress'>,
@@ -119,8 +119,8 @@ export function locateWeights(what: string, architecture: string): string {
   const known = existsSync(what)
     ? undefined
     : what === 'imagenet'
-      ? requireKnownWeights(what, architecture)
-      : findKnownWeights(what);
+      ? requirePretrainedWeights(what, architecture)
+      : findPretrainedWeights(what);
   if (known === undefined) return what;
   const { path, present } = cachedWeights(known);
   if (present) {

@@ -1,7 +1,7 @@
 /** Fits the tensors of a weight file to those of a network, and says what did not fit. */
 import { CovidCtError } from '../errors';
 import type { NativeTensor, NativeTensorSource } from '../addon/types';
-import { guessArchitecture } from './detect-architecture';
+import { detectArchitecture } from './detect-architecture';
 import { nameAs, some } from './names';
 
 /** A tensor whose shape in the file is not the network's. */
@@ -20,10 +20,10 @@ export interface LoadReport {
   /** Names of the file that the network does not have; they were not used. */
   readonly unexpected: readonly string[];
   /** Names whose shapes differ. */
-  readonly misshapen: readonly ShapeDifference[];
+  readonly shapeMismatch: readonly ShapeDifference[];
   /** The classification head, left as it was because its size differs. */
   readonly replacedHead: readonly ShapeDifference[];
-  /** First convolutions whose RGB filters were summed for grey input. */
+  /** First convolutions whose RGB filters were summed for gray input. */
   readonly summedInput: readonly string[];
   /** What was done to find and name the tensors, in words. */
   readonly notes: readonly string[];
@@ -57,7 +57,7 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((side, index) => side === b[index]);
 }
 
-/** Whether a file's RGB filters can be summed to the network's for one grey channel. */
+/** Whether a file's RGB filters can be summed to the network's for one gray channel. */
 function sums(shape: readonly number[], came: readonly number[]): boolean {
   return (
     shape.length === 4 &&
@@ -72,7 +72,7 @@ function sums(shape: readonly number[], came: readonly number[]): boolean {
  *
  * @throws CovidCtError ERR_WEIGHTS where the file has the network more than once
  */
-export function fitWeights<T extends NativeTensorSource>(
+export function matchWeights<T extends NativeTensorSource>(
   path: string,
   tensors: readonly NativeTensor[],
   sources: readonly T[],
@@ -87,7 +87,7 @@ export function fitWeights<T extends NativeTensorSource>(
   const plan: T[] = [];
   const missing: string[] = [],
     summedInput: string[] = [];
-  const misshapen: ShapeDifference[] = [],
+  const shapeMismatch: ShapeDifference[] = [],
     replacedHead: ShapeDifference[] = [];
   for (const { name, shape } of tensors) {
     const source = byName.get(name);
@@ -98,7 +98,7 @@ export function fitWeights<T extends NativeTensorSource>(
       plan.push({ ...source, sumInput: true });
       summedInput.push(name);
     } else if (options.replaceHead === true && head.has(name)) replacedHead.push(difference);
-    else misshapen.push(difference);
+    else shapeMismatch.push(difference);
   }
   // A head is one thing: where its weight is of another size, a bias that happens to fit is not its own.
   const whole = replacedHead.length > 0 ? plan.filter((source) => !head.has(source.name)) : plan;
@@ -107,7 +107,15 @@ export function fitWeights<T extends NativeTensorSource>(
   const unexpected = [...byName.keys()].filter((name) => !own.has(name));
   return {
     plan: whole,
-    report: { loaded: whole.map(({ name }) => name), missing, unexpected, misshapen, replacedHead, summedInput, notes },
+    report: {
+      loaded: whole.map(({ name }) => name),
+      missing,
+      unexpected,
+      shapeMismatch,
+      replacedHead,
+      summedInput,
+      notes,
+    },
   };
 }
 
@@ -121,11 +129,11 @@ function unexplained(names: readonly string[], allowed: FitOptions['allowMissing
 function headAdvice(
   missing: readonly string[],
   unexpected: readonly string[],
-  { loaded, misshapen }: LoadReport,
+  { loaded, shapeMismatch }: LoadReport,
 ): string | null {
   const isHead =
     missing.length === 2 && missing.every((name) => /^(?:fc|classifier(?:\.6)?)\.(?:weight|bias)$/.test(name));
-  if (!isHead || unexpected.length > 4 || misshapen.length > 0 || loaded.length === 0) return null;
+  if (!isHead || unexpected.length > 4 || shapeMismatch.length > 0 || loaded.length === 0) return null;
   const flags = `--allow-missing ${missing.join()}${unexpected.length === 0 ? '' : ` --allow-unexpected ${unexpected.join()}`}`;
   return `The head alone is not there by these names: rename it in the file, or let it begin at random by allowMissing and allowUnexpected (covidct import ${flags})`;
 }
@@ -136,7 +144,7 @@ function headAdvice(
  *
  * @param sources the file's tensors, to guess which architecture they are of
  */
-export function requireFit(
+export function assertMatch(
   path: string,
   architecture: string,
   report: LoadReport,
@@ -151,14 +159,14 @@ export function requireFit(
   const unexpected = unexplained(report.unexpected, options.allowUnexpected);
   if (missing.length > 0) faults.push(`it lacks ${some(missing)}`);
   if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network has not`);
-  if (report.misshapen.length > 0) {
+  if (report.shapeMismatch.length > 0) {
     faults.push(
-      `other shapes: ${some(report.misshapen.map(({ name, expected, came }) => `${name} (expected [${expected.join(', ')}], got [${came.join(', ')}])`))}`,
+      `other shapes: ${some(report.shapeMismatch.map(({ name, expected, came }) => `${name} (expected [${expected.join(', ')}], got [${came.join(', ')}])`))}`,
     );
   }
   if (report.loaded.length === 0 && faults.length === 0) faults.push('none of its tensors is one of the network');
   if (faults.length === 0) return;
-  const guess = guessArchitecture(sources);
+  const guess = detectArchitecture(sources);
   const advice =
     guess !== null && guess !== architecture
       ? `These look like weights of ${guess}`

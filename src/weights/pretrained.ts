@@ -16,12 +16,12 @@ export interface Pretraining {
   readonly std: readonly [number, number, number];
   /** Side of the square the network saw, in pixels; null where it is not known. */
   readonly imageSize: number | null;
-  /** Whether normalisation and size come with the weights, or are an assumption. */
+  /** Whether normalization and size come with the weights, or are an assumption. */
   readonly assumed: boolean;
 }
 
 /** A checkpoint that can be fetched by name. */
-export interface KnownWeights {
+export interface PretrainedWeights {
   readonly name: string;
   readonly architecture: string;
   readonly description: string;
@@ -33,7 +33,7 @@ export interface KnownWeights {
   readonly sha256Prefix: string;
   /** Accuracy of the first answer on ImageNet's validation images, in per cent. */
   readonly imagenetAccuracy: number;
-  /** Shorter side of the image before its centre is cut out, in pixels. */
+  /** Shorter side of the image before its center is cut out, in pixels. */
   readonly resize: number;
   readonly pretraining: Pretraining;
   /** Under which terms they can be had. */
@@ -51,7 +51,7 @@ function row(
   sizeMiB: number,
   imagenetAccuracy: number,
   resize: number,
-): KnownWeights {
+): PretrainedWeights {
   return {
     name,
     architecture,
@@ -67,7 +67,7 @@ function row(
   };
 }
 
-const TABLE: readonly KnownWeights[] = [
+const TABLE: readonly PretrainedWeights[] = [
   row('vgg11-imagenet', 'vgg11', 'vgg11-8a719046.pth', 506.84, 69.02, 256),
   row('vgg11_bn-imagenet', 'vgg11_bn', 'vgg11_bn-6002323d.pth', 506.881, 70.37, 256),
   row('vgg13-imagenet', 'vgg13', 'vgg13-19584684.pth', 507.545, 69.928, 256),
@@ -91,7 +91,7 @@ const TABLE: readonly KnownWeights[] = [
 ];
 
 /** Every checkpoint known by name. */
-export function knownWeights(): readonly KnownWeights[] {
+export function pretrainedWeights(): readonly PretrainedWeights[] {
   return TABLE;
 }
 
@@ -100,7 +100,7 @@ export function knownWeights(): readonly KnownWeights[] {
  *
  * @returns undefined where no checkpoint has that name
  */
-export function findKnownWeights(name: string, architecture?: string): KnownWeights | undefined {
+export function findPretrainedWeights(name: string, architecture?: string): PretrainedWeights | undefined {
   checkArgument(nameSchema, name, 'findKnownWeights', 'name');
   checkArgument(nameSchema.optional(), architecture, 'findKnownWeights', 'architecture');
   if (name === 'imagenet') return TABLE.find((each) => each.architecture === architecture);
@@ -108,8 +108,8 @@ export function findKnownWeights(name: string, architecture?: string): KnownWeig
 }
 
 /** The same, for names that must exist. Throws CovidCtError ERR_WEIGHTS listing them. */
-export function requireKnownWeights(name: string, architecture?: string): KnownWeights {
-  const found = findKnownWeights(name, architecture);
+export function requirePretrainedWeights(name: string, architecture?: string): PretrainedWeights {
+  const found = findPretrainedWeights(name, architecture);
   if (found !== undefined) return found;
   const subject =
     name === 'imagenet'
@@ -149,9 +149,9 @@ export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretr
 }
 
 /** What is known of a weight file's training: by its metadata, by its name, or ImageNet's statistics as an assumption. */
-export function recognise(path: string, metadata: Readonly<Record<string, string>>): Pretraining {
-  checkArgument(pathSchema, path, 'recogniseWeights', 'path');
-  checkArgument(metadataSchema, metadata, 'recogniseWeights', 'metadata');
+export function detectPretraining(path: string, metadata: Readonly<Record<string, string>>): Pretraining {
+  checkArgument(pathSchema, path, 'recognizeWeights', 'path');
+  checkArgument(metadataSchema, metadata, 'recognizeWeights', 'metadata');
   const base = path.split(/[\\/]/).at(-1) ?? path;
   return (
     pretrainingOf(metadata) ??

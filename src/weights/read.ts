@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileError } from '../files/write';
 import type { NativeTensor, NativeTensorSource } from '../addon/types';
 import { writeTogether } from './convert';
-import { native } from '../addon/call';
+import { callAddon } from '../addon/call';
 import { openWeightFile } from './open';
 import type { OpenWeightFileOptions, WeightSource } from './open';
-import { fitWeights, requireFit } from './match';
+import { matchWeights, assertMatch } from './match';
 import type { FitOptions, LoadReport } from './match';
 
 /** The network that is read into. */
@@ -34,7 +34,7 @@ async function readShards(
   try {
     const whole = join(dir, 'model.safetensors');
     const { placed } = await writeTogether(path, plan, whole, { signal });
-    await native(() => network.readTensors(whole, placed));
+    await callAddon(() => network.readTensors(whole, placed));
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -54,9 +54,9 @@ export async function readWeights(
   { entry, signal, ...fit }: FitOptions & OpenWeightFileOptions,
 ): Promise<{ report: LoadReport; metadata: Readonly<Record<string, string>> }> {
   const { tensors, metadata, notes } = await openWeightFile(path, { entry, signal });
-  const { plan, report } = fitWeights(path, network.tensors, tensors, fit);
-  requireFit(path, network.architecture, report, tensors, fit);
+  const { plan, report } = matchWeights(path, network.tensors, tensors, fit);
+  assertMatch(path, network.architecture, report, tensors, fit);
   if (plan.some(({ file }) => file !== undefined)) await readShards(network, path, plan, signal);
-  else await native(() => network.readTensors(path, plan));
+  else await callAddon(() => network.readTensors(path, plan));
   return { report: { ...report, notes: [...notes, ...report.notes] }, metadata };
 }

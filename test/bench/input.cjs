@@ -1,7 +1,7 @@
 /**
  * The input of the first and of later epochs on a real data set, ours and one process of PIL and torchvision in turn:
  *   npm run bench:input -- --data COVID-CT --python PYTHON [--rounds 3] [--batch 8] [--threads 2] [--epochs 3]
- * shorter side to 256, random box to 224 x 224, flip, [0, 1], normalised. All splits together. Prints slices a second
+ * shorter side to 256, random box to 224 x 224, flip, [0, 1], normalized. All splits together. Prints slices a second
  * (median of the rounds), the ratio to the peer's same epoch with its spread, and the pixels kept in memory.
  * `ours` resizes ahead, once for all epochs; `in step` resizes in each step, as without it.
  */

@@ -7,7 +7,7 @@ import type { Io } from '../../src/cli/io';
 import { runCommandLine } from '../../src/cli/program';
 import { makePhantoms, openCsv } from '../../src/index';
 
-/** Moves the cursor, colours, rings, forges a line, turns the writing direction; one name for all. */
+/** Moves the cursor, colors, rings, forges a line, turns the writing direction; one name for all. */
 const H = '\u001b[31m\u0007\u009b2J\u202e\u200b\u007f\rR\nFORGED line\u2028';
 
 class Text extends Writable {
@@ -32,7 +32,7 @@ async function run(
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
-/** Our own control sequences on a terminal: the start of the line, erasing, moving, hiding the cursor; no colours. */
+/** Our own control sequences on a terminal: the start of the line, erasing, moving, hiding the cursor; no colors. */
 // eslint-disable-next-line no-control-regex
 const OURS = /\r|\u001b\[(?:\d*[ABCDGJK]|\?25[lh]|\?7[lh]|0?m)/g;
 

@@ -50,7 +50,7 @@ export function madeUpEvaluation(
   return summarize({ split: more.split ?? 'test', classes, samples });
 }
 
-/** A round grey shape on black with some specks: an image that is seen to be made up. */
+/** A round gray shape on black with some specks: an image that is seen to be made up. */
 export function phantom(width: number, height: number, seed = 3): Pixels {
   const draw = numbers(seed);
   const data = new Uint8Array(width * height * 3);
@@ -61,8 +61,8 @@ export function phantom(width: number, height: number, seed = 3): Pixels {
         Math.hypot((x / width - 0.32) / 0.12, (y / height - 0.5) / 0.24),
         Math.hypot((x / width - 0.68) / 0.12, (y / height - 0.5) / 0.24),
       );
-      const grey = radius > 1 ? 8 : lung < 1 ? 35 : 150;
-      data.fill(Math.round(grey + 18 * draw()), (y * width + x) * 3, (y * width + x) * 3 + 3);
+      const gray = radius > 1 ? 8 : lung < 1 ? 35 : 150;
+      data.fill(Math.round(gray + 18 * draw()), (y * width + x) * 3, (y * width + x) * 3 + 3);
     }
   }
   return { data, width, height };

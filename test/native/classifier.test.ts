@@ -72,7 +72,7 @@ describe('training', () => {
     }
   });
 
-  test('an optimiser step without gradients changes nothing, a step forgets its gradients', async () => {
+  test('an optimizer step without gradients changes nothing, a step forgets its gradients', async () => {
     const batch = madeUpBatch(2, { labels: false });
     const before = await classifier.predictBatch(batch);
     await classifier.optimizerStep(SGD);
@@ -82,7 +82,7 @@ describe('training', () => {
     expect(Array.from(await gradientBytes(classifier)).every((value) => value === 0)).toBe(true);
   });
 
-  test('the optimiser is forgotten on request: the next step is a first step', async () => {
+  test('the optimizer is forgotten on request: the next step is a first step', async () => {
     const other = await tiny({ dropout: 0 });
     const plain = await tiny({ dropout: 0 });
     try {
@@ -213,7 +213,7 @@ describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
     ['labels of another type', (batch) => ({ ...batch, labels: [0, 1] })],
     ['offsets that point outside', (batch) => ({ ...batch, programOffsets: Int32Array.of(0, 9, 9) })],
     [
-      'offsets that run backwards',
+      'offsets that run backward',
       (batch) => ({ ...batch, programs: new Int32Array(10), programOffsets: Int32Array.of(0, 3, 2) }),
     ],
     [

@@ -131,7 +131,7 @@ test('auto is the default; it and winograd truly are something else than libtorc
 }, 60_000);
 
 test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121'])(
-  '%s: grey images, and kept filters, answer the same to rounding',
+  '%s: gray images, and kept filters, answer the same to rounding',
   async (architecture) => {
     const batch = batchOf([0, 1, 2], 64);
     for (const channels of [1, 3] as const) {
@@ -248,7 +248,7 @@ test.each(['auto', 'libtorch'] as const)(
   60_000,
 );
 
-test('grey input, frozen convolutions and Grad-CAM', async () => {
+test('gray input, frozen convolutions and Grad-CAM', async () => {
   const run = async (seed: number): Promise<number> => {
     using ours = await create('vgg11_bn', 'winograd', { channels: 1, seed });
     using theirs = await create('vgg11_bn', 'libtorch', { channels: 1, seed });

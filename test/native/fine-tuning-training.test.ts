@@ -309,7 +309,7 @@ test('an abort while the backbone is frozen leaves everything trainable', async 
   );
 }, 60_000);
 
-test("a training's weights bring normalisation and size to who starts from the file alone, and leave the model's history as it was", async () => {
+test("a training's weights bring normalization and size to who starts from the file alone, and leave the model's history as it was", async () => {
   const normalization = {
     mean: [0.6, 0.6, 0.6] as [number, number, number],
     std: [0.3, 0.3, 0.3] as [number, number, number],

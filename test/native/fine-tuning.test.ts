@@ -1,4 +1,4 @@
-/** The native methods of fine-tuning: features, what trains, the average of the weights, grey input. */
+/** The native methods of fine-tuning: features, what trains, the average of the weights, gray input. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,7 +103,7 @@ test('exchanging the weights with their average twice leaves every bit', async (
   expect(await readOut(model, '')).toEqual(own);
 });
 
-test("one channel: grey as PIL's convert('L') rounds it", async () => {
+test("one channel: gray as PIL's convert('L') rounds it", async () => {
   using model = await Classifier.create({
     architecture: 'resnet18',
     classes: ['a', 'b'],
@@ -111,7 +111,7 @@ test("one channel: grey as PIL's convert('L') rounds it", async () => {
     device: 'cpu',
     threads: 1,
   });
-  const colours = [
+  const colors = [
     [255, 0, 0, 76],
     [0, 255, 0, 150],
     [0, 0, 255, 29],
@@ -121,12 +121,12 @@ test("one channel: grey as PIL's convert('L') rounds it", async () => {
   ];
   const data = Uint8Array.from(
     { length: 32 * 32 * 3 },
-    (_, i) => (colours[Math.floor(i / 3) % colours.length] as number[])[i % 3] as number,
+    (_, i) => (colors[Math.floor(i / 3) % colors.length] as number[])[i % 3] as number,
   );
   const transform = compose([resize([32, 32]), toTensor(), normalize({ mean: [0, 0, 0], std: [1, 1, 1] })]);
   const input = await model.inputOf(makeBatch([{ data, width: 32, height: 32 }], null, transform));
   expect(input).toHaveLength(32 * 32);
-  colours.forEach((colour, i) => expect(Math.round((input[i] as number) * 255)).toBe(colour[3]));
+  colors.forEach((color, i) => expect(Math.round((input[i] as number) * 255)).toBe(color[3]));
 });
 
 test('while the averaged weights are in place the average cannot go on; weights from a file end it', async () => {
@@ -160,7 +160,7 @@ test.each([['beta1'], ['beta2']])('Adam with a %s of 1 would divide by nothing',
   });
 });
 
-test('RGB filters summed for grey: what the network says of a grey image is what the RGB one says, each with its own normalisation', async () => {
+test('RGB filters summed for gray: what the network says of a gray image is what the RGB one says, each with its own normalization', async () => {
   using rgb = await Classifier.create({
     architecture: 'resnet18',
     classes: ['a', 'b'],
@@ -168,7 +168,7 @@ test('RGB filters summed for grey: what the network says of a grey image is what
     threads: 1,
     seed: 3,
   });
-  using grey = await Classifier.create({
+  using gray = await Classifier.create({
     architecture: 'resnet18',
     classes: ['a', 'b'],
     channels: 1,
@@ -176,16 +176,16 @@ test('RGB filters summed for grey: what the network says of a grey image is what
     threads: 1,
     seed: 4,
   });
-  const dir = await mkdtemp(join(tmpdir(), 'covidct-grey-'));
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-gray-'));
   try {
     await rgb.saveWeights(join(dir, 'rgb.safetensors'));
-    expect((await grey.loadWeights(join(dir, 'rgb.safetensors'))).summedInput).toEqual(['conv1.weight']);
+    expect((await gray.loadWeights(join(dir, 'rgb.safetensors'))).summedInput).toEqual(['conv1.weight']);
   } finally {
     await rm(dir, { recursive: true });
   }
   const data = Uint8Array.from({ length: 48 * 48 * 3 }, (_, i) => (Math.floor(i / 3) * 31) % 256);
   const plain = compose([resize([48, 48]), toTensor(), normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] })]);
   const batch = makeBatch([{ data, width: 48, height: 48 }], null, plain);
-  const [a, b] = [(await rgb.predictBatch(batch)).logits, (await grey.predictBatch(batch)).logits];
+  const [a, b] = [(await rgb.predictBatch(batch)).logits, (await gray.predictBatch(batch)).logits];
   a.forEach((value, i) => expect(Math.abs(value - (b[i] as number))).toBeLessThan(1e-5));
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fromSamples } from '../../src/data/samples';
 import { PackedDataset } from '../../src/data/packed/packed';
 import { preparePacked } from '../../src/model/prepare-packed';
-import { greyPng } from '../unit/data/helpers';
+import { grayPng } from '../unit/data/helpers';
 
 const CHILD = join(__dirname, 'child', 'input.cjs');
 const hasProc = existsSync('/proc/self/status');
@@ -16,7 +16,7 @@ let file: string;
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'covidct-input-'));
   file = join(root, 'three.pack');
-  const samples = await Promise.all([1, 2, 3].map(async (level) => ({ source: await greyPng(level), label: 0 })));
+  const samples = await Promise.all([1, 2, 3].map(async (level) => ({ source: await grayPng(level), label: 0 })));
   await preparePacked(
     { name: 'three', classes: ['a'], train: fromSamples({ classes: ['a'], samples }), validation: null, test: null },
     file,

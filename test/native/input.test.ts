@@ -8,9 +8,9 @@ import { Classifier } from '../../src/model/classifier';
 import { Resizer } from '../../src/model/resizer';
 import { PIXEL_OP } from '../../src/addon/types';
 import type { NativeBatch } from '../../src/addon/types';
-import { SIZE, TRANSFORMS, coloured, open, raw } from './inputs';
+import { SIZE, TRANSFORMS, colored, open, raw } from './inputs';
 
-const images = Array.from({ length: 5 }, (_, index) => coloured(index, 50 + 9 * index));
+const images = Array.from({ length: 5 }, (_, index) => colored(index, 50 + 9 * index));
 const draws = () => images.map((_, sample) => makeDraw({ seed: 1, sample }));
 
 describe.each(Object.entries(TRANSFORMS))('%s', (_name, transform) => {
@@ -157,13 +157,13 @@ describe('resizing beside the steps', () => {
     },
   );
 
-  test('a network of one channel makes images grey first, so it resizes in the step', async () => {
+  test('a network of one channel makes images gray first, so it resizes in the step', async () => {
     const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', channels: 1 });
     open.push(model);
     expect(model.resizePixels).toBeUndefined();
   });
 
-  test('dispose rejects what is open and may be called twice; nothing begins afterwards', async () => {
+  test('dispose rejects what is open and may be called twice; nothing begins afterward', async () => {
     const resizer = new Resizer();
     const work = images.map((image) => resizer.resize(image, { height: 2000, width: 2000 }));
     resizer.dispose();

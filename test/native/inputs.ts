@@ -1,4 +1,4 @@
-/** What the tests of the network's input share: coloured made-up images, raw handles that are freed after each test, transforms. */
+/** What the tests of the network's input share: colored made-up images, raw handles that are freed after each test, transforms. */
 import { phantomPixels } from '../../src/data/phantoms/phantoms';
 import { aspectEval, tutorialEval, tutorialTrain } from '../../src/data/transforms/presets';
 import {
@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 /** A square made-up image whose three channels differ. */
-export function coloured(index: number, side: number): Pixels {
+export function colored(index: number, side: number): Pixels {
   const { data, ...size } = phantomPixels({ positive: false, index, size: side });
   return { ...size, data: data.map((value, i) => (value + 50 * (i % 3)) % 256) };
 }

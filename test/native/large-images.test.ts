@@ -8,7 +8,7 @@ import type { Pixels } from '../../src/data/types';
 import { makeBatch } from '../../src/data/batch';
 import { compose, resize, toTensor } from '../../src/data/transforms/transform';
 import { Resizer } from '../../src/model/resizer';
-import { coloured, raw } from './inputs';
+import { colored, raw } from './inputs';
 
 const CHILD = join(__dirname, 'child', 'large-images.cjs');
 const MOST_BYTES = 250e6;
@@ -87,7 +87,7 @@ describe('the order of the passes of a resize', () => {
 
   test('is the same for images that are kept on the device, beside others of their batch', async () => {
     const handle = await raw();
-    const pixels = [coloured(1, 40), image(8193, 24), coloured(2, 50)].map((each, i) => ({ ...each, key: i + 1 }));
+    const pixels = [colored(1, 40), image(8193, 24), colored(2, 50)].map((each, i) => ({ ...each, key: i + 1 }));
     const batch = makeBatch(pixels, null, compose([resize([60, 2100]), resize([64, 64]), toTensor()]));
     const expected = await handle.pixels(batch);
     await handle.keepPixels(2 ** 22);

@@ -5,11 +5,11 @@ import { centerCrop, compose, randomHorizontalFlip, resize, toTensor } from '../
 import type { Pixels, Transform } from '../../src/data/types';
 import { PIXEL_OP } from '../../src/addon/types';
 import type { NativeBatch } from '../../src/addon/types';
-import { SIZE, TRANSFORMS, coloured, raw } from './inputs';
+import { SIZE, TRANSFORMS, colored, raw } from './inputs';
 import { stepOptions } from './tiny';
 
 const MIB = 2 ** 20;
-const images = Array.from({ length: 6 }, (_, index) => keyed(coloured(index, 33 + 17 * index), index + 1));
+const images = Array.from({ length: 6 }, (_, index) => keyed(colored(index, 33 + 17 * index), index + 1));
 const BYTES = images.reduce((sum, { data }) => sum + data.length, 0);
 const draws = (seed = 1) => images.map((_, sample) => makeDraw({ seed, sample }));
 

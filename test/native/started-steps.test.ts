@@ -75,7 +75,7 @@ test.each(
     ...OPTIMIZERS,
     adamw: { ...OPTIMIZERS['adamw']!, maxGradientNorm: undefined },
   } as typeof OPTIMIZERS),
-)('%s: after a loss that is not finite no weight moves, until the optimiser is reset', async (_kind, optimizer) => {
+)('%s: after a loss that is not finite no weight moves, until the optimizer is reset', async (_kind, optimizer) => {
   using model = await tiny();
   const step = async (batch = batches[0]!): Promise<void> => {
     await model.startStep(batch, stepOptions(4));

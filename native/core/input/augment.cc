@@ -81,13 +81,13 @@ at::Tensor crop(at::Tensor x, int64_t top, int64_t left, int64_t height, int64_t
 }
 
 // ITU-R 601 luma in 16-bit fixed point, rounded as PIL rounds it.
-std::unique_ptr<uint8_t[]> to_grey(const uint8_t* rgb, int64_t pixels) {
-  auto grey = std::make_unique_for_overwrite<uint8_t[]>(static_cast<size_t>(pixels));
+std::unique_ptr<uint8_t[]> to_gray(const uint8_t* rgb, int64_t pixels) {
+  auto gray = std::make_unique_for_overwrite<uint8_t[]>(static_cast<size_t>(pixels));
   for (int64_t i = 0; i < pixels; ++i) {
     const uint32_t red = rgb[3 * i], green = rgb[3 * i + 1], blue = rgb[3 * i + 2];
-    grey[i] = static_cast<uint8_t>((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16);
+    gray[i] = static_cast<uint8_t>((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16);
   }
-  return grey;
+  return gray;
 }
 
 // What becomes of each of the 256 values of a channel. A byte has no more of them, so that looking them up gives the
@@ -95,7 +95,7 @@ std::unique_ptr<uint8_t[]> to_grey(const uint8_t* rgb, int64_t pixels) {
 template <typename T>
 using Tables = std::array<std::array<T, 256>, 3>;
 
-Tables<float> normalised(const Batch& batch) {
+Tables<float> normalized(const Batch& batch) {
   Tables<float> tables;
   for (size_t c = 0; c < 3; ++c) {
     const float mean = static_cast<float>(batch.mean[c]), std = static_cast<float>(batch.std[c]);
@@ -135,8 +135,8 @@ void write(const at::Tensor& x, bool mirrored, const Tables<T>& tables, T* to, S
 
 template <typename T>
 void write_image(const Image& image, int64_t channels, const Tables<T>& tables, T* to, Strides strides) {
-  const auto grey = channels == 1 ? to_grey(image.rgb, image.height * image.width) : nullptr;
-  const uint8_t* pixels = grey ? grey.get() : image.rgb;
+  const auto gray = channels == 1 ? to_gray(image.rgb, image.height * image.width) : nullptr;
+  const uint8_t* pixels = gray ? gray.get() : image.rgb;
   at::Tensor x = at::from_blob(const_cast<uint8_t*>(pixels), {1, image.height, image.width, channels}, at::kByte)
                      .permute({0, 3, 1, 2});
   // A flip at the end costs nothing: the last pass writes from right to left.
@@ -204,7 +204,7 @@ at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at:
   at::Tensor x = at::empty({count, channels, batch.height, batch.width}, at::TensorOptions(at::kFloat), format);
   std::vector<const Image*> images;
   for (const Image& each : batch.images) images.push_back(&each);
-  write_images(images, normalised(batch), x);
+  write_images(images, normalized(batch), x);
   return x;
 }
 

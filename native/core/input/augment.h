@@ -1,4 +1,4 @@
-// From raw bytes to the network's input: crop, antialiased resize, flip, scale, normalise.
+// From raw bytes to the network's input: crop, antialiased resize, flip, scale, normalize.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -55,8 +55,8 @@ int64_t pixels_between(int64_t height, int64_t width, int64_t to_height, int64_t
 void check_programs(const Batch& batch);
 
 // float32, n x channels x height x width, on the device; on the CPU in the memory format (contiguous or channels_last;
-// the values are the same), elsewhere in channels_last. One channel: each image is first made grey as PIL's
-// convert('L') does, and normalised with the first mean and std. Equal to torchvision on PIL images: each resize rounds
+// the values are the same), elsewhere in channels_last. One channel: each image is first made gray as PIL's
+// convert('L') does, and normalized with the first mean and std. Equal to torchvision on PIL images: each resize rounds
 // to uint8 as Pillow does, ToTensor divides by 255, Normalize subtracts and divides. The images are shared among
 // LibTorch's threads.
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,

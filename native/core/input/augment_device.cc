@@ -1,4 +1,4 @@
-// The pixels' way to a GPU: one copy of bytes, scaled and normalised there; or, for images that are kept there, none.
+// The pixels' way to a GPU: one copy of bytes, scaled and normalized there; or, for images that are kept there, none.
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -28,7 +28,7 @@ at::Tensor on_channels(const std::array<double, 3>& values, int64_t channels, c1
 
 // x: whole numbers up to 255, float32, channels last. The operations are those of the CPU, one by one; 255 is a tensor
 // there, since a GPU divides by a number of the host by multiplying with its reciprocal.
-at::Tensor normalise(at::Tensor x, const Batch& batch, c10::Device device) {
+at::Tensor normalize(at::Tensor x, const Batch& batch, c10::Device device) {
   const int64_t channels = x.size(1);
   return x.div_(at::full({}, 255, x.options()))
       .sub_(on_channels(batch.mean, channels, device))
@@ -93,7 +93,7 @@ at::Tensor image_on_device(const Image& image, PixelStore& store, c10::Device de
 }
 
 // ITU-R 601 luma in 16-bit fixed point, as on the CPU. x: n x 3 x h x w, int32.
-at::Tensor to_grey(const at::Tensor& x) {
+at::Tensor to_gray(const at::Tensor& x) {
   return x.narrow(1, 0, 1)
       .mul(19595)
       .add_(x.narrow(1, 1, 1), 38470)
@@ -115,7 +115,7 @@ at::Tensor stacked(const std::vector<at::Tensor>& images, int64_t channels, c10:
         .copy_(images[i]);
   const at::Tensor x =
       bytes.permute({0, 3, 1, 2}).to(at::kInt, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::Contiguous);
-  return channels == 1 ? to_grey(x) : x;
+  return channels == 1 ? to_gray(x) : x;
 }
 
 // Images on the device with what is to be done to them.
@@ -209,7 +209,7 @@ at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t cha
   at::Tensor x = parts.size() == 1 ? parts.front() : at::cat(parts);
   if (!std::is_sorted(order.begin(), order.end()))
     x = x.index_select(0, to_device(at::tensor(order, at::kLong), device));
-  return normalise(x.contiguous(at::MemoryFormat::ChannelsLast), batch, device);
+  return normalize(x.contiguous(at::MemoryFormat::ChannelsLast), batch, device);
 }
 
 }  // namespace covidct

@@ -50,7 +50,7 @@ void each_part(const Tiles& tiles, const Work& work) {
   at::parallel_for(0, tiles.count, 4, [&](int64_t begin, int64_t end) { work(begin, tiles.part(begin, end)); });
 }
 
-// The 36 products in `parts` parts each, shared evenly, neighbouring parts of a product together.
+// The 36 products in `parts` parts each, shared evenly, neighboring parts of a product together.
 template <typename Work>
 void each_matrix(int64_t parts, const Work& work) {
   at::parallel_for(0, kMatrices * parts, 1, [&](int64_t begin, int64_t end) {

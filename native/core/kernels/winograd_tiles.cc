@@ -163,7 +163,7 @@ COVIDCT_INLINE void tiles_to_output_in(const Tiles& in, const TileGrid& grid, in
 template <typename V>
 COVIDCT_INLINE void tiles_of_filters_in(const float* w, const float* scale, bool turned, int64_t begin, int64_t end,
                                         const Filters& out) {
-  // In w two neighbours of a column stand `column` numbers apart, two of the depth `step`.
+  // In w two neighbors of a column stand `column` numbers apart, two of the depth `step`.
   const int64_t column = turned ? 9 : out.depth * 9, step = turned ? out.columns * 9 : 9;
   V g[9], tile[36];
   for (int64_t first = begin * kPanel; first < end * kPanel; first += kLanes<V>) {

@@ -55,7 +55,7 @@ struct Block {
 class DenseNet final : public Network {
  public:
   DenseNet(const Row& row, const NetworkOptions& options) : Network(options.convolution), folded_(options.convolution) {
-    Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
+    Initializer draw = options.random ? Initializer(options.seed) : Initializer();
     stem_ = {"features.norm0", "features.conv0", make_norm(row.initial),
              make_weight(row.initial, options.channels, 7, draw)};
     int64_t channels = row.initial;
@@ -64,7 +64,7 @@ class DenseNet final : public Network {
     weight_ = at::empty({options.classes, channels}, at::kFloat);
     bias_ = at::empty({options.classes}, at::kFloat);
     draw.weight_and_bias(weight_, bias_);
-    initialise(draw);
+    initialize(draw);
     name_tensors();
     fold_units();
   }
@@ -172,14 +172,14 @@ class DenseNet final : public Network {
     }
   }
 
-  static at::Tensor make_weight(int64_t out, int64_t in, int64_t side, Initialiser& draw) {
+  static at::Tensor make_weight(int64_t out, int64_t in, int64_t side, Initializer& draw) {
     at::Tensor weight = at::empty({out, in, side, side}, at::kFloat);
     draw.weight_and_bias(weight, {});
     return weight;
   }
 
   // Gives the number of channels that come out.
-  int64_t add_block(const Row& row, size_t index, int64_t channels, Initialiser& draw) {
+  int64_t add_block(const Row& row, size_t index, int64_t channels, Initializer& draw) {
     const std::string number = std::to_string(index + 1);
     Block block{"features.denseblock" + number, {}, "features.transition" + number, {}};
     for (int64_t i = 0; i < row.layers[index]; ++i) {
@@ -200,8 +200,8 @@ class DenseNet final : public Network {
     return channels;
   }
 
-  // torchvision initialises once more, after everything has been made with PyTorch's defaults.
-  void initialise(Initialiser& draw) {
+  // torchvision initializes once more, after everything has been made with PyTorch's defaults.
+  void initialize(Initializer& draw) {
     for (Unit* unit : units()) draw.kaiming_normal_fan_in(unit->weight);
     bias_.zero_();
   }

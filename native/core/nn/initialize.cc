@@ -6,9 +6,9 @@
 
 namespace covidct {
 
-Initialiser::Initialiser(uint64_t seed) : generator_(at::make_generator<at::CPUGeneratorImpl>(seed)) {}
+Initializer::Initializer(uint64_t seed) : generator_(at::make_generator<at::CPUGeneratorImpl>(seed)) {}
 
-void Initialiser::weight_and_bias(at::Tensor weight, at::Tensor bias) {
+void Initializer::weight_and_bias(at::Tensor weight, at::Tensor bias) {
   if (!generator_) return;
   const double fan_in = static_cast<double>(weight.numel() / weight.size(0));
   // kaiming_uniform_(a = sqrt(5)): gain sqrt(2 / (1 + 5)), bound sqrt(3) * gain / sqrt(fan_in); PyTorch's order of
@@ -19,17 +19,17 @@ void Initialiser::weight_and_bias(at::Tensor weight, at::Tensor bias) {
   if (bias.defined()) bias.uniform_(-1.0 / std::sqrt(fan_in), 1.0 / std::sqrt(fan_in), generator_);
 }
 
-void Initialiser::kaiming_normal_fan_out(at::Tensor weight) {
+void Initializer::kaiming_normal_fan_out(at::Tensor weight) {
   const double fan_out = static_cast<double>(weight.size(0) * weight.size(2) * weight.size(3));
   normal(weight, std::sqrt(2.0) / std::sqrt(fan_out));
 }
 
-void Initialiser::kaiming_normal_fan_in(at::Tensor weight) {
+void Initializer::kaiming_normal_fan_in(at::Tensor weight) {
   const double fan_in = static_cast<double>(weight.numel() / weight.size(0));
   normal(weight, std::sqrt(2.0) / std::sqrt(fan_in));
 }
 
-void Initialiser::normal(at::Tensor weight, double deviation) {
+void Initializer::normal(at::Tensor weight, double deviation) {
   if (generator_) weight.normal_(0.0, deviation, generator_);
 }
 

@@ -8,11 +8,11 @@
 
 namespace covidct {
 
-class Initialiser {
+class Initializer {
  public:
-  explicit Initialiser(uint64_t seed);
+  explicit Initializer(uint64_t seed);
   // Draws nothing: for tensors that will be read from a file, whose content is undefined until then.
-  Initialiser() = default;
+  Initializer() = default;
 
   // What nn.Conv2d and nn.Linear draw when they are made: weight and bias (which may be undefined) uniform in
   // +-1/sqrt(fan_in).

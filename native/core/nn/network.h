@@ -40,7 +40,7 @@ struct NetworkOptions {
   int64_t classes;
   uint64_t seed;
   double dropout;
-  int64_t channels = 3;  // of the input: 3 (RGB) or 1 (grey)
+  int64_t channels = 3;  // of the input: 3 (RGB) or 1 (gray)
   ConvolutionKind convolution = ConvolutionKind::kLibTorch;
   bool random = true;  // false: parameters are undefined until they are read from a file
 };

@@ -45,7 +45,7 @@ struct Block {
 class ResNet final : public Network {
  public:
   ResNet(const Row& row, const NetworkOptions& options) : Network(options.convolution), folded_(options.convolution) {
-    Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
+    Initializer draw = options.random ? Initializer(options.seed) : Initializer();
     stem_ = make_unit("conv1", "bn1", options.channels, 64, 7, 2, draw);
     int64_t in = 64;
     for (size_t layer = 0; layer < row.blocks.size(); ++layer) {
@@ -58,7 +58,7 @@ class ResNet final : public Network {
     weight_ = at::empty({options.classes, in}, at::kFloat);
     bias_ = at::empty({options.classes}, at::kFloat);
     draw.weight_and_bias(weight_, bias_);
-    // torchvision initialises the convolutions once more, after everything has been made with PyTorch's defaults.
+    // torchvision initializes the convolutions once more, after everything has been made with PyTorch's defaults.
     for (Unit* unit : units()) draw.kaiming_normal_fan_out(unit->weight);
     name_tensors();
     fold_units();
@@ -149,7 +149,7 @@ class ResNet final : public Network {
   }
 
   static Unit make_unit(std::string conv, std::string norm, int64_t in, int64_t out, int64_t side, int64_t stride,
-                        Initialiser& draw) {
+                        Initializer& draw) {
     Unit unit{std::move(conv), std::move(norm), at::empty({out, in, side, side}, at::kFloat),
               stride,          side / 2,        make_norm(out)};
     draw.weight_and_bias(unit.weight, {});
@@ -158,7 +158,7 @@ class ResNet final : public Network {
 
   // Gives the number of channels that come out.
   int64_t add_block(const std::string& name, bool bottleneck, int64_t in, int64_t width, int64_t stride,
-                    Initialiser& draw) {
+                    Initializer& draw) {
     const int64_t out = bottleneck ? 4 * width : width;
     Block block{name, {}, {}};
     // Made, and so drawn, before the block's own convolutions; named after them.

@@ -61,10 +61,10 @@ class Vgg final : public Network {
  public:
   Vgg(const Row& row, const NetworkOptions& options)
       : Network(options.convolution), side_(row.pooled), dropout_(options.dropout), folded_(options.convolution) {
-    Initialiser draw = options.random ? Initialiser(options.seed) : Initialiser();
+    Initializer draw = options.random ? Initializer(options.seed) : Initializer();
     make_features(row, options.channels, draw);
     make_classifier(row, options.classes, draw);
-    initialise(row, draw);
+    initialize(row, draw);
     name_tensors();
     fold_features();
   }
@@ -172,7 +172,7 @@ class Vgg final : public Network {
     return x;
   }
 
-  void make_features(const Row& row, int64_t channels, Initialiser& draw) {
+  void make_features(const Row& row, int64_t channels, Initializer& draw) {
     int64_t in = channels;
     for (const int64_t out : row.channels) {
       if (out == kPool) {
@@ -195,7 +195,7 @@ class Vgg final : public Network {
     return features_.back();
   }
 
-  void make_classifier(const Row& row, int64_t classes, Initialiser& draw) {
+  void make_classifier(const Row& row, int64_t classes, Initializer& draw) {
     const std::vector<int64_t> widths = {last_channels_ * row.pooled * row.pooled, row.hidden, row.hidden, classes};
     for (size_t i = 0; i + 1 < widths.size(); ++i) {
       Dense dense{at::empty({widths[i + 1], widths[i]}, at::kFloat), at::empty({widths[i + 1]}, at::kFloat)};
@@ -204,8 +204,8 @@ class Vgg final : public Network {
     }
   }
 
-  // torchvision initialises once more, module by module, after everything has been made with PyTorch's defaults.
-  void initialise(const Row& row, Initialiser& draw) {
+  // torchvision initializes once more, module by module, after everything has been made with PyTorch's defaults.
+  void initialize(const Row& row, Initializer& draw) {
     for (Layer& layer : features_) {
       if (layer.kind != Kind::kConv) continue;
       draw.kaiming_normal_fan_out(layer.weight);

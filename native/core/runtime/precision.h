@@ -1,4 +1,4 @@
-// In which numbers a network computes. Weights, gradients, optimiser state and losses are float32 in all of them.
+// In which numbers a network computes. Weights, gradients, optimizer state and losses are float32 in all of them.
 #pragma once
 
 #include <ATen/core/ScalarType.h>

@@ -15,7 +15,7 @@ struct TensorSource {
   std::vector<int64_t> shape;
   int64_t offset;
   std::vector<int64_t> strides;  // in elements; empty: contiguous
-  bool sum_input = false;        // the file's second dimension is summed into one: RGB filters for grey input
+  bool sum_input = false;        // the file's second dimension is summed into one: RGB filters for gray input
 };
 
 // safetensors' name of a dtype; throws ERR_WEIGHTS for one it has none for.

@@ -164,10 +164,10 @@ Readback Learner::figures(const at::Tensor& logits, const at::Tensor& labels, co
   return Readback(std::move(parts));
 }
 
-Outputs Learner::to_outputs(Readback figures, bool labelled) {
+Outputs Learner::to_outputs(Readback figures, bool labeled) {
   std::vector<std::vector<float>> parts = figures.wait();
   Outputs result{std::move(parts[0]), std::move(parts[1]), {}};
-  if (labelled) result.losses = std::move(parts[kLosses]);
+  if (labeled) result.losses = std::move(parts[kLosses]);
   if (parts.size() == 4) result.objective = parts[kObjective].front();
   return result;
 }

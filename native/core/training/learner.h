@@ -1,4 +1,4 @@
-// A network, its optimiser and its device: everything one classifier does with LibTorch. Not thread-safe; it lives
+// A network, its optimizer and its device: everything one classifier does with LibTorch. Not thread-safe; it lives
 // on its classifier's thread.
 #pragma once
 
@@ -26,7 +26,7 @@ struct LearnerOptions {
   std::string device;
   uint64_t seed;
   double dropout;
-  int64_t channels;  // of the network's input: 3 (RGB) or 1 (grey)
+  int64_t channels;  // of the network's input: 3 (RGB) or 1 (gray)
   std::string convolution = "libtorch";
   bool random = true;  // initial weights; otherwise undefined until read() has all of them
   std::string precision = "float32";
@@ -74,14 +74,14 @@ class Learner {
   // A step that fails drops all gathered gradients, for its window is no longer whole.
   Outputs train_step(const Batch& batch, const TrainStepOptions& options) { return now(run_step(batch, options)); }
   // The same without a wait for the device: what came of it is fetched later, in order. From the first loss on that is
-  // not finite the optimiser and the average change nothing, until reset_optimizer().
+  // not finite the optimizer and the average change nothing, until reset_optimizer().
   void start_step(const Batch& batch, const TrainStepOptions& options) { later(run_step(batch, options)); }
   // Of the oldest step that has not been fetched. Throws ERR_NATIVE where there is none.
   Outputs fetch_outputs();
   // Returns the gradients' norm before clipping, 0 where it was not asked for.
   double optimizer_step(const OptimizerOptions& options);
   void zero_grad();
-  // Forgets gradients and the optimiser's state, as a new optimiser would start.
+  // Forgets gradients and the optimizer's state, as a new optimizer would start.
   void reset_optimizer();
   Outputs predict(const Batch& batch);
   // Gives back to the system what is only kept for the next call: prepared filters, memory without a tensor in it.
@@ -124,7 +124,7 @@ class Learner {
   std::string head_prefix() const { return network_->head_prefix(); }
   int64_t feature_width() const;
   int64_t parameter_count() const;
-  // Of parameters, buffers, gradients, the optimiser's state, the average and what predictions keep.
+  // Of parameters, buffers, gradients, the optimizer's state, the average and what predictions keep.
   int64_t bytes() const;
   // And of memory that this thread holds for the next step.
   int64_t held_bytes() const;
@@ -138,7 +138,7 @@ class Learner {
   at::Tensor to_labels(const std::vector<int64_t>& labels) const;
   // Logits, probabilities, and losses and objective where there are labels and an objective.
   Readback figures(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective = {}) const;
-  static Outputs to_outputs(Readback figures, bool labelled);
+  static Outputs to_outputs(Readback figures, bool labeled);
   Readback run_step(const Batch& batch, const TrainStepOptions& options);
   Readback run_features(const Features& features, const TrainStepOptions& options);
   Outputs now(Readback step) { return to_outputs(std::move(step), true); }

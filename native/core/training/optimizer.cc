@@ -57,9 +57,9 @@ std::vector<Optimizer::Positions> Optimizer::assign(const std::vector<OptimizerG
     for (const std::string& name : groups[group].names) {
       const auto found = where.find(name);
       if (found == where.end())
-        throw Failure("ERR_INVALID_OPTION", "the network has no parameter '" + name + "' for a group of the optimiser");
+        throw Failure("ERR_INVALID_OPTION", "the network has no parameter '" + name + "' for a group of the optimizer");
       if (taken[found->second])
-        throw Failure("ERR_INVALID_OPTION", "the parameter '" + name + "' stands in two groups of the optimiser");
+        throw Failure("ERR_INVALID_OPTION", "the parameter '" + name + "' stands in two groups of the optimizer");
       taken[found->second] = true;
       positions[group].push_back(found->second);
     }

@@ -15,13 +15,13 @@ export function loadText(path: string, report: LoadReport, pretraining: Pretrain
     lines.push(
       `  a new head starts at random: ${replacedHead.map(({ name, expected, came }) => `${name} ${shape(came)} in the file, ${shape(expected)} here`).join('; ')}`,
     );
-  if (summedInput.length > 0) lines.push(`  RGB filters summed for grey input: ${summedInput.join(', ')}`);
+  if (summedInput.length > 0) lines.push(`  RGB filters summed for gray input: ${summedInput.join(', ')}`);
   if (uncounted > 0) lines.push(`  ${uncounted} counts of batches are not in the file, which is of no effect`);
   if (others.length > 0) lines.push(`  not in the file, as allowed: ${others.join(', ')}`);
   if (unexpected.length > 0) lines.push(`  not used, as allowed: ${unexpected.join(', ')}`);
   if (pretraining !== null)
     lines.push(
-      `  normalisation: mean ${pretraining.mean.join(', ')}, std ${pretraining.std.join(', ')}${pretraining.assumed ? " (ImageNet's, an assumption: nothing in the file says)" : `, as ${pretraining.name} was trained`}`,
+      `  normalization: mean ${pretraining.mean.join(', ')}, std ${pretraining.std.join(', ')}${pretraining.assumed ? " (ImageNet's, an assumption: nothing in the file says)" : `, as ${pretraining.name} was trained`}`,
     );
   return lines;
 }

@@ -72,7 +72,7 @@ function checkKind({ bits, compression, topDown, palette }: Omit<Header, 'masks'
     );
   if (topDown && compression !== NONE && compression !== BIT_FIELDS)
     throw new Refusal('it is a BMP with runs from the top, which the format does not allow');
-  if (bits <= 8 && palette.colors > 256) throw new Refusal(`its palette claims ${palette.colors} colours`);
+  if (bits <= 8 && palette.colors > 256) throw new Refusal(`its palette claims ${palette.colors} colors`);
 }
 
 function masksOf(file: DataView, { bits, compression }: Omit<Header, 'masks'>): Header['masks'] {
@@ -111,7 +111,7 @@ function indexed(pixels: Uint8Array, bits: number, stride: number, palette: Uint
     const shift = 8 - bits * ((column % perByte) + 1);
     const from = 3 * ((pixels[line * stride + Math.floor(column / perByte)]! >> shift) & most);
     if (from >= palette.length)
-      throw new Refusal(`a pixel has the colour ${from / 3} of a palette of ${palette.length / 3}`);
+      throw new Refusal(`a pixel has the color ${from / 3} of a palette of ${palette.length / 3}`);
     data[to] = palette[from]!;
     data[to + 1] = palette[from + 1]!;
     data[to + 2] = palette[from + 2]!;

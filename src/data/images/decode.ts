@@ -2,9 +2,9 @@
  * Decodes image files to RGB bytes by their content, equal to PIL's `Image.open(path).convert('RGB')`; docs/guide.md
  * has a table of what that means format by format, and test/parity/decoding shows it.
  *
- * Alpha is dropped, not composited; grey becomes RGB; an embedded ICC profile is ignored, and so is an EXIF orientation
+ * Alpha is dropped, not composited; gray becomes RGB; an embedded ICC profile is ignored, and so is an EXIF orientation
  * but that of TIFF; of several frames the first is taken; CMYK is converted by Pillow's formula. One difference is on
- * purpose: 16-bit samples are scaled (see `sixteenBit`), where PIL clips 16-bit grey at 255.
+ * purpose: 16-bit samples are scaled (see `sixteenBit`), where PIL clips 16-bit gray at 255.
  */
 import { open, stat } from 'node:fs/promises';
 import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../../errors';
@@ -12,7 +12,7 @@ import { pixelsFault } from '../../options/atoms';
 import { checkOptions } from '../../options/check';
 import { decodeOptionsSchema } from '../options';
 import type { DecodeOptions, ResolvedDecodeOptions } from '../options';
-import { orAborted } from '../abort';
+import { raceAbort } from '../abort';
 import { decodeBmp } from './bmp';
 import { FIRST_BYTES, imageFormatOf, whyNotRead } from './format';
 import type { ImageFormat } from './format';
@@ -167,7 +167,7 @@ export async function decodeChecked(
   throwIfAborted(signal);
   try {
     if (isPixelSource(source)) {
-      const pixels = await orAborted(Promise.resolve(source.readPixels(signal, options)), signal);
+      const pixels = await raceAbort(Promise.resolve(source.readPixels(signal, options)), signal);
       const fault = pixelsFault(pixels); // the source may be an application's own
       if (fault !== null)
         throw new Refusal(`what its readPixels gave is no image: ${[...fault.path, fault.message].join(': ')}`);

@@ -18,7 +18,7 @@ import type { Pixels } from '../types';
 
 /** How sharp calls the formats, where it calls them otherwise. */
 const SHARP_NAMES: Readonly<Partial<Record<ImageFormat, string>>> = { avif: 'heif' };
-/** Colour spaces whose conversion to RGB is Pillow's. */
+/** Color spaces whose conversion to RGB is Pillow's. */
 const SPACES = new Set(['srgb', 'b-w', 'rgb', 'rgb16', 'grey16', 'cmyk']);
 
 /**
@@ -62,7 +62,7 @@ export interface LibvipsRequest {
   readonly sizeCheck: SizeCheck | undefined;
 }
 
-/** Pillow's cmyk2rgb: each colour is what K leaves, less the ink's share of it. */
+/** Pillow's cmyk2rgb: each color is what K leaves, less the ink's share of it. */
 async function cmykToRgb(cmyk: Uint8Array): Promise<Uint8Array> {
   const rgb = new Uint8Array((cmyk.length / 4) * 3);
   await inSlices(cmyk.length / 4, (first, end) => {
@@ -83,7 +83,7 @@ function checkHeader({ format, depth, space, width, height }: Metadata, request:
   if (depth !== 'uchar' && depth !== 'ushort')
     throw new Refusal(`its samples are ${depth}, whose black and white are not known; store 8 or 16 bits`);
   if (!SPACES.has(space))
-    throw new Refusal(`its colours are in the space ${space}, which has no agreed conversion; store grey or RGB`);
+    throw new Refusal(`its colors are in the space ${space}, which has no agreed conversion; store gray or RGB`);
   checkSize({ width, height }, request.limits, request.sizeCheck);
 }
 
@@ -127,7 +127,7 @@ function checkChannels(channels: number, wanted: number): void {
 }
 
 async function cmykPixels(image: Sharp, { depth }: Metadata): Promise<Pixels> {
-  if (depth !== 'uchar') throw new Refusal('it has CMYK samples of 16 bits; store 8 bits, or RGB or grey');
+  if (depth !== 'uchar') throw new Refusal('it has CMYK samples of 16 bits; store 8 bits, or RGB or gray');
   const { data, info } = await image
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
@@ -160,7 +160,7 @@ export async function encodePng(pixels: Pixels): Promise<Buffer> {
  * Fits an image into a square tile without distorting it; what is left is filled. For montages, not for the network.
  *
  * @param tile side in pixels
- * @param fill grey level of the margin, in [0, 255]
+ * @param fill gray level of the margin, in [0, 255]
  */
 export async function letterbox({ data, width, height }: Pixels, tile: number, fill = 0): Promise<Pixels> {
   const background = { r: fill, g: fill, b: fill };

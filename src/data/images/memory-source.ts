@@ -1,7 +1,7 @@
 /** Images that an application holds in memory: a Blob or File, and pixels that it has decoded itself. */
 import { types } from 'node:util';
 import type { DecodeOptions } from '../options';
-import { orAborted } from '../abort';
+import { raceAbort } from '../abort';
 import { decodeWithin } from './decode';
 import { Refusal } from './refusal';
 import type { Pixels, PixelSource } from '../types';
@@ -12,7 +12,7 @@ export interface RawPixels {
   readonly data: Uint8Array | Uint8ClampedArray;
   readonly width: number;
   readonly height: number;
-  /** 1 (grey), 3 (RGB) or 4 (RGB and alpha, which is dropped); where it is left out, what the number of bytes says. */
+  /** 1 (gray), 3 (RGB) or 4 (RGB and alpha, which is dropped); where it is left out, what the number of bytes says. */
   readonly channels?: 1 | 3 | 4;
 }
 
@@ -32,7 +32,7 @@ export class BlobSource implements PixelSource {
     const { maxFileBytes } = options;
     if (maxFileBytes !== undefined && this.#blob.size > maxFileBytes)
       throw new Refusal(`it has ${this.#blob.size} bytes, more than maxFileBytes ${maxFileBytes}`);
-    const bytes = await orAborted(
+    const bytes = await raceAbort(
       this.#blob.arrayBuffer().catch((error: unknown) => {
         throw new Refusal('it cannot be read', { cause: error });
       }),

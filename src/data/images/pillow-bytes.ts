@@ -1,12 +1,12 @@
 /**
  * Changes some bytes of a file, on a copy, before libvips sees it: of a PNG what says nothing of its pixels is left out;
- * of a GIF the colours behind its transparent index are shown, and an AVIF is not turned, as Pillow has them.
+ * of a GIF the colors behind its transparent index are shown, and an AVIF is not turned, as Pillow has them.
  */
 import type { ImageFormat } from './format';
 import { Refusal } from './refusal';
 import type { Pixels } from '../types';
 
-/** Where a first frame lies that does not cover its image, and the colour of the rest: red, green, blue. */
+/** Where a first frame lies that does not cover its image, and the color of the rest: red, green, blue. */
 export interface Frame {
   readonly left: number;
   readonly top: number;
@@ -43,7 +43,7 @@ class Reader {
 }
 
 /**
- * Pillow shows the colour of a transparent index; outside of a first frame it shows that colour too, or else the first
+ * Pillow shows the color of a transparent index; outside of a first frame it shows that color too, or else the first
  * one.
  */
 function opaqueGif(bytes: Uint8Array): Changed {
@@ -73,23 +73,23 @@ function opaqueGif(bytes: Uint8Array): Changed {
 }
 
 /**
- * @param at where the first frame is described; @param colour where the colour around it stands, if before the table's
+ * @param at where the first frame is described; @param color where the color around it stands, if before the table's
  * end
  */
-function frameOf(gif: Reader, at: number, colour: { readonly at: number; readonly end: number }): Frame | null {
+function frameOf(gif: Reader, at: number, color: { readonly at: number; readonly end: number }): Frame | null {
   const [width, height] = [gif.uint16le(6), gif.uint16le(8)];
   const [left, top] = [gif.uint16le(at + 1), gif.uint16le(at + 3)];
   const [right, bottom] = [left + gif.uint16le(at + 5), top + gif.uint16le(at + 7)];
   if (at >= gif.bytes.length || (left === 0 && top === 0 && right === width && bottom === height)) return null;
   if (right > width || bottom > height)
     throw new Refusal(`its first frame ends at ${right} x ${bottom} pixels, outside of its ${width} x ${height}`);
-  const inside = colour.at + 3 <= colour.end;
+  const inside = color.at + 3 <= color.end;
   return {
     left,
     top,
     right,
     bottom,
-    around: inside ? [gif.byte(colour.at), gif.byte(colour.at + 1), gif.byte(colour.at + 2)] : [0, 0, 0],
+    around: inside ? [gif.byte(color.at), gif.byte(color.at + 1), gif.byte(color.at + 2)] : [0, 0, 0],
   };
 }
 

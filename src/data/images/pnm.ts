@@ -124,7 +124,7 @@ function checkTuples(type: string, depth: number): Record<string, never> {
   return {};
 }
 
-/** Grey or colour samples of the pixels, without alpha. */
+/** Gray or color samples of the pixels, without alpha. */
 async function readSamples(bytes: Uint8Array, header: Header, channels: 1 | 3): Promise<Uint16Array> {
   const { width, height, depth, maxval, kind, offset, inverted } = header;
   const pixels = width * height;

@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { describeValue } from '../../text/describe';
 import { AbortedError, messageOf, throwIfAborted } from '../../errors';
 import type { DecodeOptions } from '../options';
-import { orAborted } from '../abort';
+import { raceAbort } from '../abort';
 import { decodeWithin } from './decode';
 import { Refusal } from './refusal';
 import type { Pixels, PixelSource } from '../types';
@@ -139,7 +139,7 @@ export class StreamSource implements PixelSource {
     for (const [event, listener] of listeners) stream.on(event, listener);
     stream.resume(); // one that was paused, as a request is while its sender is looked up, would wait for ever
     try {
-      await orAborted(ended, signal);
+      await raceAbort(ended, signal);
     } finally {
       for (const [event, listener] of listeners) stream.removeListener(event, listener);
     }
@@ -153,7 +153,7 @@ async function drain(
 ): Promise<void> {
   try {
     for (;;) {
-      const step = await orAborted(Promise.resolve(iterator.next()), signal);
+      const step = await raceAbort(Promise.resolve(iterator.next()), signal);
       if (step.done === true) return;
       take(step.value);
     }

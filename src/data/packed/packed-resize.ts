@@ -1,4 +1,4 @@
-/** What a `covidct prepare --resize N` did to the pixels is a part of every transform that sees them afterwards. */
+/** What a `covidct prepare --resize N` did to the pixels is a part of every transform that sees them afterward. */
 import { DatasetError } from '../../errors';
 import type { SixteenBit } from '../images/options';
 import { isPixelSource } from '../images/decode';
@@ -10,7 +10,7 @@ import type { Dataset, Transform } from '../types';
  *
  * @throws DatasetError when they differ
  */
-export function storedResize(datasets: readonly Dataset[]): number | null {
+export function packedResize(datasets: readonly Dataset[]): number | null {
   let found: number | null | undefined;
   for (const { name, samples } of datasets) {
     for (const { source, id } of samples) {
@@ -58,7 +58,7 @@ function inWords(resized: number | null): string {
  * The transform with the resize that came before it in front, so that an original image becomes the same input. On the
  * packed images that step changes nothing: their shorter side is what it asks for.
  */
-export function afterStoredResize(transform: Transform, resized: number | null): Transform {
+export function withPackedResize(transform: Transform, resized: number | null): Transform {
   if (resized === null) return transform;
   const [first] = transform.steps;
   return first?.type === 'resize' && first.size === resized

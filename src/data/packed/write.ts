@@ -7,7 +7,7 @@ import { BadImageError, DatasetError, throwIfAborted } from '../../errors';
 import { replaceFile } from '../../files/write';
 import type { ResolvedPrepareOptions } from '../options';
 import { imageOptionsOf } from '../images/options';
-import { orAborted } from '../abort';
+import { raceAbort } from '../abort';
 import { badImage, decodeChecked } from '../images/decode';
 import { isPacked } from './packed';
 import { encodePacked, HEAD_BYTES, packedError } from './format';
@@ -95,7 +95,7 @@ async function* outcomes(
       work.catch(() => undefined); // thrown when its turn comes
       queue.push(work);
     }
-    yield [task, await orAborted(queue.shift()!, options.signal)];
+    yield [task, await raceAbort(queue.shift()!, options.signal)];
   }
 }
 

@@ -51,7 +51,7 @@ function drawBody(draw: Draw, size: number): Anatomy {
   return { canvas, tissue, lung: between(draw, 38, 78), lungs };
 }
 
-/** Lungs with their vessels, a little denser towards the back. */
+/** Lungs with their vessels, a little denser toward the back. */
 function drawLungs(draw: Draw, { canvas, lung, lungs }: Anatomy): void {
   const texture = latticeNoise(draw, 9);
   const slope = between(draw, 2, 20);
@@ -71,10 +71,10 @@ function drawGroundGlass(draw: Draw, anatomy: Anatomy): void {
     const shape = anatomy.lungs[drawInteger(draw, 2)]!;
     const angle = between(draw, -0.35, 1.25) * (Math.PI / 2);
     const outward = Math.sign(shape.u);
-    const centre = { u: shape.u + outward * shape.a * 0.8 * Math.cos(angle), v: shape.v + shape.b * 0.8 * Math.sin(angle) };
+    const center = { u: shape.u + outward * shape.a * 0.8 * Math.cos(angle), v: shape.v + shape.b * 0.8 * Math.sin(angle) };
     const density = between(draw, 50, 115);
     const reach = { a: between(draw, 0.13, 0.26), b: between(draw, 0.15, 0.34) };
-    blobs(anatomy.canvas, shape, { ...centre, ...reach }, (u, v) => density * (0.75 + 0.5 * texture(u, v)));
+    blobs(anatomy.canvas, shape, { ...center, ...reach }, (u, v) => density * (0.75 + 0.5 * texture(u, v)));
   }
 }
 
@@ -103,7 +103,7 @@ function drawMiddle(draw: Draw, { canvas, tissue }: Anatomy): void {
 }
 
 /**
- * Draws a made-up slice, grey stored as RGB.
+ * Draws a made-up slice, gray stored as RGB.
  *
  * @param options.positive whether it gets ground-glass patches
  * @param options.seed together with `index` fixes the slice

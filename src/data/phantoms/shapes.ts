@@ -28,7 +28,7 @@ export interface Ellipse {
 
 type Field = (u: number, v: number) => number;
 
-/** Grey levels as floats, addressed in body coordinates. */
+/** Gray levels as floats, addressed in body coordinates. */
 export class Canvas {
   readonly values: Float32Array;
 
@@ -63,16 +63,16 @@ export class Canvas {
     }
   }
 
-  /** Rounded and clamped to [0, 255], grey as RGB. */
+  /** Rounded and clamped to [0, 255], gray as RGB. */
   toPixels(): Pixels {
-    const grey = Uint8ClampedArray.from(this.values); // rounds and clamps
-    const data = new Uint8Array(grey.length * 3);
-    for (let index = 0; index < data.length; index += 1) data[index] = grey[(index / 3) | 0]!;
+    const gray = Uint8ClampedArray.from(this.values); // rounds and clamps
+    const data = new Uint8Array(gray.length * 3);
+    for (let index = 0; index < data.length; index += 1) data[index] = gray[(index / 3) | 0]!;
     return { data, width: this.width, height: this.height };
   }
 }
 
-/** 0 at the centre, 1 on the edge, growing outward. */
+/** 0 at the center, 1 on the edge, growing outward. */
 function radius({ u, v, a, b, power = 2, tilt = 0 }: Ellipse): Field {
   const cosine = cos(tilt);
   const sine = sin(tilt);
@@ -106,7 +106,7 @@ export function fillEllipse(canvas: Canvas, shape: Ellipse, level: number | Fiel
   }, around(shape));
 }
 
-/** Adds a cloud that fades from its centre outward, inside `mask` only. */
+/** Adds a cloud that fades from its center outward, inside `mask` only. */
 export function blobs(canvas: Canvas, mask: Ellipse, cloud: Ellipse, strength: Field): void {
   const inside = coverage(canvas, mask);
   const distance = radius(cloud);
@@ -171,7 +171,7 @@ export function vesselTree(canvas: Canvas, draw: Draw, root: { u: number; v: num
   for (const heading of [-1.15, -0.6, -0.1, 0.4, 0.9]) grow(root.u, root.v, outward + heading + (draw() - 0.5) * 0.4, thick, 4);
 }
 
-/** Adds noise with the given standard deviation, half of it shared between neighbours as a reconstruction kernel does. */
+/** Adds noise with the given standard deviation, half of it shared between neighbors as a reconstruction kernel does. */
 export function addNoise(canvas: Canvas, normal: () => number, deviation: number): void {
   let before = 0;
   canvas.each((_u, _v, value) => {

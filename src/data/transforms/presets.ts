@@ -10,8 +10,8 @@ export const IMAGENET_MEAN = Object.freeze([0.485, 0.456, 0.406] as const);
 /** Standard deviation that goes with {@link IMAGENET_MEAN}. */
 export const IMAGENET_STD = Object.freeze([0.229, 0.224, 0.225] as const);
 
-/** For networks that see one grey channel: the means of ImageNet's three. */
-export const GREY_NORMALIZATION: { mean: [number, number, number]; std: [number, number, number] } = {
+/** For networks that see one gray channel: the means of ImageNet's three. */
+export const GRAY_NORMALIZATION: { mean: [number, number, number]; std: [number, number, number] } = {
   mean: [0.449, 0.449, 0.449],
   std: [0.226, 0.226, 0.226],
 };
@@ -29,7 +29,7 @@ function sideBeforeCrop(size: number): number {
 
 /**
  * The tutorial's training transform: shorter side to `size * 256 / 224`, a random box of half to the whole area
- * resized to `size`, mirrored half of the time, normalised.
+ * resized to `size`, mirrored half of the time, normalized.
  *
  * @param options.size side of the output in pixels, default 224
  * @param options.normalization `imagenet` by default; `none` as the tutorial has it; or own mean and std
@@ -45,7 +45,7 @@ export function tutorialTrain(options: PresetOptions = {}): Transform {
   ]);
 }
 
-/** The tutorial's transform for validation and test: resized to a square of `size` whatever the aspect ratio, normalised. */
+/** The tutorial's transform for validation and test: resized to a square of `size` whatever the aspect ratio, normalized. */
 export function tutorialEval(options: PresetOptions = {}): Transform {
   const { size, normalization: choice } = checkOptions(presetOptionsSchema, options, 'tutorialEval');
   return compose([resize([size, size]), toTensor(), normalization(choice)]);

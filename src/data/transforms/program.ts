@@ -21,7 +21,7 @@ export interface Rectangle {
 /** A row of `NativeBatch.programs`: an operation of PIXEL_OP and its four arguments. */
 export type PixelRow = readonly [number, number, number, number, number];
 
-/** Rounds halves to the even neighbour, as Python's `round` does. */
+/** Rounds halves to the even neighbor, as Python's `round` does. */
 export function roundHalfEven(value: number): number {
   const below = Math.floor(value);
   const rest = value - below;
@@ -48,7 +48,7 @@ export function centerCropBox({ height, width }: Size, [cropHeight, cropWidth]: 
 
 /**
  * torchvision's `RandomResizedCrop.get_params`: ten tries at a box whose share of the area is uniform in `scale` and
- * whose log aspect ratio is uniform in log `ratio`; then the largest centred box within `ratio`.
+ * whose log aspect ratio is uniform in log `ratio`; then the largest centered box within `ratio`.
  *
  * @param draw consumed in torchvision's order: area, ratio, and for a box that fits top and left
  */

@@ -27,7 +27,7 @@ function chunk(name, data) {
   return out;
 }
 
-/** A grey PNG of one bit, black. */
+/** A gray PNG of one bit, black. */
 function png(width, height) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);

@@ -241,7 +241,7 @@ const scenarios = {
     say(`collections ${collections}`);
     process.exit();
   },
-  /** Cancelled by an abort between two batches of a prediction. */
+  /** Canceled by an abort between two batches of a prediction. */
   async abort() {
     const classifier = await make();
     const controller = new AbortController();

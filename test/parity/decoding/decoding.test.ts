@@ -26,7 +26,7 @@ const bytesOf = (name: string): Buffer => Buffer.from(files.find((entry) => entr
 
 /** Levels that a pixel may differ by; 0 where nothing is said. */
 const ALLOWED: Readonly<Record<string, number>> = { avif: 1, 'avif: limited-range': 3 };
-/** Colour whose chroma is kept at half the resolution: Pillow smooths it, libvips repeats it. Brightness stays near. */
+/** Color whose chroma is kept at half the resolution: Pillow smooths it, libvips repeats it. Brightness stays near. */
 const SUBSAMPLED = ['avif: rgb-420', 'avif: rgb-422'];
 /** What Pillow reads and this refuses. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -55,7 +55,7 @@ test.each(equal.map((entry) => [entry.name, entry] as const))('%s', async (name,
 });
 
 test.each(SUBSAMPLED)(
-  '%s has the brightness of Pillow within half a level on average, not its colours',
+  '%s has the brightness of Pillow within half a level on average, not its colors',
   async (name) => {
     const [pixels, expected] = [await decodeImage(bytesOf(name)), decoded.get(name)!];
     const differences = Array.from({ length: expected.length / 3 }, (_, i) =>

@@ -19,13 +19,13 @@ from PIL import Image, ImageCms
 HEIGHT, WIDTH = 18, 25
 rng = np.random.default_rng(8)
 y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-GREY = ((x * 9 + y * 5) % 256).astype(np.uint8)
+GRAY = ((x * 9 + y * 5) % 256).astype(np.uint8)
 NOISE = rng.integers(0, 256, (HEIGHT, WIDTH)).astype(np.uint8)
-COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY // 2], -1)
+COLOR = np.stack([GRAY, GRAY[::-1], 255 - GRAY // 2], -1)
 SMOOTH = np.stack([np.clip(40 + 5 * x + 3 * y, 0, 255)] * 3, -1).astype(np.uint8)
-IMAGE = Image.fromarray(COLOUR)
+IMAGE = Image.fromarray(COLOR)
 PALETTE = IMAGE.quantize(16)
-DEEP = (NOISE.astype(np.uint16) << 8) | GREY
+DEEP = (NOISE.astype(np.uint16) << 8) | GRAY
 
 
 def saved(image, kind, **options):
@@ -44,8 +44,8 @@ def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def raw_png(bits, colour, rows, *, more=(), interlace=0, width=WIDTH, height=HEIGHT):
-    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlace)
+def raw_png(bits, color, rows, *, more=(), interlace=0, width=WIDTH, height=HEIGHT):
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlace)
     body = b"".join(b"\0" + bytes(row) for row in rows)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(chunk(*each) for each in more) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
 
@@ -69,36 +69,36 @@ def adam7(values, bytes_each):
 
 def interlaced_png():
     head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 1)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(adam7(COLOUR, 3))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(adam7(COLOR, 3))) + chunk(b"IEND", b"")
 
 
 def png_files():
     table = b"".join(bytes(((37 * i) % 256, (91 * i) % 256, 255 - i)) for i in range(256))
     for bits in (1, 2, 4):
         values = NOISE >> (8 - bits)
-        yield f"grey-{bits}", raw_png(bits, 0, packed(values, bits))
+        yield f"gray-{bits}", raw_png(bits, 0, packed(values, bits))
         yield f"palette-{bits}", raw_png(bits, 3, packed(values, bits), more=[(b"PLTE", table[: 3 << bits])])
         yield f"palette-{bits}-trns", raw_png(bits, 3, packed(values, bits), more=[(b"PLTE", table[: 3 << bits]), (b"tRNS", bytes([0, 128]))])
-        yield f"grey-{bits}-trns", raw_png(bits, 0, packed(values, bits), more=[(b"tRNS", b"\0\1")])
-    yield "grey-8", saved(Image.fromarray(NOISE), "PNG")
-    yield "grey-8-trns", raw_png(8, 0, NOISE, more=[(b"tRNS", b"\0" + bytes([int(NOISE[0, 0])]))])
-    yield "grey-alpha-8", saved(Image.fromarray(np.dstack([GREY, NOISE]), "LA"), "PNG")
+        yield f"gray-{bits}-trns", raw_png(bits, 0, packed(values, bits), more=[(b"tRNS", b"\0\1")])
+    yield "gray-8", saved(Image.fromarray(NOISE), "PNG")
+    yield "gray-8-trns", raw_png(8, 0, NOISE, more=[(b"tRNS", b"\0" + bytes([int(NOISE[0, 0])]))])
+    yield "gray-alpha-8", saved(Image.fromarray(np.dstack([GRAY, NOISE]), "LA"), "PNG")
     yield "rgb-8", saved(IMAGE, "PNG")
     yield "rgb-8-trns", saved(IMAGE, "PNG", transparency=(0, 85, 255))
-    yield "rgba-8", saved(Image.fromarray(np.dstack([COLOUR, NOISE]), "RGBA"), "PNG")
+    yield "rgba-8", saved(Image.fromarray(np.dstack([COLOR, NOISE]), "RGBA"), "PNG")
     yield "palette-8", raw_png(8, 3, NOISE, more=[(b"PLTE", table)])
     yield "palette-8-trns", raw_png(8, 3, NOISE, more=[(b"PLTE", table), (b"tRNS", bytes(range(200)))])
     yield "rgb-8-interlaced", interlaced_png()
     yield "rgb-8-icc", saved(IMAGE, "PNG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes())
     yield "rgb-8-exif-turned", saved(IMAGE, "PNG", exif=with_orientation(6))
-    yield "rgb-8-gamma", raw_png(8, 2, COLOUR.reshape(HEIGHT, -1), more=[(b"gAMA", struct.pack(">I", 30000))])
+    yield "rgb-8-gamma", raw_png(8, 2, COLOR.reshape(HEIGHT, -1), more=[(b"gAMA", struct.pack(">I", 30000))])
 
 
 def jpeg_files():
     for sampling in (0, 1, 2):
         yield f"rgb-sampling-{sampling}", saved(IMAGE, "JPEG", quality=88, subsampling=sampling)
     yield "progressive", saved(IMAGE, "JPEG", quality=80, progressive=True)
-    yield "grey", saved(Image.fromarray(GREY), "JPEG", quality=90)
+    yield "gray", saved(Image.fromarray(GRAY), "JPEG", quality=90)
     yield "cmyk", saved(IMAGE.convert("CMYK"), "JPEG", quality=95)
     for turn in (3, 6):
         yield f"exif-turned-{turn}", saved(IMAGE, "JPEG", quality=90, exif=with_orientation(turn))
@@ -109,13 +109,13 @@ def jpeg_files():
 
 
 def webp_files():
-    alpha = Image.fromarray(np.dstack([COLOUR, NOISE]), "RGBA")
+    alpha = Image.fromarray(np.dstack([COLOR, NOISE]), "RGBA")
     yield "lossless", saved(IMAGE, "WEBP", lossless=True)
     yield "lossless-alpha", saved(alpha, "WEBP", lossless=True, exact=True)
     yield "lossy", saved(IMAGE, "WEBP", quality=80)
     yield "lossy-alpha", saved(alpha, "WEBP", quality=80)
     yield "exif-turned", saved(IMAGE, "WEBP", lossless=True, exif=with_orientation(6))
-    yield "moving", saved(IMAGE, "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(255 - COLOUR)], duration=50)
+    yield "moving", saved(IMAGE, "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(255 - COLOR)], duration=50)
 
 
 def lzw(indices, bits):
@@ -134,7 +134,7 @@ def lzw(indices, bits):
 
 
 def raw_gif(screen, frame, indices, *, table=None, local=None, transparent=None, background=0, interlaced=False):
-    """A GIF of one frame of 16 colours: sizes are (width, height), `frame` begins with left and top."""
+    """A GIF of one frame of 16 colors: sizes are (width, height), `frame` begins with left and top."""
     out = b"GIF89a" + struct.pack("<HHBBB", *screen, (0x80 | 3) if table else 0, background, 0) + (table or b"")
     if transparent is not None:
         out += b"!\xf9\x04" + struct.pack("<BHB", 1, 0, transparent) + b"\0"
@@ -152,7 +152,7 @@ def gif_files():
     whole, part = (0, 0, WIDTH, HEIGHT), (4, 3, 12, 9)
     yield "plain", raw_gif((WIDTH, HEIGHT), whole, indices, table=table)
     yield "saved", saved(PALETTE, "GIF")
-    yield "grey", saved(Image.fromarray(GREY), "GIF")
+    yield "gray", saved(Image.fromarray(GRAY), "GIF")
     yield "transparent", raw_gif((WIDTH, HEIGHT), whole, indices, table=table, transparent=5)
     yield "transparent-local", raw_gif((WIDTH, HEIGHT), whole, indices, table=table, local=other, transparent=5)
     yield "local-alone", raw_gif((WIDTH, HEIGHT), whole, indices, local=other)
@@ -160,7 +160,7 @@ def gif_files():
     yield "offset-transparent", raw_gif((WIDTH, HEIGHT), part, indices[:9, :12], table=table, transparent=5, background=7)
     yield "offset-local", raw_gif((WIDTH, HEIGHT), part, indices[:9, :12], table=table, local=other, transparent=3)
     yield "interlaced", raw_gif((WIDTH, HEIGHT), whole, indices, table=table, interlaced=True, transparent=2)
-    yield "moving", saved(PALETTE, "GIF", save_all=True, append_images=[Image.fromarray(255 - COLOUR).quantize(16)], duration=50)
+    yield "moving", saved(PALETTE, "GIF", save_all=True, append_images=[Image.fromarray(255 - COLOR).quantize(16)], duration=50)
 
 
 def tiff_files():
@@ -171,18 +171,18 @@ def tiff_files():
     for compression in ("group3", "group4", "tiff_ccitt"):
         yield f"one-bit-{compression}", saved(Image.fromarray(NOISE > 128), "TIFF", compression=compression)
     yield "one-bit", saved(Image.fromarray(NOISE > 128), "TIFF")
-    yield "grey", saved(Image.fromarray(NOISE), "TIFF")
-    yield "grey-alpha", saved(Image.fromarray(np.dstack([GREY, NOISE]), "LA"), "TIFF")
-    yield "rgba", saved(Image.fromarray(np.dstack([COLOUR, NOISE]), "RGBA"), "TIFF")
+    yield "gray", saved(Image.fromarray(NOISE), "TIFF")
+    yield "gray-alpha", saved(Image.fromarray(np.dstack([GRAY, NOISE]), "LA"), "TIFF")
+    yield "rgba", saved(Image.fromarray(np.dstack([COLOR, NOISE]), "RGBA"), "TIFF")
     yield "palette", saved(PALETTE, "TIFF")
     yield "cmyk", saved(IMAGE.convert("CMYK"), "TIFF")
     yield "jpeg", saved(IMAGE, "TIFF", compression="jpeg", quality=90)
     yield "ycbcr", saved(IMAGE.convert("YCbCr"), "TIFF", compression="jpeg", quality=90)
     yield "big", saved(IMAGE, "TIFF", big_tiff=True)
     yield "strips", saved(IMAGE, "TIFF", strip_size=200)
-    yield "pages", saved(IMAGE, "TIFF", save_all=True, append_images=[Image.fromarray(255 - COLOUR)])
+    yield "pages", saved(IMAGE, "TIFF", save_all=True, append_images=[Image.fromarray(255 - COLOR)])
     yield "white-is-zero", saved(Image.fromarray(NOISE), "TIFF", tiffinfo={262: 0})
-    yield "lab", saved(Image.fromarray(COLOUR, "LAB"), "TIFF")
+    yield "lab", saved(Image.fromarray(COLOR, "LAB"), "TIFF")
 
 
 def avif_files():
@@ -193,10 +193,10 @@ def avif_files():
     yield "slice-444", saved(Image.fromarray(SMOOTH), "AVIF", quality=75, subsampling="4:4:4")
     yield "finest", saved(IMAGE, "AVIF", quality=100, subsampling="4:4:4")
     yield "limited-range", saved(IMAGE, "AVIF", quality=90, subsampling="4:4:4", range="limited")
-    yield "alpha", saved(Image.fromarray(np.dstack([COLOUR, NOISE]), "RGBA"), "AVIF", quality=80, subsampling="4:4:4")
+    yield "alpha", saved(Image.fromarray(np.dstack([COLOR, NOISE]), "RGBA"), "AVIF", quality=80, subsampling="4:4:4")
     for turn in range(2, 9):
         yield f"turned-{turn}", saved(IMAGE, "AVIF", quality=80, subsampling="4:4:4", exif=with_orientation(turn))
-    yield "moving", saved(IMAGE, "AVIF", quality=80, subsampling="4:4:4", save_all=True, append_images=[Image.fromarray(255 - COLOUR)], duration=50)
+    yield "moving", saved(IMAGE, "AVIF", quality=80, subsampling="4:4:4", save_all=True, append_images=[Image.fromarray(255 - COLOR)], duration=50)
 
 
 def bmp(bits, rows, *, compression=0, table=b"", masks=b"", down=False, header=40, width=WIDTH, height=HEIGHT, stated=None, colors=0):
@@ -218,13 +218,13 @@ def bmp_files():
         yield f"palette-{bits}", bmp(bits, packed(up >> (8 - bits), bits), table=table[: 4 << bits])
     yield "palette-8-short", bmp(8, packed(up >> 4, 8), table=table[:64], colors=16)
     yield "os2-palette", bmp(8, packed(up, 8), header=12, table=b"".join(table[i : i + 3] for i in range(0, 1024, 4)))
-    yield "os2-rgb", bmp(24, [row.tobytes() for row in COLOUR[::-1, :, ::-1]], header=12)
-    yield "grey-8", saved(Image.fromarray(NOISE), "BMP")
+    yield "os2-rgb", bmp(24, [row.tobytes() for row in COLOR[::-1, :, ::-1]], header=12)
+    yield "gray-8", saved(Image.fromarray(NOISE), "BMP")
     yield "one-bit", saved(Image.fromarray(NOISE > 128), "BMP")
     yield "rgb-24", saved(IMAGE, "BMP")
-    yield "rgb-24-down", bmp(24, [row.tobytes() for row in COLOUR[:, :, ::-1]], down=True)
-    yield "rgba-32", saved(Image.fromarray(np.dstack([COLOUR, NOISE]), "RGBA"), "BMP")
-    four = np.dstack([COLOUR[:, :, ::-1], NOISE])[::-1]
+    yield "rgb-24-down", bmp(24, [row.tobytes() for row in COLOR[:, :, ::-1]], down=True)
+    yield "rgba-32", saved(Image.fromarray(np.dstack([COLOR, NOISE]), "RGBA"), "BMP")
+    four = np.dstack([COLOR[:, :, ::-1], NOISE])[::-1]
     yield "rgb-32", bmp(32, [row.tobytes() for row in four])
     deep = (DEEP & 0x7FFF)[::-1].astype("<u2")
     yield "rgb-16", bmp(16, [row.tobytes() for row in deep])
@@ -246,12 +246,12 @@ def pnm_files():
     yield "p1", b"P1\n# drawn\n" + size + b"\n".join("".join(str(int(v)) for v in row).encode() for row in NOISE > 128)
     yield "p2", b"P2\n" + size + b"255\n" + b"\n".join(" ".join(map(str, row)).encode() for row in NOISE) + b"\n"
     yield "p2-15", b"P2\n" + size + b"15\n" + b"\n".join(" ".join(map(str, row)).encode() + b" # a row" for row in NOISE >> 4) + b"\n"
-    yield "p3", b"P3 " + size + b"255\n" + b"\n".join(" ".join(map(str, row.flatten())).encode() for row in COLOUR) + b"\n"
+    yield "p3", b"P3 " + size + b"255\n" + b"\n".join(" ".join(map(str, row.flatten())).encode() for row in COLOR) + b"\n"
     yield "p4", b"P4\n" + size + b"".join(bits)
     yield "p5", saved(Image.fromarray(NOISE), "PPM")
     yield "p5-100", b"P5\n" + size + b"100\n" + (NOISE // 3).astype(np.uint8).tobytes()
-    yield "p6", b"P6\n# one\n" + size + b"# two\n255\n" + COLOUR.tobytes()
-    yield "p6-7", b"P6 " + size + b"7 " + (COLOUR >> 5).tobytes()
+    yield "p6", b"P6\n# one\n" + size + b"# two\n255\n" + COLOR.tobytes()
+    yield "p6-7", b"P6 " + size + b"7 " + (COLOR >> 5).tobytes()
 
 
 def text(data):

@@ -1,4 +1,4 @@
-/** Optimisers, groups, clipping, label smoothing, the average and frozen parts against numbers make_reference.py wrote with PyTorch. */
+/** Optimizers, groups, clipping, label smoothing, the average and frozen parts against numbers make_reference.py wrote with PyTorch. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Classifier } from '../../../src/model/classifier';

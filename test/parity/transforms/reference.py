@@ -69,7 +69,7 @@ def made_up_images():
     yield "wide", Image.fromarray(rgb(70, 110)), {}
     yield "tall", Image.fromarray(rgb(170, 61)), {}
     yield "tiny", Image.fromarray(rgb(23, 31)), {}
-    yield "even-grey-alpha", Image.fromarray(np.dstack([field(80, 73, 0.5), field(80, 73, 2)]), "LA"), {}
+    yield "even-gray-alpha", Image.fromarray(np.dstack([field(80, 73, 0.5), field(80, 73, 2)]), "LA"), {}
     yield "square-alpha", Image.fromarray(np.dstack([rgb(64, 64), field(64, 64, 2)]), "RGBA"), {}
 
 
@@ -91,43 +91,43 @@ def odd_files():
     rng = np.random.default_rng(4)
     height, width = 18, 25
     y, x = np.mgrid[0:height, 0:width]
-    grey = ((x * 9 + y * 5) % 256).astype(np.uint8)
+    gray = ((x * 9 + y * 5) % 256).astype(np.uint8)
     noise = rng.integers(0, 256, (height, width)).astype(np.uint8)
-    colour = Image.fromarray(np.stack([grey, grey[::-1], 255 - grey // 2], -1))
+    color = Image.fromarray(np.stack([gray, gray[::-1], 255 - gray // 2], -1))
     turned = Image.Exif()
     turned[0x0112] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
-    palette = colour.quantize(16)
+    palette = color.quantize(16)
     files = {
-        "grey.png": (Image.fromarray(noise), {}),
+        "gray.png": (Image.fromarray(noise), {}),
         "one-bit.png": (Image.fromarray(noise > 128), {}),
-        "grey-alpha.png": (Image.fromarray(np.dstack([grey, noise]), "LA"), {}),
-        "rgb-alpha.png": (Image.fromarray(np.dstack([np.asarray(colour), noise]), "RGBA"), {}),
+        "gray-alpha.png": (Image.fromarray(np.dstack([gray, noise]), "LA"), {}),
+        "rgb-alpha.png": (Image.fromarray(np.dstack([np.asarray(color), noise]), "RGBA"), {}),
         "palette.png": (palette, {}),
         "palette-alpha.png": (palette, {"transparency": 3}),
-        "colour-key.png": (colour, {"transparency": (0, 85, 255)}),
-        "profile.png": (colour, {"icc_profile": profile}),
-        "exif.png": (colour, {"exif": turned}),
-        "rgb.jpg": (colour, {"quality": 90}),
-        "rgb-444.jpg": (colour, {"quality": 85, "subsampling": 0}),
-        "grey.jpg": (Image.fromarray(grey), {"quality": 90}),
-        "progressive.jpg": (colour, {"quality": 80, "progressive": True}),
-        "exif.jpg": (colour, {"quality": 90, "exif": turned}),
-        "profile.jpg": (colour, {"quality": 90, "icc_profile": profile}),
-        "cmyk.jpg": (colour.convert("CMYK"), {"quality": 95}),
-        "rgb.webp": (colour, {"lossless": True}),
-        "rgb-alpha.webp": (Image.fromarray(np.dstack([np.asarray(colour), noise]), "RGBA"), {"lossless": True, "exact": True}),
-        "rgb.tif": (colour, {"compression": "tiff_lzw"}),
+        "color-key.png": (color, {"transparency": (0, 85, 255)}),
+        "profile.png": (color, {"icc_profile": profile}),
+        "exif.png": (color, {"exif": turned}),
+        "rgb.jpg": (color, {"quality": 90}),
+        "rgb-444.jpg": (color, {"quality": 85, "subsampling": 0}),
+        "gray.jpg": (Image.fromarray(gray), {"quality": 90}),
+        "progressive.jpg": (color, {"quality": 80, "progressive": True}),
+        "exif.jpg": (color, {"quality": 90, "exif": turned}),
+        "profile.jpg": (color, {"quality": 90, "icc_profile": profile}),
+        "cmyk.jpg": (color.convert("CMYK"), {"quality": 95}),
+        "rgb.webp": (color, {"lossless": True}),
+        "rgb-alpha.webp": (Image.fromarray(np.dstack([np.asarray(color), noise]), "RGBA"), {"lossless": True, "exact": True}),
+        "rgb.tif": (color, {"compression": "tiff_lzw"}),
         "rgb.gif": (palette, {}),
-        "moving.gif": (palette, {"save_all": True, "append_images": [Image.fromarray(255 - np.asarray(colour)).quantize(16)], "duration": 50}),
+        "moving.gif": (palette, {"save_all": True, "append_images": [Image.fromarray(255 - np.asarray(color)).quantize(16)], "duration": 50}),
     }
     for name, (image, options) in files.items():
         image.save(FIXTURES / name, **options)
         pixels = np.asarray(Image.open(FIXTURES / name).convert("RGB"))
         yield {"file": name, "height": pixels.shape[0], "width": pixels.shape[1], "rgb": base64.b64encode(pixels.tobytes()).decode()}
-    # Of 16-bit grey PIL keeps what is above 255 at 255; here the high byte is the reference.
-    deep = (noise.astype(np.uint16) << 8) | grey
-    for name in ("grey-16.png", "grey-16.tif"):
+    # Of 16-bit gray PIL keeps what is above 255 at 255; here the high byte is the reference.
+    deep = (noise.astype(np.uint16) << 8) | gray
+    for name in ("gray-16.png", "gray-16.tif"):
         Image.fromarray(deep).save(FIXTURES / name)
         yield {"file": name, "height": height, "width": width, "rgb": base64.b64encode(np.repeat(noise[..., None], 3, -1).tobytes()).decode()}
     Image.fromarray(noise.astype(np.float32)).save(FIXTURES / "float.tif")

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { Classifier } from '../../../src/model/classifier';
 import { convertWeights } from '../../../src/weights/convert';
-import { guessArchitecture } from '../../../src/weights/detect-architecture';
+import { detectArchitecture } from '../../../src/weights/detect-architecture';
 import { encodeHeader } from '../../../src/weights/safetensors';
 import { openWeightFile } from '../../../src/weights/open';
 import type { LoadReport } from '../../../src/weights/match';
@@ -127,7 +127,7 @@ describe('load as they are, and say what was left aside', () => {
     const report = await load(join(FOLDER, name));
     for (const note of notes)
       expect(report.notes).toContainEqual(typeof note === 'string' ? note : expect.stringMatching(note));
-    expect(guessArchitecture((await openWeightFile(join(FOLDER, name))).tensors)).toBe('tiny');
+    expect(detectArchitecture((await openWeightFile(join(FOLDER, name))).tensors)).toBe('tiny');
   });
 
   test.each([

@@ -58,7 +58,7 @@ describe('pickles', () => {
     ['fewer strides than sides', oneTensor({ shape: [2, 2], strides: [1] }), /2 dimensions and 1 strides/],
     ['a storage of petabytes', oneTensor({ count: 2 ** 50 }), /has 4 elements, expected/],
     [
-      'a storage of quantised numbers',
+      'a storage of quantized numbers',
       oneTensor({ type: 'QInt32Storage' }),
       /tensor 'w' is of torch\.QInt32Storage, which is not read/,
     ],

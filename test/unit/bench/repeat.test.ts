@@ -1,4 +1,4 @@
-import { imageBytes, normalised, readImages } from '../../../src/bench/images';
+import { imageBytes, normalized, readImages } from '../../../src/bench/images';
 import { repeat } from '../../../src/bench/repeat';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ describe('images', () => {
     expect(new Set(bytes).size).toBeGreaterThan(250);
   });
 
-  test('one after another in the file; as planes of channels, normalised', () => {
+  test('one after another in the file; as planes of channels, normalized', () => {
     const dir = mkdtempSync(join(tmpdir(), 'covidct-images-'));
     try {
       const file = join(dir, 'images.bin');
@@ -42,7 +42,7 @@ describe('images', () => {
       );
       const images = readImages({ images: file, batchSize: 2, imageSize: 2 });
       expect(images.map((each) => each[0])).toEqual([0, 12]);
-      const input = normalised(images);
+      const input = normalized(images);
       expect(input).toHaveLength(24);
       // Second image, green, last pixel: byte 12 + 3 * 3 + 1.
       expect(input[12 + 4 + 3]).toBeCloseTo((22 / 255 - 0.456) / 0.224, 5);

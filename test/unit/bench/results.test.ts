@@ -1,12 +1,12 @@
-import { CONTENDERS } from '../../../src/bench/backends';
+import { BACKENDS } from '../../../src/bench/backends';
 import { resultOf } from '../../../src/bench/results';
 import type { Measured } from '../../../src/bench/results';
 import { judgeTargets } from '../../../src/bench/targets';
-import type { ContenderName, Mode, ResultRow } from '../../../src/bench/types';
+import type { BackendName, Mode, ResultRow } from '../../../src/bench/types';
 
-function measured(name: ContenderName, milliseconds: number[], extra: Partial<Measured> = {}): Measured {
+function measured(name: BackendName, milliseconds: number[], extra: Partial<Measured> = {}): Measured {
   return {
-    contender: CONTENDERS.find((each) => each.name === name) as Measured['contender'],
+    contender: BACKENDS.find((each) => each.name === name) as Measured['contender'],
     milliseconds,
     peakBytes: milliseconds.map(() => 1000),
     numbers: [1, -2],

@@ -7,7 +7,7 @@ import { resolveTrainOptions } from '../../../src/cli/config';
 import { partOptions } from '../../../src/cli/data-flags';
 import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
-import { greyPng } from '../data/helpers';
+import { grayPng } from '../data/helpers';
 
 class Text extends Writable {
   text = '';
@@ -28,7 +28,7 @@ async function run(...args: string[]) {
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'covidct-data-flags-'));
-  const png = await greyPng(3);
+  const png = await grayPng(3);
   const put = async (name: string, content: string | Buffer = png): Promise<void> => {
     await mkdir(dirname(join(dir, name)), { recursive: true });
     await writeFile(join(dir, name), content);

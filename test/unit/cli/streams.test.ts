@@ -1,6 +1,6 @@
 /** A stream whose reader has gone: told once, later writes dropped, nobody fails. */
 import { Writable } from 'node:stream';
-import { outliveReader } from '../../../src/cli/streams';
+import { ignoreBrokenPipe } from '../../../src/cli/streams';
 import { JsonLinesLogger } from '../../../src/log/jsonl';
 import { startEvent, stepEvent } from '../../helpers/events';
 
@@ -22,7 +22,7 @@ class Pipe extends Writable {
 test('a logger on a closed pipe goes on, and the first failure is told once', async () => {
   const pipe = new Pipe(2);
   const gone: (string | undefined)[] = [];
-  outliveReader(pipe, ({ code }) => gone.push(code));
+  ignoreBrokenPipe(pipe, ({ code }) => gone.push(code));
   const logger = new JsonLinesLogger({ stream: pipe });
   await logger.log(startEvent());
   await logger.log(stepEvent());
@@ -40,7 +40,7 @@ test('a logger on a closed pipe goes on, and the first failure is told once', as
 
 test('a stream that works is written to as before', async () => {
   const pipe = new Pipe(9);
-  outliveReader(pipe, (error) => {
+  ignoreBrokenPipe(pipe, (error) => {
     throw error;
   });
   await new Promise<void>((resolve) => {

@@ -5,13 +5,13 @@ import { openFolder } from '../../../src/data/folder';
 import { openDataset } from '../../../src/data/open';
 import { roleOf, understandSplitNames } from '../../../src/data/split-names';
 import { DatasetError } from '../../../src/errors';
-import { greyPng, newFolder, removeFolders, writeAt, writeCovidCt } from './helpers';
+import { grayPng, newFolder, removeFolders, writeAt, writeCovidCt } from './helpers';
 
 afterEach(removeFolders);
 
 async function tree(...names: string[]): Promise<string> {
   const root = newFolder();
-  for (const name of names) writeAt(root, name, /\.(txt|db)$/.test(name) ? 'x' : await greyPng(3));
+  for (const name of names) writeAt(root, name, /\.(txt|db)$/.test(name) ? 'x' : await grayPng(3));
   return root;
 }
 
@@ -212,7 +212,7 @@ describe('which class is positive', () => {
       code: 'ERR_INVALID_OPTION',
       message: expect.stringContaining('pathColumn: not for the COVID-CT layout'),
     });
-    writeAt(root, 'Images-processed/CT_COVID/unlisted', await greyPng(1));
+    writeAt(root, 'Images-processed/CT_COVID/unlisted', await grayPng(1));
     writeAt(root, 'Images-processed/CT_COVID/.DS_Store', 'x');
     expect((await openDataset(root)).leftOut).toEqual([
       { reason: 'system', count: 1, examples: ['Images-processed/CT_COVID/.DS_Store'] },

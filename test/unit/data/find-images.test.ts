@@ -8,7 +8,7 @@ import { findImages } from '../../../src/data/find-images';
 import { makeDraw } from '../../../src/data/random';
 import { countLeftOut, LEFT_OUT_REASONS, leftOutText, mergeLeftOut } from '../../../src/text/left-out';
 import { BadImageError } from '../../../src/errors';
-import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
 
 afterEach(removeFolders);
 
@@ -20,7 +20,7 @@ function bytePath(root: string, name: Uint8Array): Buffer {
 
 test('an image is what has the name of one or begins as one; the rest is counted by reason', async () => {
   const root = newFolder();
-  const png = await greyPng(3);
+  const png = await grayPng(3);
   for (const name of ['a.png', 'b', 'c.dat', 'deep/er/d.PNG', '.hidden-but-an-image', 'folder.png/e.png'])
     writeAt(root, name, png);
   for (const name of ['notes.txt', 'empty', 'Thumbs.db', '.DS_Store', '._a.png', '.hidden.png', 'deep/desktop.ini'])
@@ -61,11 +61,11 @@ onLinux('names that are no UTF-8: files are found, opened, named; folders are en
   const root = newFolder();
   const latin1 = Buffer.from('Articl\xe9.png', 'latin1');
   const folder = Buffer.from('d\xfc', 'latin1');
-  writeFileSync(bytePath(root, latin1), await greyPng(5));
+  writeFileSync(bytePath(root, latin1), await grayPng(5));
   writeFileSync(bytePath(root, Buffer.from('\xff\xfe', 'latin1')), 'text');
   writeFileSync(bytePath(root, Buffer.from('bad\xff.png', 'latin1')), 'text');
   mkdirSync(bytePath(root, folder));
-  writeFileSync(Buffer.concat([bytePath(root, folder), Buffer.from('/in.png')]), await greyPng(6));
+  writeFileSync(Buffer.concat([bytePath(root, folder), Buffer.from('/in.png')]), await grayPng(6));
   const { images, leftOut } = await findImages(root);
   expect(images.map(({ id }) => id)).toEqual(['Articl\\xE9.png', 'bad\\xFF.png', 'd\\xFC/in.png']);
   expect(leftOut).toEqual([{ reason: 'notAnImage', count: 1, examples: ['\\xFF\\xFE'] }]);
@@ -109,7 +109,7 @@ test('no folder, a file, an unfit path', async () => {
 
 test('whatever lies in a folder is an image or is counted, nothing is lost', async () => {
   const draw = makeDraw({ seed: 7 });
-  const png = await greyPng(1);
+  const png = await grayPng(1);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(draw() * list.length)]!;
   for (let round = 0; round < 20; round += 1) {
     const root = newFolder();

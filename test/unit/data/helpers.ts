@@ -19,15 +19,15 @@ export function removeFolders(): void {
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
 }
 
-/** Flat grey with one brighter pixel. */
-export function greyPixels(level: number, height = 6, width = 8): Pixels {
+/** Flat gray with one brighter pixel. */
+export function grayPixels(level: number, height = 6, width = 8): Pixels {
   const data = new Uint8Array(height * width * 3).fill(level);
   data.fill(255, 0, 3);
   return { data, height, width };
 }
 
-export async function greyPng(level: number, height = 6, width = 8): Promise<Buffer> {
-  return encodePng(greyPixels(level, height, width));
+export async function grayPng(level: number, height = 6, width = 8): Promise<Buffer> {
+  return encodePng(grayPixels(level, height, width));
 }
 
 export function writeAt(root: string, name: string, content: string | Uint8Array): string {
@@ -106,7 +106,7 @@ export async function writeCovidCt(
   root: string,
   { images = {}, lists = {}, zipped = [] }: CovidCtChanges = {},
 ): Promise<void> {
-  const png = await greyPng(90);
+  const png = await grayPng(90);
   for (const name of ['COVID', 'NonCOVID'] as const) {
     for (const split of ['train', 'val', 'test'] as const) {
       const text = lists[`${split}${name}`];

@@ -9,7 +9,7 @@ import { fromSamples, splitDataset } from '../../../src/data/samples';
 import { countClasses } from '../../../src/data/splits';
 import type { Dataset, DatasetSplits } from '../../../src/data/types';
 import { preparePacked } from '../../../src/model/prepare-packed';
-import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
 
 afterEach(removeFolders);
 
@@ -116,7 +116,7 @@ test('of a folder with a pattern for the groups, and on to a packed file', async
   for (const name of ['ill', 'well'])
     for (let patient = 0; patient < 6; patient += 1)
       for (let slice = 0; slice < 3; slice += 1)
-        writeAt(root, `${name}/${name}${patient}-${slice}.png`, await greyPng(patient));
+        writeAt(root, `${name}/${name}${patient}-${slice}.png`, await grayPng(patient));
   writeAt(root, 'well/notes.txt', 'x');
   const data = await openDataset(root, { validationSplit: 0.34, groupPattern: /(?<group>[a-z]+\d)-\d/ });
   expect([countClasses(data.train), countClasses(data.validation!)]).toEqual([

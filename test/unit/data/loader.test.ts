@@ -9,19 +9,19 @@ import { fromSamples } from '../../../src/data/samples';
 import { PixelStore } from '../../../src/data/store';
 import type { Batch, Dataset, SkippedFile } from '../../../src/data/types';
 import { AbortedError, BadImageError, DatasetError, InvalidOptionError } from '../../../src/errors';
-import { greyPng } from './helpers';
+import { grayPng } from './helpers';
 
 const EVAL = tutorialEval({ size: 8 });
 const TRAIN = tutorialTrain({ size: 16 });
 
-async function greys(n: number, bad: readonly number[] = []): Promise<Dataset> {
+async function grays(n: number, bad: readonly number[] = []): Promise<Dataset> {
   const samples = await Promise.all(
     Array.from({ length: n }, async (_, index) => ({
-      source: bad.includes(index) ? Buffer.from(`bad ${index}`) : await greyPng(index, 20, 30),
+      source: bad.includes(index) ? Buffer.from(`bad ${index}`) : await grayPng(index, 20, 30),
       label: index % 2,
     })),
   );
-  return fromSamples({ name: 'greys', classes: ['even', 'odd'], samples });
+  return fromSamples({ name: 'grays', classes: ['even', 'odd'], samples });
 }
 
 async function collect(options: Omit<LoadBatchesOptions, 'store'> & { store?: PixelStore }): Promise<Batch[]> {
@@ -44,7 +44,7 @@ function bySample(batches: readonly Batch[]): Map<number, string> {
 }
 
 test('batches in order, the last one short, labels and pixels in place', async () => {
-  const dataset = await greys(7);
+  const dataset = await grays(7);
   const batches = await collect({ dataset, transform: EVAL, batchSize: 3 });
   expect(batches.map(({ indices }) => indices)).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
   expect(batches.flatMap(({ labels }) => [...labels])).toEqual([0, 1, 0, 1, 0, 1, 0]);
@@ -54,14 +54,14 @@ test('batches in order, the last one short, labels and pixels in place', async (
 });
 
 test('an empty data set yields nothing; a batch may be larger than the data set', async () => {
-  expect(await collect({ dataset: await greys(0), transform: EVAL, batchSize: 3 })).toEqual([]);
+  expect(await collect({ dataset: await grays(0), transform: EVAL, batchSize: 3 })).toEqual([]);
   expect(
-    (await collect({ dataset: await greys(1), transform: EVAL, batchSize: 8 })).map(({ indices }) => indices),
+    (await collect({ dataset: await grays(1), transform: EVAL, batchSize: 8 })).map(({ indices }) => indices),
   ).toEqual([[0]]);
 });
 
 test('boxes and flips depend on seed, epoch and sample alone', async () => {
-  const dataset = await greys(11);
+  const dataset = await grays(11);
   const base = { dataset, transform: TRAIN, seed: 4, epoch: 2, shuffle: true };
   const first = bySample(await collect({ ...base, batchSize: 4 }));
   expect(first.size).toBe(11);
@@ -80,7 +80,7 @@ test('boxes and flips depend on seed, epoch and sample alone', async () => {
 
 test('startBatch continues an epoch exactly', async () => {
   const base = {
-    dataset: await greys(10),
+    dataset: await grays(10),
     transform: TRAIN,
     batchSize: 3,
     seed: 1,
@@ -96,7 +96,7 @@ test('startBatch continues an epoch exactly', async () => {
 test('prefetch is bounded', async () => {
   const store = new PixelStore({ concurrency: 8 });
   for await (const batch of loadBatches({
-    dataset: await greys(40),
+    dataset: await grays(40),
     transform: EVAL,
     batchSize: 2,
     store,
@@ -112,7 +112,7 @@ test('a bad file ends the walk, after the batches before it', async () => {
   const seen: number[] = [];
   const walk = (async () => {
     for await (const { indices } of loadBatches({
-      dataset: await greys(12, [5, 7, 11]),
+      dataset: await grays(12, [5, 7, 11]),
       transform: EVAL,
       batchSize: 2,
       store: new PixelStore(),
@@ -128,7 +128,7 @@ test('skip leaves bad files out, tells them, and yields no empty batch', async (
   const told: SkippedFile[] = [];
   const store = new PixelStore({ onBadFile: 'skip' });
   const batches = await collect({
-    dataset: await greys(8, [1, 2, 3]),
+    dataset: await grays(8, [1, 2, 3]),
     transform: EVAL,
     batchSize: 2,
     store,
@@ -150,13 +150,13 @@ test('skip leaves bad files out, tells them, and yields no empty batch', async (
     [2, 'sample-2'],
     [3, 'sample-3'],
   ]);
-  expect(await collect({ dataset: await greys(2, [0, 1]), transform: EVAL, batchSize: 2, store })).toEqual([]);
+  expect(await collect({ dataset: await grays(2, [0, 1]), transform: EVAL, batchSize: 2, store })).toEqual([]);
 });
 
 describe('ending early', () => {
   test('break stops the preparation', async () => {
     const store = new PixelStore({ concurrency: 1 });
-    const dataset = await greys(60);
+    const dataset = await grays(60);
     for await (const batch of loadBatches({ dataset, transform: EVAL, batchSize: 2, store, prefetch: 2 }))
       if (batch.indices[0] === 4) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -168,7 +168,7 @@ describe('ending early', () => {
     const seen: number[] = [];
     const walk = (async () => {
       for await (const { indices } of loadBatches({
-        dataset: await greys(40),
+        dataset: await grays(40),
         transform: EVAL,
         batchSize: 2,
         store: new PixelStore(),
@@ -183,7 +183,7 @@ describe('ending early', () => {
     expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
     const store = new PixelStore();
     await expect(
-      collect({ dataset: await greys(2), transform: EVAL, batchSize: 2, store, signal: AbortSignal.abort() }),
+      collect({ dataset: await grays(2), transform: EVAL, batchSize: 2, store, signal: AbortSignal.abort() }),
     ).rejects.toBeInstanceOf(AbortedError);
     expect(store.stats.decodes).toBe(0);
   });
@@ -198,7 +198,7 @@ describe('ending early', () => {
       );
     const controller = new AbortController();
     const next = loadBatches({
-      dataset: await greys(4),
+      dataset: await grays(4),
       transform: EVAL,
       batchSize: 2,
       store,
@@ -212,7 +212,7 @@ describe('ending early', () => {
     const { signal } = new AbortController();
     const add = jest.spyOn(signal, 'addEventListener');
     const remove = jest.spyOn(signal, 'removeEventListener');
-    const dataset = await greys(30);
+    const dataset = await grays(30);
     const store = new PixelStore();
     const load = jest.spyOn(store, 'load');
     for (let epoch = 0; epoch < 20; epoch += 1)
@@ -228,7 +228,7 @@ describe('ending early', () => {
 });
 
 test('options and labels are checked at the call', async () => {
-  const dataset = await greys(2);
+  const dataset = await grays(2);
   const store = new PixelStore();
   expect(() => loadBatches({ dataset, transform: EVAL, batchSize: 0, store })).toThrow(InvalidOptionError);
   expect(() =>

@@ -3,11 +3,11 @@ import { rmSync } from 'node:fs';
 import { fromSamples } from '../../../src/data/samples';
 import { loadBatches } from '../../../src/data/loader';
 import { PixelStore } from '../../../src/data/store';
-import type { ResizeAhead } from '../../../src/data/store';
+import type { PreResize } from '../../../src/data/store';
 import { centerCrop, compose, resize, toTensor } from '../../../src/data/transforms/transform';
 import type { Dataset, ResizePixels, SkippedFile, Transform } from '../../../src/data/types';
 import { BadImageError, InvalidOptionError } from '../../../src/errors';
-import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
 
 afterEach(removeFolders);
 const IMAGE_BYTES = 6 * 8 * 3;
@@ -15,11 +15,11 @@ const IMAGE_BYTES = 6 * 8 * 3;
 async function dataset(n: number, root = newFolder()): Promise<Dataset> {
   const samples = await Promise.all(
     Array.from({ length: n }, async (_, index) => ({
-      source: writeAt(root, `${index}.png`, await greyPng(index)),
+      source: writeAt(root, `${index}.png`, await grayPng(index)),
       label: 0,
     })),
   );
-  return fromSamples({ name: 'greys', classes: ['a'], samples });
+  return fromSamples({ name: 'grays', classes: ['a'], samples });
 }
 
 test('a second visit decodes nothing, even when the files are gone', async () => {
@@ -46,7 +46,7 @@ test('the budget holds: what fits stays, the rest is decoded anew', async () => 
 
 test('a key names the pixels of one image in one size, kept or decoded anew', async () => {
   const { samples } = await dataset(3);
-  const ahead: ResizeAhead = {
+  const ahead: PreResize = {
     size: [2, 2],
     resize: (_pixels, size) => Promise.resolve({ ...size, data: new Uint8Array(12) }),
   };
@@ -103,7 +103,7 @@ test('a decode that all have given up before its turn is not begun, and can be a
 });
 
 test('Buffers are keys of their own', async () => {
-  const [first, second] = [await greyPng(1), await greyPng(2)];
+  const [first, second] = [await grayPng(1), await grayPng(2)];
   const { samples } = fromSamples({
     classes: ['a'],
     samples: [
@@ -124,7 +124,7 @@ describe('bad files', () => {
       name: 'mixed',
       classes: ['a'],
       samples: [
-        { source: writeAt(root, 'good.png', await greyPng(1)), label: 0 },
+        { source: writeAt(root, 'good.png', await grayPng(1)), label: 0 },
         { source: writeAt(root, 'bad.png', 'rubbish'), label: 0 },
       ],
     });
@@ -178,7 +178,7 @@ test('options are checked', () => {
 });
 
 describe('resized ahead', () => {
-  function halves(): { readonly calls: number; readonly ahead: ResizeAhead } {
+  function halves(): { readonly calls: number; readonly ahead: PreResize } {
     const made = { calls: 0 };
     const resize: ResizePixels = ({ data }, { height, width }) => {
       made.calls += 1;

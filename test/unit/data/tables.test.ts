@@ -7,12 +7,12 @@ import { openDataset } from '../../../src/data/open';
 import { makeDraw } from '../../../src/data/random';
 import { decodeText } from '../../../src/data/table';
 import { CovidCtError, DatasetError } from '../../../src/errors';
-import { greyPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
 
 let root: string;
 beforeAll(async () => {
   root = newFolder();
-  for (const name of ['a.png', 'b.png', 'c.png', 'd.png']) writeAt(root, name, await greyPng(1));
+  for (const name of ['a.png', 'b.png', 'c.png', 'd.png']) writeAt(root, name, await grayPng(1));
   symlinkSync('a.png', path.join(root, 'link.png'));
   linkSync(path.join(root, 'b.png'), path.join(root, 'hard.png'));
 });

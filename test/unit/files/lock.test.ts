@@ -22,7 +22,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const lost = (why: RegExp) =>
   expect.objectContaining({ code: 'ERR_LOCK', message: expect.stringMatching(why) }) as unknown;
 
-test('held, it is one at a time, and gone afterwards', async () => {
+test('held, it is one at a time, and gone afterward', async () => {
   const order: string[] = [];
   const work = (name: string) =>
     withLock(path, async () => {

@@ -106,14 +106,14 @@ test('a threshold is of its classes in their order, and of its head', async () =
   expect(model.threshold).toBe(0.5);
 });
 
-test('an image size that was asked for stays, and grey input is not normalised as colours are', async () => {
+test('an image size that was asked for stays, and gray input is not normalized as colors are', async () => {
   using small = await make({ imageSize: 64 });
   await small.loadWeights(await own('own.safetensors'));
   expect(small.threshold).toBe(0.41);
   expect(JSON.stringify(small.transform)).toContain('64');
-  using grey = await make({ channels: 1 });
-  await grey.loadWeights(await own('own.safetensors'));
-  expect(grey.transform).toEqual(tutorialEval({ size: 48, normalization: grey.normalization }));
+  using gray = await make({ channels: 1 });
+  await gray.loadWeights(await own('own.safetensors'));
+  expect(gray.transform).toEqual(tutorialEval({ size: 48, normalization: gray.normalization }));
 });
 
 test.each([

@@ -1,6 +1,6 @@
 /** What is advised when memory runs out. */
 import { CovidCtError } from '../../../src/errors';
-import { adviseOnMemory, smallerBatches } from '../../../src/model/out-of-memory';
+import { withOutOfMemoryAdvice, smallerBatches } from '../../../src/model/out-of-memory';
 
 test.each([
   [
@@ -31,7 +31,7 @@ const full = new CovidCtError('ERR_OUT_OF_MEMORY', 'the device ran out of memory
 const failing = (error: Error) => () => Promise.reject(error);
 
 test("names the sizes, what to try and the device's own words; keeps the cause", async () => {
-  const error = await adviseOnMemory('a training step', { batchSize: 8, accumulate: 8 }, failing(full)).catch(
+  const error = await withOutOfMemoryAdvice('a training step', { batchSize: 8, accumulate: 8 }, failing(full)).catch(
     (thrown: unknown) => thrown,
   );
   expect(error).toBeInstanceOf(CovidCtError);
@@ -44,16 +44,16 @@ test("names the sizes, what to try and the device's own words; keeps the cause",
 });
 
 test('where no smaller batch is left, something else; where nothing is gathered, no accumulation', async () => {
-  await expect(adviseOnMemory('a prediction', { batchSize: 1 }, failing(full))).rejects.toThrow(
+  await expect(withOutOfMemoryAdvice('a prediction', { batchSize: 1 }, failing(full))).rejects.toThrow(
     /with batchSize 1; try a smaller image size or architecture, or on a GPU precision 'bf16' \(/,
   );
-  await expect(adviseOnMemory('a prediction', { batchSize: 9 }, failing(full))).rejects.toThrow(
+  await expect(withOutOfMemoryAdvice('a prediction', { batchSize: 9 }, failing(full))).rejects.toThrow(
     /with batchSize 9; try batchSize 4 \(/,
   );
 });
 
 test('any other failure, and a result, go through as they are', async () => {
   const other = new CovidCtError('ERR_NATIVE', 'something else');
-  await expect(adviseOnMemory('a prediction', { batchSize: 8 }, failing(other))).rejects.toBe(other);
-  expect(await adviseOnMemory('a prediction', { batchSize: 8 }, () => Promise.resolve(3))).toBe(3);
+  await expect(withOutOfMemoryAdvice('a prediction', { batchSize: 8 }, failing(other))).rejects.toBe(other);
+  expect(await withOutOfMemoryAdvice('a prediction', { batchSize: 8 }, () => Promise.resolve(3))).toBe(3);
 });

@@ -2,7 +2,7 @@
 import { blendHeat, resizeMap } from '../../../src/report/heat';
 import type { Pixels } from '../../../src/data/types';
 
-const grey = (width: number, height: number, value = 100): Pixels => ({
+const gray = (width: number, height: number, value = 100): Pixels => ({
   data: new Uint8Array(width * height * 3).fill(value),
   width,
   height,
@@ -10,21 +10,21 @@ const grey = (width: number, height: number, value = 100): Pixels => ({
 const whole = (pixels: Pixels) => ({ left: 0, top: 0, width: pixels.width, height: pixels.height });
 
 test('a map as large as the image is only divided by its maximum', () => {
-  const pixels = grey(3, 2);
+  const pixels = gray(3, 2);
   expect([
     ...resizeMap({ pixels, map: Float32Array.of(0, 1, 2, 3, 4, 8), mapHeight: 2, mapWidth: 3, region: whole(pixels) }),
   ]).toEqual([0, 0.125, 0.25, 0.375, 0.5, 1]);
 });
 
-test('enlarging is bilinear with the centres of pixels and edges held', () => {
-  const pixels = grey(4, 1);
+test('enlarging is bilinear with the centers of pixels and edges held', () => {
+  const pixels = gray(4, 1);
   expect([
     ...resizeMap({ pixels, map: Float32Array.of(0, 1), mapHeight: 1, mapWidth: 2, region: whole(pixels) }),
   ]).toEqual([0, 0.25, 0.75, 1]);
 });
 
 test('outside the region nothing is laid over the image; fractions and overhang are allowed', () => {
-  const pixels = grey(10, 4);
+  const pixels = gray(10, 4);
   const heat = resizeMap({
     pixels,
     map: Float32Array.of(1),
@@ -48,7 +48,7 @@ test('outside the region nothing is laid over the image; fractions and overhang 
 });
 
 test('a map of zeros leaves the image as it is, and the image itself is never written to', () => {
-  const pixels = grey(5, 5);
+  const pixels = gray(5, 5);
   const input = { pixels, mapHeight: 2, mapWidth: 2, region: whole(pixels) };
   expect(blendHeat({ ...input, map: new Float32Array(4) }).data).toEqual(pixels.data);
   expect(blendHeat({ ...input, map: Float32Array.of(1, 1, 1, 1) }).data).not.toEqual(pixels.data);
@@ -56,7 +56,7 @@ test('a map of zeros leaves the image as it is, and the image itself is never wr
 });
 
 test('very small and very large maps are scaled without overflow', () => {
-  const pixels = grey(2, 1);
+  const pixels = gray(2, 1);
   for (const top of [1e-38, 3e38]) {
     expect([
       ...resizeMap({ pixels, map: Float32Array.of(0, top), mapHeight: 1, mapWidth: 2, region: whole(pixels) }),
@@ -72,7 +72,7 @@ test.each([
   ['an empty region', { region: { left: 0, top: 0, width: 0, height: 1 } }, /region \[0, 0, 0, 1\]/],
   ['a region that is not finite', { region: { left: Number.NaN, top: 0, width: 1, height: 1 } }, /must be finite/],
 ])('refuses %s', (_, wrong, message) => {
-  const pixels = grey(2, 2);
+  const pixels = gray(2, 2);
   expect(() =>
     blendHeat({ pixels, map: new Float32Array(4), mapHeight: 2, mapWidth: 2, region: whole(pixels), ...wrong }),
   ).toThrow(
@@ -80,8 +80,8 @@ test.each([
   );
 });
 
-test('refuses an alpha and a colour map that do not exist', () => {
-  const pixels = grey(2, 2);
+test('refuses an alpha and a color map that do not exist', () => {
+  const pixels = gray(2, 2);
   const input = { pixels, map: new Float32Array(4), mapHeight: 2, mapWidth: 2, region: whole(pixels) };
   expect(() => blendHeat({ ...input, alpha: 2 })).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as Error,

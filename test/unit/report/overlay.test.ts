@@ -5,7 +5,7 @@ import { lossCurve } from '../../../src/report/charts';
 import type { Pixels } from '../../../src/data/types';
 import { madeUpHistory, phantom } from '../../helpers/report-data';
 
-const colour = (width: number, height: number, rgb: [number, number, number]): Pixels => ({
+const color = (width: number, height: number, rgb: [number, number, number]): Pixels => ({
   data: Uint8Array.from({ length: width * height * 3 }, (_, index) => rgb[index % 3]!),
   width,
   height,
@@ -37,8 +37,8 @@ test('svgToPng draws at the width that is asked for and refuses what is no SVG',
   await expect(svgToPng('<svg', { width: 100 })).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE' });
 });
 
-test('a montage keeps order, proportions and colours', async () => {
-  const tiles = [colour(60, 30, [200, 0, 0]), colour(30, 60, [0, 200, 0]), colour(9, 9, [0, 0, 200])].map((pixels) => ({
+test('a montage keeps order, proportions and colors', async () => {
+  const tiles = [color(60, 30, [200, 0, 0]), color(30, 60, [0, 200, 0]), color(9, 9, [0, 0, 200])].map((pixels) => ({
     pixels,
   }));
   const sheet = await montage(tiles, { columns: 2, tileSize: 60 });
@@ -52,7 +52,7 @@ test('a montage keeps order, proportions and colours', async () => {
 });
 
 test('captions stand under their tiles; markup in them is text', async () => {
-  const pixels = colour(64, 64, [255, 255, 255]);
+  const pixels = color(64, 64, [255, 255, 255]);
   const plain = await montage([{ pixels }], { tileSize: 128 });
   const worded = await montage([{ pixels, caption: '<b>&"\u0000\ud800\nCOVID 0.97' }], { tileSize: 128 });
   expect(plain.height).toBe(140);

@@ -1,6 +1,6 @@
 /** Accumulation windows: divisors and steps, tail included, and the tutorial's own way. */
 import type { Batch } from '../../../src/data/types';
-import { planEpoch, updatesPerEpoch } from '../../../src/train/accumulation';
+import { accumulate, updatesPerEpoch } from '../../../src/train/accumulation';
 import type { AccumulationOptions } from '../../../src/train/accumulation';
 
 function batch(labels: number[]): Batch {
@@ -26,7 +26,7 @@ async function* stream(
 
 async function plan(sizes: readonly number[], options: Partial<AccumulationOptions>): Promise<[number, boolean][]> {
   const result: [number, boolean][] = [];
-  for await (const { divisor, updates } of planEpoch(stream(sizes), {
+  for await (const { divisor, updates } of accumulate(stream(sizes), {
     accumulate: 8,
     preset: 'default',
     classWeights: new Float32Array(0),
@@ -75,7 +75,7 @@ test('the tutorial: steps after micro-batches 1, 9, ..., each its own mean divid
 
 test('looks one window ahead and no further, and closes the source when the loop is left', async () => {
   const seen = { given: 0, closed: false };
-  for await (const { step } of planEpoch(stream(new Array<number>(40).fill(1), seen), {
+  for await (const { step } of accumulate(stream(new Array<number>(40).fill(1), seen), {
     accumulate: 4,
     preset: 'default',
     classWeights: new Float32Array(0),
@@ -91,7 +91,7 @@ test('looks one window ahead and no further, and closes the source when the loop
 test('a failure comes after the windows before it', async () => {
   const steps: number[] = [];
   const run = async (): Promise<void> => {
-    for await (const { step } of planEpoch(stream([1, 1, 1, 1, 1], undefined, 3), {
+    for await (const { step } of accumulate(stream([1, 1, 1, 1, 1], undefined, 3), {
       accumulate: 2,
       preset: 'default',
       classWeights: new Float32Array(0),

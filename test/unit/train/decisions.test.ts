@@ -2,7 +2,7 @@
 import type { Evaluation, ScoredSample } from '../../../src/metrics/types';
 import { BestTracker } from '../../../src/train/best';
 import { resolveClassWeights } from '../../../src/train/class-weights';
-import { chooseCalls } from '../../../src/train/explain';
+import { selectOutcomes } from '../../../src/train/explain';
 import { Meter } from '../../../src/train/meter';
 import { chooseThreshold } from '../../../src/train/threshold';
 
@@ -101,21 +101,21 @@ describe('chooseThreshold', () => {
   });
 });
 
-describe('chooseCalls', () => {
+describe('selectOutcomes', () => {
   test('takes sure calls of each kind, at random but repeatably, the surest first', () => {
     const samples = Array.from({ length: 40 }, (_, index) => scored(1, 0.9 + (index + 1) / 500));
-    const [truePositives, falsePositives] = chooseCalls(of(samples), { perKind: 5 });
+    const [truePositives, falsePositives] = selectOutcomes(of(samples), { perKind: 5 });
     expect(truePositives).toMatchObject({ kind: 'truePositive', predicted: 1, count: 40, threshold: 0.9, note: null });
     expect(truePositives?.samples).toHaveLength(5);
     const scores = truePositives?.samples.map(({ probabilities }) => probabilities[1] as number) ?? [];
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
-    expect(chooseCalls(of(samples), { perKind: 5 })).toEqual(chooseCalls(of(samples), { perKind: 5 }));
-    expect(chooseCalls(of(samples), { perKind: 5, seed: 1 })[0]?.samples).not.toEqual(truePositives?.samples);
+    expect(selectOutcomes(of(samples), { perKind: 5 })).toEqual(selectOutcomes(of(samples), { perKind: 5 }));
+    expect(selectOutcomes(of(samples), { perKind: 5, seed: 1 })[0]?.samples).not.toEqual(truePositives?.samples);
     expect(falsePositives).toMatchObject({ samples: [], count: 0, threshold: 0.9, note: null });
   });
 
   test('too few sure calls: the surest of all, and it says so', () => {
-    const groups = chooseCalls(
+    const groups = selectOutcomes(
       of([
         scored(0, 0.95),
         scored(0, 0.6),

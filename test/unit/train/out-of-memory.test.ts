@@ -36,7 +36,7 @@ test('a training step names batch and accumulation to try; with these, the same 
       'a training step with batchSize 4 and accumulate 2 (an effective batch of 8); try batchSize 2 and accumulate 4, the same effective batch',
     ) as string,
   });
-  // Gradients and optimiser state are gone, the lock is open.
+  // Gradients and optimizer state are gone, the lock is open.
   expect(model.calls.at(-1)).toEqual({ type: 'reset' });
   expect((await new Trainer({ ...recipe, batchSize: 2, accumulate: 4 }).fit(train, null)).epochs).toHaveLength(1);
 });

@@ -6,7 +6,7 @@ import type { NativeBatch, NativeTrainOutputs, NativeTrainStepOptions } from '..
 import { FakeNetwork } from './fake-network';
 import { CLASSES, Memory, RECIPE, makeDataset } from './made-up';
 
-/** A fake that says it is on a GPU: outputs are fetched later, and the optimiser leaves weights alone after a bad loss. */
+/** A fake that says it is on a GPU: outputs are fetched later, and the optimizer leaves weights alone after a bad loss. */
 class FakeGpu extends FakeNetwork {
   override readonly device = 'cuda:0' as 'cpu';
   readonly order: string[] = [];
@@ -148,7 +148,7 @@ test('a weighted loss that is not finite is a divergence too', async () => {
   expect((await train(new Heavy(CLASSES))).error).toMatch(/the loss became Infinity in epoch 1, step 1/);
 });
 
-test('with clipped gradients, whose norm every optimiser step waits for, steps are waited for', async () => {
+test('with clipped gradients, whose norm every optimizer step waits for, steps are waited for', async () => {
   const gpu = new FakeGpu(CLASSES);
   expect((await train(gpu, { maxGradientNorm: 1 })).reason).toBe('epochs');
   expect(new Set(gpu.order)).toEqual(new Set([`keep ${1024 ** 3}`, 'step', 'update', 'keep 0']));

@@ -108,7 +108,7 @@ test('the same seed trains the same weights, whatever is prefetched; another see
   expect(new Set(first.seeds).size).toBe(15);
 });
 
-test('preset tutorial: first step after one micro-batch, leftovers leak, no normalisation, threshold 0.5', async () => {
+test('preset tutorial: first step after one micro-batch, leftovers leak, no normalization, threshold 0.5', async () => {
   const { trainer, train, validation, model } = await setUp({ preset: 'tutorial', epochs: 2, accumulate: 3 });
   await trainer.fit(train, validation);
   const order = model.calls
@@ -143,7 +143,7 @@ test('without a validation split the last epoch is the best, and said to be', as
 });
 
 test('early stopping and the learning rate rule act in the loop; the best weights come back', async () => {
-  // Mislabelled validation images: the better the network learns, the worse it looks there.
+  // Mislabeled validation images: the better the network learns, the worse it looks there.
   const { trainer, train, model } = await setUp({ epochs: 40, patience: 0, learningRate: 0.05 });
   const validation = await makeDataset('validation', 10, { flip: 10, seed: 2 });
   const events = await collect(trainer.fit(train, validation));

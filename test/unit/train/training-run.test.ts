@@ -106,7 +106,7 @@ test('a failure reaches loop and promise, unlocks the model, keeps the last weig
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-test('a loss that is not finite stops before the optimiser, names the place and keeps the folder usable', async () => {
+test('a loss that is not finite stops before the optimizer, names the place and keeps the folder usable', async () => {
   await inTemporaryFolder(async (dir) => {
     const { trainer, train, validation, model } = await setUp({ out: dir });
     model.sabotage = { atStep: 7, loss: NaN };

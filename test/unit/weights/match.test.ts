@@ -1,5 +1,5 @@
 /** Fitting a file's tensors to a network's: what is taken, renamed, summed, left, allowed and refused. */
-import { fitWeights, requireFit } from '../../../src/weights/match';
+import { matchWeights, assertMatch } from '../../../src/weights/match';
 import type { FitOptions } from '../../../src/weights/match';
 import type { NativeTensor, NativeTensorSource } from '../../../src/addon/types';
 
@@ -10,7 +10,7 @@ const NETWORK: NativeTensor[] = [
   { name: 'classifier.weight', shape: [2, 8], dtype: 'F32', kind: 'parameter' },
   { name: 'classifier.bias', shape: [2], dtype: 'F32', kind: 'parameter' },
 ];
-const grey = NETWORK.map((tensor) => (tensor.shape.length === 4 ? { ...tensor, shape: [8, 1, 7, 7] } : tensor));
+const gray = NETWORK.map((tensor) => (tensor.shape.length === 4 ? { ...tensor, shape: [8, 1, 7, 7] } : tensor));
 
 /** The network's own tensors as a file's, with changes: another shape, or null for not there. */
 function sources(changes: Readonly<Record<string, readonly number[] | null>> = {}): NativeTensorSource[] {
@@ -24,9 +24,9 @@ function sources(changes: Readonly<Record<string, readonly number[] | null>> = {
 }
 
 function outcome(file: NativeTensorSource[], options: FitOptions = {}, network = NETWORK): string {
-  const { report } = fitWeights('x.pth', network, file, options);
+  const { report } = matchWeights('x.pth', network, file, options);
   try {
-    requireFit('x.pth', 'densenet121', report, file, options);
+    assertMatch('x.pth', 'densenet121', report, file, options);
     return 'fits';
   } catch (error) {
     return (error as Error).message;
@@ -34,7 +34,7 @@ function outcome(file: NativeTensorSource[], options: FitOptions = {}, network =
 }
 
 test("everything there and of the right shape: everything is taken, in the network's order", () => {
-  const { plan, report } = fitWeights('x.pth', NETWORK, sources().toReversed());
+  const { plan, report } = matchWeights('x.pth', NETWORK, sources().toReversed());
   expect(plan.map(({ name }) => name)).toEqual(NETWORK.map(({ name }) => name));
   expect(report).toEqual({
     loaded: NETWORK.map(({ name }) => name),
@@ -49,17 +49,17 @@ test("everything there and of the right shape: everything is taken, in the netwo
 
 test('older DenseNet checkpoints: norm.1 is norm1, and that is said', () => {
   const old = sources().map((each) => ({ ...each, name: each.name.replace('norm1', 'norm.1') }));
-  const { plan, report } = fitWeights('x.pth', NETWORK, old);
+  const { plan, report } = matchWeights('x.pth', NETWORK, old);
   expect(plan.map(({ name }) => name)).toEqual(NETWORK.map(({ name }) => name));
   expect(report.notes).toEqual(['2 names of older DenseNet checkpoints were brought up to date']);
 });
 
-test('RGB filters on grey input are summed, and only those of the first convolution', () => {
-  const { plan, report } = fitWeights('x.pth', grey, sources());
+test('RGB filters on gray input are summed, and only those of the first convolution', () => {
+  const { plan, report } = matchWeights('x.pth', gray, sources());
   expect(plan[0]).toMatchObject({ name: 'features.conv0.weight', sumInput: true });
   expect(report.summedInput).toEqual(['features.conv0.weight']);
   expect(plan.slice(1).some(({ sumInput }) => sumInput)).toBe(false);
-  expect(outcome(sources({ 'features.conv0.weight': [8, 4, 7, 7] }), {}, grey)).toMatch(
+  expect(outcome(sources({ 'features.conv0.weight': [8, 4, 7, 7] }), {}, gray)).toMatch(
     /expected \[8, 1, 7, 7\], got \[8, 4, 7, 7\]/,
   );
   expect(outcome(sources({ 'features.conv0.weight': [8, 1, 7, 7] }))).toMatch(
@@ -72,7 +72,7 @@ test('a head of another size is an error, or replaced whole: a bias that happens
   expect(outcome(other)).toMatch(/classifier\.weight \(expected \[2, 8\], got \[2, 9\]\)/);
   expect(outcome(other, { replaceHead: true })).toBe('fits');
   expect(
-    fitWeights('x.pth', NETWORK, other, { replaceHead: true }).report.replacedHead.map(({ name }) => name),
+    matchWeights('x.pth', NETWORK, other, { replaceHead: true }).report.replacedHead.map(({ name }) => name),
   ).toEqual(['classifier.weight', 'classifier.bias']);
   expect(outcome(sources({ 'features.conv0.weight': [9, 3, 7, 7] }), { replaceHead: true })).toMatch(/other shapes/);
 });
@@ -85,7 +85,7 @@ test('missing names: an error, but for counts of batches; allowed by name, by pr
   expect(outcome(without, { allowMissing: ['classifier'] })).toMatch(/lacks classifier\.weight, classifier\.bias/); // neither a name nor a prefix with its dot
   expect(outcome(without, { allowMissing: ['classifier.'] })).toBe('fits');
   expect(outcome(without, { allowMissing: true })).toBe('fits');
-  expect(fitWeights('x.pth', NETWORK, without).report.missing).toEqual(['classifier.weight', 'classifier.bias']);
+  expect(matchWeights('x.pth', NETWORK, without).report.missing).toEqual(['classifier.weight', 'classifier.bias']);
 });
 
 test('unexpected names: an error; allowed by name, by prefix, or all, and never used', () => {
@@ -94,7 +94,7 @@ test('unexpected names: an error; allowed by name, by prefix, or all, and never 
   expect(outcome(more, { allowUnexpected: ['aux.weight'] })).toMatch(/has aux\.bias, which/);
   expect(outcome(more, { allowUnexpected: ['aux.'] })).toBe('fits');
   expect(outcome(more, { allowUnexpected: true })).toBe('fits');
-  expect(fitWeights('x.pth', NETWORK, more, { allowUnexpected: true }).report).toMatchObject({
+  expect(matchWeights('x.pth', NETWORK, more, { allowUnexpected: true }).report).toMatchObject({
     unexpected: ['aux.weight', 'aux.bias'],
     loaded: NETWORK.map(({ name }) => name),
   });

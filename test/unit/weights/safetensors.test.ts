@@ -79,7 +79,7 @@ test.each([
   ['a side that is no number', JSON.stringify({ a: entry('F32', ['2'], [0, 8]) }), 8, undefined],
   ['sides whose product overflows', JSON.stringify({ a: entry('F32', [2 ** 50, 2 ** 50], [0, 8]) }), 8, undefined],
   ['offsets that do not fit the shape', JSON.stringify({ a: entry('F32', [3], [0, 8]) }), 8, undefined],
-  ['offsets that run backwards', JSON.stringify({ a: entry('F32', [2], [8, 0]) }), 8, undefined],
+  ['offsets that run backward', JSON.stringify({ a: entry('F32', [2], [8, 0]) }), 8, undefined],
   ['overlapping tensors', JSON.stringify({ a: F, b: entry('F32', [2], [4, 12]) }), 12, undefined],
   ['the same bytes twice', JSON.stringify({ a: F, b: F }), 8, undefined],
   ['a tensor named twice', `{"a":${JSON.stringify(F)},"a":${JSON.stringify(entry('I32', [2], [0, 8]))}}`, 8, undefined],

@@ -1,9 +1,9 @@
 import { contenderLine, resultTable, settingText, targetsTable } from '../../../../src/cli/format/bench';
-import type { ContenderResult, ResultRow } from '../../../../src';
+import type { BackendResult, ResultRow } from '../../../../src';
 
 const spread = (median: number, least = median, most = median) => ({ median, least, most });
 
-function result(extra: Partial<ContenderResult>): ContenderResult {
+function result(extra: Partial<BackendResult>): BackendResult {
   return {
     contender: 'ours',
     title: 'ours',

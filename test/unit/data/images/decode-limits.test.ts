@@ -7,7 +7,7 @@ import { PixelStore } from '../../../../src/data/store';
 import { MAX_PIXELS_ON_THE_WAY, transformProblem } from '../../../../src/data/transforms/limits';
 import { aspectEval, tutorialEval, tutorialTrain } from '../../../../src/data/transforms/presets';
 import { BadImageError } from '../../../../src/errors';
-import { greyPng, newFolder, removeFolders, writeAt } from '../helpers';
+import { grayPng, newFolder, removeFolders, writeAt } from '../helpers';
 import { rawPng } from './raw-images';
 
 jest.mock('../../../../src/data/images/libvips', () => {
@@ -46,7 +46,7 @@ test.each(foreign)('%s, of whatever name, is named and not given to libvips', as
 });
 
 test('the loaders of other formats are blocked, the drawings of reports are not', async () => {
-  await decodeImage(await greyPng(7));
+  await decodeImage(await grayPng(7));
   const vips = Buffer.concat([Buffer.from([0x08, 0xf2, 0xa6, 0xb6]), Buffer.alloc(80)]);
   await expect(sharp(writeAt(newFolder(), 'a.v', vips)).metadata()).rejects.toThrow(/unsupported/);
   expect(
@@ -65,7 +65,7 @@ test('sides, area and bytes have limits, which are looked at before the pixels',
     'it has 16384 x 16384 pixels, more than maxPixels 50000000',
   );
   expect((await decodeImage(rawPng({ width: 1, height: 20_000 }), { maxSide: 20_000 })).height).toBe(20_000);
-  const png = await greyPng(7, 20, 30);
+  const png = await grayPng(7, 20, 30);
   expect(await refusal(decodeImage(png, { maxSide: 29 }))).toContain('maxSide 29');
   expect((await decodeImage(png, { maxSide: 30 })).width).toBe(30);
   expect(await refusal(decodeImage(png, { maxFileBytes: png.length - 1 }))).toContain('more than maxFileBytes');
@@ -113,7 +113,7 @@ test('the store resizes nothing that would grow beyond its limit, and tells whom
 });
 
 test('texts and profiles of a PNG, which unpack to gigabytes, are not unpacked', async () => {
-  const png = await greyPng(7, 20, 30);
+  const png = await grayPng(7, 20, 30);
   const body = Buffer.concat([
     Buffer.from('zTXtk\0\0', 'latin1'),
     deflateSync(Buffer.alloc(7_000_000, 97), { level: 9 }),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodeImage, encodePng, imageLibraryVersions, letterbox } from '../../../../src/data/images/decode';
 import { BadImageError } from '../../../../src/errors';
-import { greyPixels, greyPng, newFolder, removeFolders, writeAt } from '../helpers';
+import { grayPixels, grayPng, newFolder, removeFolders, writeAt } from '../helpers';
 
 const FIXTURES = path.resolve(__dirname, '../../../parity/transforms/fixtures');
 afterEach(removeFolders);
@@ -36,7 +36,7 @@ test('the content decides, not the name: a JPEG called .png', async () => {
 });
 
 test('an image of one pixel', async () => {
-  expect([...(await decodeImage(await greyPng(7, 1, 1))).data]).toEqual([255, 255, 255]);
+  expect([...(await decodeImage(await grayPng(7, 1, 1))).data]).toEqual([255, 255, 255]);
 });
 
 test.each(['truncated.jpg', 'truncated.png', 'float.tif'])(
@@ -66,7 +66,7 @@ test('other refusals: no file, a folder, nothing in it, text, a drawing', async 
 });
 
 test('limits on pixels and on bytes', async () => {
-  const png = await greyPng(7, 20, 30);
+  const png = await grayPng(7, 20, 30);
   expect((await refusal(decodeImage(png, { maxPixels: 599 }))).reason).toBe(
     'it has 30 x 20 pixels, more than maxPixels 599',
   );
@@ -85,7 +85,7 @@ test('a fired signal, and one that fires on the way', async () => {
 });
 
 test('letterbox fits without distortion and fills the rest', async () => {
-  const { data, width, height } = await letterbox(greyPixels(100, 10, 20), 20, 0);
+  const { data, width, height } = await letterbox(grayPixels(100, 10, 20), 20, 0);
   expect([width, height]).toEqual([20, 20]);
   const rowIsBlack = Array.from({ length: 20 }, (_, row) => data[(row * 20 + 10) * 3] === 0);
   expect(rowIsBlack).toEqual([

@@ -43,7 +43,7 @@ export function rawPng({
   ]);
 }
 
-/** An uncompressed grey TIFF of 16 bits. `format`: 1 unsigned, 2 signed. */
+/** An uncompressed gray TIFF of 16 bits. `format`: 1 unsigned, 2 signed. */
 export function rawTiff16({
   width,
   height,

@@ -1,4 +1,4 @@
-/** The folder, table and list readers, the stratified split, and how a folder's layout is recognised. */
+/** The folder, table and list readers, the stratified split, and how a folder's layout is recognized. */
 import { symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { openCsv } from '../../../../src/data/csv';
@@ -8,7 +8,7 @@ import { openDataset } from '../../../../src/data/open';
 import { fromSamples, splitDataset } from '../../../../src/data/samples';
 import { countClasses } from '../../../../src/data/splits';
 import { DatasetError, InvalidOptionError } from '../../../../src/errors';
-import { greyPng, newFolder, removeFolders, writeAt, writeCovidCt } from '../helpers';
+import { grayPng, newFolder, removeFolders, writeAt, writeCovidCt } from '../helpers';
 
 afterEach(removeFolders);
 
@@ -30,7 +30,7 @@ describe('openFolder', () => {
 
   async function tree(...names: string[]): Promise<string> {
     const root = newFolder();
-    for (const name of names) writeAt(root, name, /\.(txt|db)$/.test(name) ? 'x' : await greyPng(3));
+    for (const name of names) writeAt(root, name, /\.(txt|db)$/.test(name) ? 'x' : await grayPng(3));
     return root;
   }
 
@@ -111,11 +111,11 @@ test('openDataset tells the layouts apart', async () => {
   await writeCovidCt(covid);
   expect((await openDataset(covid)).name).toBe('COVID-CT');
   const folder = newFolder();
-  writeAt(folder, 'a/1.png', await greyPng(1));
+  writeAt(folder, 'a/1.png', await grayPng(1));
   expect(await openDataset(folder)).toMatchObject({ name: path.basename(folder), classes: ['a'], validation: null });
   await expect(openDataset(newFolder())).rejects.toThrow(/no class folders/);
   const half = newFolder();
-  writeAt(half, 'Images-processed/CT_COVID/1.png', await greyPng(1));
+  writeAt(half, 'Images-processed/CT_COVID/1.png', await grayPng(1));
   await expect(openDataset(half)).rejects.toThrow(/neither the folder Images-processed\/CT_NonCOVID nor/);
 });
 
@@ -124,7 +124,7 @@ describe('openCsv', () => {
 
   async function table(text: string): Promise<string> {
     const root = newFolder();
-    for (const name of ['a.png', 'b, c.png', 'd "e".png']) writeAt(root, `images/${name}`, await greyPng(1));
+    for (const name of ['a.png', 'b, c.png', 'd "e".png']) writeAt(root, `images/${name}`, await grayPng(1));
     return writeAt(root, 'list.csv', text);
   }
 
@@ -189,7 +189,7 @@ describe('openCsv', () => {
 
 describe('fromSamples', () => {
   test('paths become absolute, labels may be names, ids are unique', async () => {
-    const png = await greyPng(1);
+    const png = await grayPng(1);
     const { name, samples } = fromSamples({
       classes: ['no', 'yes'],
       samples: [

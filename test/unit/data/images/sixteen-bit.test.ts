@@ -8,7 +8,7 @@ import { PixelStore } from '../../../../src/data/store';
 import { storedSixteenBit } from '../../../../src/data/packed/packed-resize';
 import { BadImageError, DatasetError, InvalidOptionError } from '../../../../src/errors';
 import { preparePacked } from '../../../../src/model/prepare-packed';
-import { greyPng, newFolder, removeFolders } from '../helpers';
+import { grayPng, newFolder, removeFolders } from '../helpers';
 import { rawPgm16, rawPng, rawTiff16 } from './raw-images';
 
 afterEach(removeFolders);
@@ -31,7 +31,7 @@ async function reason(work: Promise<unknown>): Promise<string> {
   expect(error).toBeInstanceOf(BadImageError);
   return (error as BadImageError).reason;
 }
-const grey = async (source: Uint8Array, options = {}): Promise<number[]> =>
+const gray = async (source: Uint8Array, options = {}): Promise<number[]> =>
   [...(await decodeImage(source, options)).data].filter((_, i) => i % 3 === 0);
 
 describe.each(makers)('%s', (_name, make) => {
@@ -43,17 +43,17 @@ describe.each(makers)('%s', (_name, make) => {
   });
 
   test('with the option black is 0, white 255, and the rest is cut off', async () => {
-    expect(await grey(make(ramp(4095)), { sixteenBit: TWELVE })).toEqual(ramp(4095).map((value) => value >> 4));
+    expect(await gray(make(ramp(4095)), { sixteenBit: TWELVE })).toEqual(ramp(4095).map((value) => value >> 4));
     expect(
-      await grey(make([0, 999, 1000, 1500, 2000, 2001, 65_535]), { sixteenBit: { low: 1000, high: 2000 } }),
+      await gray(make([0, 999, 1000, 1500, 2000, 2001, 65_535]), { sixteenBit: { low: 1000, high: 2000 } }),
     ).toEqual([0, 0, 0, 127, 255, 255, 255, ...Array<number>(width * height - 7).fill(0)]);
   });
 
   test('what uses an eighth or more keeps its high byte, and so does everything that is asked to', async () => {
-    expect(await grey(make(ramp(65_535)))).toEqual(ramp(65_535).map((value) => value >> 8));
-    expect(await grey(make(ramp(8192)))).toEqual(ramp(8192).map((value) => value >> 8));
+    expect(await gray(make(ramp(65_535)))).toEqual(ramp(65_535).map((value) => value >> 8));
+    expect(await gray(make(ramp(8192)))).toEqual(ramp(8192).map((value) => value >> 8));
     expect(await reason(decodeImage(make(ramp(8191))))).toContain('less than an eighth');
-    expect(await grey(make(ramp(4095)), { sixteenBit: { low: 0, high: 65_535 } })).toEqual(
+    expect(await gray(make(ramp(4095)), { sixteenBit: { low: 0, high: 65_535 } })).toEqual(
       ramp(4095).map((value) => value >> 8),
     );
   });
@@ -61,7 +61,7 @@ describe.each(makers)('%s', (_name, make) => {
 
 test('a PGM that names its white uses all of its range', async () => {
   const pgm = rawPgm16({ width, height, samples: ramp(4095), maxval: 4095 });
-  expect(await grey(pgm)).toEqual(ramp(4095).map((value) => value >> 4));
+  expect(await gray(pgm)).toEqual(ramp(4095).map((value) => value >> 4));
   expect(await reason(decodeImage(rawPgm16({ width, height, samples: ramp(500), maxval: 4095 })))).toContain(
     'of 0 to 4095',
   );
@@ -77,14 +77,14 @@ test('signed 16 bits and floating point are refused by what they are', async () 
 });
 
 test('8-bit images are left alone', async () => {
-  const png = await greyPng(7);
+  const png = await grayPng(7);
   expect(await decodeImage(png, { sixteenBit: TWELVE })).toEqual(await decodeImage(png));
 });
 
 test.each([[{ low: 5, high: 5 }], [{ low: -1, high: 5 }], [{ low: 0, high: 65_536 }], [{ low: 0 }], ['0:4095']])(
   '%j is no sixteenBit',
   async (sixteenBit) => {
-    await expect(decodeImage(await greyPng(7), { sixteenBit } as never)).rejects.toBeInstanceOf(InvalidOptionError);
+    await expect(decodeImage(await grayPng(7), { sixteenBit } as never)).rejects.toBeInstanceOf(InvalidOptionError);
   },
 );
 

@@ -81,7 +81,7 @@ test.each<[string, () => unknown]>([
   });
 });
 
-test('grey pixels become RGB', async () => {
+test('gray pixels become RGB', async () => {
   const { data } = await decodeInput({ data: Uint8Array.of(1, 2), width: 2, height: 1 });
   expect([...data]).toEqual([1, 1, 1, 2, 2, 2]);
 });
@@ -188,19 +188,19 @@ describe('streams', () => {
     expect(given).toBeLessThan(20_000);
     expect(endless.destroyed).toBe(true);
     let pulled = 0,
-      cancelled = false;
+      canceled = false;
     const web = new ReadableStream({
       pull(controller) {
         pulled += 1000;
         controller.enqueue(new Uint8Array(1000));
       },
       cancel() {
-        cancelled = true;
+        canceled = true;
       },
     });
     expect((await failure(web, { maxFileBytes: 5000 })).message).toMatch(/maxFileBytes/);
     expect(pulled).toBeLessThan(20_000);
-    expect(cancelled).toBe(true);
+    expect(canceled).toBe(true);
     expect((await failure(new Blob([new Uint8Array(6000)]), { maxFileBytes: 5000 })).message).toMatch(
       /6000 bytes, more than maxFileBytes 5000/,
     );

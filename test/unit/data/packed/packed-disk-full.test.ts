@@ -4,7 +4,7 @@ import type * as promises from 'node:fs/promises';
 import path from 'node:path';
 import { fromSamples } from '../../../../src/data/samples';
 import { preparePacked } from '../../../../src/model/prepare-packed';
-import { greyPng, newFolder, removeFolders } from '../helpers';
+import { grayPng, newFolder, removeFolders } from '../helpers';
 
 const full = { after: Infinity };
 jest.mock('node:fs/promises', () => {
@@ -29,7 +29,7 @@ afterEach(removeFolders);
 
 test('is said with advice, and leaves nothing', async () => {
   const root = newFolder();
-  const samples = await Promise.all([1, 2, 3, 4].map(async (level) => ({ source: await greyPng(level), label: 0 })));
+  const samples = await Promise.all([1, 2, 3, 4].map(async (level) => ({ source: await grayPng(level), label: 0 })));
   const data = {
     name: 'four',
     classes: ['a'],

@@ -1,7 +1,7 @@
 /** What was done to the pixels when they were packed is a part of the transforms and of the fingerprint. */
 import { datasetFingerprint } from '../../../../src/data/fingerprint';
 import { aspectEval, tutorialEval, tutorialTrain } from '../../../../src/data/transforms/presets';
-import { afterStoredResize, storedResize } from '../../../../src/data/packed/packed-resize';
+import { withPackedResize, packedResize } from '../../../../src/data/packed/packed-resize';
 import type { Dataset, PixelSource } from '../../../../src/data/types';
 import { DatasetError } from '../../../../src/errors';
 import { resize } from '../../../../src/data/transforms/transform';
@@ -24,31 +24,31 @@ function dataset(...resized: (number | null | 'file')[]): Dataset {
 
 test('all images must be of one kind', () => {
   expect([
-    storedResize([]),
-    storedResize([dataset()]),
-    storedResize([dataset('file', 'file')]),
-    storedResize([dataset(null)]),
-    storedResize([dataset('file', null)]),
+    packedResize([]),
+    packedResize([dataset()]),
+    packedResize([dataset('file', 'file')]),
+    packedResize([dataset(null)]),
+    packedResize([dataset('file', null)]),
   ]).toEqual([null, null, null, null, null]);
-  expect(storedResize([dataset(256, 256), dataset(256)])).toBe(256);
+  expect(packedResize([dataset(256, 256), dataset(256)])).toBe(256);
   for (const mixed of [
     [dataset(256, 'file')],
     [dataset('file', 256)],
     [dataset(256), dataset(128)],
     [dataset(null), dataset(128)],
   ])
-    expect(() => storedResize(mixed)).toThrow(DatasetError);
-  expect(() => storedResize([dataset(256, 'file')])).toThrow(
+    expect(() => packedResize(mixed)).toThrow(DatasetError);
+  expect(() => packedResize([dataset(256, 'file')])).toThrow(
     /1 is as it was decoded, the ones before it are resized to a shorter side of 256/,
   );
 });
 
 test('the resize comes first, once', () => {
   const transform = tutorialEval();
-  expect(afterStoredResize(transform, null)).toBe(transform);
-  expect(afterStoredResize(transform, 256).steps).toEqual([resize(256), ...transform.steps]);
-  for (const begins of [tutorialTrain(), aspectEval()]) expect(afterStoredResize(begins, 256)).toBe(begins);
-  expect(afterStoredResize(tutorialTrain(), 300).steps.slice(0, 2)).toEqual([resize(300), resize(256)]);
+  expect(withPackedResize(transform, null)).toBe(transform);
+  expect(withPackedResize(transform, 256).steps).toEqual([resize(256), ...transform.steps]);
+  for (const begins of [tutorialTrain(), aspectEval()]) expect(withPackedResize(begins, 256)).toBe(begins);
+  expect(withPackedResize(tutorialTrain(), 300).steps.slice(0, 2)).toEqual([resize(300), resize(256)]);
 });
 
 test('resized images are other data, untouched ones are the originals', () => {

@@ -23,7 +23,7 @@ import { PixelStore } from '../../../../src/data/store';
 import type { DatasetSplits, SkippedFile } from '../../../../src/data/types';
 import { CovidCtError, DatasetError } from '../../../../src/errors';
 import { preparePacked } from '../../../../src/model/prepare-packed';
-import { greyPng, newFolder, removeFolders, writeAt } from '../helpers';
+import { grayPng, newFolder, removeFolders, writeAt } from '../helpers';
 
 const FIXTURES = path.resolve(__dirname, '../../../parity/transforms/fixtures');
 afterEach(removeFolders);
@@ -33,7 +33,7 @@ async function someSplits(root: string, bad: readonly number[] = []): Promise<Da
   const make = async (split: string, n: number) => {
     const samples = [];
     for (let i = 0; i < n; i += 1) {
-      const content = split === 'train' && bad.includes(i) ? 'rubbish' : await greyPng(10 * i + n, 4 + i, 9 - i);
+      const content = split === 'train' && bad.includes(i) ? 'rubbish' : await grayPng(10 * i + n, 4 + i, 9 - i);
       samples.push({
         source: writeAt(root, `${split}/${i}, ä%.png`, content),
         label: i % 2,
@@ -111,8 +111,8 @@ test('a summary says what was written; the same set gives the same file', async 
   await opened.close();
 });
 
-test('16-bit, CMYK and mislabelled files are packed as they decode; one image is a data set', async () => {
-  for (const name of ['grey-16.png', 'cmyk.jpg', 'jpeg-inside.png']) {
+test('16-bit, CMYK and mislabeled files are packed as they decode; one image is a data set', async () => {
+  for (const name of ['gray-16.png', 'cmyk.jpg', 'jpeg-inside.png']) {
     const source = path.join(FIXTURES, name);
     const train = fromSamples({ classes: ['a'], samples: [{ source, label: 0 }] });
     const { file } = await preparePacked(

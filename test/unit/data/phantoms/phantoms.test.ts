@@ -8,7 +8,7 @@ import { makePhantoms, phantomPixels } from '../../../../src/data/phantoms/phant
 import { fromSamples } from '../../../../src/data/samples';
 import type { Pixels } from '../../../../src/data/types';
 import { DatasetError, InvalidOptionError } from '../../../../src/errors';
-import { greyPixels, greyPng, newFolder, removeFolders, writeAt } from '../helpers';
+import { grayPixels, grayPng, newFolder, removeFolders, writeAt } from '../helpers';
 
 afterEach(removeFolders);
 
@@ -27,21 +27,21 @@ describe('phantomPixels', () => {
     expect(slice.width).toBeGreaterThan(slice.height);
   });
 
-  test('is grey, dark outside and in the lungs, bright in the body; sizes and brightness differ', () => {
+  test('is gray, dark outside and in the lungs, bright in the body; sizes and brightness differ', () => {
     const slices = Array.from({ length: 12 }, (_, index) => phantomPixels({ positive: index % 2 === 0, index, size: 64 }));
     for (const { data, width, height } of slices) {
       const at = (u: number, v: number): number => data[(Math.round(v * height) * width + Math.round(u * width)) * 3]!;
       const corner = (at(0.01, 0.01) + at(0.98, 0.01)) / 2;
       expect(corner).toBeLessThan(100);
       expect(at(0.52, 0.4)).toBeGreaterThan(corner + 80);
-      const grey = Buffer.from(data.filter((_, index) => index % 3 === 0));
-      expect([1, 2].every((channel) => grey.equals(data.filter((_, index) => index % 3 === channel)))).toBe(true);
+      const gray = Buffer.from(data.filter((_, index) => index % 3 === 0));
+      expect([1, 2].every((channel) => gray.equals(data.filter((_, index) => index % 3 === channel)))).toBe(true);
     }
     expect(new Set(slices.map(({ width }) => width)).size).toBeGreaterThan(4);
     expect(Math.max(...slices.map(mean)) - Math.min(...slices.map(mean))).toBeGreaterThan(15);
   });
 
-  test('the mean grey level alone does not give the class away', () => {
+  test('the mean gray level alone does not give the class away', () => {
     const level = (positive: boolean): number[] => Array.from({ length: 30 }, (_, index) => mean(phantomPixels({ positive, index: 2 * index + (positive ? 1 : 0), size: 48 })));
     const [sick, well] = [level(true), level(false)];
     const wins = sick.flatMap((a) => well.map((b) => (a > b ? 1 : 0)));
@@ -87,7 +87,7 @@ describe('makePhantoms', () => {
 
   test('never writes over other files, and an abort leaves nothing', async () => {
     const root = newFolder();
-    writeAt(root, 'real/mine.png', await greyPng(1));
+    writeAt(root, 'real/mine.png', await grayPng(1));
     await expect(makePhantoms(path.join(root, 'real'), { count: 12, size: 32 })).rejects.toThrow(DatasetError);
     expect(readdirSync(path.join(root, 'real'))).toEqual(['mine.png']);
     await expect(makePhantoms(path.join(root, 'real', 'mine.png'), { count: 12 })).rejects.toThrow(/cannot be written/);
@@ -103,16 +103,16 @@ describe('makePhantoms', () => {
 
 describe('montages', () => {
   test('rows and columns, a white gap, each image in its tile', async () => {
-    const { data, width, height } = await montage([greyPixels(50, 8, 8), greyPixels(60, 8, 8), greyPixels(70, 8, 8)], { columns: 2, tile: 16 });
+    const { data, width, height } = await montage([grayPixels(50, 8, 8), grayPixels(60, 8, 8), grayPixels(70, 8, 8)], { columns: 2, tile: 16 });
     expect([width, height]).toEqual([2 * 20 + 4, 2 * 20 + 4]);
     const at = (row: number, column: number): number => data[(row * width + column) * 3]!;
     expect([at(12, 14), at(12, 34), at(32, 14), at(32, 34), at(1, 1)]).toEqual([50, 60, 70, 255, 255]);
-    expect((await montage([greyPixels(50)], { columns: 5, tile: 16 })).width).toBe(24);
+    expect((await montage([grayPixels(50)], { columns: 5, tile: 16 })).width).toBe(24);
     await expect(montage([])).rejects.toThrow(DatasetError);
   });
 
   test('sampleMontage draws from the class that is asked for, seeded, without repetition', async () => {
-    const samples = await Promise.all(Array.from({ length: 12 }, async (_, index) => ({ source: await greyPng(index < 6 ? 20 + index : 200 + index, 16, 16), label: index < 6 ? 0 : 1 })));
+    const samples = await Promise.all(Array.from({ length: 12 }, async (_, index) => ({ source: await grayPng(index < 6 ? 20 + index : 200 + index, 16, 16), label: index < 6 ? 0 : 1 })));
     const dataset = fromSamples({ classes: ['dark', 'light'], samples });
     const levels = ({ data, width }: Pixels): number[] => [0, 1, 2, 3, 4].map((tile) => data[(12 * width + 4 + tile * 20 + 8) * 3]!);
     const dark = await sampleMontage(dataset, { class: 'dark', tile: 16 });
@@ -121,7 +121,7 @@ describe('montages', () => {
     expect(levels(await sampleMontage(dataset, { label: 1, tile: 16 })).every((level) => level >= 206)).toBe(true);
     expect(await sampleMontage(dataset, { class: 'dark', tile: 16 })).toEqual(dark);
     expect((await sampleMontage(dataset, { count: 50, columns: 4, tile: 16 })).height).toBe(3 * 20 + 4);
-    for (const options of [{ class: 'grey' }, { label: 2 }, { class: 'dark', label: 1 }]) await expect(sampleMontage(dataset, options)).rejects.toThrow(InvalidOptionError);
+    for (const options of [{ class: 'gray' }, { label: 2 }, { class: 'dark', label: 1 }]) await expect(sampleMontage(dataset, options)).rejects.toThrow(InvalidOptionError);
     await expect(sampleMontage(fromSamples({ classes: ['a'], samples: [] }))).rejects.toThrow(/has no image/);
   });
 });

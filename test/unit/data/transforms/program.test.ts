@@ -14,7 +14,7 @@ import {
 } from '../../../../src/data/transforms/transform';
 import { CovidCtError, InvalidOptionError } from '../../../../src/errors';
 import { PIXEL_OP } from '../../../../src/addon/types';
-import { greyPixels } from '../helpers';
+import { grayPixels } from '../helpers';
 
 const { RESIZE, CROP, FLIP } = PIXEL_OP;
 
@@ -104,8 +104,8 @@ describe('inputRegion', () => {
 describe('makeBatch', () => {
   const transform = compose([resize([4, 6]), toTensor(), normalize({ mean: [0.1, 0.2, 0.3], std: [1, 2, 3] })]);
 
-  test('packs images of different sizes, programs, labels and normalisation', () => {
-    const images = [greyPixels(1, 5, 7), greyPixels(2, 4, 6), greyPixels(3, 9, 2)];
+  test('packs images of different sizes, programs, labels and normalization', () => {
+    const images = [grayPixels(1, 5, 7), grayPixels(2, 4, 6), grayPixels(3, 9, 2)];
     const batch = makeBatch(images, [1, 0, 1], transform);
     expect(batch.images).toEqual(images.map(({ data }) => data));
     expect(batch.sizes).toEqual(Int32Array.of(5, 7, 4, 6, 9, 2));
@@ -120,7 +120,7 @@ describe('makeBatch', () => {
 
   test('each image has its own draws', () => {
     const random = compose([randomResizedCrop(4), toTensor()]);
-    const image = greyPixels(1, 50, 70);
+    const image = grayPixels(1, 50, 70);
     const draws = [makeDraw({ seed: 0, sample: 0 }), makeDraw({ seed: 0, sample: 1 })];
     const both = makeBatch([image, image], [0, 0], random, draws);
     const second = makeBatch([image], [0], random, [makeDraw({ seed: 0, sample: 1 })]);
@@ -129,7 +129,7 @@ describe('makeBatch', () => {
   });
 
   test('what does not fit together is refused', () => {
-    const image = greyPixels(1);
+    const image = grayPixels(1);
     const cases = [
       () => makeBatch([], null, transform),
       () => makeBatch([image], [1, 2], transform),

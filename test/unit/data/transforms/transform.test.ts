@@ -25,7 +25,7 @@ import { InvalidOptionError } from '../../../../src/errors';
 const identity = normalize({ mean: [0, 0, 0], std: [1, 1, 1] });
 
 describe('presets', () => {
-  test('tutorialTrain is the tutorial with ImageNet normalisation', () => {
+  test('tutorialTrain is the tutorial with ImageNet normalization', () => {
     expect(tutorialTrain().steps).toEqual([
       { type: 'resize', size: 256 },
       { type: 'randomResizedCrop', size: [224, 224], scale: [0.5, 1], ratio: [3 / 4, 4 / 3] },
@@ -36,7 +36,7 @@ describe('presets', () => {
     expect(isRandom(tutorialTrain())).toBe(true);
   });
 
-  test('sizes scale and the normalisation can be chosen', () => {
+  test('sizes scale and the normalization can be chosen', () => {
     expect(tutorialTrain({ size: 64, normalization: 'none' }).steps[0]).toEqual({ type: 'resize', size: 73 });
     expect(normalizationOf(tutorialEval({ normalization: 'none' }))).toEqual({ mean: [0, 0, 0], std: [1, 1, 1] });
     expect(
@@ -101,7 +101,7 @@ test.each([
   ['no steps', () => compose([]), 'steps'],
   ['not a transform', () => parseTransform('x'), 'transform'],
   ['an unknown step', () => parseTransform({ steps: [{ type: 'rotate' }] }), 'steps[0]'],
-  ['an unknown field', () => parseTransform({ steps: [{ type: 'toTensor', colour: 1 }] }), 'colour'],
+  ['an unknown field', () => parseTransform({ steps: [{ type: 'toTensor', color: 1 }] }), 'color'],
   ['a size of 0', () => resize(0), 'size'],
   ['a fraction of a pixel', () => centerCrop(7.5), 'size'],
   ['a probability over 1', () => randomHorizontalFlip(1.5), 'p'],
