@@ -38,7 +38,7 @@ export function isOurs(name: BackendName): boolean {
 
 /** The title of a contender. */
 export function titleOf(name: BackendName): string {
-  return (BACKENDS.find((each) => each.name === name) as Backend).title;
+  return BACKENDS.find((each) => each.name === name)!.title;
 }
 
 /** Ours, and those of the peers that were asked for. */

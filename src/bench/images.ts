@@ -28,14 +28,14 @@ export function readImages({
 
 /** As a network takes them: float32, n × 3 × side × side, scaled to [0, 1] and normalized as ImageNet. */
 export function normalized(images: readonly Uint8Array[]): Float32Array {
-  const area = (images[0] as Uint8Array).length / 3;
+  const area = images[0]!.length / 3;
   const input = new Float32Array(images.length * area * 3);
   images.forEach((image, index) => {
     for (let channel = 0; channel < 3; channel += 1) {
       const [mean, std] = [IMAGENET_MEAN[channel] as number, IMAGENET_STD[channel] as number];
       const plane = (index * 3 + channel) * area;
       for (let pixel = 0; pixel < area; pixel += 1)
-        input[plane + pixel] = ((image[pixel * 3 + channel] as number) / 255 - mean) / std;
+        input[plane + pixel] = (image[pixel * 3 + channel]! / 255 - mean) / std;
     }
   });
   return input;

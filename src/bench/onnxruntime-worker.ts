@@ -23,10 +23,10 @@ async function measure(task: Task): Promise<Answer> {
     Array.from(((await session.run({ images }))['logits'] as { data: Float32Array }).data);
   if (task.mode === 'cold') return { numbers: await predict() };
   const { answers, milliseconds } = await repeat(task, predict);
-  return { numbers: answers[0] as number[], milliseconds, peakBytes: peakMemory() };
+  return { numbers: answers[0]!, milliseconds, peakBytes: peakMemory() };
 }
 
-measure(JSON.parse(process.argv[2] as string) as Task).then(
+measure(JSON.parse(process.argv[2]!) as Task).then(
   (answer) => {
     process.stdout.write(`${JSON.stringify(answer)}\n`);
   },

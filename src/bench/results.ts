@@ -45,7 +45,7 @@ export function resultOf(
     const difference =
       each === reference || each.numbers === null || reference === undefined
         ? null
-        : relativeDifference(each.numbers, reference.numbers as readonly number[]);
+        : relativeDifference(each.numbers, reference.numbers!);
     return {
       contender: each.contender.name,
       title: each.contender.title,

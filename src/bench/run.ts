@@ -75,7 +75,7 @@ function settingOf({ imageSize, rounds }: CheckedBenchOptions, threads: number, 
       memoryBytes: totalmem(),
       platform: `${process.platform}-${process.arch}`,
     },
-    versions: { 'covidct-torch': own as string, node: node as string, libtorch: libtorch as string, ...peers.versions },
+    versions: { 'covidct-torch': own!, node: node!, libtorch: libtorch!, ...peers.versions },
   };
 }
 

@@ -5,9 +5,7 @@ import type { Spread } from './types';
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Median, least and most; null of none. */
@@ -17,9 +15,7 @@ export function spreadOf(values: readonly number[]): Spread | null {
 
 /** Spread of the ratios of both lists' rounds; null unless both have the same number of rounds, one at least. */
 export function ratioOf(values: readonly number[], others: readonly number[]): Spread | null {
-  return values.length !== others.length
-    ? null
-    : spreadOf(values.map((value, round) => value / (others[round] as number)));
+  return values.length !== others.length ? null : spreadOf(values.map((value, round) => value / others[round]!));
 }
 
 /**
@@ -30,9 +26,6 @@ export function ratioOf(values: readonly number[], others: readonly number[]): S
 export function relativeDifference(values: readonly number[], reference: readonly number[]): number {
   if (values.length !== reference.length || ![...values, ...reference].every(Number.isFinite)) return Infinity;
   const scale = reference.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const difference = values.reduce(
-    (most, value, index) => Math.max(most, Math.abs(value - (reference[index] as number))),
-    0,
-  );
+  const difference = values.reduce((most, value, index) => Math.max(most, Math.abs(value - reference[index]!)), 0);
   return difference === 0 ? 0 : difference / scale;
 }

@@ -73,7 +73,7 @@ async function measure(task: Task): Promise<Answer> {
     if (task.mode === 'cold') return { numbers: await predict() };
     if (task.mode === 'predict') {
       const { answers, milliseconds } = await repeat(task, predict);
-      return { numbers: answers[0] as number[], milliseconds, peakBytes: peakMemory() };
+      return { numbers: answers[0]!, milliseconds, peakBytes: peakMemory() };
     }
     const { answers, milliseconds } = await repeat(task, () => step(model, batch, task));
     return { numbers: answers.slice(0, 2), milliseconds, peakBytes: peakMemory() };
@@ -82,7 +82,7 @@ async function measure(task: Task): Promise<Answer> {
   }
 }
 
-const task = JSON.parse(process.argv[2] as string) as Task;
+const task = JSON.parse(process.argv[2]!) as Task;
 (task.mode === 'prepare' ? prepare(task) : measure(task)).then(
   (answer) => {
     process.stdout.write(`${JSON.stringify(answer)}\n`);

@@ -138,15 +138,7 @@ export async function evaluateRun(
 function printScores(io: Io, { classes, samples, skipped }: Evaluation): void {
   printCsv(io, ['id', 'label', 'predicted', 'correct', 'loss', ...probabilityColumns(classes), 'error']);
   for (const { id, label, predicted, loss, probabilities } of samples) {
-    printCsv(io, [
-      id,
-      classes[label] as string,
-      classes[predicted] as string,
-      label === predicted ? 1 : 0,
-      loss,
-      ...probabilities,
-      null,
-    ]);
+    printCsv(io, [id, classes[label]!, classes[predicted]!, label === predicted ? 1 : 0, loss, ...probabilities, null]);
   }
   for (const { id, reason } of skipped) printCsv(io, [id, null, null, null, null, ...classes.map(() => null), reason]);
 }

@@ -121,7 +121,7 @@ async function explainOne(
       ...imageFlags(flags),
       signal: io.signal,
     });
-    return { ...(explanation as Explanation), path: image.name };
+    return { ...explanation!, path: image.name };
   } catch (error) {
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
     return { path: image.name, error: error.reason };
@@ -152,7 +152,7 @@ function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Drawn | Fai
     label,
     explained,
     layer,
-    ...classes.map((name) => probabilities[name] as number),
+    ...classes.map((name) => probabilities[name]!),
     null,
   ]);
 }

@@ -57,7 +57,7 @@ async function install(flags: Flags, io: Io): Promise<number> {
       note(io, flags, text);
     }
     // What was told once goes on as well, and may take minutes until something new is told.
-    line.show([text].flat().at(-1) as string, shareOf(progress));
+    line.show([text].flat().at(-1)!, shareOf(progress));
   };
   const { fetch, force, jobs, sha256: wheelSha256 } = flags;
   const result = await setUpNative({ fetch, force, jobs, wheelSha256, onProgress, signal: io.signal }).finally(() =>

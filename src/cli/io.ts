@@ -4,8 +4,8 @@
  */
 import type { Readable } from 'node:stream';
 import { linesOf } from '../errors';
-import { leftOutText } from '../text/left-out';
-import type { LeftOut } from '../text/left-out';
+import { leftOutText } from '../files/left-out';
+import type { LeftOut } from '../files/left-out';
 import { printable, printableJson, printableText } from '../text/printable';
 import type { Text } from '../text/printable';
 import { csvRow } from './csv';

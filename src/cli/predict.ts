@@ -109,7 +109,7 @@ async function answersFor(model: Classifier, group: readonly GivenImage[], flags
           );
     const rest = answers.values();
     return group.map((each) =>
-      'source' in each ? { ...(rest.next().value as Prediction), path: each.name } : whyMissing(each, flags.onBadFile),
+      'source' in each ? { ...rest.next().value!, path: each.name } : whyMissing(each, flags.onBadFile),
     );
   } catch (error) {
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
@@ -125,13 +125,7 @@ function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Answer): vo
   if (flags.json === true) return printJson(io, answer);
   if (flags.csv !== true) return print(io, inWords(answer));
   if ('error' in answer) printCsv(io, [csvPath(answer.path), null, ...classes.map(() => null), answer.error]);
-  else
-    printCsv(io, [
-      csvPath(answer.path),
-      answer.label,
-      ...classes.map((name) => answer.probabilities[name] as number),
-      null,
-    ]);
+  else printCsv(io, [csvPath(answer.path), answer.label, ...classes.map((name) => answer.probabilities[name]!), null]);
 }
 
 function inWords(answer: Answer): string {

@@ -6,7 +6,7 @@ import { addAbortSignal } from 'node:stream';
 import { messageOf, throwIfAborted } from '../errors';
 import { findImages, InvalidOptionError, sourceOfBytes } from '../index';
 import type { ImageSource, LeftOut } from '../index';
-import { leftOutText } from '../text/left-out';
+import { leftOutText } from '../files/left-out';
 import type { Io } from './io';
 import { listedPaths } from './path-list';
 

@@ -10,7 +10,7 @@ import {
   detectArchitecture,
   pretrainedWeights,
   openWeightFile,
-  recognizeWeights,
+  detectPretraining,
   weightsFolder,
 } from '../index';
 import { EXIT } from './exit-codes';
@@ -112,7 +112,7 @@ async function inspect(file: string, flags: OutputFlags & { entry?: string }, io
   const { size } = await stat(file);
   const numbers = tensors.reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
   const architecture = detectArchitecture(tensors);
-  const pretraining = recognizeWeights(file, metadata);
+  const pretraining = detectPretraining(file, metadata);
   if (flags.json === true) {
     printJson(io, { file, format, bytes: size, numbers, architecture, pretraining, metadata, notes, tensors });
     return EXIT.ok;

@@ -23,21 +23,21 @@ export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undef
 
 /** At most `size` tasks at a time; the others wait in order. */
 export class Semaphore {
-  private free: number;
-  private readonly waiting: (() => void)[] = [];
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(size: number) {
-    this.free = size;
+    this.#free = size;
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await task();
     } finally {
-      const next = this.waiting.shift();
-      if (next === undefined) this.free += 1;
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
       else next(); // the slot goes straight to the one who waited longest
     }
   }

@@ -2,8 +2,8 @@
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError, messageOf, throwIfAborted } from '../errors';
-import { mergeLeftOut } from '../text/left-out';
-import type { LeftOut } from '../text/left-out';
+import { mergeLeftOut } from '../files/left-out';
+import type { LeftOut } from '../files/left-out';
 import { pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { covidCtOptionsSchema } from './options';

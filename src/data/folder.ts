@@ -1,8 +1,8 @@
 /** Reads a folder whose subfolders are the classes, with or without a train, val and test folder above them. */
 import path from 'node:path';
 import { DatasetError, messageOf } from '../errors';
-import { leftOutText } from '../text/left-out';
-import type { LeftOut } from '../text/left-out';
+import { leftOutText } from '../files/left-out';
+import type { LeftOut } from '../files/left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { folderOptionsSchema } from './options';

@@ -2,8 +2,8 @@
 import { DatasetError } from '../errors';
 import { datasetSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
-import { mergeLeftOut } from '../text/left-out';
-import type { LeftOut } from '../text/left-out';
+import { mergeLeftOut } from '../files/left-out';
+import type { LeftOut } from '../files/left-out';
 import type { Dataset, DatasetSplits, Sample } from './types';
 
 /** The three parts of a data set. */

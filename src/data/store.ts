@@ -83,16 +83,16 @@ interface InFlight {
  * the rest is decoded anew each time, which for the sequential reading of epochs keeps the most hits.
  */
 export class PixelStore {
-  private readonly options: ReturnType<typeof PixelStore.check>;
-  private readonly tiers = new Map<string, CacheTier>();
-  private readonly skippedSamples = new Map<Sample, SkippedFile>();
-  private readonly slots: Semaphore;
-  private generation = 0;
-  private hits = 0;
-  private decodes = 0;
-  private bytes = 0;
+  readonly #options: z.output<typeof storeOptionsSchema>;
+  readonly #tiers = new Map<string, CacheTier>();
+  readonly #skippedSamples = new Map<Sample, SkippedFile>();
+  readonly #slots: Semaphore;
+  #generation = 0;
+  #hits = 0;
+  #decodes = 0;
+  #bytes = 0;
 
-  private static check(options: StoreOptions) {
+  static #check(options: StoreOptions) {
     return checkOptions(storeOptionsSchema, options, 'PixelStore');
   }
 
@@ -103,22 +103,22 @@ export class PixelStore {
    * @param options.maxPixels and the other limits, and `sixteenBit`, as decodeImage has them
    */
   constructor(options: StoreOptions = {}) {
-    this.options = PixelStore.check(options);
-    this.slots = new Semaphore(this.options.concurrency);
+    this.#options = PixelStore.#check(options);
+    this.#slots = new Semaphore(this.#options.concurrency);
   }
 
   /** What happens to a file that cannot be decoded. */
   get onBadFile(): 'error' | 'skip' {
-    return this.options.onBadFile;
+    return this.#options.onBadFile;
   }
 
   get stats(): StoreStats {
-    return { hits: this.hits, decodes: this.decodes, bytes: this.bytes };
+    return { hits: this.#hits, decodes: this.#decodes, bytes: this.#bytes };
   }
 
   /** The files that were left out, each once, in the order in which they were met. */
   get skipped(): readonly SkippedFile[] {
-    return [...this.skippedSamples.values()];
+    return [...this.#skippedSamples.values()];
   }
 
   /**
@@ -134,25 +134,25 @@ export class PixelStore {
     const { signal, ahead, sixteenBit, sizeCheck } = checkOptions(loadSchema, options, 'PixelStore') as LoadOptions;
     checkArgument(sampleSchema, sample, 'PixelStore', 'sample');
     throwIfAborted(signal);
-    const pixels = await this.find(sample, this.shelf(ahead, sixteenBit ?? this.options.sixteenBit), signal);
+    const pixels = await this.#find(sample, this.#shelf(ahead, sixteenBit ?? this.#options.sixteenBit), signal);
     const problem = sizeCheck?.(pixels) ?? null;
     if (problem !== null) throw badImage(sample.source, problem, sample);
     return pixels;
   }
 
-  private async find(
+  async #find(
     sample: Pick<Sample, 'source' | 'origin'>,
     shelf: CacheTier,
     signal: AbortSignal | undefined,
   ): Promise<Pixels> {
     const kept = shelf.kept.get(sample.source);
     if (kept !== undefined) {
-      this.hits += 1;
+      this.#hits += 1;
       return kept;
     }
     const bad = shelf.bad.get(sample.source);
     if (bad !== undefined) throw bad;
-    const work = this.join(sample, shelf);
+    const work = this.#join(sample, shelf);
     work.waiting += 1;
     try {
       return await raceAbort(work.pixels, signal);
@@ -174,10 +174,10 @@ export class PixelStore {
     try {
       return await this.get(sample, options);
     } catch (error) {
-      if (!(error instanceof BadImageError) || this.options.onBadFile === 'error') throw error;
-      if (!this.skippedSamples.has(sample)) {
+      if (!(error instanceof BadImageError) || this.#options.onBadFile === 'error') throw error;
+      if (!this.#skippedSamples.has(sample)) {
         const file = { index, id: sample.id, reason: error.reason };
-        this.skippedSamples.set(sample, file);
+        this.#skippedSamples.set(sample, file);
         options.onSkip?.(file);
       }
       return null;
@@ -186,17 +186,17 @@ export class PixelStore {
 
   /** Forgets the pixels and the bad files; the counts of hits and decodes go on. */
   clear(): void {
-    this.generation += 1;
-    this.tiers.clear();
-    this.skippedSamples.clear();
-    this.bytes = 0;
+    this.#generation += 1;
+    this.#tiers.clear();
+    this.#skippedSamples.clear();
+    this.#bytes = 0;
   }
 
-  private shelf(ahead: PreResize | undefined, sixteenBit: SixteenBit | undefined): CacheTier {
+  #shelf(ahead: PreResize | undefined, sixteenBit: SixteenBit | undefined): CacheTier {
     const key = JSON.stringify([ahead?.size, sixteenBit?.low, sixteenBit?.high]);
-    let shelf = this.tiers.get(key);
+    let shelf = this.#tiers.get(key);
     if (shelf === undefined)
-      this.tiers.set(
+      this.#tiers.set(
         key,
         (shelf = { ahead, sixteenBit, keys: new Map(), kept: new Map(), underWay: new Map(), bad: new Map() }),
       );
@@ -204,55 +204,51 @@ export class PixelStore {
   }
 
   /** The decode of this image that is under way, or a new one. */
-  private join(sample: Pick<Sample, 'source' | 'origin'>, shelf: CacheTier): InFlight {
+  #join(sample: Pick<Sample, 'source' | 'origin'>, shelf: CacheTier): InFlight {
     const there = shelf.underWay.get(sample.source);
     if (there !== undefined) {
-      this.hits += 1;
+      this.#hits += 1;
       return there;
     }
-    const work: InFlight = { waiting: 0, pixels: this.produce(sample, shelf, () => work.waiting > 0) };
+    const work: InFlight = { waiting: 0, pixels: this.#produce(sample, shelf, () => work.waiting > 0) };
     shelf.underWay.set(sample.source, work);
     return work;
   }
 
-  private async produce(
-    sample: Pick<Sample, 'source' | 'origin'>,
-    shelf: CacheTier,
-    wanted: () => boolean,
-  ): Promise<Pixels> {
-    const generation = this.generation;
+  async #produce(sample: Pick<Sample, 'source' | 'origin'>, shelf: CacheTier, wanted: () => boolean): Promise<Pixels> {
+    const generation = this.#generation;
     const { source } = sample;
     await Promise.resolve(); // until whoever asked has been counted as waiting
     try {
-      const whole = this.shelf(undefined, shelf.sixteenBit).kept.get(source);
-      const decoded = whole ?? (await this.slots.run(() => this.decode(sample, shelf.sixteenBit, wanted)));
+      const whole = this.#shelf(undefined, shelf.sixteenBit).kept.get(source);
+      const decoded = whole ?? (await this.#slots.run(() => this.#decode(sample, shelf.sixteenBit, wanted)));
       const pixels = { ...(await resized(decoded, shelf.ahead, sample)), key: keyOf(shelf, source) };
-      if (generation === this.generation) this.keep(shelf, source, pixels);
+      if (generation === this.#generation) this.#keep(shelf, source, pixels);
       return pixels;
     } catch (error) {
       // A skipped file is not tried again each epoch; with 'error' the caller may mend it and try again.
-      const final = error instanceof BadImageError && this.options.onBadFile === 'skip';
-      if (final && generation === this.generation) shelf.bad.set(source, error);
+      const final = error instanceof BadImageError && this.#options.onBadFile === 'skip';
+      if (final && generation === this.#generation) shelf.bad.set(source, error);
       throw error;
     } finally {
-      if (generation === this.generation) shelf.underWay.delete(source);
+      if (generation === this.#generation) shelf.underWay.delete(source);
     }
   }
 
-  private async decode(
+  async #decode(
     { source, origin }: Pick<Sample, 'source' | 'origin'>,
     sixteenBit: SixteenBit | undefined,
     wanted: () => boolean,
   ): Promise<Pixels> {
     if (!wanted()) throw new AbortedError(); // all have left before its turn came
-    this.decodes += 1;
-    return decodeChecked(source, { ...imageOptionsOf(this.options), sixteenBit, origin });
+    this.#decodes += 1;
+    return decodeChecked(source, { ...imageOptionsOf(this.#options), sixteenBit, origin });
   }
 
-  private keep(shelf: CacheTier, source: ImageSource, pixels: Pixels): void {
-    if (this.bytes + pixels.data.byteLength > this.options.maxCacheBytes) return;
+  #keep(shelf: CacheTier, source: ImageSource, pixels: Pixels): void {
+    if (this.#bytes + pixels.data.byteLength > this.#options.maxCacheBytes) return;
     shelf.kept.set(source, pixels);
-    this.bytes += pixels.data.byteLength;
+    this.#bytes += pixels.data.byteLength;
   }
 }
 

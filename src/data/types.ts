@@ -1,5 +1,5 @@
 /** What the data room hands to the others. */
-import type { LeftOut } from '../text/left-out';
+import type { LeftOut } from '../files/left-out';
 import type { NativeBatch } from '../addon/types';
 import type { SixteenBit } from './images/options';
 import type { DecodeOptions } from './options';

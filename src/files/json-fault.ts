@@ -37,7 +37,7 @@ export function jsonFaultAt(text: string): JsonFault {
     const closer = closers.at(-1);
     const expected = state === ', or end' ? (closer === undefined ? 'the end' : `"," or "${closer}"`) : EXPECTED[state];
     const found =
-      at >= text.length ? 'the end of the text' : JSON.stringify(String.fromCodePoint(text.codePointAt(at) as number));
+      at >= text.length ? 'the end of the text' : JSON.stringify(String.fromCodePoint(text.codePointAt(at)!));
     return { at, expected, found };
   };
   for (;;) {

@@ -92,7 +92,7 @@ function chain(path: string, root: string): string[] {
   const below = relative(root, path);
   if (below === '') return [root];
   if (below.split(sep)[0] === '..' || resolve(below) === below) return [path];
-  return below.split(sep).reduce<string[]>((paths, name) => [...paths, resolve(paths.at(-1) as string, name)], [root]);
+  return below.split(sep).reduce<string[]>((paths, name) => [...paths, resolve(paths.at(-1)!, name)], [root]);
 }
 
 /**
@@ -126,7 +126,7 @@ export function assertTrustedFolder(path: string, root: string = cacheFolder()):
       if (leadsAway) checkAbove(realpathSync(each));
       closed = (closed && !leadsAway) || (stats.mode & OTHERS_MAY_ENTER) === 0;
     }
-    checkAbove(resolve(paths[0] as string));
+    checkAbove(resolve(paths[0]!));
   } catch (error) {
     if (error instanceof CovidCtError) throw error;
     throw new CovidCtError('ERR_CACHE', `${path} cannot be looked at: ${messageOf(error)}`, { cause: error });

@@ -36,12 +36,15 @@ class GuardedReader extends RandomAccessReader {
   #window = Buffer.alloc(0);
   #windowStart = 0;
 
-  constructor(
-    private readonly file: FileHandle,
-    private readonly size: number,
-    private readonly fail: (error: unknown) => void,
-  ) {
+  readonly #file: FileHandle;
+  readonly #size: number;
+  readonly #fail: (error: unknown) => void;
+
+  constructor(file: FileHandle, size: number, fail: (error: unknown) => void) {
     super();
+    this.#file = file;
+    this.#size = size;
+    this.#fail = fail;
   }
 
   override read(
@@ -55,7 +58,7 @@ class GuardedReader extends RandomAccessReader {
       try {
         callback(error);
       } catch (thrown) {
-        this.fail(thrown);
+        this.#fail(thrown);
       }
     };
     this.#fill(buffer, offset, length, position).then(
@@ -70,12 +73,12 @@ class GuardedReader extends RandomAccessReader {
   }
 
   async #fill(buffer: Buffer, offset: number, length: number, position: number): Promise<void> {
-    if (!(position >= 0 && position + length <= this.size)) {
-      throw new Error(`its directory points to byte ${position}, outside the ${this.size} bytes of the file`);
+    if (!(position >= 0 && position + length <= this.#size)) {
+      throw new Error(`its directory points to byte ${position}, outside the ${this.#size} bytes of the file`);
     }
     if (position < this.#windowStart || position + length > this.#windowStart + this.#window.length) {
-      const window = Buffer.allocUnsafe(Math.min(Math.max(length, WINDOW_BYTES), this.size - position));
-      await readExactly(this.file, window, position);
+      const window = Buffer.allocUnsafe(Math.min(Math.max(length, WINDOW_BYTES), this.#size - position));
+      await readExactly(this.#file, window, position);
       this.#window = window;
       this.#windowStart = position;
     }
@@ -162,6 +165,6 @@ export async function readZipDirectory(file: FileHandle, size: number, maxEntrie
     isEncrypted: (entry.generalPurposeBitFlag & 1) !== 0,
     mode: entry.externalFileAttributes >>> 16,
     start: entry.relativeOffsetOfLocalHeader,
-    limit: limits.get(entry) as number,
+    limit: limits.get(entry)!,
   }));
 }

@@ -50,15 +50,21 @@ function hasControlCharacter(name: string): boolean {
 
 /** An open archive; made by {@link readZip}. */
 export class ZipArchive {
+  readonly #file: FileHandle;
+  readonly #rules: ZipRules;
+
   constructor(
     readonly entries: readonly ZipEntry[],
-    private readonly file: FileHandle,
-    private readonly rules: ZipRules,
-  ) {}
+    file: FileHandle,
+    rules: ZipRules,
+  ) {
+    this.#file = file;
+    this.#rules = rules;
+  }
 
   /** The caller's own error about an entry. */
   damaged({ name }: ZipEntry, what: string, cause?: unknown): CovidCtError {
-    return this.rules.damaged(`the entry ${quoted(name)} ${what}`, cause);
+    return this.#rules.damaged(`the entry ${quoted(name)} ${what}`, cause);
   }
 
   /** Where the entry's bytes lie in the file, packed or not. */
@@ -82,7 +88,7 @@ export class ZipArchive {
     const buffer = Buffer.allocUnsafe(Math.min(bytes, CHECK_BYTES));
     let sum = 0;
     for (let done = 0; done < bytes; done += buffer.length) {
-      throwIfAborted(this.rules.signal);
+      throwIfAborted(this.#rules.signal);
       const part = buffer.subarray(0, bytes - done);
       await this.#read(entry, part, offset + done);
       sum = crc32(part, sum);
@@ -155,7 +161,7 @@ export class ZipArchive {
       throw this.damaged(entry, `is packed by method ${entry.method}, which is not read; expected stored or deflated`);
     }
     const { offset, bytes } = await this.place(entry);
-    const { signal } = this.rules;
+    const { signal } = this.#rules;
     const check = (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> => this.#checked(entry, source);
     try {
       if (entry.method === STORED) await pipeline(this.#raw(entry, offset, bytes), check, sink(), { signal });
@@ -191,7 +197,7 @@ export class ZipArchive {
   }
 
   async #read(entry: ZipEntry, buffer: Buffer, position: number): Promise<void> {
-    await readExactly(this.file, buffer, position).catch((error: unknown) => {
+    await readExactly(this.#file, buffer, position).catch((error: unknown) => {
       throw this.damaged(entry, `cannot be read: ${messageOf(error)}`, error);
     });
   }

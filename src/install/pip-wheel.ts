@@ -135,7 +135,7 @@ export async function downloadWheel(folder: string, options: PipOptions = {}): P
       const name = existsSync(folder) ? readdirSync(folder).find((each) => each.endsWith('.whl')) : undefined;
       const wheel = name === undefined ? undefined : join(folder, name);
       const problem = failure ?? (wheel === undefined ? 'gave no wheel' : await refusalOf(wheel, named));
-      if (problem === undefined) return wheel as string;
+      if (problem === undefined) return wheel!;
       failures.push(`  python3 -m pip download --no-deps ${request.join(' ')}: ${problem}`);
     }
   } catch (error) {

@@ -162,7 +162,7 @@ export class ConsoleLogger implements TrainLogger {
     this.#lastStep = event;
     this.#progress?.step(event);
     if (this.#pace?.step(now) !== true) return null;
-    const seconds = this.#pace.epochSeconds as number;
+    const seconds = this.#pace.epochSeconds!;
     return `about ${duration(seconds)} an epoch${this.#epochs === 1 ? '' : `, about ${duration(seconds * this.#epochs)} for all ${this.#epochs}`}`;
   }
 

@@ -59,6 +59,6 @@ export class Pace {
   allLeft(now: number): number | null {
     const left = this.epochLeft(now);
     const others = this.#start.epochs - this.#epochsDone - 1;
-    return left === null ? null : others < 0 ? 0 : left + others * (this.#epochSeconds as number);
+    return left === null ? null : others < 0 ? 0 : left + others * this.#epochSeconds!;
   }
 }

@@ -1,5 +1,5 @@
 /** The events of a training and the interface of whatever writes them down. */
-import type { LeftOut } from '../text/left-out';
+import type { LeftOut } from '../files/left-out';
 
 /** The figures of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
 export interface EpochRecord {

@@ -1,5 +1,5 @@
 /** What an evaluation tells, as plain data that can be stored. */
-import type { LeftOut } from '../text/left-out';
+import type { LeftOut } from '../files/left-out';
 
 /** What the model said of one image. */
 export interface ScoredSample {

@@ -5,7 +5,7 @@ import { GRAY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
 import { inputRegion } from '../data/transforms/program';
 import { toSources } from '../data/images/source';
 import type { ImageInput } from '../data/images/source';
-import type { Pixels, Transform } from '../data/types';
+import type { Transform } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { loadNative } from '../addon/load';
 import type { NativeClassifier, NativeTensorSource } from '../addon/types';
@@ -313,12 +313,12 @@ export class Classifier extends NativeNetwork implements Network {
           this.gradCamBatch(batch, { layer, classIndices }),
         );
         return chunk.map((source, row) => {
-          const image = pixels[row] as Pixels;
+          const image = pixels[row]!;
           return toExplanation({
             source,
             cam,
             row,
-            explained: classIndices[row] as number,
+            explained: classIndices[row]!,
             layer,
             classes: this.classes,
             threshold,

@@ -46,7 +46,7 @@ async function measure(task: SizeTask): Promise<SizeAnswer> {
   return answer;
 }
 
-measure(JSON.parse(process.argv[2] as string) as SizeTask).then(
+measure(JSON.parse(process.argv[2]!) as SizeTask).then(
   (answer) => {
     process.stdout.write(`${JSON.stringify(answer)}\n`);
   },

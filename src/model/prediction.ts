@@ -39,7 +39,7 @@ function scoresOf(probabilities: Float32Array, row: number, classes: number): nu
 }
 
 function decide(probabilities: readonly number[], threshold: number): number {
-  if (probabilities.length === 2) return (probabilities[1] as number) >= threshold ? 1 : 0;
+  if (probabilities.length === 2) return probabilities[1]! >= threshold ? 1 : 0;
   return probabilities.indexOf(Math.max(...probabilities));
 }
 
@@ -61,9 +61,9 @@ export function toPrediction(
   const labelIndex = decide(probabilities, threshold);
   return {
     path: pathOfSource(source),
-    label: classes[labelIndex] as string,
+    label: classes[labelIndex]!,
     labelIndex,
-    probabilities: Object.fromEntries(classes.map((name, index) => [name, probabilities[index] as number])),
+    probabilities: Object.fromEntries(classes.map((name, index) => [name, probabilities[index]!])),
     intendedUse: INTENDED_USE,
   };
 }
@@ -96,7 +96,7 @@ export function toExplanation(facts: ExplanationFacts): Explanation {
   }
   return {
     ...prediction,
-    explained: classes[explained] as string,
+    explained: classes[explained]!,
     layer,
     map,
     height: cam.height,

@@ -90,7 +90,7 @@ export async function* measureSizes(
       };
       return measured(
         peer
-          ? [python as string, packageFile('scripts/measure_pytorch.py')]
+          ? [python!, packageFile('scripts/measure_pytorch.py')]
           : [process.execPath, packageFile('dist/model/measure-process.js')],
         task,
         signal,
@@ -127,7 +127,7 @@ async function measured(
   signal: AbortSignal | undefined,
 ): Promise<MemoryUse & { answer?: SizeAnswer }> {
   try {
-    const { status, tail } = await runLogged(command as string, [script as string, JSON.stringify(task)], { signal });
+    const { status, tail } = await runLogged(command!, [script!, JSON.stringify(task)], { signal });
     const last = tail.split('\n').findLast((line) => line.trim() !== '') ?? '';
     if (status === 0) {
       const answer = JSON.parse(last) as SizeAnswer;

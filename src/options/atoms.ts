@@ -1,7 +1,7 @@
 /** What arguments of many functions are made of: paths, data sets, pixels, loggers, networks. They look, and change nothing. */
 import { types } from 'node:util';
 import { z } from 'zod';
-import { LEFT_OUT_REASONS } from '../text/left-out';
+import { LEFT_OUT_REASONS } from '../files/left-out';
 import type { Dataset, DatasetSplits, Pixels } from '../data/types';
 import type { TrainLogger } from '../log/types';
 

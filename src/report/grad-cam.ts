@@ -83,7 +83,7 @@ export async function gradCamMontages(
     const tiles = await Promise.all(
       explanations.map(async (explanation, index) => ({
         pixels: await drawExplanation(explanation, heat),
-        caption: captionOf(evaluation, group.samples[index] as ScoredSample),
+        caption: captionOf(evaluation, group.samples[index]!),
       })),
     );
     const sheet = tiles.length === 0 ? null : await montage(tiles, layout);
@@ -113,7 +113,7 @@ export function sourcesOf(dataset: Dataset, samples: readonly ScoredSample[]): I
 }
 
 function captionOf({ classes }: Evaluation, { id, predicted, probabilities }: ScoredSample): string {
-  return `${id.split('/').at(-1)}\n${classes[predicted]} ${(probabilities[predicted] as number).toFixed(3)}`;
+  return `${id.split('/').at(-1)}\n${classes[predicted]} ${probabilities[predicted]!.toFixed(3)}`;
 }
 
 /** The counts of a group; one whose threshold was let go says what was asked for. */
@@ -127,7 +127,7 @@ function wordsOf(
     ...counts,
     letGo: {
       threshold: asked,
-      above: samples.filter(({ probabilities, predicted }) => (probabilities[predicted] as number) > asked).length,
+      above: samples.filter(({ probabilities, predicted }) => probabilities[predicted]! > asked).length,
     },
   };
 }

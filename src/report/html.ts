@@ -1,6 +1,6 @@
 /** The report as one HTML file that needs neither network nor script. */
 import { INTENDED_USE } from '../intended-use';
-import { leftOutReasonText } from '../text/left-out';
+import { leftOutReasonText } from '../files/left-out';
 import type { EpochRecord } from '../log/types';
 import { checkArgument } from '../options/check';
 import { accuracyCurve, lossCurve } from './charts';

@@ -1,7 +1,7 @@
 /** Gathers the plain data of a report from what lies in a run folder. */
 import { readFile } from 'node:fs/promises';
 import { fileError } from '../files/write';
-import type { LeftOut } from '../text/left-out';
+import type { LeftOut } from '../files/left-out';
 import type { Evaluation } from '../metrics/types';
 import type { StoredHistory } from '../train/history';
 import type { RunConfig, RunFolder } from '../train/run-folder';

@@ -1,6 +1,6 @@
 /** A report as plain data: everything that the HTML shows, and nothing that has to be computed from pixels. */
 import type { EpochRecord } from '../log/types';
-import type { LeftOut } from '../text/left-out';
+import type { LeftOut } from '../files/left-out';
 import type { Evaluation } from '../metrics/types';
 
 /** The four kinds of call; class 1 is positive. */

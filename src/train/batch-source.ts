@@ -75,8 +75,7 @@ export class BatchSource {
       for await (const { labels, features } of this.#train.batches(epoch)) {
         yield {
           labels,
-          train: (options) =>
-            this.#step(async () => (await network.trainFeatures?.(features, labels, options)) as NativeTrainOutputs),
+          train: (options) => this.#step(async () => (await network.trainFeatures?.(features, labels, options))!),
           start: (options) => this.#step(async () => await network.startFeatures?.(features, labels, options)),
         };
       }

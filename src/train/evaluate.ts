@@ -200,8 +200,8 @@ function scoreBatch(
 ): Omit<ScoredSample, 'predicted'>[] {
   const classes = dataset.classes.length;
   return indices.map((index, row) => {
-    const sample = dataset.samples[index] as Dataset['samples'][number];
-    const loss = outputs.losses[row] as number;
+    const sample = dataset.samples[index]!;
+    const loss = outputs.losses[row]!;
     const logits = outputs.logits.subarray(row * classes, (row + 1) * classes);
     if (!Number.isFinite(loss) || !logits.every(Number.isFinite)) {
       throw new CovidCtError(

@@ -83,5 +83,5 @@ function inWords(kind: Outcome): string {
 
 /** Probability of the class the sample was called. */
 function scoreOf(sample: Pick<ScoredSample, 'probabilities' | 'predicted'>): number {
-  return sample.probabilities[sample.predicted] as number;
+  return sample.probabilities[sample.predicted]!;
 }

@@ -127,10 +127,10 @@ export class FeatureCache {
       throwIfAborted(signal);
       const indices = order.slice(from, from + batchSize).filter((index) => rows.has(index));
       if (indices.length === 0) continue;
-      const width = (rows.get(indices[0] as number) as Float32Array).length;
+      const width = rows.get(indices[0]!)!.length;
       const features = new Float32Array(indices.length * width);
-      indices.forEach((index, row) => features.set(rows.get(index) as Float32Array, row * width));
-      yield { indices, labels: Int32Array.from(indices, (index) => dataset.samples[index]?.label as number), features };
+      indices.forEach((index, row) => features.set(rows.get(index)!, row * width));
+      yield { indices, labels: Int32Array.from(indices, (index) => dataset.samples[index]!.label), features };
     }
   }
 
@@ -144,7 +144,7 @@ export class FeatureCache {
       const features = await withOutOfMemoryAdvice(
         `computing features of ${loading.dataset.name}`,
         { batchSize: loading.batchSize },
-        async () => (await network.features?.(input, { prediction })) as Float32Array,
+        async () => (await network.features?.(input, { prediction }))!,
       );
       const width = features.length / indices.length;
       indices.forEach((index, row) => rows.set(index, features.slice(row * width, (row + 1) * width)));

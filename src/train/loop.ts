@@ -115,7 +115,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     const evaluation = await averaging.during(() => data.validate());
     if (evaluation !== null) {
       checkpoints.evaluated(evaluation);
-      stopper.addData(evaluation.loss as number, evaluation.accuracy as number);
+      stopper.addData(evaluation.loss!, evaluation.accuracy!);
     }
     const { runningLoss, runningAccuracy } = stopper;
     const figures = {

@@ -50,7 +50,7 @@ function figures(loss: number, correct: number, samples: number): MeterFigures {
 function argmax(values: Float32Array): number {
   let best = 0;
   for (let index = 1; index < values.length; index += 1) {
-    if ((values[index] as number) > (values[best] as number)) best = index;
+    if (values[index]! > values[best]!) best = index;
   }
   return best;
 }

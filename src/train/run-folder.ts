@@ -6,7 +6,7 @@ import { describeValue } from '../text/describe';
 import { CovidCtError, InvalidOptionError, messageOf } from '../errors';
 import { readJson, readJsonIfThere, readTextIfThere } from '../files/json';
 import type { JsonAbout } from '../files/json';
-import type { LeftOut } from '../text/left-out';
+import type { LeftOut } from '../files/left-out';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';

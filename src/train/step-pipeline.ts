@@ -78,7 +78,7 @@ export class StepPipeline {
 
   async #fetch(): Promise<StepEvent> {
     const outputs = await this.#network.fetchOutputs?.();
-    return this.#event(this.#started.shift() as StartedStep, outputs as NativeTrainOutputs);
+    return this.#event(this.#started.shift()!, outputs!);
   }
 
   #event({ epoch, step, steps, learningRate, updated, labels }: StartedStep, outputs: NativeTrainOutputs): StepEvent {

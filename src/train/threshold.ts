@@ -15,14 +15,14 @@ export function chooseThreshold(evaluation: Pick<Evaluation, 'samples' | 'classe
   if (evaluation.classes.length !== 2 || new Set(labels).size !== 2) return 0.5;
   const curve = rocCurve(
     labels,
-    evaluation.samples.map(({ probabilities }) => probabilities[1] as number),
+    evaluation.samples.map(({ probabilities }) => probabilities[1]!),
     { dropIntermediate: false },
   );
   const gaps = curve.thresholds.map((upper, index) => ({
     // A score at or above the threshold is positive: anything in (lower, upper] calls the same samples positive.
     upper: Math.min(upper, 1),
     lower: curve.thresholds[index + 1] ?? 0,
-    youden: (curve.truePositiveRate[index] as number) - (curve.falsePositiveRate[index] as number),
+    youden: curve.truePositiveRate[index]! - curve.falsePositiveRate[index]!,
   }));
   const top = Math.max(...gaps.map(({ youden }) => youden));
   const best = gaps.filter(({ youden, lower, upper }) => youden > top - 1e-12 && lower < upper);

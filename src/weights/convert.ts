@@ -44,7 +44,7 @@ async function gather(
 ): Promise<Buffer> {
   const size = elementBytes(dtype);
   const count = shape.reduce((product, side) => product * side, 1);
-  const span = shape.reduce((sum, side, i) => sum + (side - 1) * (strides[i] as number), 1);
+  const span = shape.reduce((sum, side, i) => sum + (side - 1) * strides[i]!, 1);
   if (count * size > MAX_STRIDED_BYTES || span * size > MAX_STRIDED_BYTES)
     throw new CovidCtError(
       'ERR_WEIGHTS',
@@ -57,10 +57,10 @@ async function gather(
   for (let i = 0, at = 0; i < count; i += 1) {
     raw.copy(gathered, i * size, at * size, (at + 1) * size);
     for (let d = shape.length - 1; d >= 0; d -= 1) {
-      index[d] = (index[d] as number) + 1;
-      at += strides[d] as number;
-      if ((index[d] as number) < (shape[d] as number)) break;
-      at -= (strides[d] as number) * (shape[d] as number);
+      index[d] = index[d]! + 1;
+      at += strides[d]!;
+      if (index[d]! < shape[d]!) break;
+      at -= strides[d]! * shape[d]!;
       index[d] = 0;
     }
   }

@@ -23,9 +23,9 @@ const begins =
  * with.
  */
 function isOnnx(start: Buffer, _text: string, name: string): boolean {
-  if (start[0] !== 0x08 || (start[1] as number) < 3 || (start[1] as number) > 32) return false;
+  if (start[0] !== 0x08 || start[1]! < 3 || start[1]! > 32) return false;
   return (
-    [0x12, 0x1a, 0x22, 0x2a, 0x32, 0x3a, 0x42].includes(start[2] as number) &&
+    [0x12, 0x1a, 0x22, 0x2a, 0x32, 0x3a, 0x42].includes(start[2]!) &&
     (start.readUInt32LE(4) !== 0 || /\.onnx$/i.test(name))
   );
 }

@@ -123,7 +123,7 @@ export function globalName(module: string, name: string): string {
 
 /** What is made where the name is called; null where it must not be. */
 export function recipeOf(name: string): Recipe | null {
-  if (Object.hasOwn(RECIPES, name)) return RECIPES[name] as Recipe;
+  if (Object.hasOwn(RECIPES, name)) return RECIPES[name]!;
   return TENSOR_CLASS.test(name) ? tensor(`a ${name} of the oldest kind`) : null;
 }
 

@@ -107,7 +107,7 @@ export function storageOf(id: unknown): StorageRef {
       `the pickle has a persistent id that is not a storage${global instanceof Global ? ` but a '${global.name}'` : ''}`,
     );
   }
-  if (!isCount(count * (STORAGE_BYTES[type] as number))) throw refuse(`the pickle has a storage of ${count} elements`);
+  if (!isCount(count * STORAGE_BYTES[type]!)) throw refuse(`the pickle has a storage of ${count} elements`);
   if (view === null) return { kind: 'storage', type, key, count, view };
   const [, start, size] = view instanceof Tuple ? view.items : [];
   if (!isCount(start) || !isCount(size) || start + size > count)

@@ -18,7 +18,7 @@ function longOf(bytes: Buffer): number | bigint {
   if (bytes.length > MAX_LONG_BYTES) throw refuse(`the pickle has a whole number of ${bytes.length} bytes`);
   let value = 0n;
   for (const [i, byte] of bytes.entries()) value |= BigInt(byte) << BigInt(8 * i);
-  if (bytes.length > 0 && ((bytes.at(-1) as number) & 0x80) !== 0) value -= 1n << BigInt(8 * bytes.length);
+  if (bytes.length > 0 && (bytes.at(-1)! & 0x80) !== 0) value -= 1n << BigInt(8 * bytes.length);
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
@@ -39,34 +39,33 @@ class Machine {
   readonly #memo = new Map<number, unknown>();
   readonly #storages = new Map<string, StorageRef>();
   #at: number;
+  readonly #input: Buffer;
   #values = 0;
   #objects = 0;
 
-  constructor(
-    private readonly bytes: Buffer,
-    start: number,
-  ) {
+  constructor(bytes: Buffer, start: number) {
+    this.#input = bytes;
     this.#at = start;
   }
 
   run(): Pickle {
     for (;;) {
-      const opcode = String.fromCharCode(this.#take(1)[0] as number);
+      const opcode = String.fromCharCode(this.#take(1)[0]!);
       if (opcode === '.') return { value: this.#pop(), end: this.#at, storages: this.#storages };
       this.#step(opcode);
     }
   }
 
   #take(count: number): Buffer {
-    if (count > this.bytes.length - this.#at) throw refuse('the pickle is cut off');
+    if (count > this.#input.length - this.#at) throw refuse('the pickle is cut off');
     this.#at += count;
-    return this.bytes.subarray(this.#at - count, this.#at);
+    return this.#input.subarray(this.#at - count, this.#at);
   }
 
   #line(): string {
-    const end = this.bytes.indexOf(0x0a, this.#at);
+    const end = this.#input.indexOf(0x0a, this.#at);
     if (end < 0) throw refuse('the pickle is cut off');
-    const text = this.bytes.toString('utf8', this.#at, end);
+    const text = this.#input.toString('utf8', this.#at, end);
     this.#at = end + 1;
     return text;
   }
@@ -202,7 +201,7 @@ interface Hands {
 const OPCODES: Readonly<Record<string, (m: Hands) => void>> = {
   '\x80': (m) => {
     const [protocol] = m.take(1);
-    if ((protocol as number) > 5) throw refuse(`the pickle has the protocol ${protocol}; 5 is the newest known`);
+    if (protocol! > 5) throw refuse(`the pickle has the protocol ${protocol}; 5 is the newest known`);
   },
   '\x95': (m) => void m.take(8), // frame
   '(': (m) => m.push(MARK),
@@ -216,7 +215,7 @@ const OPCODES: Readonly<Record<string, (m: Hands) => void>> = {
   M: (m) => m.push(m.take(2).readUInt16LE()),
   J: (m) => m.push(m.take(4).readInt32LE()),
   G: (m) => m.push(m.take(8).readDoubleBE()),
-  '\x8a': (m) => m.push(longOf(m.take(m.take(1)[0] as number))),
+  '\x8a': (m) => m.push(longOf(m.take(m.take(1)[0]!))),
   '\x8b': (m) => m.push(longOf(m.take(Math.max(0, m.take(4).readInt32LE())))),
   X: (m) => m.push(m.text(4)),
   '\x8c': (m) => m.push(m.text(1)),
@@ -261,10 +260,10 @@ const OPCODES: Readonly<Record<string, (m: Hands) => void>> = {
     const items = m.popToMark();
     m.set(keyValues(items));
   },
-  q: (m) => m.remember(m.take(1)[0] as number),
+  q: (m) => m.remember(m.take(1)[0]!),
   r: (m) => m.remember(m.take(4).readUInt32LE()),
   '\x94': (m) => m.remember(m.memoSize()),
-  h: (m) => m.recall(m.take(1)[0] as number),
+  h: (m) => m.recall(m.take(1)[0]!),
   j: (m) => m.recall(m.take(4).readUInt32LE()),
   c: (m) => {
     const module = m.line();

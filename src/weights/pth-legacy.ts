@@ -107,7 +107,7 @@ export async function readPthLegacy(
     const { size } = await file.stat();
     const head = await readHead(path, file, size);
     const places = await readPlaces(path, file, size, head);
-    return await readStateDict(path, head.value, ({ key }) => places.get(key) as StoragePlace, entry);
+    return await readStateDict(path, head.value, ({ key }) => places.get(key)!, entry);
   } catch (error) {
     if (error instanceof CovidCtError && error.code === 'ERR_WEIGHTS' && error.message.startsWith(path)) throw error;
     throw new CovidCtError('ERR_WEIGHTS', `${path}: ${messageOf(error)}`, { cause: error });

@@ -41,13 +41,12 @@ export interface StoragePlace {
 
 /** Bytes of a storage as its pickle describes it. */
 export function storageBytes(storage: StorageRef): number {
-  return storage.count * (STORAGE_BYTES[storage.type] as number);
+  return storage.count * STORAGE_BYTES[storage.type]!;
 }
 
 function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i -= 1)
-    strides[i] = (strides[i + 1] as number) * Math.max(1, shape[i + 1] as number);
+  for (let i = shape.length - 2; i >= 0; i -= 1) strides[i] = strides[i + 1]! * Math.max(1, shape[i + 1]!);
   return strides;
 }
 
@@ -77,8 +76,7 @@ function place(path: string, name: string, tensor: TensorRef, where: StoragePlac
   const [dtype, size] = elementOf(path, name, tensor);
   const { start, limit } = rangeOf(tensor, size);
   const count = shape.reduce((product, side) => product * side, 1);
-  const last =
-    count === 0 ? start - 1 : shape.reduce((sum, side, i) => sum + (side - 1) * (strides[i] as number), start);
+  const last = count === 0 ? start - 1 : shape.reduce((sum, side, i) => sum + (side - 1) * strides[i]!, start);
   if (!(last < limit) || !(start <= limit)) {
     throw new CovidCtError(
       'ERR_WEIGHTS',

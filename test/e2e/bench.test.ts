@@ -62,7 +62,7 @@ test('without Python and ONNX Runtime: ours is measured, the others are said to 
     expect(libtorch).toMatchObject({ contender: 'ours-libtorch', problem: null });
   }
   // A cold start has all of the other's parts and a process besides.
-  expect(results[2]?.contenders[0]?.time?.median).toBeGreaterThan(results[1]?.contenders[0]?.time?.median as number);
+  expect(results[2]?.contenders[0]?.time?.median).toBeGreaterThan(results[1]?.contenders[0]?.time?.median!);
   expect(results[0]?.contenders[0]?.peakBytes?.median).toBeGreaterThan(2 ** 20);
   expect(rowsOf(stdout, 'target').map(({ met }) => met)).toEqual([null, null, null, null]);
   expect(rowsOf(stdout, 'setting')).toMatchObject([

@@ -114,7 +114,7 @@ test('evaluate gives the same figures twice, whatever the batch size, and speaks
   const [a, b] = [one, other].map(
     ({ stdout }) => jsonLines(stdout)[0] as { loss: number; confusionMatrix: number[][] },
   );
-  expect(b?.loss).toBeCloseTo(a?.loss as number, 5);
+  expect(b?.loss).toBeCloseTo(a?.loss!, 5);
   expect(b?.confusionMatrix).toEqual(a?.confusionMatrix);
   expect(words.stdout).toMatch(/train: 24 images[^]*accuracy +\d[^]*95 % interval[^]*confusion matrix/);
 }, 120_000);

@@ -36,7 +36,7 @@ export function covidct(
       const lines = stdout.split('\n');
       for (; seen < lines.length - 1; seen += 1)
         options.onLine?.(
-          lines[seen] as string,
+          lines[seen]!,
           (signal) => child.kill(signal),
           () => {
             child.stdout.destroy();

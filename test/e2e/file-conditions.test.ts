@@ -161,7 +161,7 @@ test.each(
 )(
   '%s: %s',
   async (_, condition, args) => {
-    const { path, words } = CONDITIONS[condition] as (typeof CONDITIONS)[string];
+    const { path, words } = CONDITIONS[condition]!;
     const { code, stderr } = await run(args(path('name')));
     expect(stderr).toMatch(words);
     expect([1, 2]).toContain(code);
@@ -179,7 +179,7 @@ test.each(
 )(
   '%s: %s',
   async (_, condition, args) => {
-    const { path, words } = CONDITIONS[condition] as (typeof CONDITIONS)[string];
+    const { path, words } = CONDITIONS[condition]!;
     const { code, stderr } = await run(args(path('name')));
     expect(stderr).toMatch(words);
     expect([1, 2]).toContain(code);

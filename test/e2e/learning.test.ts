@@ -103,7 +103,7 @@ test('predictions are answered while a training runs', async () => {
   const source = train.samples[0]?.source as string;
   const answers: number[] = [];
   for await (const event of new Trainer(recipe(model, { epochs: 2 })).fit(train, null)) {
-    if (event.type === 'step') answers.push((await model.predict(source))[0]?.probabilities.COVID as number);
+    if (event.type === 'step') answers.push((await model.predict(source))[0]?.probabilities.COVID!);
   }
   expect(answers).toHaveLength(4);
   expect(answers.every((value) => value > 0 && value < 1)).toBe(true);

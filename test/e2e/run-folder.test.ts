@@ -16,7 +16,7 @@ import {
   Trainer,
   writeReport,
 } from '../../src/index';
-import type { Dataset, DatasetSplits } from '../../src/index';
+import type { DatasetSplits } from '../../src/index';
 import { pngSize } from '../helpers/png';
 import { findPython, testWithPython } from '../helpers/python';
 
@@ -53,7 +53,7 @@ type Image = [step: number, width: number, height: number, base64: string];
 async function board(python: string): Promise<{ scalars: Record<string, unknown[]>; images: Record<string, Image[]> }> {
   const folder = join(out, 'tensorboard');
   const [first] = await readdir(folder);
-  const { status, stdout, stderr } = spawnSync(python, [READER, folder, join(folder, first as string)], {
+  const { status, stdout, stderr } = spawnSync(python, [READER, folder, join(folder, first!)], {
     encoding: 'utf8',
     maxBuffer: 2 ** 27,
   });
@@ -86,7 +86,7 @@ testWithPython(
       expect(width).toBeGreaterThan(200);
     }
 
-    const test = data.test as Dataset;
+    const test = data.test!;
     const evaluation = await evaluate(model, test, { split: 'test' });
     expect(await addEvaluation(out, { model, dataset: test, evaluation })).toBe(report);
     const { images } = await board(python);

@@ -37,7 +37,7 @@ test('more images take more memory, about what their activations are', async () 
       String(batch),
       '--json',
     ]);
-    return ((JSON.parse(stdout) as { architectures: Row[] }).architectures[0] as Row).training.peakBytes;
+    return (JSON.parse(stdout) as { architectures: Row[] }).architectures[0]!.training.peakBytes;
   };
   // 16 channels of 224 x 224 floats after each of convolution, batch norm and ReLU: at least 6 MB more an image.
   expect((await peak(24)) - (await peak(4))).toBeGreaterThan(20 * 6e6);

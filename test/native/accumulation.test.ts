@@ -35,7 +35,7 @@ function distance(a: Float32Array, b: Float32Array): number {
   let apart = 0;
   let size = 0;
   a.forEach((value, i) => {
-    apart += (value - (b[i] as number)) ** 2;
+    apart += (value - b[i]!) ** 2;
     size += value ** 2;
   });
   return Math.sqrt(apart / size);
@@ -65,7 +65,7 @@ test('ten images as 10, and as 4 + 4 + 2, with class weights', async () => {
     expect(whole.size).toBe(8 * 2 + 3);
     for (const [name, values] of whole) {
       expect(values.some((value) => value !== 0)).toBe(true);
-      expect([name, distance(values, parts.get(name) as Float32Array) < 1e-5]).toEqual([name, true]);
+      expect([name, distance(values, parts.get(name)!) < 1e-5]).toEqual([name, true]);
     }
   } finally {
     model.dispose();

@@ -66,7 +66,7 @@ describe('training', () => {
         madeUpBatch(2),
         stepOptions(5, { classWeights: Float32Array.of(1, 3) }),
       );
-      expect(objective).toBeCloseTo(((losses[0] as number) + 3 * (losses[1] as number)) / 5, 6);
+      expect(objective).toBeCloseTo((losses[0]! + 3 * losses[1]!) / 5, 6);
     } finally {
       plain.dispose();
     }
@@ -109,7 +109,7 @@ describe('training', () => {
   test('one image is enough', async () => {
     const { losses, probabilities } = await classifier.trainStep(madeUpBatch(1), stepOptions(1));
     expect(losses).toHaveLength(1);
-    expect((probabilities[0] as number) + (probabilities[1] as number)).toBeCloseTo(1, 6);
+    expect(probabilities[0]! + probabilities[1]!).toBeCloseTo(1, 6);
   });
 });
 
@@ -118,7 +118,7 @@ describe('prediction', () => {
     const together = await classifier.predictBatch(madeUpBatch(5, { labels: false }));
     for (let i = 0; i < 5; i += 1) {
       const alone = await classifier.predictBatch(madeUpBatch(1, { labels: false, from: i }));
-      expect(Math.abs((alone.logits[0] as number) - (together.logits[2 * i] as number))).toBeLessThan(1e-6);
+      expect(Math.abs(alone.logits[0]! - together.logits[2 * i]!)).toBeLessThan(1e-6);
     }
   });
 

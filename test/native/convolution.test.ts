@@ -27,8 +27,8 @@ const create = (
 function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   let [apart, size] = [0, 0];
   for (let i = 0; i < theirs.length; i += 1) {
-    apart += ((ours[i] as number) - (theirs[i] as number)) ** 2;
-    size += (theirs[i] as number) ** 2;
+    apart += (ours[i]! - theirs[i]!) ** 2;
+    size += theirs[i]! ** 2;
   }
   return Math.sqrt(apart / Math.max(size, 1e-30));
 }
@@ -37,7 +37,7 @@ function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
 function worst(ours: Section, theirs: Section): number {
   const rms = (values: Float32Array | Float64Array): number => {
     let sum = 0;
-    for (let i = 0; i < values.length; i += 1) sum += (values[i] as number) ** 2;
+    for (let i = 0; i < values.length; i += 1) sum += values[i]! ** 2;
     return Math.sqrt(sum / values.length);
   };
   return Math.max(
@@ -270,7 +270,7 @@ test('gray input, frozen convolutions and Grad-CAM', async () => {
         model.gradCamBatch(batch, { layer: model.layers.default, classIndices: Int32Array.of(0, 1, 0, 1) }),
       ),
     );
-    return Math.max(worst(sections[0] as Section, sections[1] as Section), distance(a?.maps ?? [], b?.maps ?? []));
+    return Math.max(worst(sections[0]!, sections[1]!), distance(a?.maps ?? [], b?.maps ?? []));
   };
   expect(await leastOf(run)).toBeLessThan(1e-4);
 }, 60_000);

@@ -187,7 +187,7 @@ test.each([['adam'], ['adamw']] as const)(
       epochs: 30,
     });
     const history = await trainer.fit(train, train);
-    expect(history.epochs.at(-1)?.trainLoss).toBeLessThan(0.5 * (history.epochs[0]?.trainLoss as number));
+    expect(history.epochs.at(-1)?.trainLoss).toBeLessThan(0.5 * history.epochs[0]?.trainLoss!);
     expect(history.epochs.at(-1)?.validationAccuracy).toBeGreaterThan(0.8);
     expect(history.epochs[29]?.learningRate).toBeLessThan(1e-4);
   },

@@ -37,7 +37,7 @@ test.each(['tiny', 'resnet18', 'densenet121'])(
     const features = await head.features(batch);
     expect(features).toHaveLength(4 * head.parts().featureWidth);
     const a = await whole.trainStep(batch, stepOptions(4, { dropoutSeed: 3 }));
-    const b = await head.trainFeatures(features, batch.labels as Int32Array, stepOptions(4, { dropoutSeed: 3 }));
+    const b = await head.trainFeatures(features, batch.labels!, stepOptions(4, { dropoutSeed: 3 }));
     expect(b).toEqual(a);
     for (const model of [whole, head])
       await model.optimizerStep({
@@ -119,14 +119,11 @@ test("one channel: gray as PIL's convert('L') rounds it", async () => {
     [10, 200, 30, 124],
     [1, 2, 3, 2],
   ];
-  const data = Uint8Array.from(
-    { length: 32 * 32 * 3 },
-    (_, i) => (colors[Math.floor(i / 3) % colors.length] as number[])[i % 3] as number,
-  );
+  const data = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => colors[Math.floor(i / 3) % colors.length]![i % 3]!);
   const transform = compose([resize([32, 32]), toTensor(), normalize({ mean: [0, 0, 0], std: [1, 1, 1] })]);
   const input = await model.inputOf(makeBatch([{ data, width: 32, height: 32 }], null, transform));
   expect(input).toHaveLength(32 * 32);
-  colors.forEach((color, i) => expect(Math.round((input[i] as number) * 255)).toBe(color[3]));
+  colors.forEach((color, i) => expect(Math.round(input[i]! * 255)).toBe(color[3]));
 });
 
 test('while the averaged weights are in place the average cannot go on; weights from a file end it', async () => {
@@ -187,5 +184,5 @@ test('RGB filters summed for gray: what the network says of a gray image is what
   const plain = compose([resize([48, 48]), toTensor(), normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] })]);
   const batch = makeBatch([{ data, width: 48, height: 48 }], null, plain);
   const [a, b] = [(await rgb.predictBatch(batch)).logits, (await gray.predictBatch(batch)).logits];
-  a.forEach((value, i) => expect(Math.abs(value - (b[i] as number))).toBeLessThan(1e-5));
+  a.forEach((value, i) => expect(Math.abs(value - b[i]!)).toBeLessThan(1e-5));
 });

@@ -71,7 +71,7 @@ test('dispose in the middle of a job rejects what is open', async () => {
     const [growing, largest] = await Promise.all(
       ['growing', 'largest'].map(async (scenario) => (JSON.parse((await run(scenario)).out) as { peak: number }).peak),
     );
-    expect(growing).toBeLessThan(1.5 * (largest as number));
+    expect(growing).toBeLessThan(1.5 * largest!);
   },
 );
 

@@ -15,8 +15,8 @@ const create = (architecture: string, options: Partial<ClassifierOptions> = {}):
 function distance(found: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [apart, size] = [0, 0];
   for (let i = 0; i < expected.length; i += 1) {
-    apart += ((found[i] as number) - (expected[i] as number)) ** 2;
-    size += (expected[i] as number) ** 2;
+    apart += (found[i]! - expected[i]!) ** 2;
+    size += expected[i]! ** 2;
   }
   return Math.sqrt(apart / size);
 }
@@ -45,7 +45,7 @@ test.each([
     const outputs = await model.predictBatch(batch);
     expect(distance(outputs.logits, (await exact.predictBatch(batch)).logits)).toBeLessThan(0.05);
     // Softmax and loss are float32's, of the logits that are given out.
-    const [a, b] = [outputs.logits[0] as number, outputs.logits[1] as number];
+    const [a, b] = [outputs.logits[0]!, outputs.logits[1]!];
     expect(outputs.losses[0]).toBeCloseTo(Math.log(1 + Math.exp(b - a)), 6);
     // The same from the features on: nothing is lost between the two halves.
     expect((await model.predictFeatures(found, batch.labels)).logits).toEqual(outputs.logits);

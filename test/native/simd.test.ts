@@ -26,7 +26,7 @@ const runWith = (simd: string): Rows =>
 
 function distance(ours: readonly number[], theirs: readonly number[]): number {
   const size = Math.sqrt(theirs.reduce((sum, value) => sum + value ** 2, 0));
-  return Math.sqrt(theirs.reduce((sum, value, i) => sum + (value - (ours[i] as number)) ** 2, 0)) / size;
+  return Math.sqrt(theirs.reduce((sum, value, i) => sum + (value - ours[i]!) ** 2, 0)) / size;
 }
 
 const found: Record<string, Rows> = {};
@@ -38,12 +38,12 @@ test.each(['base', 'avx2', 'avx512'])(
     const rows = runWith(simd);
     found[simd] = rows;
     for (const architecture of ['tiny', 'resnet18']) {
-      const [ours, theirs] = [rows[`${architecture} winograd`] as Row, rows[`${architecture} libtorch`] as Row];
+      const [ours, theirs] = [rows[`${architecture} winograd`]!, rows[`${architecture} libtorch`]!];
       expect(distance(ours.logits, theirs.logits)).toBeLessThan(1e-5);
       for (const [name, values] of Object.entries(theirs.gradients))
         expect([name, distance(ours.gradients[name] as number[], values) < 1e-4]).toEqual([name, true]);
     }
-    expect(Object.keys((rows['tiny winograd'] as Row).gradients)).toHaveLength(6);
+    expect(Object.keys(rows['tiny winograd']!.gradients)).toHaveLength(6);
     const { auto, libtorch } = rows.heads;
     auto.forEach((logits, i) => {
       expect(logits).toHaveLength(3 * (i + 1));

@@ -53,14 +53,14 @@ const alone = (threads: number, architecture?: string): Run => ({
 const expected = new Map<number, Found>();
 
 beforeAll(() => {
-  for (const threads of [1, 2, 3]) expected.set(threads, inProcess([alone(threads)])[0]?.[0]?.[0] as Found);
+  for (const threads of [1, 2, 3]) expected.set(threads, inProcess([alone(threads)])[0]?.[0]?.[0]!);
 }, 60_000);
 
 /** The runs whose classifiers are not each as one alone. */
 function wrong(runs: readonly Run[], found: readonly (readonly Found[])[]): object[] {
   return runs.flatMap((run, i) =>
     run.threads.flatMap((threads, k) => {
-      const [came, right] = [found[i]?.[k], expected.get(threads) as Found];
+      const [came, right] = [found[i]?.[k], expected.get(threads)!];
       return came?.bits === right.bits && (!hasProc || run.together === true || came?.team === right.team)
         ? []
         : [{ ...run, classifier: k, came, right }];
@@ -80,13 +80,13 @@ test('two classifiers, every order, every pair of counts', () => {
     [2, 3],
   ].flatMap((threads) => orders(2).map((order) => ({ threads, order })));
   expect(runs).toHaveLength(18);
-  expect(wrong(runs, inProcess(runs)[0] as Found[][])).toEqual([]);
+  expect(wrong(runs, inProcess(runs)[0]!)).toEqual([]);
 }, 120_000);
 
 test('three classifiers, every order', () => {
   const runs = orders(3).map((order) => ({ threads: [1, 2, 3], order }));
   expect(runs).toHaveLength(90);
-  expect(wrong(runs, inProcess(runs)[0] as Found[][])).toEqual([]);
+  expect(wrong(runs, inProcess(runs)[0]!)).toEqual([]);
 }, 120_000);
 
 test('at the same time, in the main thread and in worker threads', () => {
@@ -110,7 +110,7 @@ test.each(['resnet18', 'densenet121'])(
       .filter((order) => order[1] === 'load 1' || order[1] === 'load 0')
       .map((order) => ({ architecture, threads: [1, 2], order }));
     expect(runs).toHaveLength(4);
-    for (const found of inProcess(runs)[0] as Found[][]) expect(found.map((each) => each.bits)).toEqual(bits);
+    for (const found of inProcess(runs)[0]!) expect(found.map((each) => each.bits)).toEqual(bits);
   },
   120_000,
 );
@@ -137,9 +137,9 @@ test("threads: 0 is LibTorch's own choice, whoever came before in any thread", (
   "a resizer has one thread, beside classifiers of any number, and changes nobody's",
   () => {
     const order = ['load 0', 'load 1', 'resize 0', 'resize 1', 'run 0', 'run 1'];
-    const found = inProcess([{ threads: [3, 2], order }])[0]?.[0] as Found[];
+    const found = inProcess([{ threads: [3, 2], order }])[0]?.[0]!;
     expect(found).toEqual([expected.get(3), expected.get(2)]);
-    const resized = inProcess([{ threads: [3, 2], order: order.slice(0, 4) }])[0]?.[0] as Found[];
+    const resized = inProcess([{ threads: [3, 2], order: order.slice(0, 4) }])[0]?.[0]!;
     expect(resized).toEqual([{ team: 1 }, { team: 1 }]);
   },
   60_000,

@@ -16,9 +16,7 @@ const GIVEN: Readonly<Record<string, string>> = {
 };
 
 function blocksOf(file: string): string[] {
-  return [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(
-    (match) => match[1] as string,
-  );
+  return [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1]!);
 }
 
 function asModule(block: string): string {

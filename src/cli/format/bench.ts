@@ -12,7 +12,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
   return rows.map((cells) =>
     cells
       .map((text, column) =>
-        column === 0 ? text.padEnd(Math.max(TITLE, widths[0] ?? 0)) : text.padStart(widths[column] as number),
+        column === 0 ? text.padEnd(Math.max(TITLE, widths[0] ?? 0)) : text.padStart(widths[column]!),
       )
       .join('  ')
       .trimEnd(),

@@ -43,7 +43,7 @@ export function flagsByOption(command: Command, mappings: readonly FlagsToOption
       if (path === null) continue;
       if (!table.has(path)) table.set(path, flag);
       // Messages also name the last part alone, e.g. minLearningRate; of plain words that would be too bold.
-      const last = path.split('.').at(-1) as string;
+      const last = path.split('.').at(-1)!;
       if (/[A-Z]/.test(last) && !table.has(last)) table.set(last, flag);
     }
   }
@@ -70,7 +70,7 @@ function withFlagInFront(
   const path = paths.find((each) => each !== '' && new RegExp(`^(\\s*|\\w[\\w .]*: )${escaped(each)}: `).test(line));
   const prefix = path === undefined ? undefined : longestPrefix(path, table);
   if (path === undefined || prefix === undefined) return line;
-  const flag = table.get(prefix) as string;
+  const flag = table.get(prefix)!;
   const at = line.indexOf(`${path}: `);
   return `${line.slice(0, at)}${keep ? `${path} (${flag})` : `${flag}${path.slice(prefix.length)}`}${line.slice(at + path.length)}`;
 }

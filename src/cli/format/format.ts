@@ -59,7 +59,7 @@ export function evaluationText(evaluation: Evaluation): string[] {
     `  AUC          ${auc === null ? '–' : auc.toFixed(3)}${aucInterval}${classes.length === 2 ? '' : ' (mean over classes, each against all others)'}`,
     '  confusion matrix (rows: true class, columns: answer)',
     `    ${row(['', ...classes])}`,
-    ...confusionMatrix.map((counts, index) => `    ${row([classes[index] as string, ...counts])}`),
+    ...confusionMatrix.map((counts, index) => `    ${row([classes[index]!, ...counts])}`),
     ...skipped.map(({ id, reason }) => `  left out: ${id}: ${reason}`),
   ];
 }

@@ -9,9 +9,7 @@ function mebibytes(bytes: number | null): string {
 
 /** Peak of the process, and in brackets what of it came with the network. */
 function use({ peakBytes, baselineBytes }: MemoryUse): string {
-  return peakBytes === null
-    ? 'failed'
-    : `${mebibytes(peakBytes)} (${mebibytes(peakBytes - (baselineBytes as number))})`;
+  return peakBytes === null ? 'failed' : `${mebibytes(peakBytes)} (${mebibytes(peakBytes - baselineBytes!)})`;
 }
 
 function line(cells: readonly string[]): string {

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CovidCtError } from '../../errors';
-import { LEFT_OUT_REASONS } from '../../text/left-out';
+import { LEFT_OUT_REASONS } from '../../files/left-out';
 import { sixteenBitSchema } from '../images/options';
 import { SPLIT_NAMES } from '../splits';
 
@@ -178,7 +178,7 @@ function contradiction({ classes, counts, ids, ...lists }: PackedIndex, pixelByt
   if (wrong !== undefined) return `a label ${wrong} of ${classes.length} classes`;
   let bytes = 0;
   for (let i = 0; i < n; i += 1) {
-    const image = (lists.heights[i] as number) * (lists.widths[i] as number) * 3;
+    const image = lists.heights[i]! * lists.widths[i]! * 3;
     if (image === 0) return `image ${i} has no pixels`;
     bytes += image;
   }

@@ -2,8 +2,8 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from '../../errors';
-import { LeftOutCounter, mergeLeftOut } from '../../text/left-out';
-import type { LeftOut } from '../../text/left-out';
+import { LeftOutCounter, mergeLeftOut } from '../../files/left-out';
+import type { LeftOut } from '../../files/left-out';
 import { pathSchema } from '../../options/atoms';
 import { checkArgument, checkOptions } from '../../options/check';
 import { packedOptionsSchema } from '../options';

@@ -26,12 +26,10 @@ function distance(ours: Float32Array | Float64Array, theirs: Sampled, beside: nu
   for (const value of ours) squares += value * value;
   const norm = Math.sqrt(squares);
   const scale = Math.max(rms(theirs, ours.length), beside, 1e-12);
-  const apart = theirs.positions.map((position, i) =>
-    Math.abs((ours[position] as number) - (theirs.values[i] as number)),
-  );
+  const apart = theirs.positions.map((position, i) => Math.abs(ours[position]! - theirs.values[i]!));
   const largest = Math.max(
     0,
-    ...apart.map((difference, i) => difference / Math.max(scale, Math.abs(theirs.values[i] as number))),
+    ...apart.map((difference, i) => difference / Math.max(scale, Math.abs(theirs.values[i]!))),
   );
   return Math.max(largest, Math.abs(norm - theirs.norm) / Math.sqrt(Math.max(1, ours.length)) / scale);
 }
@@ -47,7 +45,7 @@ describe.each(Object.keys(architectures))('%s equals torchvision', (name) => {
       measured[section] = Object.fromEntries(
         Object.entries(expected).map(([tensor, sampled]) => {
           const weight = tensor.endsWith('.bias') ? tensor.replace(/bias$/, 'weight') : tensor;
-          const beside = rms(expected[weight] as Sampled, values[weight]?.length ?? 0);
+          const beside = rms(expected[weight]!, values[weight]?.length ?? 0);
           return [tensor, values[tensor] ? distance(values[tensor], sampled, beside) : Infinity];
         }),
       );

@@ -128,9 +128,7 @@ function rms(values: Float32Array | Float64Array): number {
 function distance(ours: Float32Array | Float64Array, theirs: Sampled, beside: number): number {
   const root = Math.sqrt(Math.max(1, ours.length));
   const scale = Math.max(theirs.norm / root, beside, 1e-12);
-  const apart = theirs.positions.map(
-    (position, i) => Math.abs((ours[position] as number) - (theirs.values[i] as number)) / scale,
-  );
+  const apart = theirs.positions.map((position, i) => Math.abs(ours[position]! - theirs.values[i]!) / scale);
   return Math.max(...apart, Math.abs(rms(ours) - theirs.norm / root) / scale);
 }
 

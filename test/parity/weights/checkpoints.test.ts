@@ -42,9 +42,7 @@ async function load(path: string, options: { entry?: string; prefix?: string } =
   const report = await model.loadWeights(path, options);
   expect(report).toMatchObject({ unexpected: [], misshapen: [], replacedHead: [] });
   const { probabilities } = await model.predictBatch(batchOf([0, 1, 2, 3]));
-  expected.probabilities
-    .flat()
-    .forEach((value, i) => expect(Math.abs((probabilities[i] as number) - value)).toBeLessThan(1e-5));
+  expected.probabilities.flat().forEach((value, i) => expect(Math.abs(probabilities[i]! - value)).toBeLessThan(1e-5));
   return report;
 }
 
@@ -210,7 +208,7 @@ describe('shards', () => {
     for (const [i, part] of [tensors.slice(0, 10), tensors.slice(10)].entries()) {
       const size = { F32: 4, I64: 8 } as Record<string, number>;
       const content = part.map(({ offset, shape, dtype }) =>
-        bytes.subarray(offset, offset + shape.reduce((product, side) => product * side, size[dtype] as number)),
+        bytes.subarray(offset, offset + shape.reduce((product, side) => product * side, size[dtype]!)),
       );
       await writeFile(join(folder, `${i}.safetensors`), Buffer.concat([encodeHeader(part, {}), ...content]));
       for (const { name } of part) map[name] = `${i}.safetensors`;

@@ -50,7 +50,7 @@ async function numbersOf(path: string): Promise<Expected['tensors']> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Object.fromEntries(
     tensors.map(({ name, dtype, shape, offset }) => {
-      const [size, read] = DECODERS[dtype] as (typeof DECODERS)[string];
+      const [size, read] = DECODERS[dtype]!;
       const count = shape.reduce((product, side) => product * side, 1);
       return [
         name,
@@ -109,9 +109,7 @@ describe('what torch.save wrote', () => {
     const report = await model.loadWeights(fixture('tiny-half.pth'));
     expect(report).toMatchObject({ missing: [], unexpected: [], misshapen: [], replacedHead: [] });
     const { probabilities } = await model.predictBatch(batchOf([0, 1, 2, 3]));
-    expected.tiny
-      .flat()
-      .forEach((value, i) => expect(Math.abs((probabilities[i] as number) - value)).toBeLessThan(1e-5));
+    expected.tiny.flat().forEach((value, i) => expect(Math.abs(probabilities[i]! - value)).toBeLessThan(1e-5));
   });
 });
 
@@ -145,7 +143,7 @@ describe('hostile files', () => {
     const out = join(dir, 'flipped.safetensors');
     for (let at = 4; at < whole.length; at += 29) {
       const bytes = Buffer.from(whole);
-      bytes[at] = (bytes[at] as number) ^ (1 << (at % 8));
+      bytes[at] = bytes[at]! ^ (1 << (at % 8));
       await writeFile(file, bytes);
       const failure = await convertWeights(file, out).then(
         () => null,

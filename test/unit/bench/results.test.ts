@@ -6,7 +6,7 @@ import type { BackendName, Mode, ResultRow } from '../../../src/bench/types';
 
 function measured(name: BackendName, milliseconds: number[], extra: Partial<Measured> = {}): Measured {
   return {
-    contender: BACKENDS.find((each) => each.name === name) as Measured['contender'],
+    contender: BACKENDS.find((each) => each.name === name)!,
     milliseconds,
     peakBytes: milliseconds.map(() => 1000),
     numbers: [1, -2],

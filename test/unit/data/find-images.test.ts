@@ -6,7 +6,7 @@ import { nameOfBytes, showBytes } from '../../../src/data/images/byte-path';
 import { decodeImage, pathOfSource } from '../../../src/data/images/decode';
 import { findImages } from '../../../src/data/find-images';
 import { makeDraw } from '../../../src/data/random';
-import { countLeftOut, LEFT_OUT_REASONS, leftOutText, mergeLeftOut } from '../../../src/text/left-out';
+import { countLeftOut, LEFT_OUT_REASONS, leftOutText, mergeLeftOut } from '../../../src/files/left-out';
 import { BadImageError } from '../../../src/errors';
 import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
 

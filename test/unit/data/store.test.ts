@@ -54,7 +54,7 @@ test('a key names the pixels of one image in one size, kept or decoded anew', as
   for (const store of [new PixelStore(), new PixelStore({ maxCacheBytes: 0 })]) {
     for (const options of [{}, { ahead }]) {
       const visit = async (): Promise<number[]> =>
-        Promise.all(samples.map(async (sample) => (await store.get(sample, options)).key as number));
+        Promise.all(samples.map(async (sample) => (await store.get(sample, options)).key!));
       const first = await visit();
       expect(await visit()).toEqual(first);
       keys.push(...first);

@@ -32,7 +32,7 @@ test('held, it is one at a time, and gone afterward', async () => {
       return name;
     });
   expect(await Promise.all([work('a'), work('b')])).toEqual(['a', 'b']);
-  expect(order.filter((each) => each.startsWith(order[0]?.[0] as string))).toEqual(order.slice(0, 2));
+  expect(order.filter((each) => each.startsWith(order[0]?.[0]!))).toEqual(order.slice(0, 2));
   expect(existsSync(`${path}.lock`)).toBe(false);
 });
 

@@ -124,7 +124,7 @@ test.each([
 ])('metadata with %s count as none', async (_, change) => {
   const file = await own('own.safetensors');
   const { metadata } = await readSafetensorsHeader(file);
-  const stored = JSON.parse(metadata['covidct.prediction'] as string) as object;
+  const stored = JSON.parse(metadata['covidct.prediction']!) as object;
   const value = typeof change === 'object' ? JSON.stringify({ ...stored, ...change }) : String(change);
   using model = await make({ seed: 4 });
   await model.saveWeights(file, { 'covidct.prediction': value });

@@ -77,7 +77,7 @@ describe('predict', () => {
   });
 
   test('the threshold decides, and exactly at it is positive', async () => {
-    const p = (await model.predict(slice))[0]?.probabilities.COVID as number;
+    const p = (await model.predict(slice))[0]?.probabilities.COVID!;
     const labelAt = async (threshold: number): Promise<string | undefined> => {
       model.configure({ transform: model.transform, threshold });
       return (await model.predict(slice))[0]?.label;

@@ -77,11 +77,10 @@ describe('chooseThreshold', () => {
           const own = samples.filter((sample) => sample.label === label);
           return (
             sum +
-            own.filter(({ probabilities }) => ((probabilities[1] as number) >= threshold ? 1 : 0) === label).length /
-              own.length
+            own.filter(({ probabilities }) => (probabilities[1]! >= threshold ? 1 : 0) === label).length / own.length
           );
         }, -1);
-      const best = Math.max(...samples.map(({ probabilities }) => youden(probabilities[1] as number)), youden(2));
+      const best = Math.max(...samples.map(({ probabilities }) => youden(probabilities[1]!)), youden(2));
       const chosen = chooseThreshold(of(samples));
       expect(youden(chosen)).toBeCloseTo(best, 10);
       expect(chosen).toBeGreaterThanOrEqual(0);
@@ -107,7 +106,7 @@ describe('selectOutcomes', () => {
     const [truePositives, falsePositives] = selectOutcomes(of(samples), { perKind: 5 });
     expect(truePositives).toMatchObject({ kind: 'truePositive', predicted: 1, count: 40, threshold: 0.9, note: null });
     expect(truePositives?.samples).toHaveLength(5);
-    const scores = truePositives?.samples.map(({ probabilities }) => probabilities[1] as number) ?? [];
+    const scores = truePositives?.samples.map(({ probabilities }) => probabilities[1]!) ?? [];
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
     expect(selectOutcomes(of(samples), { perKind: 5 })).toEqual(selectOutcomes(of(samples), { perKind: 5 }));
     expect(selectOutcomes(of(samples), { perKind: 5, seed: 1 })[0]?.samples).not.toEqual(truePositives?.samples);

@@ -20,7 +20,7 @@ function features(image: Uint8Array, height: number, width: number): Float64Arra
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const block = Math.floor((y * GRID) / height) * GRID + Math.floor((x * GRID) / width);
-      sums[block] = (sums[block] as number) + (image[(y * width + x) * 3] as number);
+      sums[block] = sums[block]! + image[(y * width + x) * 3]!;
     }
   }
   const pixels = (height * width) / (GRID * GRID);
@@ -76,15 +76,15 @@ export class FakeNetwork implements Network {
     const outputs = this.forward(batch);
     let objective = 0;
     for (const [index, label] of this.labels(batch).entries()) {
-      const weight = options.classWeights.length === 0 ? 1 : (options.classWeights[label] as number);
-      objective += (weight * (outputs.losses[index] as number)) / options.divisor;
+      const weight = options.classWeights.length === 0 ? 1 : options.classWeights[label]!;
+      objective += (weight * outputs.losses[index]!) / options.divisor;
       const inputs = this.inputs(batch, index);
       for (let c = 0; c < this.classes.length; c += 1) {
         const delta =
-          (weight * ((outputs.probabilities[index * this.classes.length + c] as number) - (c === label ? 1 : 0))) /
+          (weight * (outputs.probabilities[index * this.classes.length + c]! - (c === label ? 1 : 0))) /
           options.divisor;
         inputs.forEach((value, f) => {
-          this.gradient[c * FEATURES + f] = (this.gradient[c * FEATURES + f] as number) + delta * value;
+          this.gradient[c * FEATURES + f] = this.gradient[c * FEATURES + f]! + delta * value;
         });
       }
     }
@@ -106,9 +106,9 @@ export class FakeNetwork implements Network {
   async optimizerStep(options: NativeSgdOptions): Promise<void> {
     this.calls.push({ type: 'update', learningRate: options.learningRate, options, gradient: [...this.gradient] });
     this.momentum.forEach((value, i) => {
-      this.momentum[i] = options.momentum * value + (this.gradient[i] as number);
+      this.momentum[i] = options.momentum * value + this.gradient[i]!;
     });
-    this.weights = this.weights.map((value, i) => value - options.learningRate * (this.momentum[i] as number));
+    this.weights = this.weights.map((value, i) => value - options.learningRate * this.momentum[i]!);
     this.gradient.fill(0);
     return Promise.resolve();
   }
@@ -162,11 +162,7 @@ export class FakeNetwork implements Network {
   }
 
   private inputs(batch: NativeBatch, index: number): Float64Array {
-    return features(
-      batch.images[index] as Uint8Array,
-      batch.sizes[2 * index] as number,
-      batch.sizes[2 * index + 1] as number,
-    );
+    return features(batch.images[index]!, batch.sizes[2 * index]!, batch.sizes[2 * index + 1]!);
   }
 
   private labels(batch: NativeBatch): Int32Array {
@@ -182,7 +178,7 @@ export class FakeNetwork implements Network {
     for (let i = 0; i < n; i += 1) {
       const inputs = this.inputs(batch, i);
       const row = Array.from({ length: classes }, (_, c) =>
-        inputs.reduce((sum, value, f) => sum + value * (this.weights[c * FEATURES + f] as number), 0),
+        inputs.reduce((sum, value, f) => sum + value * this.weights[c * FEATURES + f]!, 0),
       );
       const top = Math.max(...row);
       const total = row.reduce((sum, value) => sum + Math.exp(value - top), 0);
@@ -191,7 +187,7 @@ export class FakeNetwork implements Network {
         row.map((value) => Math.exp(value - top) / total),
         i * classes,
       );
-      if (batch.labels) losses[i] = Math.log(total) + top - (row[batch.labels[i] as number] as number);
+      if (batch.labels) losses[i] = Math.log(total) + top - row[batch.labels[i]!]!;
     }
     return { logits, probabilities, losses };
   }

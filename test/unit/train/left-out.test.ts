@@ -1,8 +1,8 @@
 /** What a data set's reader left out is told by the training, kept in the run folder and shown in the report. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mergeLeftOut } from '../../../src/text/left-out';
-import type { LeftOut } from '../../../src/text/left-out';
+import { mergeLeftOut } from '../../../src/files/left-out';
+import type { LeftOut } from '../../../src/files/left-out';
 import { addEvaluation, addTraining } from '../../../src/report/run-report';
 import { evaluate } from '../../../src/train/evaluate';
 import { RunFolder } from '../../../src/train/run-folder';

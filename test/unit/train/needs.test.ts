@@ -81,10 +81,10 @@ test('where memory is short, the start says what takes less', () => {
 });
 
 test('the table of memory grows with images and area, and knows nothing of other networks', () => {
-  const [one, eight] = [1, 8].map((batchSize) => trainingMemory('vgg19_bn', { batchSize, imageSize: 224 }) as number);
+  const [one, eight] = [1, 8].map((batchSize) => trainingMemory('vgg19_bn', { batchSize, imageSize: 224 })!);
   expect(one).toBeGreaterThan(2 ** 30);
-  expect(eight).toBeGreaterThan(one as number);
-  expect(trainingMemory('vgg19_bn', { batchSize: 2, imageSize: 448 })).toBeCloseTo(eight as number, -1);
+  expect(eight).toBeGreaterThan(one!);
+  expect(trainingMemory('vgg19_bn', { batchSize: 2, imageSize: 448 })).toBeCloseTo(eight!, -1);
   expect(trainingMemory('toString', { batchSize: 1, imageSize: 224 })).toBeNull();
 });
 

@@ -76,9 +76,7 @@ test('k micro-batches give the gradient of the one big batch, the tail included'
   expect(one).toHaveLength(3);
   for (const other of [many, uneven]) {
     expect(other).toHaveLength(3);
-    other.forEach((gradient, index) =>
-      gradient.forEach((value, i) => expect(value).toBeCloseTo(one[index]?.[i] as number, 6)),
-    );
+    other.forEach((gradient, index) => gradient.forEach((value, i) => expect(value).toBeCloseTo(one[index]?.[i]!, 6)));
   }
 });
 

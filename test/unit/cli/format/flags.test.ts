@@ -1,5 +1,4 @@
 /** Messages of the command line speak of its flags, not of the library's options. */
-import type { Command } from 'commander';
 import { flagsByOption, inFlags } from '../../../../src/cli/format/flags';
 import type { Io } from '../../../../src/cli/io';
 import { build, OPTIONS_OF_FLAGS } from '../../../../src/cli/program';
@@ -11,20 +10,23 @@ const commands = program.commands
   .flatMap((each) => [each, ...each.commands])
   .filter(({ options }) => options.length > 0);
 const tableOf = (name: string): ReadonlyMap<string, string> =>
-  flagsByOption(commands.find((each) => each.name() === name) as Command, OPTIONS_OF_FLAGS);
+  flagsByOption(
+    commands.find((each) => each.name() === name)!,
+    OPTIONS_OF_FLAGS,
+  );
 
 /** Flags that say what the command does beside calling the library. */
 const ONLY_HERE = ['json', 'quiet', 'config', 'test'];
 
 test('every flag of train is found among the options that its schema has', () => {
   const table = tableOf('train');
-  const train = commands.find((each) => each.name() === 'train') as Command;
+  const train = commands.find((each) => each.name() === 'train')!;
   for (const option of train.options) {
     if (ONLY_HERE.includes(option.attributeName())) continue;
     const paths = [...table].filter(([, flag]) => flag === option.long).map(([path]) => path);
     expect({
       flag: option.long,
-      paths: paths.filter((path) => (path.split('.')[0] as string) in trainCommandSchema.shape).length > 0,
+      paths: paths.filter((path) => path.split('.')[0]! in trainCommandSchema.shape).length > 0,
     }).toEqual({ flag: option.long, paths: true });
   }
 });
@@ -45,7 +47,7 @@ test('names that differ are derived, not written down', () => {
     ['validationSplit', '--val-split'],
     ['onBadFile', '--on-bad-file'],
   ])
-    expect([path, table.get(path as string)]).toEqual([path, flag]);
+    expect([path, table.get(path!)]).toEqual([path, flag]);
   expect(tableOf('bench').get('timeoutMs')).toBe('--timeout');
   expect(tableOf('evaluate').get('validationSplit')).toBe('--val-split');
 });
@@ -100,7 +102,7 @@ test('where a message names option and flag, the flag alone is left, but for a c
     ['ask for it to be overwritten (overwrite: true, --overwrite)', 'ask for it to be overwritten (--overwrite)'],
     ['give other shares (--val-split, --test-split)', 'give other shares (--val-split, --test-split)'],
   ])
-    expect(inFlags([line as string], null, table)).toEqual([told]);
+    expect(inFlags([line!], null, table)).toEqual([told]);
   expect(inFlags(['name it in classes (--classes)'], null, table, true)).toEqual(['name it in classes (--classes)']);
 });
 

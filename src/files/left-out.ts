@@ -1,5 +1,5 @@
 /** What a reader of a data set or a folder leaves out: counted by reason, never dropped without a word. */
-import { describeValue } from './describe';
+import { describeValue } from '../text/describe';
 import { InvalidOptionError } from '../errors';
 
 /** Why something was left out, and how people are told; the order is that of every list. */
