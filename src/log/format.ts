@@ -61,7 +61,7 @@ export function inWords(event: TrainEvent, epochs: number): string | null {
       return epochLine(event, epochs);
     case 'learningRate':
       return `learning rate ${event.from} -> ${event.to}: ${event.reason}`;
-    case 'trainable':
+    case 'unfrozen':
       return `from epoch ${event.epoch} on ${event.parameters} numbers in ${event.tensors} tensors are trained${event.frozenNorms === 0 ? '' : `; ${event.frozenNorms} batch norm layers keep their running statistics`}`;
     case 'features':
       return `the frozen backbone's features of ${event.samples} images are computed once and kept (${event.width} numbers each, ${(event.bytes / 2 ** 20).toFixed(1)} MiB), ${event.withoutAugmentation ? 'without augmentation: evalTransform in the place of trainTransform' : `${event.augmentations} fixed ${event.augmentations === 1 ? 'form' : 'augmentations'} of each training image`}`;

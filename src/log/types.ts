@@ -67,7 +67,7 @@ export type TrainEvent =
       readonly reason: string;
     }
   | {
-      readonly type: 'trainable';
+      readonly type: 'unfrozen';
       /** from whose beginning on */ readonly epoch: number;
       /** numbers that are trained */ readonly parameters: number;
       /** tensors that are trained */ readonly tensors: number;

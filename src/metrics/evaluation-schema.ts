@@ -179,7 +179,7 @@ export const trainEventSchema = z.discriminatedUnion('type', [
     reason: z.string(),
   }),
   z.looseObject({
-    type: z.literal('trainable'),
+    type: z.literal('unfrozen'),
     epoch: z.number(),
     parameters: z.number(),
     tensors: z.number(),
@@ -218,7 +218,7 @@ export const EVENT_TYPES = [
   'step',
   'epoch',
   'learningRate',
-  'trainable',
+  'unfrozen',
   'features',
   'checkpoint',
   'skipped',
@@ -226,10 +226,23 @@ export const EVENT_TYPES = [
 ] as const;
 const KNOWN = new Set<string>(EVENT_TYPES);
 
-/** A line of a run's history: an event, or one of a type that only a later version knows. */
-export const storedEventSchema = z.looseObject({ type: z.string() }).superRefine((event, context) => {
+/** Names of events in run folders of version 0.1.0, and what they are called since. */
+const RENAMED_EVENTS: Readonly<Record<string, TrainEvent['type']>> = { trainable: 'unfrozen' };
+
+function withPresentName(line: unknown): unknown {
+  if (!isObject(line) || typeof line['type'] !== 'string' || !Object.hasOwn(RENAMED_EVENTS, line['type'])) return line;
+  return { ...line, type: RENAMED_EVENTS[line['type']] };
+}
+
+const knownEventSchema = z.looseObject({ type: z.string() }).superRefine((event, context) => {
   if (!KNOWN.has(event.type)) return;
   const result = trainEventSchema.safeParse(event);
   for (const issue of result.error?.issues ?? [])
     context.addIssue({ code: 'custom', path: issue.path, message: issue.message.replace(/, received [^,]*$/, '') });
-}) as unknown as z.ZodType<TrainEvent, TrainEvent>;
+});
+
+/** A line of a run's history: an event, or one of a type that only a later version knows. */
+export const storedEventSchema = z.preprocess(withPresentName, knownEventSchema) as unknown as z.ZodType<
+  TrainEvent,
+  TrainEvent
+>;

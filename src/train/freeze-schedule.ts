@@ -80,7 +80,7 @@ export class FreezeSchedule {
   }
 
   /** To be awaited at the beginning of an epoch; the event where what is trained changes. */
-  async begin(epoch: number): Promise<Extract<TrainEvent, { type: 'trainable' }> | null> {
+  async begin(epoch: number): Promise<Extract<TrainEvent, { type: 'unfrozen' }> | null> {
     const phase = this.#phases.findLast((each) => each.epoch === epoch);
     if (phase === undefined || this.#inventory === null) return null;
     const { parameters, frozenNorms } = phase;
@@ -89,7 +89,7 @@ export class FreezeSchedule {
     const trained = new Set(parameters);
     const numbers = this.#inventory.parameters.reduce((sum, { name, size }) => sum + (trained.has(name) ? size : 0), 0);
     return {
-      type: 'trainable',
+      type: 'unfrozen',
       epoch,
       parameters: numbers,
       tensors: parameters.length,

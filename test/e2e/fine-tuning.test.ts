@@ -193,7 +193,7 @@ test('a configuration file has the nested options as objects; flags win', async 
     ema: { decay: 0.75 },
     cacheFeatures: { augmentations: 2 },
   });
-  expect(events.filter(({ type }) => type === 'trainable').map(({ epoch }) => epoch)).toEqual([1, 2]);
+  expect(events.filter(({ type }) => type === 'unfrozen').map(({ epoch }) => epoch)).toEqual([1, 2]);
   await writeFile(file, JSON.stringify({ freeze: { parameters: ['backbone'], unfreez: [] } }));
   expect(await train('--config', file)).toMatchObject({ code: 2, stderr: expect.stringMatching(/unfreez/) as string });
 }, 60_000);

@@ -88,8 +88,8 @@ test('a frozen backbone stays bit for bit, running statistics included; the head
   const names = changed(before, await tensorsOf(model));
   expect(names.length).toBeGreaterThan(0);
   expect(names.every((name) => name.startsWith('classifier.'))).toBe(true);
-  expect(events.filter(({ type }) => type === 'trainable')).toEqual([
-    { type: 'trainable', epoch: 1, tensors: expect.any(Number), parameters: expect.any(Number), frozenNorms: 3 },
+  expect(events.filter(({ type }) => type === 'unfrozen')).toEqual([
+    { type: 'unfrozen', epoch: 1, tensors: expect.any(Number), parameters: expect.any(Number), frozenNorms: 3 },
   ]);
   const again = await tensorsOf(model);
   await new Trainer({
@@ -128,7 +128,7 @@ test('depth freezes the first stages; unfreezing says so, and acts from the begi
   const seen: Record<number, string[]> = {};
   const counts: number[] = [];
   for await (const event of trainer.fit(train, null)) {
-    if (event.type === 'trainable') counts.push(event.frozenNorms);
+    if (event.type === 'unfrozen') counts.push(event.frozenNorms);
     if (event.type === 'epoch') seen[event.epoch] = changed(before, await tensorsOf(model));
   }
   expect(counts).toEqual([2, 1, 0]);

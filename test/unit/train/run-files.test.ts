@@ -56,6 +56,16 @@ test('a whole run, with a byte-order mark, keys and events of a later version', 
   expect(readFileSync(await writeReport(dir), 'utf8')).toContain('tiny');
 });
 
+test('a run of version 0.1.0, which called the event of a change in what is trained `trainable`', async () => {
+  const change = { epoch: 1, parameters: 1026, tensors: 2, frozenNorms: 3 };
+  const old = JSON.stringify({ time: '2026-01-01T00:00:00.000Z', type: 'trainable', ...change });
+  write({ ...FILES, 'history.jsonl': `${old}\n` });
+  const { events } = await (await RunFolder.open(dir)).history();
+  expect(events).toEqual([{ time: '2026-01-01T00:00:00.000Z', type: 'unfrozen', ...change }]);
+  write({ ...FILES, 'history.jsonl': `${old.replace('1026', '"many"')}\n` });
+  await expect((await RunFolder.open(dir)).history()).rejects.toMatchObject({ code: 'ERR_RUN_FOLDER' });
+});
+
 test('each value of each file replaced by what it is not', async () => {
   let refused = 0;
   for (const [name, text] of Object.entries(FILES)) {
