@@ -8,8 +8,8 @@ import { checkArgument, checkOptions } from '../options/check';
 import type { ImageOptions } from '../data/images/options';
 import { evaluationPicturesSchema, heatOptionsSchema } from './options';
 import type { EvaluationPictures, HeatOptions } from './options';
-import { selectOutcomes } from '../train/explain';
-import type { OutcomeGroup } from '../train/explain';
+import { selectOutcomes } from '../train/outcomes';
+import type { OutcomeGroup } from '../train/outcomes';
 import { encodeImage, heatOverlay, montage } from './overlay';
 import { explanationSchema } from './schema';
 import type { GradCamGroup, GradCamKind } from './types';
@@ -58,7 +58,7 @@ export async function drawExplanation(
 
 /**
  * Montages of true and false positives and negatives with a score above 0.9, as far as there are any; where fewer than
- * three of a kind are that sure, the surest ones.
+ * three of a kind have such a score, the most confident ones.
  *
  * @returns four of them, or none for an evaluation that has not two classes
  * @throws DatasetError when the evaluation is not of this data set; as `Classifier.explain`; InvalidOptionError

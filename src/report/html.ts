@@ -115,7 +115,7 @@ function gradCamFigure(group: GradCamGroup): Html {
   const chosen =
     letGo === undefined
       ? `${shown === count ? count : `${shown} of ${count}`} with a ${above}`
-      : `${shown < count ? `The surest ${shown} of ${count}` : count === 1 ? 'The only one' : `All ${count}, the surest first`}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
+      : `${shown < count ? `The ${shown === 1 ? '' : `${shown} `}most confident of ${count}` : count === 1 ? 'The only one' : `All ${count}, the most confident first`}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
   return join([
     heading,
     pictureFigure(

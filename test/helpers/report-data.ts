@@ -35,13 +35,13 @@ export function madeUpHistory(epochs: number): EpochRecord[] {
 
 export function madeUpEvaluation(
   n: number,
-  more: { split?: string; classes?: string[]; sure?: boolean; names?: (index: number) => string } = {},
+  more: { split?: string; classes?: string[]; confident?: boolean; names?: (index: number) => string } = {},
 ): Evaluation {
   const draw = numbers(11);
   const classes = more.classes ?? ['NonCOVID', 'COVID'];
   const samples = Array.from({ length: n }, (_, index) => {
     const label = index % classes.length;
-    const logits = classes.map((__, k) => (k === label ? (more.sure ? 9 : 1.3) : 0) + 2.2 * (draw() + draw() - 1));
+    const logits = classes.map((__, k) => (k === label ? (more.confident ? 9 : 1.3) : 0) + 2.2 * (draw() + draw() - 1));
     const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0);
     const probabilities = logits.map((logit) => Math.exp(logit) / sum);
     const id = more.names?.(index) ?? `Images-processed/CT_${classes[label]}/slice-${index}.png`;

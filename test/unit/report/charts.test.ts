@@ -81,7 +81,7 @@ test('the same input gives the same bytes, whatever was drawn before', () => {
 });
 
 test('nothing in an SVG is of a browser, a network or not a number', () => {
-  for (const { svg } of [...all(34, 203), ...all(0, 0), ...all(1, 1), ...all(2, 40, { sure: true })]) {
+  for (const { svg } of [...all(34, 203), ...all(0, 0), ...all(1, 1), ...all(2, 40, { confident: true })]) {
     expect(svg).toMatch(/^<svg[^>]* viewBox="/);
     expect(svg).not.toMatch(/NaN|Infinity|undefined|<style|<script|class=|ecmeta|zr\d|url\((?!#)/);
     expect(
@@ -97,7 +97,7 @@ test('nothing to show is said', () => {
   expect(roc).toContain('Not defined: both classes are needed.');
   expect(matrix).toEqual(expect.arrayContaining(['Confusion matrix, test split (n = 0)', 'no images']));
   expect(histogram).toContain('No images.');
-  expect(words(all(1, 40, { sure: true })[4]!)).toContain('No image was misclassified.');
+  expect(words(all(1, 40, { confident: true })[4]!)).toContain('No image was misclassified.');
   expect(words(all(1, 1)[2]!)).toContain('Not defined: both classes are needed.');
 });
 

@@ -85,9 +85,9 @@ test('where the threshold was let go, the montage says what is shown instead', (
       },
     }),
   );
-  expect(html).toContain('<figcaption>The surest 10 of 52; none above 0.9. ');
-  expect(html).toContain('<figcaption>The surest 10 of 52; only 2 above 0.9. ');
-  expect(html).toContain('<figcaption>All 3, the surest first; none above 0.9. ');
+  expect(html).toContain('<figcaption>The 10 most confident of 52; none above 0.9. ');
+  expect(html).toContain('<figcaption>The 10 most confident of 52; only 2 above 0.9. ');
+  expect(html).toContain('<figcaption>All 3, the most confident first; none above 0.9. ');
   expect(html).toContain('Images of the test split. Layer features.51.');
   expect(html).not.toContain('above 0.<');
   expect(html).not.toMatch(/above 0[^.]/);
@@ -176,7 +176,7 @@ test('a run of which nothing is known still makes a report that says so', () => 
 test.each([
   ['no images', 0, {}],
   ['one class', 1, {}],
-  ['no mistake', 40, { sure: true }],
+  ['no mistake', 40, { confident: true }],
   ['three classes', 60, { classes: ['a', 'b', 'c'] }],
 ])('an evaluation with %s', (_, n, more) => {
   const html = renderReport(madeUpReport({ test: madeUpEvaluation(n, more) }));

@@ -162,7 +162,7 @@ test('after an evaluation: figures, four montages, samples that were scored; a l
   expect(html().replace(/Made [^<]*/, '')).toBe(before.replace(/Made [^<]*/, ''));
 });
 
-test('too few sure calls: the caption says what was asked for and what is shown', async () => {
+test('too few confident predictions: the caption says what was asked for and what is shown', async () => {
   await addEvaluation(run.dir, {
     model,
     dataset,
@@ -171,8 +171,8 @@ test('too few sure calls: the caption says what was asked for and what is shown'
     montage: { columns: 2, tileSize: 64 },
     heat: { colormap: 'jet' },
   });
-  expect(html()).toContain('The surest 4 of 6; only 1 above 0.9.');
-  expect(html()).toContain('The surest 4 of 6; none above 0.9.');
+  expect(html()).toContain('The 4 most confident of 6; only 1 above 0.9.');
+  expect(html()).toContain('The 4 most confident of 6; none above 0.9.');
 });
 
 test('refused before anything is written: another split, another data set, no run', async () => {

@@ -2,7 +2,7 @@
 import type { Evaluation, ScoredSample } from '../../../src/metrics/types';
 import { BestTracker } from '../../../src/train/best';
 import { resolveClassWeights } from '../../../src/train/class-weights';
-import { selectOutcomes } from '../../../src/train/explain';
+import { selectOutcomes } from '../../../src/train/outcomes';
 import { Meter } from '../../../src/train/meter';
 import { chooseThreshold } from '../../../src/train/threshold';
 
@@ -101,7 +101,7 @@ describe('chooseThreshold', () => {
 });
 
 describe('selectOutcomes', () => {
-  test('takes sure calls of each kind, at random but repeatably, the surest first', () => {
+  test('takes confident predictions of each outcome, at random but repeatably, the most confident first', () => {
     const samples = Array.from({ length: 40 }, (_, index) => scored(1, 0.9 + (index + 1) / 500));
     const [truePositives, falsePositives] = selectOutcomes(of(samples), { perKind: 5 });
     expect(truePositives).toMatchObject({ kind: 'truePositive', predicted: 1, count: 40, threshold: 0.9, note: null });
@@ -113,7 +113,7 @@ describe('selectOutcomes', () => {
     expect(falsePositives).toMatchObject({ samples: [], count: 0, threshold: 0.9, note: null });
   });
 
-  test('too few sure calls: the surest of all, and it says so', () => {
+  test('too few confident predictions: the most confident of all, and it says so', () => {
     const groups = selectOutcomes(
       of([
         scored(0, 0.95),
@@ -132,7 +132,7 @@ describe('selectOutcomes', () => {
       ['falseNegative', ['1-0.05', '1-0.4'], 0],
     ]);
     expect(groups[1]?.note).toBe(
-      'Of 3 calls of the kind false positive, only 1 has a score above 0.9; the surest are shown.',
+      'Only 1 of 3 false positive predictions has a score above 0.9; the most confident are shown.',
     );
   });
 });
