@@ -21,29 +21,25 @@ export { openCsv } from './data/csv';
 export { openDataset } from './data/open';
 export { describeDataset } from './data/describe';
 export { holdOut } from './data/hold-out';
-export type {
-  CovidCtOptions,
-  CsvOptions,
-  FindImagesOptions,
-  FolderOptions,
-  HoldOutOptions,
-  MontageOptions,
-  OpenDatasetOptions,
-  PackedOptions,
-} from './data/options';
-export type {
-  PhantomOptions,
-  PhantomPixelsOptions,
-  PresetOptions,
-  SamplesOptions,
-  SplitOptions,
-  StoreOptions,
-} from './data/options';
+export type { CovidCtOptions } from './data/covid-ct';
+export type { CsvOptions } from './data/csv';
+export type { FindImagesOptions } from './data/find-images';
+export type { FolderOptions } from './data/folder';
+export type { HoldOutOptions } from './data/hold-out';
+export type { MontageOptions } from './data/montage';
+export type { OpenDatasetOptions } from './data/open';
+export type { PackedOptions } from './data/packed/packed';
+export type { PhantomOptions } from './data/phantoms/phantoms';
+export type { PhantomPixelsOptions } from './data/phantoms/image';
+export type { PresetOptions } from './data/transforms/presets';
+export type { SamplesOptions, SplitOptions } from './data/samples';
+export type { StoreOptions } from './data/store';
 export type { FolderDataset } from './data/folder';
 export { PackedDataset } from './data/packed/packed';
 export type { PackedSummary } from './data/packed/write';
 export { preparePacked } from './model/prepare-packed';
-export type { DecodeOptions, PrepareOptions, PrepareProgress } from './data/options';
+export type { DecodeOptions } from './data/images/options';
+export type { PrepareOptions, PrepareProgress } from './data/packed/prepare-options';
 export type { ImageOptions, SixteenBit } from './data/images/options';
 export { isImageName } from './data/images/names';
 export { sourceOfBytes } from './data/images/byte-path';
@@ -59,23 +55,18 @@ export { decodeInput as decodeImage } from './data/images/source';
 export type { ByteStream, ImageInput, RawPixels } from './data/images/source';
 export { PixelStore } from './data/store';
 export type { LoadOptions as StoreLoadOptions, StoreStats } from './data/store';
-export {
-  centerCrop,
-  compose,
-  describe,
-  isRandom,
-  normalize,
-  parseTransform,
-  randomHorizontalFlip,
-  randomResizedCrop,
-  resize,
-  toTensor,
-} from './data/transforms/transform';
+export { centerCrop } from './data/transforms/steps/center-crop';
+export { compose, describe, isRandom, parseTransform } from './data/transforms/transform';
+export { normalize } from './data/transforms/steps/normalize';
+export { randomHorizontalFlip } from './data/transforms/steps/random-horizontal-flip';
+export { randomResizedCrop } from './data/transforms/steps/random-resized-crop';
+export { resize } from './data/transforms/steps/resize';
+export { toTensor } from './data/transforms/steps/to-tensor';
 export { aspectEval, IMAGENET_MEAN, IMAGENET_STD, tutorialEval, tutorialTrain } from './data/transforms/presets';
 export { sampleMontage } from './data/montage';
 export { makePhantoms, phantomPixels } from './data/phantoms/phantoms';
 export type { PhantomSet } from './data/phantoms/phantoms';
-export type { Rectangle } from './data/transforms/program';
+export type { Rectangle } from './data/transforms/step';
 export type {
   Dataset,
   DatasetSplits,
@@ -86,8 +77,8 @@ export type {
   Sample,
   SkippedFile,
   Transform,
-  TransformStep,
 } from './data/types';
+export type { TransformStep } from './data/transforms/registry';
 export type { SplitName } from './data/splits';
 
 // model: one network on one native thread

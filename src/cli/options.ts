@@ -1,7 +1,7 @@
 /** Options of `covidct train` beyond the Trainer's: what a configuration file and the flags may say. */
 import { z } from 'zod';
 import { regExpSchema } from '../options/atoms';
-import { dataShape } from '../data/options';
+import { dataShape } from '../data/open';
 import { classNamesSchema, convolutionSchema, precisionSchema } from '../model/options';
 import { trainOptionsSchema } from '../train/options';
 

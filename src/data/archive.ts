@@ -10,7 +10,14 @@ import { isFolderEntry, readZip } from '../files/zip';
 import type { ZipArchive, ZipEntry } from '../files/zip';
 import { cacheFolder } from '../files/cache-folder';
 import { makeTrustedFolder } from '../files/trusted-folder';
-import type { UnpackProgress } from './options';
+
+/** How far the unpacking of one zip file is. */
+export interface UnpackProgress {
+  /** Name of the zip file. */
+  readonly archive: string;
+  readonly entries: number;
+  readonly totalEntries: number;
+}
 
 /** What an archive may hold. The real ones hold some 400 files of under 1 MiB each. */
 export interface UnpackLimits {

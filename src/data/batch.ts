@@ -45,7 +45,10 @@ export function makeBatch(
   pixels.forEach((image, index) => {
     checkPixels(image, index);
     sizes.set([image.height, image.width], index * 2);
-    for (const row of planTransform(transform, image, draws?.[index] ?? null)) rows.push(...row);
+    for (const row of planTransform(transform, image, draws?.[index] ?? null)) {
+      rows.push(...row);
+      for (let missing = row.length; missing < PIXEL_OP_STRIDE; missing += 1) rows.push(0);
+    }
     programOffsets[index + 1] = rows.length / PIXEL_OP_STRIDE;
   });
   const { mean, std } = normalizationOf(transform);

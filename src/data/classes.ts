@@ -1,5 +1,21 @@
 /** Puts the classes of a data set in order, and refuses what would make the order, or a class, a guess. */
 import { sortedClasses } from './splits';
+import { z } from 'zod';
+
+/** Class names, each once. */
+export const classListSchema = z
+  .array(z.string().min(1))
+  .min(1)
+  .refine((names) => new Set(names).size === names.length, 'class names must differ')
+  .readonly();
+
+/** What every reader takes to put the classes in order. */
+export const classChoice = {
+  /** Class names in the order of their indices; without it those found, sorted. Also allows names that are refused otherwise. */
+  classes: classListSchema.optional(),
+  /** Of two classes the one that counts as positive: it comes last. */
+  positive: z.string().min(1).optional(),
+};
 
 /** What a caller says of the classes. */
 export interface ClassChoice {

@@ -6,8 +6,6 @@ import { mergeLeftOut } from '../files/left-out';
 import type { LeftOut } from '../files/left-out';
 import { pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { covidCtOptionsSchema } from './options';
-import type { CovidCtOptions } from './options';
 import { isFolder, unpackBeside } from './archive';
 import { sourceOfBytes } from './images/byte-path';
 import { checkFolder, entriesOf, ImageFinder } from './find-images';
@@ -17,6 +15,19 @@ import { countClasses, makeSplits, parseSplitName, SPLIT_NAMES, throwProblems } 
 import type { SplitName } from './splits';
 import { decodeText } from './table';
 import type { Dataset, DatasetSplits, Sample } from './types';
+import { z } from 'zod';
+import { signalSchema } from '../options/check';
+import { callbackSchema } from '../options/atoms';
+import type { UnpackProgress } from './archive';
+
+export const covidCtOptionsSchema = z.strictObject({
+  /** Folder of the split lists, relative to the data set; give another one to use own lists. */
+  split: z.string().min(1).default('Data-split'),
+  /** Called while the zip files are unpacked. */
+  onProgress: callbackSchema<(progress: UnpackProgress) => void>().optional(),
+  signal: signalSchema,
+});
+export type CovidCtOptions = z.input<typeof covidCtOptionsSchema>;
 
 /** Index 0 is NonCOVID, index 1, the positive class, is COVID. */
 export const COVID_CT_CLASSES: readonly string[] = Object.freeze(['NonCOVID', 'COVID']);

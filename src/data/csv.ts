@@ -4,8 +4,6 @@ import path from 'node:path';
 import { throwIfAborted } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { csvOptionsSchema } from './options';
-import type { CsvOptions } from './options';
 import { isMissingLabel, orderClasses } from './classes';
 import { understandSplitNames } from './split-names';
 import { makeSplits, throwProblems } from './splits';
@@ -15,6 +13,28 @@ import type { Row, Table } from './table';
 import { findColumns } from './table-columns';
 import type { Columns } from './table-columns';
 import type { DatasetSplits, Sample } from './types';
+import { z } from 'zod';
+import { signalSchema } from '../options/check';
+import { classChoice } from './classes';
+
+/** What is said of a table's columns and paths. */
+export const tableShape = {
+  /** Column of the image paths; without it the one whose name leaves no doubt (`path`, `file`, `image`, ...). */
+  pathColumn: z.string().min(1).optional(),
+  /** Column of the class names; without it the one whose name leaves no doubt (`label`, `class`, `diagnosis`, ...). */
+  labelColumn: z.string().min(1).optional(),
+  /** Holds train, val (or validation, dev, ...) or test; without one every row is a training row. */
+  splitColumn: z.string().min(1).optional(),
+  /** Holds what belongs together, e.g. the patient. */
+  groupColumn: z.string().min(1).optional(),
+  /** Folder the paths are relative to; without it the folder of the table. */
+  root: z.string().min(1).optional(),
+  /** Between the columns; found out without it. */
+  delimiter: z.string().length(1).optional(),
+};
+
+export const csvOptionsSchema = z.strictObject({ ...tableShape, ...classChoice, signal: signalSchema });
+export type CsvOptions = z.input<typeof csvOptionsSchema>;
 
 type Resolved = ReturnType<typeof checkCsvOptions>;
 

@@ -1,5 +1,5 @@
 /** A data set in one line for people: classes, counts, which class is positive, and what was taken for granted. */
-import { splitsSchema } from '../options/atoms';
+import { splitsSchema } from './schemas';
 import { checkArgument } from '../options/check';
 import { groupNotes } from './groups';
 import { countClasses, SPLIT_NAMES } from './splits';

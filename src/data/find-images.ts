@@ -7,13 +7,16 @@ import { LeftOutCounter } from '../files/left-out';
 import type { LeftOut } from '../files/left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { findImagesOptionsSchema } from './options';
-import type { FindImagesOptions } from './options';
 import { sourceOfBytes, textOfBytes } from './images/byte-path';
 import { FIRST_BYTES, imageFormatOf } from './images/format';
 import { isImageName } from './images/names';
 import { isHidden, isSystemFile, isSystemFolder } from './system-names';
 import type { ImageSource } from './types';
+import { z } from 'zod';
+import { signalSchema } from '../options/check';
+
+export const findImagesOptionsSchema = z.strictObject({ signal: signalSchema });
+export type FindImagesOptions = z.input<typeof findImagesOptionsSchema>;
 
 /** One image below a folder. */
 export interface FoundImage {

@@ -1,6 +1,6 @@
 /** Tells whether two data sets are the same one: a hash over what is in them, not over where they lie. */
 import { createHash } from 'node:crypto';
-import { datasetSchema } from '../options/atoms';
+import { datasetSchema } from './schemas';
 import { checkArgument } from '../options/check';
 import { isPixelSource } from './images/decode';
 import type { Dataset, Sample } from './types';

@@ -5,8 +5,6 @@ import { leftOutText } from '../files/left-out';
 import type { LeftOut } from '../files/left-out';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { folderOptionsSchema } from './options';
-import type { FolderOptions } from './options';
 import { orderClasses, suggestedOrder } from './classes';
 import type { ClassChoice } from './classes';
 import { checkFolder, entriesOf, ImageFinder, isFolderEntry } from './find-images';
@@ -17,6 +15,18 @@ import { makeSplits, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
 import { isHidden, isSystemFolder } from './system-names';
 import type { DatasetSplits, Sample } from './types';
+import { z } from 'zod';
+import { signalSchema } from '../options/check';
+import { regExpSchema } from '../options/atoms';
+import { classChoice } from './classes';
+
+export const folderOptionsSchema = z.strictObject({
+  ...classChoice,
+  /** Over the path relative to the folder; its group named `group`, or the first, is the sample's group, e.g. the patient. */
+  groupPattern: regExpSchema('expected a regular expression with a group, e.g. /(patient\\d+)/').optional(),
+  signal: signalSchema,
+});
+export type FolderOptions = z.input<typeof folderOptionsSchema>;
 
 /** A folder-of-classes data set. */
 export interface FolderDataset extends DatasetSplits {

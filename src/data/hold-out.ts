@@ -1,12 +1,23 @@
 /** Takes a validation or test part out of the training images of a data set that came without one. */
 import { DatasetError } from '../errors';
-import { splitsSchema } from '../options/atoms';
+import { splitsSchema } from './schemas';
 import { checkArgument, checkOptions } from '../options/check';
-import { holdOutOptionsSchema } from './options';
-import type { HoldOutOptions } from './options';
 import { splitDataset } from './samples';
 import { makeSplits } from './splits';
 import type { DatasetSplits } from './types';
+import { z } from 'zod';
+import { seedSchema } from '../options/atoms';
+
+/** A share in (0, 1). */
+export const shareSchema = z.number().gt(0).lt(1);
+
+export const holdOutOptionsSchema = z
+  .strictObject({ validation: shareSchema.optional(), test: shareSchema.optional(), seed: seedSchema.default(0) })
+  .refine(
+    ({ validation = 0, test = 0 }) => validation + test < 1,
+    'validation and test together must leave images for training',
+  );
+export type HoldOutOptions = z.input<typeof holdOutOptionsSchema>;
 
 /**
  * Holds some of the training images out as a validation or test split: by class, whole groups (`Sample.group`) where they

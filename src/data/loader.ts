@@ -1,9 +1,9 @@
 /** Walks a data set batch by batch, decoding a few batches ahead of the one that is being computed. */
 import { setMaxListeners } from 'node:events';
 import { DatasetError, throwIfAborted } from '../errors';
-import { checkOptions } from '../options/check';
-import { loaderOptionsSchema } from './options';
-import type { SixteenBit } from './images/options';
+import { callbackSchema, isObject, seedSchema, uint32Schema } from '../options/atoms';
+import { checkOptions, signalSchema } from '../options/check';
+import { sixteenBitSchema } from './images/options';
 import { raceAbort } from './abort';
 import { makeBatch } from './batch';
 import type { SizeCheck } from './images/size';
@@ -12,39 +12,45 @@ import type { PixelStore, PreResize } from './store';
 import { isRandom } from './transforms/transform';
 import { transformProblem } from './transforms/limits';
 import type { Batch, Dataset, Pixels, ResizePixels, SkippedFile, Transform } from './types';
+import { z } from 'zod';
 
-/** How `loadBatches` walks. */
-export interface LoadBatchesOptions {
-  readonly dataset: Dataset;
-  readonly transform: Transform;
-  /** Images in a micro-batch, at least 1; the last one holds what is left. */
-  readonly batchSize: number;
-  readonly store: PixelStore;
-  /** Does the resize that the transform begins with ahead of the step, once for all epochs; the numbers are the same. */
-  readonly resize?: ResizePixels;
-  /** Values of 16-bit images that become 0 and 255; the store's own by default. */
-  readonly sixteenBit?: SixteenBit | undefined;
-  /** Drives order, boxes and flips; default 0. */
-  readonly seed?: number;
-  /** Another epoch, another order, other boxes and flips; default 0. */
-  readonly epoch?: number;
-  /** Visit the samples in the epoch's order; default false, the data set's order. */
-  readonly shuffle?: boolean;
-  /** Batches prepared ahead; default 2, 0 prepares each when it is asked for. */
-  readonly prefetch?: number;
-  readonly signal?: AbortSignal;
-  /** Told once of each file the store leaves out. */
-  readonly onSkip?: (file: SkippedFile) => void;
-  /** First batch, counted from 0: resumes an epoch exactly; default 0. */
-  readonly startBatch?: number;
+/** Of the objects only their presence is checked here: their own makers have checked the rest. */
+function given<T>(what: string, keys: readonly string[] = []): z.ZodType<T, T> {
+  return z.custom<T>((value) => isObject(value) && keys.every((key) => key in value), `expected ${what}`);
 }
+
+const loadBatchesOptionsSchema = z.strictObject({
+  dataset: given<Dataset>('a data set with classes and samples', ['samples', 'classes']),
+  transform: given<Transform>('a transform'),
+  /** Images in a micro-batch, at least 1; the last one holds what is left. */
+  batchSize: z.int().min(1).max(65_536),
+  store: given<PixelStore>('a PixelStore'),
+  /** Does the resize that the transform begins with ahead of the step, once for all epochs; the numbers are the same. */
+  resize: callbackSchema<ResizePixels>().optional(),
+  /** Values of 16-bit images that become 0 and 255; the store's own by default. */
+  sixteenBit: sixteenBitSchema.optional(),
+  /** Determines the order and all that is drawn; default 0. */
+  seed: seedSchema.default(0),
+  /** Another epoch has another order and draws other numbers; default 0. */
+  epoch: uint32Schema.default(0),
+  /** Visit the samples in the epoch's order; default false, the data set's order. */
+  shuffle: z.boolean().default(false),
+  /** Batches prepared ahead; default 2, 0 prepares each when it is asked for. */
+  prefetch: z.int().min(0).max(64).default(2),
+  signal: signalSchema,
+  /** Called once for each file that the store leaves out. */
+  onSkip: callbackSchema<(file: SkippedFile) => void>().optional(),
+  /** First batch, counted from 0: resumes an epoch exactly; default 0. */
+  startBatch: z.int().min(0).default(0),
+});
+/** Options of {@link loadBatches}. */
+export type LoadBatchesOptions = Readonly<z.input<typeof loadBatchesOptionsSchema>>;
+type Resolved = z.output<typeof loadBatchesOptionsSchema>;
 
 /** Batches of an epoch over `samples` images: the last one may be short. */
 export function batchCount(samples: number, batchSize: number): number {
   return Math.ceil(samples / batchSize);
 }
-
-type Resolved = LoadBatchesOptions & { seed: number; epoch: number; prefetch: number; startBatch: number };
 
 /** A resize changes nothing when it is done a second time: so the transform, which begins with it, stays as it is. */
 function resizeAhead({
@@ -52,7 +58,7 @@ function resizeAhead({
     steps: [first],
   },
   resize,
-}: LoadBatchesOptions): PreResize | undefined {
+}: Resolved): PreResize | undefined {
   return resize === undefined || first?.type !== 'resize' ? undefined : { size: first.size, resize };
 }
 
@@ -85,14 +91,14 @@ async function prepare(options: Resolved, indices: readonly number[], signal: Ab
 }
 
 function resolve(options: LoadBatchesOptions): Resolved {
-  const { batchSize, seed, epoch, prefetch, startBatch } = checkOptions(loaderOptionsSchema, options, 'loadBatches');
-  const { samples, classes, name } = options.dataset;
+  const resolved = checkOptions(loadBatchesOptionsSchema, options, 'loadBatches');
+  const { samples, classes, name } = resolved.dataset;
   const wrong = samples.find(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
   if (wrong !== undefined)
     throw new DatasetError(
       `${name}: sample ${wrong.id} has label ${wrong.label}, expected an index into ${classes.length} classes`,
     );
-  return { ...options, batchSize, seed, epoch, prefetch, startBatch };
+  return resolved;
 }
 
 /**

@@ -1,13 +1,30 @@
 /** Lays images out in a grid, and draws some of a class as the tutorial shows them. */
 import { DatasetError, InvalidOptionError, throwIfAborted } from '../errors';
-import { datasetSchema } from '../options/atoms';
+import { datasetSchema } from './schemas';
 import { checkArgument, checkOptions } from '../options/check';
-import { montageOptionsSchema } from './options';
-import type { MontageOptions } from './options';
 import { imageOptionsOf } from './images/options';
 import { decodeChecked, letterbox } from './images/decode';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
 import type { Dataset, Pixels } from './types';
+import { z } from 'zod';
+import { signalSchema } from '../options/check';
+import { seedSchema } from '../options/atoms';
+import { imageShape } from './images/options';
+
+export const montageOptionsSchema = z.strictObject({
+  /** Index of the class to draw from. */
+  label: z.int().min(0).optional(),
+  /** Name of the class to draw from; give this or `label`, or neither to draw from all. */
+  class: z.string().optional(),
+  count: z.int().min(1).max(1024).default(5),
+  columns: z.int().min(1).max(64).default(5),
+  /** Side of a tile in pixels. */
+  tile: z.int().min(8).max(1024).default(224),
+  seed: seedSchema.default(0),
+  ...imageShape,
+  signal: signalSchema,
+});
+export type MontageOptions = z.input<typeof montageOptionsSchema>;
 
 const GAP = 4;
 const PAPER = 255;

@@ -3,14 +3,48 @@ import { stat } from 'node:fs/promises';
 import { DatasetError, InvalidOptionError } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { openDatasetOptionsSchema } from './options';
-import type { OpenDatasetOptions } from './options';
 import { COVID_CT_CLASSES, CovidCtDataset, isCovidCt } from './covid-ct';
 import { openCsv } from './csv';
 import { openFolder } from './folder';
 import { holdOut } from './hold-out';
 import { isPacked, PackedDataset } from './packed/packed';
 import type { DatasetSplits } from './types';
+import { z } from 'zod';
+import { signalSchema } from '../options/check';
+import { callbackSchema, seedSchema } from '../options/atoms';
+import { classChoice } from './classes';
+import { tableShape } from './csv';
+import { folderOptionsSchema } from './folder';
+import { shareSchema } from './hold-out';
+import type { UnpackProgress } from './archive';
+
+/** What is said of a data set when it is opened, in the library and on the command line. */
+export const dataShape = {
+  ...classChoice,
+  ...tableShape,
+  /** Share of the training images to hold out for validation, in (0, 1), where there is no such split. */
+  validationSplit: shareSchema.optional(),
+  /** The same for a test split. */
+  testSplit: shareSchema.optional(),
+  /** Seed of what is held out; default 0. */
+  splitSeed: seedSchema.optional(),
+};
+
+export const openDatasetOptionsSchema = z
+  .strictObject({
+    ...dataShape,
+    groupPattern: folderOptionsSchema.shape.groupPattern,
+    /** Of the COVID-CT layout: folder of the split lists; default `Data-split`. */
+    split: z.string().min(1).optional(),
+    onProgress: callbackSchema<(progress: UnpackProgress) => void>().optional(),
+    signal: signalSchema,
+  })
+  .refine(
+    ({ validationSplit = 0, testSplit = 0 }) => validationSplit + testSplit < 1,
+    'validationSplit and testSplit together must leave images for training',
+  );
+/** Options of `openDataset`. */
+export type OpenDatasetOptions = z.input<typeof openDatasetOptionsSchema>;
 
 type Resolved = ReturnType<typeof checkOpenOptions>;
 

@@ -1,15 +1,51 @@
 /** Makes a data set of an own list of paths or Buffers, and splits one data set into parts. */
 import path from 'node:path';
-import { datasetSchema } from '../options/atoms';
+import { datasetSchema } from './schemas';
 import { checkArgument, checkOptions } from '../options/check';
-import { samplesOptionsSchema, splitOptionsSchema } from './options';
-import type { SamplesOptions, SplitOptions } from './options';
 import { splitGroups } from './group-split';
 import { toLastingSource } from './images/source';
 import { makeDraw, shuffleInPlace, STREAM } from './random';
 import { makeSplits, SPLIT_NAMES, throwProblems } from './splits';
 import type { SplitName } from './splits';
 import type { Dataset, DatasetSplits, Sample } from './types';
+import { z } from 'zod';
+import { seedSchema } from '../options/atoms';
+import { classListSchema } from './classes';
+import type { ImageInput } from './images/source';
+
+export const samplesOptionsSchema = z.strictObject({
+  name: z.string().min(1).default('samples'),
+  classes: classListSchema,
+  samples: z.array(
+    z.strictObject({
+      /** What it is, is looked at where it is made a source. */
+      source: z.custom<ImageInput>(
+        (value) => value !== undefined && value !== null,
+        'expected a path, a file: URL, bytes, a Blob or pixels',
+      ),
+      label: z.union([z.int().min(0), z.string().min(1)]),
+      id: z.string().min(1).optional(),
+      /** What belongs together, e.g. the patient: `splitDataset` does not tear it apart. */
+      group: z.string().min(1).optional(),
+    }),
+  ),
+});
+export type SamplesOptions = z.input<typeof samplesOptionsSchema>;
+
+const fraction = z.number().min(0).max(1);
+export const splitOptionsSchema = z.strictObject({
+  /** Shares of the samples; they must sum to 1. */
+  fractions: z
+    .strictObject({ train: fraction, validation: fraction.default(0), test: fraction.default(0) })
+    .refine(
+      ({ train, validation, test }) => Math.abs(train + validation + test - 1) < 1e-9,
+      'the fractions must sum to 1',
+    ),
+  seed: seedSchema.default(0),
+  /** Keep the share of every class the same in each part. */
+  stratify: z.boolean().default(true),
+});
+export type SplitOptions = z.input<typeof splitOptionsSchema>;
 
 /**
  * A data set of a list. The files are not looked at before they are decoded.

@@ -1,6 +1,6 @@
 /** Helpers shared by the readers: naming the splits, counting classes, and reporting every fault of a list at once. */
 import { DatasetError } from '../errors';
-import { datasetSchema } from '../options/atoms';
+import { datasetSchema } from './schemas';
 import { checkArgument } from '../options/check';
 import { mergeLeftOut } from '../files/left-out';
 import type { LeftOut } from '../files/left-out';

@@ -1,18 +1,31 @@
 /** Decodes (and resizes) every image once and keeps its bytes within a budget, so that a later epoch does neither. */
 import { z } from 'zod';
 import { AbortedError, BadImageError, throwIfAborted } from '../errors';
-import { faultless, isObject, isSampleSource } from '../options/atoms';
+import { faultless, isObject } from '../options/atoms';
+import { isSampleSource } from './schemas';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
-import { storeOptionsSchema } from './options';
-import type { StoreOptions } from './options';
 import { imageOptionsOf } from './images/options';
 import type { SixteenBit } from './images/options';
 import { raceAbort, Semaphore } from './abort';
 import { badImage, decodeChecked } from './images/decode';
 import type { SizeCheck } from './images/size';
-import { resizedSize } from './transforms/program';
+import { resizedSize } from './transforms/steps/resize';
 import { transformProblem } from './transforms/limits';
 import type { ImageSource, Pixels, ResizePixels, Sample, SkippedFile } from './types';
+import { imageShape } from './images/options';
+
+export const storeOptionsSchema = z.strictObject({
+  /** Bytes of decoded pixels kept; what does not fit is decoded anew each time. */
+  maxCacheBytes: z
+    .int()
+    .min(0)
+    .default(2 * 1024 ** 3),
+  onBadFile: z.enum(['error', 'skip']).default('error'),
+  /** Images decoded at the same time. */
+  concurrency: z.int().min(1).max(64).default(2),
+  ...imageShape,
+});
+export type StoreOptions = z.input<typeof storeOptionsSchema>;
 
 /** What a store has done so far. */
 export interface StoreStats {

@@ -2,7 +2,8 @@
 import type { LeftOut } from '../files/left-out';
 import type { NativeBatch } from '../addon/types';
 import type { SixteenBit } from './images/options';
-import type { DecodeOptions } from './options';
+import type { DecodeOptions } from './images/options';
+import type { TransformStep } from './transforms/registry';
 
 /** A decoded image: RGB, uint8 in [0, 255], height × width × 3, rows first. */
 export interface Pixels {
@@ -60,26 +61,6 @@ export interface Dataset {
   /** What its reader left out, by reason; a training split tells of what belongs to no split, too. */
   readonly leftOut?: readonly LeftOut[];
 }
-
-export type TransformStep =
-  | {
-      readonly type: 'resize';
-      /** shorter side, or [height, width] */ readonly size: number | readonly [number, number];
-    }
-  | { readonly type: 'centerCrop'; readonly size: readonly [number, number] }
-  | {
-      readonly type: 'randomResizedCrop';
-      readonly size: readonly [number, number];
-      readonly scale: readonly [number, number];
-      readonly ratio: readonly [number, number];
-    }
-  | { readonly type: 'randomHorizontalFlip'; readonly p: number }
-  | { readonly type: 'toTensor' }
-  | {
-      readonly type: 'normalize';
-      readonly mean: readonly [number, number, number];
-      readonly std: readonly [number, number, number];
-    };
 
 /** A description of how an image becomes the network's input; plain data that is stored beside the weights. */
 export interface Transform {

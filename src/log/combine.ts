@@ -1,6 +1,6 @@
 /** Several loggers as one. */
 import { CovidCtError, messageOf } from '../errors';
-import { loggersSchema } from '../options/atoms';
+import { loggersSchema } from './schemas';
 import { checkArgument } from '../options/check';
 import type { TrainEvent, TrainLogger } from './types';
 

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { GRAY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
 import { inputSize } from '../data/transforms/transform';
 import type { Transform } from '../data/types';
-import { transformSchema } from '../data/options';
+import { transformSchema } from '../data/transforms/transform';
 import { sixteenBitSchema } from '../data/images/options';
 import type { SixteenBit } from '../data/images/options';
 import { classNamesSchema } from './options';

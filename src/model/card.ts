@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { transformSchema } from '../data/options';
+import { transformSchema } from '../data/transforms/transform';
 import { sixteenBitSchema } from '../data/images/options';
 import { classNamesSchema, precisionSchema } from './options';
 import { CovidCtError, messageOf } from '../errors';

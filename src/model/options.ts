@@ -1,7 +1,7 @@
 /** Options of the classifier. */
 import { z } from 'zod';
 import { signalSchema } from '../options/check';
-import { transformSchema } from '../data/options';
+import { transformSchema } from '../data/transforms/transform';
 import { imageShape, sixteenBitSchema } from '../data/images/options';
 
 const threads = z.int().min(0).max(1024).default(0);

@@ -1,7 +1,7 @@
 /** What a classifier answers: predictions and explanations as plain data. */
 import { CovidCtError } from '../errors';
 import { pathOfSource } from '../data/images/decode';
-import type { Rectangle } from '../data/transforms/program';
+import type { Rectangle } from '../data/transforms/step';
 import type { ImageSource, Pixels } from '../data/types';
 import type { NativeGradCam, NativeOutputs } from '../addon/types';
 import { INTENDED_USE } from '../intended-use';

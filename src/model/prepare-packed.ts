@@ -6,10 +6,11 @@ import { packedResize, storedSixteenBit } from '../data/packed/packed-resize';
 import { SPLIT_NAMES } from '../data/splits';
 import type { DatasetSplits } from '../data/types';
 import { packageVersion } from '../addon/package-root';
-import { pathSchema, splitsSchema } from '../options/atoms';
+import { pathSchema } from '../options/atoms';
+import { splitsSchema } from '../data/schemas';
 import { checkArgument, checkOptions } from '../options/check';
-import { prepareOptionsSchema } from '../data/options';
-import type { PrepareOptions } from '../data/options';
+import { prepareOptionsSchema } from '../data/packed/prepare-options';
+import type { PrepareOptions } from '../data/packed/prepare-options';
 import { Resizer } from './resizer';
 
 /**

@@ -1,9 +1,6 @@
 /** What arguments of many functions are made of: paths, data sets, pixels, loggers, networks. They look, and change nothing. */
 import { types } from 'node:util';
 import { z } from 'zod';
-import { LEFT_OUT_REASONS } from '../files/left-out';
-import type { Dataset, DatasetSplits, Pixels } from '../data/types';
-import type { TrainLogger } from '../log/types';
 
 /** What is wrong with a value, and where in it. */
 export interface Fault {
@@ -19,7 +16,8 @@ export function faultless<T>(find: (value: unknown) => Fault | null): z.ZodType<
   }) as unknown as z.ZodType<T, T>;
 }
 
-const wrong = (message: string, ...path: PropertyKey[]): Fault => ({ path, message });
+/** A fault of the value itself, or at `path` in it. */
+export const wrong = (message: string, ...path: PropertyKey[]): Fault => ({ path, message });
 
 /** Whether it has properties to be asked for. */
 export function isObject(value: unknown): value is Readonly<Record<PropertyKey, unknown>> {
@@ -36,11 +34,13 @@ export function listFault(value: unknown, what: string, find: (entry: unknown) =
   return null;
 }
 
-function within(key: PropertyKey, fault: Fault | null): Fault | null {
+/** The fault of an entry as one of what holds it. */
+export function within(key: PropertyKey, fault: Fault | null): Fault | null {
   return fault === null ? null : { path: [key, ...fault.path], message: fault.message };
 }
 
-const textFault = (value: unknown): Fault | null =>
+/** What is wrong with a text that must not be empty. */
+export const textFault = (value: unknown): Fault | null =>
   typeof value === 'string' && value !== '' ? null : wrong('expected a text that is not empty');
 
 /** Longer than any system's longest path. */
@@ -55,6 +55,12 @@ export function pathFault(value: unknown): Fault | null {
 
 /** Path of a file or a folder. */
 export const pathSchema = faultless<string>(pathFault);
+
+/** Seeds are integers in [0, 2^53). */
+export const seedSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** An unsigned integer of 32 bits. */
+export const uint32Schema = z.int().min(0).max(0xffff_ffff);
 
 /** A text that is not empty: a name, an id. */
 export const nameSchema = faultless<string>(textFault);
@@ -80,100 +86,6 @@ export function callbackSchema<F extends (...args: never[]) => unknown>() {
   return z.custom<F>((value) => typeof value === 'function', 'expected a function');
 }
 
-/** What is wrong with decoded pixels. */
-export function pixelsFault(value: unknown): Fault | null {
-  if (!isObject(value)) return wrong('expected pixels: { data, width, height } of RGB');
-  const { data, width, height } = value;
-  for (const [key, side] of [
-    ['width', width],
-    ['height', height],
-  ] as const) {
-    if (!Number.isSafeInteger(side) || (side as number) < 1)
-      return wrong('expected a whole number of pixels, at least 1', key);
-  }
-  const wanted = (width as number) * (height as number) * 3;
-  if (types.isUint8Array(data) && data.length === wanted) return null;
-  return wrong(`expected a Uint8Array of height x width x 3 bytes, ${String(wanted)}`, 'data');
-}
-
-/** Decoded pixels, RGB. */
-export const pixelsSchema = faultless<Pixels>(pixelsFault);
-
-/** What may be the source of a sample; everything else is made one of these before. */
-export function isSampleSource(value: unknown): boolean {
-  return (
-    pathFault(value) === null ||
-    types.isUint8Array(value) ||
-    (isObject(value) && typeof value['readPixels'] === 'function')
-  );
-}
-
-function sampleFault(value: unknown): Fault | null {
-  if (!isObject(value)) return wrong('expected a sample: { id, source, label }');
-  if (typeof value['id'] !== 'string') return wrong('expected a text', 'id');
-  if (typeof value['label'] !== 'number') return wrong('expected the index of a class', 'label');
-  if (value['origin'] !== undefined && typeof value['origin'] !== 'string') return wrong('expected a text', 'origin');
-  if (value['group'] !== undefined && typeof value['group'] !== 'string') return wrong('expected a text', 'group');
-  return isSampleSource(value['source'])
-    ? null
-    : wrong('expected a path, bytes of an encoded image, or an image of a packed data set', 'source');
-}
-
-/** What is wrong with a list of what was left out; nothing where there is none. */
-function leftOutFault(value: unknown): Fault | null {
-  if (value === undefined) return null;
-  return listFault(value, 'what was left out', (entry) => {
-    if (
-      !isObject(entry) ||
-      !(LEFT_OUT_REASONS as readonly unknown[]).includes(entry['reason']) ||
-      !Number.isSafeInteger(entry['count'])
-    )
-      return wrong('expected { reason, count, examples }');
-    return within(
-      'examples',
-      listFault(entry['examples'], 'texts', (text) => (typeof text === 'string' ? null : wrong('expected a text'))),
-    );
-  });
-}
-
-/** What is wrong with one split of a data set; whether its labels are in range is for {@link DatasetError} to say. */
-export function datasetFault(value: unknown): Fault | null {
-  const advice = 'expected a data set with classes and samples, e.g. (await openDataset(dir)).train';
-  if (!isObject(value)) return wrong(advice);
-  if (value['samples'] === undefined && isObject(value['train']))
-    return wrong('expected one split of the data set: its train, validation or test');
-  if (!Array.isArray(value['samples']) || !Array.isArray(value['classes'])) return wrong(advice);
-  if (typeof value['name'] !== 'string') return wrong('expected a text', 'name');
-  return (
-    within('leftOut', leftOutFault(value['leftOut'])) ??
-    within('classes', listFault(value['classes'], 'class names', textFault)) ??
-    within('samples', listFault(value['samples'], 'samples', sampleFault))
-  );
-}
-
-/** One split of a data set. */
-export const datasetSchema = faultless<Dataset>(datasetFault);
-
-/** A data set in its parts. */
-export const splitsSchema = faultless<DatasetSplits>((value) => {
-  const advice = 'expected a data set with its splits, e.g. await openDataset(dir)';
-  if (!isObject(value)) return wrong(advice);
-  if (value['train'] === undefined || value['train'] === null) return wrong(advice);
-  if (typeof value['name'] !== 'string') return wrong('expected a text', 'name');
-  const classes = within('classes', listFault(value['classes'], 'class names', textFault));
-  if (classes !== null) return classes;
-  const told =
-    within('leftOut', leftOutFault(value['leftOut'])) ??
-    (value['notes'] === undefined ? null : within('notes', listFault(value['notes'], 'texts', textFault)));
-  if (told !== null) return told;
-  for (const split of ['train', 'validation', 'test']) {
-    const part = value[split];
-    const fault = part === null || part === undefined ? null : datasetFault(part);
-    if (fault !== null) return within(split, fault);
-  }
-  return null;
-});
-
 /** A schema of an object that must have these methods. */
 export function methodsSchema<T>(expected: string, methods: readonly string[]): z.ZodType<T, T> {
   return faultless<T>((value) => {
@@ -182,17 +94,6 @@ export function methodsSchema<T>(expected: string, methods: readonly string[]): 
     return missing === undefined ? null : wrong(`${expected}; it has no ${missing}()`);
   });
 }
-
-/** Writes events down. */
-export const loggerSchema = methodsSchema<TrainLogger>('expected a logger with log() and close()', ['log', 'close']);
-
-/** Some loggers. */
-export const loggersSchema = faultless<readonly TrainLogger[]>((value) =>
-  listFault(value, 'loggers', (entry) => {
-    const result = loggerSchema.safeParse(entry);
-    return result.success ? null : wrong(result.error.issues[0]?.message ?? 'expected a logger');
-  }),
-);
 
 /** A stream that can be written to. */
 export const writableSchema = methodsSchema<NodeJS.WritableStream>('expected a stream to write to', [

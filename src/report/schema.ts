@@ -1,15 +1,8 @@
 /** What a report is made of, as an argument and as `pictures.json` keeps it. */
 import { types } from 'node:util';
 import { z } from 'zod';
-import {
-  bytesSchema,
-  callbackSchema,
-  datasetSchema,
-  faultless,
-  isObject,
-  pixelsFault,
-  plainSchema,
-} from '../options/atoms';
+import { bytesSchema, callbackSchema, faultless, isObject, plainSchema } from '../options/atoms';
+import { datasetSchema, pixelsFault } from '../data/schemas';
 import { signalSchema } from '../options/check';
 import { imageShape } from '../data/images/options';
 import { evaluationPicturesSchema } from './options';

@@ -13,9 +13,10 @@ import type { Evaluation, ScoredSample } from '../metrics/types';
 import { withOutOfMemoryAdvice } from '../model/out-of-memory';
 import type { Network } from '../model/types';
 import type { NativeOutputs } from '../addon/types';
-import { callbackSchema, datasetSchema, faultless, isObject } from '../options/atoms';
+import { callbackSchema, faultless, isObject } from '../options/atoms';
+import { datasetSchema } from '../data/schemas';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
-import { transformSchema } from '../data/options';
+import { transformSchema } from '../data/transforms/transform';
 import { imageOptionsOf, imageShape } from '../data/images/options';
 import type { ImageOptions } from '../data/images/options';
 

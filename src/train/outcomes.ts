@@ -3,7 +3,7 @@ import { shuffle } from '../data/random';
 import { z } from 'zod';
 import type { Evaluation, ScoredSample } from '../metrics/types';
 import { checkArgument, checkOptions } from '../options/check';
-import { seedSchema } from '../data/options';
+import { seedSchema } from '../options/atoms';
 import { scoredSchema } from '../metrics/evaluation-schema';
 
 /** The four outcomes of a prediction of two classes; class 1 is positive. */

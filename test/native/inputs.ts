@@ -1,14 +1,12 @@
 /** What the tests of the network's input share: colored made-up images, raw handles that are freed after each test, transforms. */
 import { phantomPixels } from '../../src/data/phantoms/phantoms';
 import { aspectEval, tutorialEval, tutorialTrain } from '../../src/data/transforms/presets';
-import {
-  centerCrop,
-  compose,
-  normalize,
-  randomHorizontalFlip,
-  resize,
-  toTensor,
-} from '../../src/data/transforms/transform';
+import { centerCrop } from '../../src/data/transforms/steps/center-crop';
+import { compose } from '../../src/data/transforms/transform';
+import { normalize } from '../../src/data/transforms/steps/normalize';
+import { randomHorizontalFlip } from '../../src/data/transforms/steps/random-horizontal-flip';
+import { resize } from '../../src/data/transforms/steps/resize';
+import { toTensor } from '../../src/data/transforms/steps/to-tensor';
 import type { Pixels, Transform } from '../../src/data/types';
 import { loadNative } from '../../src/addon/load';
 import type { NativeClassifier } from '../../src/addon/types';

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Pixels } from '../../src/data/types';
 import { makeBatch } from '../../src/data/batch';
-import { compose, resize, toTensor } from '../../src/data/transforms/transform';
+import { compose } from '../../src/data/transforms/transform';
+import { resize } from '../../src/data/transforms/steps/resize';
+import { toTensor } from '../../src/data/transforms/steps/to-tensor';
 import { Resizer } from '../../src/model/resizer';
 import { colored, raw } from './inputs';
 

@@ -1,7 +1,11 @@
 /** Images kept on the device: cropped, resized and flipped there, to the bit as LibTorch's kernel for bytes does it on the CPU. */
 import { makeBatch } from '../../src/data/batch';
 import { makeDraw } from '../../src/data/random';
-import { centerCrop, compose, randomHorizontalFlip, resize, toTensor } from '../../src/data/transforms/transform';
+import { centerCrop } from '../../src/data/transforms/steps/center-crop';
+import { compose } from '../../src/data/transforms/transform';
+import { randomHorizontalFlip } from '../../src/data/transforms/steps/random-horizontal-flip';
+import { resize } from '../../src/data/transforms/steps/resize';
+import { toTensor } from '../../src/data/transforms/steps/to-tensor';
 import type { Pixels, Transform } from '../../src/data/types';
 import { PIXEL_OP } from '../../src/addon/types';
 import type { NativeBatch } from '../../src/addon/types';

@@ -1,9 +1,16 @@
 /** File names as the bytes they are: a name that is no valid UTF-8 cannot be a string, yet the file can be opened. */
 import { checkArgument } from '../../options/check';
-import { bytePathSchema } from '../options';
-import type { DecodeOptions } from '../options';
 import { decodeWithin } from './decode';
 import type { ImageSource, Pixels, PixelSource } from '../types';
+import { bytesSchema } from '../../options/atoms';
+import type { DecodeOptions } from './options';
+
+/** A path in bytes, which no NUL can be in. */
+const BYTE_PATH = 'expected the bytes of a path, a Buffer or Uint8Array without a zero';
+export const bytePathSchema = bytesSchema(BYTE_PATH).refine(
+  (value) => value.length > 0 && !value.includes(0),
+  BYTE_PATH,
+);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

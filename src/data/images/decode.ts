@@ -8,10 +8,8 @@
  */
 import { open, stat } from 'node:fs/promises';
 import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../../errors';
-import { pixelsFault } from '../../options/atoms';
+import { pixelsFault } from '../schemas';
 import { checkOptions } from '../../options/check';
-import { decodeOptionsSchema } from '../options';
-import type { DecodeOptions, ResolvedDecodeOptions } from '../options';
 import { raceAbort } from '../abort';
 import { decodeBmp } from './bmp';
 import { FIRST_BYTES, imageFormatOf, whyNotRead } from './format';
@@ -22,6 +20,8 @@ import { decodeWithLibvips } from './libvips';
 import { decodePnm } from './pnm';
 import { Refusal } from './refusal';
 import type { ImageSource, PixelSource, Pixels } from '../types';
+import { decodeOptionsSchema } from './options';
+import type { DecodeOptions, ResolvedDecodeOptions } from './options';
 
 export { encodePng, imageLibraryVersions, letterbox } from './libvips';
 

@@ -5,7 +5,7 @@
  */
 import sharp from 'sharp';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
-import { pixelsSchema } from '../../options/atoms';
+import { pixelsSchema } from '../schemas';
 import { checkArgument } from '../../options/check';
 import type { ImageLimits, SixteenBit } from './options';
 import { checkSize } from './size';

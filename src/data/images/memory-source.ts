@@ -1,6 +1,6 @@
 /** Images that an application holds in memory: a Blob or File, and pixels that it has decoded itself. */
 import { types } from 'node:util';
-import type { DecodeOptions } from '../options';
+import type { DecodeOptions } from './options';
 import { raceAbort } from '../abort';
 import { decodeWithin } from './decode';
 import { Refusal } from './refusal';

@@ -1,5 +1,6 @@
 /** What an image may cost and how 16-bit ones are read: the same for everything that opens images. */
 import { z } from 'zod';
+import { signalSchema } from '../../options/check';
 
 /** Each is looked at before the memory or the time is spent; what exceeds one is a BadImageError that names it. */
 export const imageLimitsShape = {
@@ -48,3 +49,12 @@ export function imageOptionsOf({
 }: ImageOptions): ImageOptions {
   return { maxPixels, maxSide, maxFileBytes, decodeTimeoutMs, sixteenBit };
 }
+
+export const decodeOptionsSchema = z.strictObject({
+  ...imageShape,
+  signal: signalSchema,
+  /** Where a data set names the file, for the message. */
+  origin: z.string().optional(),
+});
+export type DecodeOptions = z.input<typeof decodeOptionsSchema>;
+export type ResolvedDecodeOptions = z.output<typeof decodeOptionsSchema>;

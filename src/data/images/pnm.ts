@@ -5,7 +5,7 @@
 import type { ImageLimits, SixteenBit } from './options';
 import { checkSize } from './size';
 import type { SizeCheck } from './size';
-import { roundHalfEven } from '../transforms/program';
+import { roundHalfEven } from '../round';
 import { Refusal } from './refusal';
 import { inSlices, toEightBits } from './sixteen-bit';
 import type { Pixels } from '../types';

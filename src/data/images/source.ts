@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { describeValue } from '../../text/describe';
 import { InvalidOptionError, messageOf } from '../../errors';
 import { isObject, pathFault } from '../../options/atoms';
-import type { DecodeOptions } from '../options';
 import { decodeImage } from './decode';
 import { isByteStream, StreamSource } from './stream-source';
 import type { ByteStream } from './stream-source';
 import { BlobSource, isRawPixels, RawSource } from './memory-source';
 import type { RawPixels } from './memory-source';
 import type { ImageSource, Pixels, PixelSource } from '../types';
+import type { DecodeOptions } from './options';
 
 export type { ByteStream } from './stream-source';
 export type { RawPixels } from './memory-source';

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { types } from 'node:util';
 import { describeValue } from '../../text/describe';
 import { AbortedError, messageOf, throwIfAborted } from '../../errors';
-import type { DecodeOptions } from '../options';
+import type { DecodeOptions } from './options';
 import { raceAbort } from '../abort';
 import { decodeWithin } from './decode';
 import { Refusal } from './refusal';

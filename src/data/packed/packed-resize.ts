@@ -2,7 +2,8 @@
 import { DatasetError } from '../../errors';
 import type { SixteenBit } from '../images/options';
 import { isPixelSource } from '../images/decode';
-import { compose, resize } from '../transforms/transform';
+import { compose } from '../transforms/transform';
+import { resize } from '../transforms/steps/resize';
 import type { Dataset, Transform } from '../types';
 
 /**

@@ -6,8 +6,6 @@ import { LeftOutCounter, mergeLeftOut } from '../../files/left-out';
 import type { LeftOut } from '../../files/left-out';
 import { pathSchema } from '../../options/atoms';
 import { checkArgument, checkOptions } from '../../options/check';
-import { packedOptionsSchema } from '../options';
-import type { PackedOptions } from '../options';
 import type { SixteenBit } from '../images/options';
 import { PackedFile, PackedImage } from './file';
 import { HEAD_BYTES, isPackedHead } from './format';
@@ -15,6 +13,12 @@ import type { PackedIndex } from './format';
 import { makeSplits, SPLIT_NAMES } from '../splits';
 import type { LeftOutBySplit, SplitName } from '../splits';
 import type { Dataset, DatasetSplits, Sample } from '../types';
+import { z } from 'zod';
+import { classListSchema } from '../classes';
+
+/** Options of `PackedDataset.open`. */
+export const packedOptionsSchema = z.strictObject({ classes: classListSchema.optional() });
+export type PackedOptions = z.input<typeof packedOptionsSchema>;
 
 /** Whether a file begins as a packed data set; false for what cannot be read. */
 export async function isPacked(file: string): Promise<boolean> {

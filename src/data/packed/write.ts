@@ -5,18 +5,18 @@ import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BadImageError, DatasetError, throwIfAborted } from '../../errors';
 import { replaceFile } from '../../files/write';
-import type { ResolvedPrepareOptions } from '../options';
 import { imageOptionsOf } from '../images/options';
 import { raceAbort } from '../abort';
 import { badImage, decodeChecked } from '../images/decode';
 import { isPacked } from './packed';
 import { encodePacked, HEAD_BYTES, packedError } from './format';
 import type { PackedIndex } from './format';
-import { resizedSize } from '../transforms/program';
+import { resizedSize } from '../transforms/steps/resize';
 import { transformProblem } from '../transforms/limits';
 import { SPLIT_NAMES } from '../splits';
 import type { SplitName } from '../splits';
 import type { Dataset, DatasetSplits, Pixels, ResizePixels, Sample } from '../types';
+import type { ResolvedPrepareOptions } from './prepare-options';
 
 /** What was written. */
 export interface PackedSummary {
@@ -113,22 +113,15 @@ function whatTheReaderSaid(data: DatasetSplits): Pick<PackedIndex, 'leftOut' | '
   };
 }
 
-async function writeImages(
-  handle: FileHandle,
-  data: DatasetSplits,
-  options: ResolvedPrepareOptions,
-  tools: PackedTools,
-): Promise<{ index: PackedIndex; pixelBytes: number }> {
-  const tasks = SPLIT_NAMES.flatMap((split) => (data[split]?.samples ?? []).map((sample): Task => ({ split, sample })));
-  if (tasks.length === 0) throw new DatasetError(`${data.name}: expected at least one image to pack; it has none`);
+/** The index before the first image. */
+function emptyIndex(data: DatasetSplits, options: ResolvedPrepareOptions, writtenBy: string) {
   const count = (split: SplitName): number | null => (data[split] === null ? null : 0);
-  const counts = { train: 0, validation: count('validation'), test: count('test') };
-  const index: PackedIndex = {
+  return {
     name: data.name,
     classes: [...data.classes],
     resize: options.resize ?? null,
     ...(options.sixteenBit === undefined ? {} : { sixteenBit: options.sixteenBit }),
-    counts,
+    counts: { train: 0, validation: count('validation'), test: count('test') },
     ids: [],
     origins: [],
     labels: [],
@@ -137,8 +130,20 @@ async function writeImages(
     checksums: [],
     skipped: [],
     ...whatTheReaderSaid(data),
-    writtenBy: tools.writtenBy,
-  };
+    writtenBy,
+  } satisfies PackedIndex;
+}
+
+async function writeImages(
+  handle: FileHandle,
+  data: DatasetSplits,
+  options: ResolvedPrepareOptions,
+  tools: PackedTools,
+): Promise<{ index: PackedIndex; pixelBytes: number }> {
+  const tasks = SPLIT_NAMES.flatMap((split) => (data[split]?.samples ?? []).map((sample): Task => ({ split, sample })));
+  if (tasks.length === 0) throw new DatasetError(`${data.name}: expected at least one image to pack; it has none`);
+  const index: PackedIndex = emptyIndex(data, options, tools.writtenBy);
+  const { counts } = index;
   let position = HEAD_BYTES;
   let done = 0;
   for await (const [

@@ -1,12 +1,25 @@
 /** Draws one made-up slice that looks roughly like an axial chest CT in the lung window; no patient is in it. */
 import { checkOptions } from '../../options/check';
-import { phantomPixelsOptionsSchema } from '../options';
-import type { PhantomPixelsOptions } from '../options';
 import { drawInteger, drawNormal, makeDraw, STREAM } from '../random';
 import type { Draw } from '../random';
 import { addNoise, blobs, Canvas, fillEllipse, latticeNoise, vesselTree } from './shapes';
 import type { Ellipse } from './shapes';
 import type { Pixels } from '../types';
+import { z } from 'zod';
+import { seedSchema, uint32Schema } from '../../options/atoms';
+
+/** Width of a phantom in pixels. */
+export const phantomSizeSchema = z.int().min(32).max(1024).default(160);
+
+export const phantomPixelsOptionsSchema = z.strictObject({
+  /** Whether the slice gets ground-glass patches. */
+  positive: z.boolean(),
+  seed: seedSchema.default(0),
+  /** Which slice of a seed. */
+  index: uint32Schema.default(0),
+  size: phantomSizeSchema,
+});
+export type PhantomPixelsOptions = z.input<typeof phantomPixelsOptionsSchema>;
 
 /** What differs from slice to slice and has nothing to do with the class. */
 interface Anatomy {

@@ -6,11 +6,23 @@ import { makeFolder } from '../../files/write';
 import { DatasetError, messageOf, throwIfAborted } from '../../errors';
 import { pathSchema } from '../../options/atoms';
 import { checkArgument, checkOptions } from '../../options/check';
-import { phantomOptionsSchema } from '../options';
-import type { PhantomOptions } from '../options';
 import { COVID_CT_CLASSES, PHANTOMS_FILE } from '../covid-ct';
 import { encodePng } from '../images/decode';
 import { phantomPixels } from './image';
+import { z } from 'zod';
+import { seedSchema } from '../../options/atoms';
+import { signalSchema } from '../../options/check';
+import { phantomSizeSchema } from './image';
+
+export const phantomOptionsSchema = z.strictObject({
+  /** Images in all, half of each class (an odd one is left out); 12 at least, so that each split holds both classes. */
+  count: z.int().min(12).max(20_000).default(120),
+  seed: seedSchema.default(0),
+  /** Typical width in pixels; each image differs a little. */
+  size: phantomSizeSchema,
+  signal: signalSchema,
+});
+export type PhantomOptions = z.input<typeof phantomOptionsSchema>;
 
 export { phantomPixels } from './image';
 

@@ -1,9 +1,25 @@
 /** Ready-made transforms: the tutorial's for training and for evaluation, and one that keeps the aspect ratio. */
+import { z } from 'zod';
 import { checkOptions } from '../../options/check';
-import { presetOptionsSchema } from '../options';
-import type { Normalization, PresetOptions } from '../options';
-import { centerCrop, compose, normalize, randomHorizontalFlip, randomResizedCrop, resize, toTensor } from './transform';
-import type { Transform, TransformStep } from '../types';
+import type { Transform } from '../types';
+import { centerCrop } from './steps/center-crop';
+import { meanAndStdSchema, normalize } from './steps/normalize';
+import { randomHorizontalFlip } from './steps/random-horizontal-flip';
+import { randomResizedCrop } from './steps/random-resized-crop';
+import { resize } from './steps/resize';
+import { toTensor } from './steps/to-tensor';
+import { compose } from './transform';
+
+/** `imagenet`: the statistics of ImageNet's weights; `none`: mean 0 and std 1, as the tutorial; or own numbers. */
+export const normalizationSchema = z.union([z.enum(['imagenet', 'none']), meanAndStdSchema]).default('imagenet');
+export type Normalization = z.input<typeof normalizationSchema>;
+
+const presetOptionsSchema = z.strictObject({
+  /** Side of the square the network sees, in pixels. */
+  size: z.int().min(8).max(4096).default(224),
+  normalization: normalizationSchema,
+});
+export type PresetOptions = z.input<typeof presetOptionsSchema>;
 
 /** Mean of ImageNet's training images in [0, 1], RGB: what torchvision's ImageNet weights were trained with. */
 export const IMAGENET_MEAN = Object.freeze([0.485, 0.456, 0.406] as const);
@@ -16,7 +32,7 @@ export const GRAY_NORMALIZATION: { mean: [number, number, number]; std: [number,
   std: [0.226, 0.226, 0.226],
 };
 
-function normalization(choice: Exclude<Normalization, undefined>): TransformStep {
+function normalization(choice: Exclude<Normalization, undefined>) {
   if (choice === 'imagenet') return normalize({ mean: [...IMAGENET_MEAN], std: [...IMAGENET_STD] });
   if (choice === 'none') return normalize({ mean: [0, 0, 0], std: [1, 1, 1] });
   return normalize(choice);

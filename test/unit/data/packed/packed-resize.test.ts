@@ -4,7 +4,7 @@ import { aspectEval, tutorialEval, tutorialTrain } from '../../../../src/data/tr
 import { withPackedResize, packedResize } from '../../../../src/data/packed/packed-resize';
 import type { Dataset, PixelSource } from '../../../../src/data/types';
 import { DatasetError } from '../../../../src/errors';
-import { resize } from '../../../../src/data/transforms/transform';
+import { resize } from '../../../../src/data/transforms/steps/resize';
 
 function source(resized: number | null): PixelSource {
   return {

@@ -6,20 +6,20 @@ import {
   tutorialEval,
   tutorialTrain,
 } from '../../../../src/data/transforms/presets';
+import { centerCrop } from '../../../../src/data/transforms/steps/center-crop';
 import {
-  centerCrop,
   compose,
   describe as describeTransform,
   inputSize,
   isRandom,
   normalizationOf,
-  normalize,
   parseTransform,
-  randomHorizontalFlip,
-  randomResizedCrop,
-  resize,
-  toTensor,
 } from '../../../../src/data/transforms/transform';
+import { normalize } from '../../../../src/data/transforms/steps/normalize';
+import { randomHorizontalFlip } from '../../../../src/data/transforms/steps/random-horizontal-flip';
+import { randomResizedCrop } from '../../../../src/data/transforms/steps/random-resized-crop';
+import { resize } from '../../../../src/data/transforms/steps/resize';
+import { toTensor } from '../../../../src/data/transforms/steps/to-tensor';
 import { InvalidOptionError } from '../../../../src/errors';
 
 const identity = normalize({ mean: [0, 0, 0], std: [1, 1, 1] });

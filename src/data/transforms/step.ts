@@ -1,0 +1,96 @@
+/** What the definition of a transform step consists of, and what the definitions share. */
+import { z } from 'zod';
+import { checkOptions } from '../../options/check';
+import type { Draw } from '../random';
+
+/** Height and width in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A rectangle in pixels of an image; fractions are allowed, and it may reach outside of the image. */
+export interface Rectangle extends Size {
+  readonly top: number;
+  readonly left: number;
+}
+
+/** A row of `NativeBatch.programs`: an operation of PIXEL_OP and its arguments; missing ones are 0. */
+export type PixelRow = readonly [operation: number, ...args: number[]];
+
+/** The places of a transform, in their order. */
+export const STAGES = ['pixels', 'toTensor', 'normalize', 'tensor'] as const;
+
+/** What the image becomes on its way through a step, at the most. */
+export interface Largest {
+  /** The largest image that the step can make. */
+  readonly size: Size;
+  /** Pixels of the largest image in memory meanwhile. */
+  readonly pixels: number;
+}
+
+/**
+ * All that the library knows of a transform step. A step is one file in `steps` with its definition and its public
+ * factory, and one line in `registry.ts`; parsing, planning, limits and descriptions iterate over the registry.
+ */
+export interface StepDefinition<Step extends { readonly type: string }> {
+  readonly type: Step['type'];
+  /** What is stored beside the weights; it freezes what it parses. */
+  readonly schema: z.ZodType<Step>;
+  /** Where the step may stand: `pixels` before toTensor, `tensor` after normalize. */
+  readonly stage: (typeof STAGES)[number];
+  /** One phrase with the step's numbers, sizes as height x width. */
+  describe(this: void, step: Step): string;
+  /** Whether two images could come out differently. */
+  isRandom(this: void, step: Step): boolean;
+  /**
+   * The pixel operations for an image of this size.
+   *
+   * @param draw uniform numbers in [0, 1)
+   */
+  plan(this: void, step: Step, size: Size, draw: Draw): readonly PixelRow[];
+  /** Size of every output; `varies` where it depends on the image. Left out by steps that keep the image's size. */
+  outputSize?(this: void, step: Step): Size | 'varies' | null;
+  /** Counts what the step needs for an image of this size, whatever it draws. Left out where that is the image. */
+  largest?(this: void, step: Step, size: Size): Largest;
+  /** Says why images whose sides have at most this size cannot go through the step; null where they can. */
+  problem?(this: void, step: Step, size: Size): string | null;
+}
+
+/** Makes a checked, frozen step of a factory's arguments. Throws InvalidOptionError naming `where`. */
+export function makeStep<Step extends { readonly type: string }>(
+  { type, schema }: Pick<StepDefinition<Step>, 'type' | 'schema'>,
+  parameters: Omit<Step, 'type'>,
+): Step {
+  return checkOptions(schema, { type, ...parameters }, type);
+}
+
+/** A side in pixels. */
+export const sideSchema = z.int().min(1).max(8192);
+/** Height and width of an output in pixels. */
+export const sidePairSchema = z.tuple([sideSchema, sideSchema]).readonly();
+/** The shorter side, or height and width. */
+export const sizeSchema = z.union([sideSchema, sidePairSchema]);
+/** A probability. */
+export const probabilitySchema = z.number().min(0).max(1);
+
+/** [low, high] of positive numbers. */
+export function rangeSchema(what: string) {
+  return z
+    .tuple([z.number().positive().finite(), z.number().positive().finite()])
+    .refine(([low, high]) => low <= high, `the ${what} must be [low, high] with low <= high`)
+    .readonly();
+}
+
+/** A square side, or height and width. */
+export type SideOrPair = number | readonly [number, number];
+
+/** Height and width of a square side, or the pair itself. */
+export function toPair(size: SideOrPair): readonly [number, number] {
+  return typeof size === 'number' ? [size, size] : size;
+}
+
+/** A uniform number in [low, high). */
+export function drawBetween(draw: Draw, [low, high]: readonly [number, number]): number {
+  return low + (high - low) * draw();
+}

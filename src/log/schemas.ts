@@ -1,0 +1,14 @@
+/** Loggers as arguments. */
+import { faultless, listFault, methodsSchema, wrong } from '../options/atoms';
+import type { TrainLogger } from './types';
+
+/** Writes events down. */
+export const loggerSchema = methodsSchema<TrainLogger>('expected a logger with log() and close()', ['log', 'close']);
+
+/** Some loggers. */
+export const loggersSchema = faultless<readonly TrainLogger[]>((value) =>
+  listFault(value, 'loggers', (entry) => {
+    const result = loggerSchema.safeParse(entry);
+    return result.success ? null : wrong(result.error.issues[0]?.message ?? 'expected a logger');
+  }),
+);
