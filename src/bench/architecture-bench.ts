@@ -149,7 +149,7 @@ export class ArchitectureBench {
         ? [options.python, pytorchScript()]
         : [
             process.execPath,
-            packageFile(`dist/bench/${contender.runtime === 'ours' ? 'own' : 'onnxruntime'}-process.js`),
+            packageFile(contender.runtime === 'ours' ? 'dist/bench/worker.js' : 'dist/bench/onnxruntime-worker.js'),
           ];
     return runTask<Answer>(command, [script], this.#task(contender.name, part), {
       env,

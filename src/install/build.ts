@@ -96,6 +96,7 @@ function objectsFolder(folder: string, libtorch: LibTorch, { checkout }: BuildSt
   return checkout === undefined ? join(folder, '.cmake') : join(checkout, 'build', buildKey(libtorch), 'cmake');
 }
 
+/** Warnings are errors in a checkout alone: a user's compiler may warn of more than those that are tested. */
 function cmakeJsArguments(objects: string, libtorch: LibTorch, packageRoot: string, jobs: number): string[] {
   const cmakeJs = join(dirname(require.resolve('cmake-js/package.json', { paths: [packageRoot] })), 'bin/cmake-js');
   return [
@@ -110,6 +111,7 @@ function cmakeJsArguments(objects: string, libtorch: LibTorch, packageRoot: stri
     `--CDCOVIDCT_LIBTORCH=${libtorch.root}`,
     `--CDCOVIDCT_LIBTORCH_INCLUDE=${libtorch.include.join(';')}`,
     `--CDCOVIDCT_LIBTORCH_LIB=${libtorch.lib}`,
+    ...(isCheckout(packageRoot) ? ['--CDCOVIDCT_WERROR=ON'] : []),
   ];
 }
 

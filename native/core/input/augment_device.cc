@@ -42,15 +42,8 @@ struct Pass {
   int64_t to_height, to_width;
   bool cut = false, resized = false, mirrored = false;
 
-  Pass(int64_t height, int64_t width)
-      : height(height),
-        width(width),
-        top(0),
-        left(0),
-        box_height(height),
-        box_width(width),
-        to_height(height),
-        to_width(width) {}
+  Pass(int64_t h, int64_t w)
+      : height(h), width(w), top(0), left(0), box_height(h), box_width(w), to_height(h), to_width(w) {}
   bool resizes_rows_first() const { return rows_first(box_height, box_width, to_height, to_width); }
   Resampling resampling() const {
     return {make_axis(height, top, box_height, to_height, false),

@@ -14,7 +14,7 @@ namespace covidct {
 
 namespace {
 
-constexpr int64_t kPool = 0;  // a max pool among the channel counts
+constexpr int64_t kMaxPool = 0;  // a max pool among the channel counts
 
 struct Row {
   const char* name;
@@ -25,13 +25,15 @@ struct Row {
   double linear_std;  // torchvision's 0.01 suits 4096 inputs; a narrow head would start all but dead with it
 };
 
-const std::vector<int64_t> kA = {64, kPool, 128, kPool, 256, 256, kPool, 512, 512, kPool, 512, 512, kPool};
-const std::vector<int64_t> kB = {64, 64, kPool, 128, 128, kPool, 256, 256, kPool, 512, 512, kPool, 512, 512, kPool};
-const std::vector<int64_t> kD = {64,    64,  kPool, 128, 128,   kPool, 256, 256, 256,
-                                 kPool, 512, 512,   512, kPool, 512,   512, 512, kPool};
-const std::vector<int64_t> kE = {64,  64,  kPool, 128, 128,   kPool, 256, 256, 256, 256,  kPool,
-                                 512, 512, 512,   512, kPool, 512,   512, 512, 512, kPool};
-const std::vector<int64_t> kTiny = {16, kPool, 32, kPool, 64, kPool};
+const std::vector<int64_t> kA = {64,  kMaxPool, 128,      kMaxPool, 256, 256,     kMaxPool,
+                                 512, 512,      kMaxPool, 512,      512, kMaxPool};
+const std::vector<int64_t> kB = {64,       64,  kMaxPool, 128,      128, kMaxPool, 256,     256,
+                                 kMaxPool, 512, 512,      kMaxPool, 512, 512,      kMaxPool};
+const std::vector<int64_t> kD = {64,       64,  kMaxPool, 128, 128,      kMaxPool, 256, 256, 256,
+                                 kMaxPool, 512, 512,      512, kMaxPool, 512,      512, 512, kMaxPool};
+const std::vector<int64_t> kE = {64,  64,  kMaxPool, 128, 128,      kMaxPool, 256, 256, 256, 256,     kMaxPool,
+                                 512, 512, 512,      512, kMaxPool, 512,      512, 512, 512, kMaxPool};
+const std::vector<int64_t> kTiny = {16, kMaxPool, 32, kMaxPool, 64, kMaxPool};
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
@@ -175,7 +177,7 @@ class Vgg final : public Network {
   void make_features(const Row& row, int64_t channels, Initializer& draw) {
     int64_t in = channels;
     for (const int64_t out : row.channels) {
-      if (out == kPool) {
+      if (out == kMaxPool) {
         add(Kind::kPool);
         continue;
       }

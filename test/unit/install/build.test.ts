@@ -159,6 +159,12 @@ describe('a build', () => {
     expect(readFileSync(join(place(), 'build.log'), 'utf8')).toContain('[1/2] compiling');
   });
 
+  test('warnings are errors in a checkout alone', async () => {
+    makeCheckout();
+    await build();
+    expect(calls()[0]?.args).toContain('--CDCOVIDCT_WERROR=ON');
+  });
+
   test('leaves nothing but the addon, its stamp, its link and the log; and nothing in the package', async () => {
     const before = readdirSync(packageRoot).sort();
     await build();
