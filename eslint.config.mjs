@@ -31,6 +31,7 @@ export default tseslint.config(
   {
     files: ['test/**/*.ts'],
     rules: {
+      'max-lines': ['error', { max: 400, skipBlankLines: false, skipComments: false }],
       'max-lines-per-function': 'off',
       'no-restricted-syntax': 'off',
       '@typescript-eslint/no-non-null-asserted-optional-chain': 'off',

@@ -57,7 +57,7 @@ function declarationOf(name, isKind) {
 
 function isHidden(symbol) {
   const declaration = symbol.valueDeclaration ?? symbol.declarations?.[0];
-  if (declaration === undefined || symbol.name.startsWith('__#')) return true;
+  if (declaration === undefined || /^(__)?#/.test(symbol.name)) return true;
   const flags = ts.getCombinedModifierFlags(declaration);
   const isInternal = ts.getJSDocTags(declaration).some(({ tagName }) => tagName.text === 'internal');
   return isInternal || (flags & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) !== 0;

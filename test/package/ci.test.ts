@@ -9,7 +9,10 @@ let folder: string;
 /** Notes what it is asked, writes the result jest would write, and fails where FAILING says so. */
 const NPM = `#!/bin/sh
 echo "npm $*" >> "$CALLS"
-for each in "$@"; do case $each in --outputFile=*) [ -n "$RESULT" ] && echo "$RESULT" > "\${each#--outputFile=}";; esac; done
+for each in "$@"; do case $each in
+  --outputFile=*slow.json) [ -n "$SLOW" ] && echo "$SLOW" > "\${each#--outputFile=}";;
+  --outputFile=*) [ -n "$RESULT" ] && echo "$RESULT" > "\${each#--outputFile=}";;
+esac; done
 case " $* " in *" $FAILING "*) exit 1;; esac
 exit 0
 `;
@@ -22,39 +25,49 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly broken?: number;
+}
+
+/** What jest would write; nothing where it never ran. */
+function toResult(counts: Counts | undefined): string {
+  if (counts === undefined) return '';
+  const { passed, failed, broken = 0 } = counts;
+  return JSON.stringify({ numPassedTests: passed, numFailedTests: failed, numRuntimeErrorTestSuites: broken });
+}
+
 function run(
-  result: { passed: number; failed: number; broken?: number } | undefined,
+  result: Counts | undefined,
   failing = 'nothing',
+  slow: Counts | undefined = { passed: 0, failed: 0 },
 ): { status: number | null; lines: string[] } {
-  const RESULT =
-    result === undefined
-      ? ''
-      : JSON.stringify({
-          numPassedTests: result.passed,
-          numFailedTests: result.failed,
-          numRuntimeErrorTestSuites: result.broken ?? 0,
-        });
   const env = {
     ...process.env,
     PATH: `${join(folder, 'bin')}:${process.env['PATH']}`,
     CALLS: join(folder, 'calls'),
-    RESULT,
+    RESULT: toResult(result),
+    SLOW: toResult(slow),
     FAILING: failing,
   };
   const { status, stdout } = spawnSync(join(folder, '.ci/run'), { encoding: 'utf8', env });
   return { status, lines: stdout.trim().split('\n') };
 }
 
-test('set-up, tests, lint and types, in that order; the count stands alone on the last line', () => {
-  const { status, lines } = run({ passed: 412, failed: 0 });
+test('every step, in order; the count stands alone on the last line', () => {
+  const { status, lines } = run({ passed: 412, failed: 0 }, 'nothing', { passed: 88, failed: 0 });
   expect(status).toBe(0);
   expect(lines.filter((line) => line.startsWith('== ')).map((line) => line.replace(/ --.*/, ''))).toEqual([
     '== npm install',
     '== npm test',
+    '== npm run test:slow',
     '== npm run lint',
+    '== npm run format:check',
     '== npm run typecheck',
+    '== npm run check:clang',
   ]);
-  expect(lines.at(-1)).toBe('412 passed, 0 failed');
+  expect(lines.at(-1)).toBe('500 passed, 0 failed');
 });
 
 test.each([
@@ -65,9 +78,21 @@ test.each([
   ['no test at all', { passed: 0, failed: 0 }, 'nothing', '0 passed, 0 failed'],
   ['lint', { passed: 10, failed: 0 }, 'lint', '10 passed, 0 failed'],
   ['types', { passed: 10, failed: 0 }, 'typecheck', '10 passed, 0 failed'],
+  ['formatting', { passed: 10, failed: 0 }, 'format:check', '10 passed, 0 failed'],
+  ['clang', { passed: 10, failed: 0 }, 'check:clang', '10 passed, 0 failed'],
   ['the installation', { passed: 10, failed: 0 }, 'install', '10 passed, 0 failed'],
 ])('what fails makes it fail: %s', (_, result, failing, last) => {
   const { status, lines } = run(result, failing);
+  expect(status).toBe(1);
+  expect(lines.at(-1)).toBe(last);
+});
+
+test.each([
+  ['one of them', { passed: 5, failed: 1 }, '15 passed, 1 failed'],
+  ['a suite that cannot start', { passed: 5, failed: 0, broken: 2 }, '15 passed, 2 failed'],
+  ['all, since they never ran', undefined, '10 passed, 1 failed'],
+])('the slow tests count too: %s', (_, slow, last) => {
+  const { status, lines } = run({ passed: 10, failed: 0 }, 'nothing', slow);
   expect(status).toBe(1);
   expect(lines.at(-1)).toBe(last);
 });
