@@ -8,7 +8,7 @@ import { nameAs, some } from './names';
 export interface ShapeDifference {
   readonly name: string;
   readonly expected: readonly number[];
-  readonly came: readonly number[];
+  readonly actual: readonly number[];
 }
 
 /** What loading a weight file did. */
@@ -58,12 +58,12 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** Whether a file's RGB filters can be summed to the network's for one gray channel. */
-function sums(shape: readonly number[], came: readonly number[]): boolean {
+function sums(shape: readonly number[], actual: readonly number[]): boolean {
   return (
     shape.length === 4 &&
     shape[1] === 1 &&
-    came[1] === 3 &&
-    sameShape([shape[0], 3, shape[2], shape[3]] as number[], came)
+    actual[1] === 3 &&
+    sameShape([shape[0], 3, shape[2], shape[3]] as number[], actual)
   );
 }
 
@@ -91,7 +91,7 @@ export function matchWeights<T extends NativeTensorSource>(
     replacedHead: ShapeDifference[] = [];
   for (const { name, shape } of tensors) {
     const source = byName.get(name);
-    const difference = { name, expected: shape, came: source?.shape ?? [] };
+    const difference = { name, expected: shape, actual: source?.shape ?? [] };
     if (source === undefined) missing.push(name);
     else if (sameShape(shape, source.shape)) plan.push(source);
     else if (name === first && sums(shape, source.shape)) {
@@ -103,7 +103,7 @@ export function matchWeights<T extends NativeTensorSource>(
   // A head is one thing: where its weight is of another size, a bias that happens to fit is not its own.
   const whole = replacedHead.length > 0 ? plan.filter((source) => !head.has(source.name)) : plan;
   for (const source of plan)
-    if (!whole.includes(source)) replacedHead.push({ name: source.name, expected: source.shape, came: source.shape });
+    if (!whole.includes(source)) replacedHead.push({ name: source.name, expected: source.shape, actual: source.shape });
   const unexpected = [...byName.keys()].filter((name) => !own.has(name));
   return {
     plan: whole,
@@ -161,7 +161,7 @@ export function assertMatch(
   if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network has not`);
   if (report.shapeMismatch.length > 0) {
     faults.push(
-      `other shapes: ${some(report.shapeMismatch.map(({ name, expected, came }) => `${name} (expected [${expected.join(', ')}], got [${came.join(', ')}])`))}`,
+      `other shapes: ${some(report.shapeMismatch.map(({ name, expected, actual }) => `${name} (expected [${expected.join(', ')}], got [${actual.join(', ')}])`))}`,
     );
   }
   if (report.loaded.length === 0 && faults.length === 0) faults.push('none of its tensors is one of the network');

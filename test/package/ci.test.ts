@@ -32,16 +32,16 @@ interface Counts {
 }
 
 /** What jest would write; nothing where it never ran. */
-function toResult(counts: Counts | undefined): string {
-  if (counts === undefined) return '';
+function toResult(counts: Counts | null): string {
+  if (counts === null) return '';
   const { passed, failed, broken = 0 } = counts;
   return JSON.stringify({ numPassedTests: passed, numFailedTests: failed, numRuntimeErrorTestSuites: broken });
 }
 
 function run(
-  result: Counts | undefined,
+  result: Counts | null,
   failing = 'nothing',
-  slow: Counts | undefined = { passed: 0, failed: 0 },
+  slow: Counts | null = { passed: 0, failed: 0 },
 ): { status: number | null; lines: string[] } {
   const env = {
     ...process.env,
@@ -74,7 +74,7 @@ test.each([
   ['a test', { passed: 10, failed: 2 }, 'test', '10 passed, 2 failed'],
   ['a test, although npm says nothing of it', { passed: 10, failed: 1 }, 'nothing', '10 passed, 1 failed'],
   ['a suite that cannot start', { passed: 10, failed: 0, broken: 1 }, 'test', '10 passed, 1 failed'],
-  ['the build before the tests', undefined, 'test', '0 passed, 1 failed'],
+  ['the build before the tests', null, 'test', '0 passed, 1 failed'],
   ['no test at all', { passed: 0, failed: 0 }, 'nothing', '0 passed, 0 failed'],
   ['lint', { passed: 10, failed: 0 }, 'lint', '10 passed, 0 failed'],
   ['types', { passed: 10, failed: 0 }, 'typecheck', '10 passed, 0 failed'],
@@ -90,7 +90,7 @@ test.each([
 test.each([
   ['one of them', { passed: 5, failed: 1 }, '15 passed, 1 failed'],
   ['a suite that cannot start', { passed: 5, failed: 0, broken: 2 }, '15 passed, 2 failed'],
-  ['all, since they never ran', undefined, '10 passed, 1 failed'],
+  ['all, since they never ran', null, '10 passed, 1 failed'],
 ])('the slow tests count too: %s', (_, slow, last) => {
   const { status, lines } = run({ passed: 10, failed: 0 }, 'nothing', slow);
   expect(status).toBe(1);

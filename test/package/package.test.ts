@@ -55,7 +55,7 @@ describe('what is packed', () => {
 
   test('nothing else: no sources, tests, maps, builds or data', () => {
     const allowed =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|CMakeLists\.txt|binding\.gyp|scripts\/(build|set-up|typescript)\.cjs|scripts\/(bench|measure)_pytorch\.py|bench\/README\.md|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|dist\/native\/sources\.json|native\/[\w/]+\.(cc|h))$/;
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|CMakeLists\.txt|binding\.gyp|scripts\/(build|set-up|typescript)\.cjs|scripts\/(bench|measure)_pytorch\.py|bench\/README\.md|dist\/[\w/.-]+\.(js|mjs|d\.ts|d\.mts)|dist\/addon\/sources\.json|native\/[\w/]+\.(cc|h))$/;
     expect(packed.filter((name) => !allowed.test(name))).toEqual([]);
   });
 

@@ -8,7 +8,8 @@ const ENTRY = resolve(__dirname, '../../dist/index.d.ts');
 const INSIDE: Readonly<Record<string, string>> = {
   Size: 'a number or a pair of them',
   Text: 'what the constructors of errors take; the library alone makes them',
-  ResizeAhead: 'of PixelStore, for the loader of batches alone',
+  SideOrPair: 'a number or a pair of them',
+  PreResize: 'of PixelStore, for the loader of batches alone',
   SizeCheck: 'of PixelStore, for the loader of batches alone',
 };
 

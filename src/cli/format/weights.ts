@@ -13,7 +13,7 @@ export function loadText(path: string, report: LoadReport, pretraining: Pretrain
   const lines = [`${path}: ${loaded.length} tensors loaded`, ...notes.map((note) => `  ${note}`)];
   if (replacedHead.length > 0)
     lines.push(
-      `  a new head starts at random: ${replacedHead.map(({ name, expected, came }) => `${name} ${shape(came)} in the file, ${shape(expected)} here`).join('; ')}`,
+      `  a new head starts at random: ${replacedHead.map(({ name, expected, actual }) => `${name} ${shape(actual)} in the file, ${shape(expected)} here`).join('; ')}`,
     );
   if (summedInput.length > 0) lines.push(`  RGB filters summed for gray input: ${summedInput.join(', ')}`);
   if (uncounted > 0) lines.push(`  ${uncounted} counts of batches are not in the file, which is of no effect`);

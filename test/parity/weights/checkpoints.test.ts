@@ -40,7 +40,7 @@ async function load(path: string, options: { entry?: string; prefix?: string } =
     seed: 7,
   });
   const report = await model.loadWeights(path, options);
-  expect(report).toMatchObject({ unexpected: [], misshapen: [], replacedHead: [] });
+  expect(report).toMatchObject({ unexpected: [], shapeMismatch: [], replacedHead: [] });
   const { probabilities } = await model.predictBatch(batchOf([0, 1, 2, 3]));
   expected.probabilities.flat().forEach((value, i) => expect(Math.abs(probabilities[i]! - value)).toBeLessThan(1e-5));
   return report;

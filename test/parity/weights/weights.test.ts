@@ -107,7 +107,7 @@ describe('what torch.save wrote', () => {
       seed: 7,
     });
     const report = await model.loadWeights(fixture('tiny-half.pth'));
-    expect(report).toMatchObject({ missing: [], unexpected: [], misshapen: [], replacedHead: [] });
+    expect(report).toMatchObject({ missing: [], unexpected: [], shapeMismatch: [], replacedHead: [] });
     const { probabilities } = await model.predictBatch(batchOf([0, 1, 2, 3]));
     expected.tiny.flat().forEach((value, i) => expect(Math.abs(probabilities[i]! - value)).toBeLessThan(1e-5));
   });

@@ -227,10 +227,10 @@ describe('save and load', () => {
     expect(report).toMatchObject({
       missing: [],
       unexpected: [],
-      misshapen: [],
+      shapeMismatch: [],
       replacedHead: [
-        { name: 'classifier.6.weight', expected: [2, 64], came: [3, 64] },
-        { name: 'classifier.6.bias', expected: [2], came: [3] },
+        { name: 'classifier.6.weight', expected: [2, 64], actual: [3, 64] },
+        { name: 'classifier.6.bias', expected: [2], actual: [3] },
       ],
     });
     expect(report.loaded).toHaveLength(two.tensors().length - 2);

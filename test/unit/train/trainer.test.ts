@@ -2,13 +2,18 @@
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tutorialTrain } from '../../../src/data/transforms/presets';
-import { PixelStore } from '../../../src/data/store';
+import { decodeChecked } from '../../../src/data/images/decode';
 import { readCard, weightsFileOf } from '../../../src/model/card';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
 import type { TrainerOptions } from '../../../src/train/trainer';
 import { FakeNetwork } from './fake-network';
 import { CLASSES, RECIPE, collect, inTemporaryFolder, makeDataset, setUp } from './made-up';
+
+jest.mock('../../../src/data/images/decode', () => {
+  const actual = jest.requireActual<typeof import('../../../src/data/images/decode')>('../../../src/data/images/decode');
+  return { ...actual, decodeChecked: jest.fn(actual.decodeChecked) };
+});
 
 test('awaited, it learns and gives the history', async () => {
   const { trainer, train, validation, memory, model } = await setUp();
@@ -340,11 +345,10 @@ test('the validation split may be left out, a signal must be one, and data must 
 });
 
 test('a later epoch decodes nothing', async () => {
-  const decoded = jest.spyOn(PixelStore.prototype as never, 'decode');
+  const decoded = jest.mocked(decodeChecked).mockClear();
   const { trainer, train, validation } = await setUp({ epochs: 3 });
   await trainer.fit(train, validation);
   expect(decoded).toHaveBeenCalledTimes(train.samples.length + validation.samples.length);
-  decoded.mockRestore();
 });
 
 test('training after training in one process leaves no more listeners behind than the first', async () => {

@@ -13,7 +13,7 @@ const SHA256 = createHash('sha256').update(CONTENT).digest('hex');
 
 jest.mock('../../../src/weights/pretrained', () => ({
   ...jest.requireActual<object>('../../../src/weights/pretrained'),
-  requireKnownWeights: () => ({
+  requirePretrainedWeights: () => ({
     name: 'small',
     file: 'small.pth',
     url: 'http://127.0.0.1:9/small.pth',

@@ -40,7 +40,7 @@ test("everything there and of the right shape: everything is taken, in the netwo
     loaded: NETWORK.map(({ name }) => name),
     missing: [],
     unexpected: [],
-    misshapen: [],
+    shapeMismatch: [],
     replacedHead: [],
     summedInput: [],
     notes: [],
