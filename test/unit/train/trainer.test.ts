@@ -11,7 +11,7 @@ import { FakeNetwork } from './fake-network';
 import { CLASSES, RECIPE, collect, inTemporaryFolder, makeDataset, setUp } from './made-up';
 
 jest.mock('../../../src/data/images/decode', () => {
-  const actual = jest.requireActual<typeof import('../../../src/data/images/decode')>('../../../src/data/images/decode');
+  const actual = jest.requireActual<{ decodeChecked: typeof decodeChecked }>('../../../src/data/images/decode');
   return { ...actual, decodeChecked: jest.fn(actual.decodeChecked) };
 });
 
