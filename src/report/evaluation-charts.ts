@@ -201,6 +201,52 @@ function binned(scores: readonly number[]): number[] {
   return counts;
 }
 
+interface MistakeGroup {
+  readonly name: string;
+  /** Number of images in each bin of {@link BIN}. */
+  readonly counts: number[];
+}
+
+/** Scores of the misclassified images, binned: with two classes by kind of mistake, with more all in one group. */
+function mistakesOf({ classes, samples }: Evaluation): MistakeGroup[] {
+  const two = classes.length === 2;
+  const wrong = samples.filter(({ label, predicted }) => label !== predicted);
+  const countsOf = (mistakes: typeof wrong): number[] =>
+    binned(mistakes.map(({ probabilities, predicted }) => probabilities[two ? 1 : predicted]!));
+  if (!two) return [{ name: 'Mistakes', counts: countsOf(wrong) }];
+  return ['missed', 'false alarm'].map((kind, called) => ({
+    name: `False ${short(classes[called]!)} (${kind})`,
+    counts: countsOf(wrong.filter(({ predicted }) => predicted === called)),
+  }));
+}
+
+/** A dashed line at the threshold. */
+function thresholdLine(threshold: number) {
+  return {
+    silent: true,
+    symbol: 'none',
+    animation: false,
+    lineStyle: { color: PALETTE.ink, type: [4, 3], width: 1 },
+    label: { formatter: `threshold ${Number(threshold.toFixed(3))}`, color: PALETTE.ink, fontSize: 11 },
+    data: [{ xAxis: threshold }],
+  };
+}
+
+/** The probability that is binned, from 0 to 1. */
+function scoreAxis(classes: readonly string[]) {
+  return valueAxis(
+    classes.length === 2 ? `Probability of ${short(classes[1]!)}` : 'Probability of the predicted class',
+    32,
+    {
+      min: 0,
+      max: 1,
+      interval: 0.1,
+      splitLine: { show: false },
+      axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) },
+    },
+  );
+}
+
 /**
  * Histogram of the scores of the misclassified images, in bins of 0.05. With two classes the score is the probability
  * of class 1, by kind of mistake, with the threshold; with more it is the probability of the class that was called.
@@ -209,74 +255,28 @@ function binned(scores: readonly number[]): number[] {
  */
 export function misclassifiedHistogram(evaluation: Evaluation): Chart {
   checkArgument(evaluationSchema, evaluation, 'misclassifiedHistogram', 'evaluation');
-  const two = evaluation.classes.length === 2;
-  const wrong = evaluation.samples.filter(({ label, predicted }) => label !== predicted);
-  const scoreOf = (kind: (predicted: number) => boolean): number[] =>
-    wrong
-      .filter(({ predicted }) => kind(predicted))
-      .map(({ probabilities, predicted }) => probabilities[two ? 1 : predicted]!);
-  const groups = two
-    ? [
-        {
-          name: `False ${short(evaluation.classes[0]!)} (missed)`,
-          counts: binned(scoreOf((predicted) => predicted === 0)),
-        },
-        {
-          name: `False ${short(evaluation.classes[1]!)} (false alarm)`,
-          counts: binned(scoreOf((predicted) => predicted === 1)),
-        },
-      ]
-    : [{ name: 'Mistakes', counts: binned(scoreOf(() => true)) }];
-  const threshold =
-    evaluation.threshold === null || wrong.length === 0
-      ? {}
-      : {
-          markLine: {
-            silent: true,
-            symbol: 'none',
-            animation: false,
-            lineStyle: { color: PALETTE.ink, type: [4, 3], width: 1 },
-            label: {
-              formatter: `threshold ${Number(evaluation.threshold.toFixed(3))}`,
-              color: PALETTE.ink,
-              fontSize: 11,
-            },
-            data: [{ xAxis: evaluation.threshold }],
-          },
-        };
-  const highest = Math.max(...groups[0]!.counts.map((count, bin) => count + (groups[1]?.counts[bin] ?? 0)));
-  return drawChart(
-    'misclassified',
-    `Scores of the ${wrong.length} misclassified of ${evaluation.n} images, ${splitName(evaluation.split)}`,
-    WIDE,
-    {
-      grid: { left: 66, right: 26, top: 84, bottom: 60 },
-      legend: legend(groups.map(({ name }) => name)),
-      xAxis: valueAxis(
-        two ? `Probability of ${short(evaluation.classes[1]!)}` : 'Probability of the predicted class',
-        32,
-        {
-          min: 0,
-          max: 1,
-          interval: 0.1,
-          splitLine: { show: false },
-          axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) },
-        },
-      ),
-      yAxis: valueAxis('Images', 40, { min: 0, max: highest === 0 ? 1 : undefined, minInterval: 1 }),
-      series: groups.map(({ name, counts }, group) => ({
-        type: 'custom' as const,
-        name,
-        silent: true,
-        color: PALETTE.others[group],
-        renderItem: drawBin,
-        clip: true,
-        data: counts.map((count, bin) => [bin * BIN, count, group === 0 ? 0 : groups[0]!.counts[bin]!]),
-        ...(group === 0 ? threshold : {}),
-      })),
-      ...(wrong.length === 0
-        ? { graphic: emptyNote(evaluation.n === 0 ? 'No images.' : 'No image was misclassified.') }
-        : {}),
-    },
-  );
+  const { classes, n, split, threshold } = evaluation;
+  const groups = mistakesOf(evaluation);
+  const [first, second] = groups as [MistakeGroup, MistakeGroup?];
+  const stacked = first.counts.map((count, bin) => count + (second?.counts[bin] ?? 0));
+  const wrong = stacked.reduce((a, b) => a + b, 0);
+  const highest = Math.max(...stacked);
+  const series = groups.map(({ name, counts }, group) => ({
+    type: 'custom' as const,
+    name,
+    silent: true,
+    color: PALETTE.others[group],
+    renderItem: drawBin,
+    clip: true,
+    data: counts.map((count, bin) => [bin * BIN, count, group === 0 ? 0 : first.counts[bin]!]),
+    ...(group === 0 && threshold !== null && wrong > 0 ? { markLine: thresholdLine(threshold) } : {}),
+  }));
+  return drawChart('misclassified', `Scores of the ${wrong} misclassified of ${n} images, ${splitName(split)}`, WIDE, {
+    grid: { left: 66, right: 26, top: 84, bottom: 60 },
+    legend: legend(groups.map(({ name }) => name)),
+    xAxis: scoreAxis(classes),
+    yAxis: valueAxis('Images', 40, { min: 0, max: highest === 0 ? 1 : undefined, minInterval: 1 }),
+    series,
+    ...(wrong === 0 ? { graphic: emptyNote(n === 0 ? 'No images.' : 'No image was misclassified.') } : {}),
+  });
 }

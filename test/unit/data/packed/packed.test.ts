@@ -1,14 +1,5 @@
 /** Packed data sets: what goes in comes out, what is damaged is said, and nothing half-written is left. */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CovidCtDataset } from '../../../../src/data/covid-ct';
 import { decodeImage } from '../../../../src/data/images/decode';
@@ -21,52 +12,12 @@ import { tutorialTrain } from '../../../../src/data/transforms/presets';
 import { fromSamples } from '../../../../src/data/samples';
 import { PixelStore } from '../../../../src/data/store';
 import type { DatasetSplits, SkippedFile } from '../../../../src/data/types';
-import { CovidCtError, DatasetError } from '../../../../src/errors';
 import { preparePacked } from '../../../../src/model/prepare-packed';
-import { grayPng, newFolder, removeFolders, writeAt } from '../helpers';
+import { failure, packed } from './made-up';
+import { newFolder, removeFolders } from '../helpers';
 
 const FIXTURES = path.resolve(__dirname, '../../../parity/transforms/fixtures');
 afterEach(removeFolders);
-
-/** Five training images of different sizes, no validation, two for test; `bad` of the training images are no images. */
-async function someSplits(root: string, bad: readonly number[] = []): Promise<DatasetSplits> {
-  const make = async (split: string, n: number) => {
-    const samples = [];
-    for (let i = 0; i < n; i += 1) {
-      const content = split === 'train' && bad.includes(i) ? 'rubbish' : await grayPng(10 * i + n, 4 + i, 9 - i);
-      samples.push({
-        source: writeAt(root, `${split}/${i}, ä%.png`, content),
-        label: i % 2,
-        id: `${split}/${i}, ä%.png`,
-      });
-    }
-    return fromSamples({ name: `made up ${split}`, classes: ['no', 'yes'], samples });
-  };
-  return {
-    name: 'made up',
-    classes: ['no', 'yes'],
-    train: await make('train', 5),
-    validation: null,
-    test: await make('test', 2),
-  };
-}
-
-async function packed(): Promise<{ root: string; file: string; data: DatasetSplits }> {
-  const root = newFolder();
-  const data = await someSplits(root);
-  const file = path.join(root, 'all.pack');
-  await preparePacked(data, file);
-  return { root, file, data };
-}
-
-async function failure(work: Promise<unknown>): Promise<CovidCtError> {
-  const error: unknown = await work.then(
-    () => null,
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(CovidCtError);
-  return error as CovidCtError;
-}
 
 test('pixels, splits, labels, ids, origins, classes and fingerprints come back as they were', async () => {
   const { file, data } = await packed();
@@ -294,112 +245,3 @@ function withByte(all: Buffer, position: number, value: number): Buffer {
   changed[position] = value;
   return changed;
 }
-
-describe('writing', () => {
-  test('what lies there is replaced only when that is asked for, and never when it is something else', async () => {
-    const { file, data, root } = await packed();
-    const before = readFileSync(file);
-    expect(await failure(preparePacked(data, file))).toMatchObject({
-      code: 'ERR_PACKED_DATA',
-      message: expect.stringContaining('overwrite'),
-    });
-    await preparePacked({ ...data, name: 'renamed' }, file, { overwrite: true });
-    expect(readFileSync(file).equals(before)).toBe(false);
-    const foreign = writeAt(root, 'notes.txt', 'mine');
-    mkdirSync(path.join(root, 'folder'));
-    for (const target of [foreign, path.join(root, 'folder'), data.train.samples[0]!.source as string]) {
-      expect((await failure(preparePacked(data, target, { overwrite: true }))).message).toContain(
-        'something else than a packed data set',
-      );
-    }
-    expect(readFileSync(foreign, 'utf8')).toBe('mine');
-  });
-
-  test('a bad file ends it and leaves nothing; with skip it is left out and listed', async () => {
-    const root = newFolder();
-    const data = await someSplits(root, [1, 3]);
-    const file = path.join(root, 'out', 'all.pack');
-    expect(await failure(preparePacked(data, file))).toMatchObject({
-      code: 'ERR_BAD_IMAGE',
-      message: expect.stringContaining('made up train[1]'),
-    });
-    expect(readdirSync(path.dirname(file))).toEqual([]);
-    const summary = await preparePacked(data, file, { onBadFile: 'skip' });
-    expect(summary).toMatchObject({
-      counts: { train: 3, validation: null, test: 2 },
-      skipped: [
-        { split: 'train', id: 'train/1, ä%.png', reason: expect.any(String) },
-        { split: 'train', id: 'train/3, ä%.png' },
-      ],
-    });
-    const opened = await PackedDataset.open(file);
-    expect(opened.skipped).toEqual(summary.skipped);
-    expect(opened.train.samples.map(({ id }) => id)).toEqual([0, 2, 4].map((i) => `train/${i}, ä%.png`));
-    await opened.close();
-  });
-
-  test('nothing to pack, and nothing that decodes', async () => {
-    const root = newFolder();
-    const none = fromSamples({ classes: ['a'], samples: [] });
-    expect(
-      await failure(
-        preparePacked(
-          { name: 'none', classes: ['a'], train: none, validation: null, test: null },
-          path.join(root, 'x'),
-        ),
-      ),
-    ).toBeInstanceOf(DatasetError);
-    const bad = fromSamples({ classes: ['a'], samples: [{ source: Buffer.from('bad'), label: 0 }] });
-    expect(
-      (
-        await failure(
-          preparePacked(
-            { name: 'bad', classes: ['a'], train: bad, validation: null, test: null },
-            path.join(root, 'x'),
-            { onBadFile: 'skip' },
-          ),
-        )
-      ).message,
-    ).toContain('none of its 1 files');
-    expect(readdirSync(root)).toEqual([]);
-  });
-
-  test('an abort in the middle leaves the old file and nothing else', async () => {
-    const { file, data, root } = await packed();
-    const before = readFileSync(file);
-    const names = readdirSync(root);
-    const controller = new AbortController();
-    const work = preparePacked(data, file, {
-      overwrite: true,
-      signal: controller.signal,
-      concurrency: 1,
-      onProgress: ({ images }) => {
-        if (images === 3) controller.abort();
-      },
-    });
-    expect((await failure(work)).code).toBe('ERR_ABORTED');
-    expect(
-      (await failure(preparePacked(data, path.join(root, 'new.pack'), { signal: AbortSignal.abort() }))).code,
-    ).toBe('ERR_ABORTED');
-    expect(readdirSync(root)).toEqual(names);
-    expect(readFileSync(file).equals(before)).toBe(true);
-  });
-
-  test('a place that cannot be written is said with the reason', async () => {
-    const { file, data } = await packed();
-    expect(await failure(preparePacked(data, path.join(file, 'inside.pack')))).toMatchObject({
-      code: 'ERR_PACKED_DATA',
-      message: expect.stringMatching(/could not write the packed data set/),
-    });
-  });
-
-  test('options are checked', async () => {
-    const { root, data } = await packed();
-    for (const options of [{ resize: 0 }, { resize: 1.5 }, { concurrency: 0 }, { size: 3 }]) {
-      expect((await failure(preparePacked(data, path.join(root, 'x.pack'), options as object))).code).toBe(
-        'ERR_INVALID_OPTION',
-      );
-    }
-    expect(existsSync(path.join(root, 'x.pack'))).toBe(false);
-  });
-});
