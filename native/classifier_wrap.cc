@@ -2,41 +2,30 @@
 
 #include <ATen/Parallel.h>
 
+#include <limits>
+
+#include "convert/convert_parts.h"
 #include "core/runtime/threads.h"
 
 namespace covidct {
 
-using Deliver = Executor::Deliver;
+using Resolve = Executor::Resolve;
 
 Napi::Function ClassifierWrap::define(Napi::Env env) {
-  return DefineClass(env, "Classifier",
-                     {InstanceMethod<&ClassifierWrap::ready>("ready"),
-                      InstanceMethod<&ClassifierWrap::tensors>("tensors"),
-                      InstanceMethod<&ClassifierWrap::layers>("layers"),
-                      InstanceMethod<&ClassifierWrap::train_step>("trainStep"),
-                      InstanceMethod<&ClassifierWrap::start_step>("startStep"),
-                      InstanceMethod<&ClassifierWrap::fetch_outputs>("fetchOutputs"),
-                      InstanceMethod<&ClassifierWrap::optimizer_step>("optimizerStep"),
-                      InstanceMethod<&ClassifierWrap::zero_grad>("zeroGrad"),
-                      InstanceMethod<&ClassifierWrap::reset_optimizer>("resetOptimizer"),
-                      InstanceMethod<&ClassifierWrap::predict>("predict"),
-                      InstanceMethod<&ClassifierWrap::grad_cam>("gradCam"),
-                      InstanceMethod<&ClassifierWrap::set_trainable>("setTrainable"),
-                      InstanceMethod<&ClassifierWrap::parts>("parts"),
-                      InstanceMethod<&ClassifierWrap::features>("features"),
-                      InstanceMethod<&ClassifierWrap::train_features>("trainFeatures"),
-                      InstanceMethod<&ClassifierWrap::start_features>("startFeatures"),
-                      InstanceMethod<&ClassifierWrap::predict_features>("predictFeatures"),
-                      InstanceMethod<&ClassifierWrap::update_average>("updateAverage"),
-                      InstanceMethod<&ClassifierWrap::swap_average>("swapAverage"),
-                      InstanceMethod<&ClassifierWrap::drop_average>("dropAverage"),
-                      InstanceMethod<&ClassifierWrap::write_tensors>("writeTensors"),
-                      InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"),
-                      InstanceMethod<&ClassifierWrap::pixels>("pixels"),
-                      InstanceMethod<&ClassifierWrap::prepare_input>("prepareInput"),
-                      InstanceMethod<&ClassifierWrap::keep_pixels>("keepPixels"),
-                      InstanceMethod<&ClassifierWrap::bytes>("bytes"),
-                      InstanceMethod<&ClassifierWrap::dispose>("dispose")});
+  return DefineClass(
+      env, "Classifier",
+      {InstanceMethod<&ClassifierWrap::ready>("ready"), InstanceMethod<&ClassifierWrap::train_step>("trainStep"),
+       InstanceMethod<&ClassifierWrap::read_outputs>("readOutputs"),
+       InstanceMethod<&ClassifierWrap::configure_optimizer>("configureOptimizer"),
+       InstanceMethod<&ClassifierWrap::optimizer_step>("optimizerStep"),
+       InstanceMethod<&ClassifierWrap::average>("average"),
+       InstanceMethod<&ClassifierWrap::set_trainable>("setTrainable"),
+       InstanceMethod<&ClassifierWrap::predict>("predict"), InstanceMethod<&ClassifierWrap::features>("features"),
+       InstanceMethod<&ClassifierWrap::grad_cam>("gradCam"), InstanceMethod<&ClassifierWrap::input>("input"),
+       InstanceMethod<&ClassifierWrap::keep_pixels>("keepPixels"),
+       InstanceMethod<&ClassifierWrap::write_tensors>("writeTensors"),
+       InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"), InstanceMethod<&ClassifierWrap::bytes>("bytes"),
+       InstanceMethod<&ClassifierWrap::dispose>("dispose")});
 }
 
 ClassifierWrap::ClassifierWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ClassifierWrap>(info) {
@@ -60,12 +49,12 @@ ClassifierWrap::~ClassifierWrap() {
   Napi::MemoryManagement::AdjustExternalMemory(Env(), -reported_);
 }
 
-Executor::Deliver ClassifierWrap::Shared::run(const std::function<Executor::Deliver(Learner&)>& work) {
+Executor::Resolve ClassifierWrap::Shared::run(const std::function<Executor::Resolve(Learner&)>& work) {
   try {
     return work(*learner);
   } catch (...) {
     const Failure failure = current_failure();
-    // What LibTorch keeps for later is in pieces of the wrong size now.
+    // The memory that LibTorch keeps for later is in pieces of the wrong size now.
     if (failure.code() == "ERR_OUT_OF_MEMORY") {
       store->set_budget(0);
       release_cached_memory(learner->device().device);
@@ -76,23 +65,24 @@ Executor::Deliver ClassifierWrap::Shared::run(const std::function<Executor::Deli
 }
 
 Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead,
-                                      std::function<Deliver(Learner&)> work) {
+                                      std::function<Resolve(Learner&)> work) {
+  require_ready(info.Env());
   return executor_->submit(info.Env(), info.This().As<Napi::Object>(), ahead,
-                           [this, shared = shared_, work = std::move(work)]() -> Deliver {
-                             const Deliver deliver = shared->run(work);
+                           [this, shared = shared_, work = std::move(work)]() -> Resolve {
+                             const Resolve resolve = shared->run(work);
                              shared->bytes = shared->learner->bytes() + shared->store->bytes();
                              shared->held = shared->learner->held_bytes() + shared->store->bytes();
                              // The promise's owner is this wrap, kept alive until it is settled.
-                             return [this, deliver](Napi::Env env) {
+                             return [this, resolve](Napi::Env env) {
                                report_bytes(env);
-                               return deliver(env);
+                               return resolve(env);
                              };
                            });
 }
 
 void ClassifierWrap::report_bytes(Napi::Env env) {
   const int64_t now = shared_->held;
-  // Growth only: gradients come and go at every step, and each swing would make V8 collect everything.
+  // V8 hears of growth only: gradients come and go at every step, and each swing would make V8 collect everything.
   if (executor_->stopping() || now <= reported_) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, now - reported_);
   reported_ = now;
@@ -104,107 +94,123 @@ void ClassifierWrap::require_ready(Napi::Env env) const {
 }
 
 Napi::Value ClassifierWrap::ready(const Napi::CallbackInfo& info) {
-  auto build = [this, shared = shared_, options = options_, executor = executor_.get()]() -> Deliver {
+  auto build = [this, shared = shared_, options = options_, executor = executor_.get()]() -> Resolve {
     if (!shared->learner) shared->learner = std::make_unique<Learner>(options, executor->stopping());
-    const Learner& learner = *shared->learner;
-    shared->bytes = learner.bytes();
-    shared->held = learner.held_bytes();
-    return [this, norms = learner.norms(), head_prefix = learner.head_prefix(), width = learner.feature_width(),
-            tensors = learner.tensors(), layers = learner.layers(), default_layer = learner.default_layer(),
-            device = learner.device(), parameters = learner.parameter_count(),
-            threads = at::get_num_threads()](Napi::Env env) {
-      tensors_ = tensors;
-      norms_ = norms;
-      head_prefix_ = head_prefix;
-      feature_width_ = width;
-      layers_ = layers;
-      default_layer_ = default_layer;
+    shared->bytes = shared->learner->bytes();
+    shared->held = shared->learner->held_bytes();
+    return [this, facts = shared->learner->facts(), threads = at::get_num_threads()](Napi::Env env) {
+      feature_width_ = facts.feature_width;
       ready_ = true;
       report_bytes(env);
-      Napi::Object facts = Napi::Object::New(env);
-      facts.Set("device", device.device.str());
-      facts.Set("deviceReason", device.reason);
-      facts.Set("parameters", static_cast<double>(parameters));
-      facts.Set("bytes", static_cast<double>(shared_->bytes));
-      facts.Set("threads", threads);
-      return facts;
+      return from_facts(env, facts, threads);
     };
   };
-  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), false, std::move(build));
+  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), /*high_priority=*/false, std::move(build));
 }
 
-Napi::Value ClassifierWrap::tensors(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  return from_tensors(info.Env(), tensors_);
-}
-
-Napi::Value ClassifierWrap::layers(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("names", from_strings(info.Env(), layers_));
-  object.Set("default", default_layer_);
-  return object;
-}
-
+// trainStep(input, options)
 Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  const auto batch = batch_of(info, /*labeled=*/true);
-  return enqueue(info, false, [batch, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
-    return outputs_of(learner.train_step(*batch, options));
+  const auto input = input_of(info, /*labeled=*/true);
+  return enqueue(info, false, [input, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
+    auto outputs = learner.train_step(*input, options);
+    return outputs ? outputs_of(std::move(*outputs)) : nothing();
   });
 }
 
+// readOutputs()
+Napi::Value ClassifierWrap::read_outputs(const Napi::CallbackInfo& info) {
+  return enqueue(info, false, [](Learner& learner) { return outputs_of(learner.read_outputs()); });
+}
+
+// configureOptimizer(options or null)
+Napi::Value ClassifierWrap::configure_optimizer(const Napi::CallbackInfo& info) {
+  std::optional<OptimizerOptions> options;
+  if (!info[0].IsNull()) options = to_optimizer_options(info[0]);
+  return enqueue(info, false, [options = std::move(options)](Learner& learner) {
+    learner.configure_optimizer(options);
+    return nothing();
+  });
+}
+
+// optimizerStep(learningRate)
 Napi::Value ClassifierWrap::optimizer_step(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  return enqueue(info, false, [options = to_optimizer_options(info[0])](Learner& learner) -> Deliver {
-    const double norm = learner.optimizer_step(options);
-    if (options.max_gradient_norm == 0) return nothing();
-    return [norm](Napi::Env env) {
-      Napi::Object facts = Napi::Object::New(env);
-      facts.Set("gradientNorm", norm);
-      return facts;
+  const double learning_rate = to_number_between(info[0], 0, std::numeric_limits<double>::max(), "learningRate");
+  return enqueue(info, false, [learning_rate](Learner& learner) -> Resolve {
+    const std::optional<double> norm = learner.optimizer_step(learning_rate);
+    return [norm](Napi::Env env) -> Napi::Value {
+      if (norm) return Napi::Number::New(env, *norm);
+      return env.Null();
     };
   });
 }
 
-Napi::Value ClassifierWrap::zero_grad(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  return enqueue(info, false, [](Learner& learner) {
-    learner.zero_grad();
+// average(op, decay)
+Napi::Value ClassifierWrap::average(const Napi::CallbackInfo& info) {
+  const AverageOp op = to_average_op(info[0]);
+  const double decay = op == AverageOp::kUpdate ? to_number_between(info[1], 0, 1, "decay") : 0;
+  return enqueue(info, false, [op, decay](Learner& learner) {
+    learner.average(op, decay);
     return nothing();
   });
 }
 
-Napi::Value ClassifierWrap::reset_optimizer(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  return enqueue(info, false, [](Learner& learner) {
-    learner.reset_optimizer();
-    return nothing();
-  });
+// setTrainable({parameters, frozenNorms})
+Napi::Value ClassifierWrap::set_trainable(const Napi::CallbackInfo& info) {
+  const Napi::Object options = to_object(info[0], "setTrainable's options");
+  return enqueue(info, false,
+                 [parameters = to_strings(options.Get("parameters"), "parameters"),
+                  norms = to_strings(options.Get("frozenNorms"), "frozenNorms")](Learner& learner) {
+                   learner.set_trainable(parameters, norms);
+                   return nothing();
+                 });
 }
 
+// predict(input)
 Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  const auto batch = batch_of(info, /*labeled=*/false);
-  return enqueue(info, true, [batch](Learner& learner) -> Deliver {
-    return [outputs = learner.predict(*batch)](Napi::Env env) { return from_outputs(env, outputs); };
+  const auto input = input_of(info, /*labeled=*/false);
+  return enqueue(info, true, [input](Learner& learner) { return outputs_of(learner.predict(*input)); });
+}
+
+// features(batch, {prediction})
+Napi::Value ClassifierWrap::features(const Napi::CallbackInfo& info) {
+  const auto batch = batch_of(info);
+  const bool prediction = flag_of(info[1], "prediction");
+  return enqueue(info, false, [batch, prediction](Learner& learner) -> Resolve {
+    return [values = learner.features(*batch, prediction)](Napi::Env env) { return from_floats(env, values); };
   });
 }
 
+// gradCam(batch, {layer, classIndices})
 Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  const auto batch = batch_of(info, /*labeled=*/false);
-  if (!info[1].IsObject()) throw_js(info.Env(), "ERR_INVALID_OPTION", "expected an object with layer and classIndices");
-  const Napi::Object options = info[1].As<Napi::Object>();
+  const auto batch = batch_of(info);
+  const Napi::Object options = to_object(info[1], "gradCam's options");
   auto layer = to_string(options.Get("layer"), "layer");
   auto classes = to_class_indices(options.Get("classIndices"), options_.classes, batch->images.size());
-  return enqueue(info, true, [batch, layer, classes](Learner& learner) -> Deliver {
+  return enqueue(info, true, [batch, layer, classes](Learner& learner) -> Resolve {
     return [outputs = learner.grad_cam(*batch, layer, classes)](Napi::Env env) { return from_cam(env, outputs); };
   });
 }
 
+// input(batch, {channelsLast, discard})
+Napi::Value ClassifierWrap::input(const Napi::CallbackInfo& info) {
+  const auto batch = batch_of(info);
+  const InputOptions options{flag_of(info[1], "channelsLast"), flag_of(info[1], "discard")};
+  return enqueue(info, true, [batch, options](Learner& learner) -> Resolve {
+    return [values = learner.input(*batch, options)](Napi::Env env) { return from_floats(env, values); };
+  });
+}
+
+// keepPixels(bytes)
+Napi::Value ClassifierWrap::keep_pixels(const Napi::CallbackInfo& info) {
+  const auto bytes = static_cast<int64_t>(to_number_between(info[0], 0, kMaxSafeInteger, "bytes"));
+  return enqueue(info, false, [store = shared_->store, bytes](Learner&) {
+    store->set_budget(bytes);
+    return nothing();
+  });
+}
+
+// writeTensors(path, offset, names)
 Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
   const auto offset = static_cast<int64_t>(to_number_between(info[1], 0, kMaxSafeInteger, "offset"));
   return enqueue(info, false,
                  [path = to_string(info[0], "path"), offset, names = to_strings(info[2], "names")](Learner& learner) {
@@ -213,8 +219,8 @@ Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
                  });
 }
 
+// readTensors(path, sources, allowNonFinite)
 Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
   const bool any = info[2].ToBoolean().Value();
   return enqueue(info, false,
                  [path = to_string(info[0], "path"), sources = to_sources(info[1]), any](Learner& learner) {
@@ -223,33 +229,29 @@ Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
                  });
 }
 
-Napi::Value ClassifierWrap::pixels(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  const auto batch = batch_of(info, /*labeled=*/false);
-  const auto format = info[1].ToBoolean().Value() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-  return enqueue(info, true, [batch, format](Learner& learner) -> Deliver {
-    return [values = learner.pixels(*batch, format)](Napi::Env env) { return from_floats(env, values); };
-  });
-}
-
-Napi::Value ClassifierWrap::prepare_input(const Napi::CallbackInfo& info) {
-  require_ready(info.Env());
-  const auto batch = batch_of(info, /*labeled=*/false);
-  return enqueue(info, true, [batch](Learner& learner) -> Deliver {
-    return [bytes = learner.prepare_input(*batch)](Napi::Env env) {
-      return Napi::Number::New(env, static_cast<double>(bytes));
-    };
-  });
-}
-
+// bytes()
 Napi::Value ClassifierWrap::bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(shared_->bytes));
 }
 
+// dispose()
 void ClassifierWrap::dispose(const Napi::CallbackInfo& info) {
   executor_->close(info.Env());
   if (reported_ != 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -reported_);
   reported_ = 0;
+}
+
+std::shared_ptr<Input> ClassifierWrap::input_of(const Napi::CallbackInfo& info, bool labeled) const {
+  require_ready(info.Env());
+  const Napi::Object object = to_object(info[0], "the batch");
+  if (object.Get("features").IsUndefined())
+    return std::make_shared<Input>(to_batch(object, options_.classes, labeled, shared_->store));
+  return std::make_shared<Input>(to_features(object, feature_width_, options_.classes, labeled));
+}
+
+std::shared_ptr<Batch> ClassifierWrap::batch_of(const Napi::CallbackInfo& info) const {
+  require_ready(info.Env());
+  return std::make_shared<Batch>(to_batch(info[0], options_.classes, /*labeled=*/false, shared_->store));
 }
 
 }  // namespace covidct

@@ -51,8 +51,9 @@ void Executor::open_channel(Napi::Env env) {
   napi_unref_threadsafe_function(env, channel_);
 }
 
-Napi::Promise Executor::submit(Napi::Env env, const Napi::Object& owner, bool ahead, Work work) {
-  JobPointer job(new Job{Napi::Promise::Deferred::New(env), Napi::Persistent(owner), std::move(work), ahead, {}, {}});
+Napi::Promise Executor::submit(Napi::Env env, const Napi::Object& owner, bool high_priority, Work work) {
+  JobPointer job(
+      new Job{Napi::Promise::Deferred::New(env), Napi::Persistent(owner), std::move(work), high_priority, {}, {}});
   const Napi::Promise promise = job->deferred.Promise();
   if (stopping_) {
     job->deferred.Reject(to_js_error(env, kDisposed));
@@ -62,9 +63,9 @@ Napi::Promise Executor::submit(Napi::Env env, const Napi::Object& owner, bool ah
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     auto position = queue_.end();
-    if (ahead) {
+    if (high_priority) {
       position = queue_.begin();
-      while (position != queue_.end() && (*position)->ahead) ++position;
+      while (position != queue_.end() && (*position)->high_priority) ++position;
     }
     queue_.insert(position, std::move(job));
   }
@@ -116,7 +117,7 @@ void Executor::loop() {
 
 void Executor::run(Job& job) {
   try {
-    job.deliver = job.work();
+    job.resolve = job.work();
   } catch (...) {
     job.failure = current_failure();
   }
@@ -148,7 +149,7 @@ void Executor::settle(Napi::Env env, Job& job) {
     if (job.failure && stopping_ && job.failure->code() == "ERR_ABORTED") job.failure = kDisposed;
     Napi::Value value;
     try {
-      if (!job.failure) value = job.deliver(env);
+      if (!job.failure) value = job.resolve(env);
     } catch (const Napi::Error&) {
       throw;
     } catch (...) {

@@ -18,16 +18,16 @@ namespace covidct {
 class Executor : public std::enable_shared_from_this<Executor> {
  public:
   // Runs on the JavaScript thread and makes the value the promise resolves with.
-  using Deliver = std::function<Napi::Value(Napi::Env)>;
+  using Resolve = std::function<Napi::Value(Napi::Env)>;
   // Runs on the classifier's thread.
-  using Work = std::function<Deliver()>;
+  using Work = std::function<Resolve()>;
 
   // `at_end` runs last on the thread, to free what lives there.
   static std::shared_ptr<Executor> start(Napi::Env env, std::function<void()> at_begin, std::function<void()> at_end);
   ~Executor();
 
-  // `ahead`: before everything queued that is not. `owner` is kept alive until the promise is settled.
-  Napi::Promise submit(Napi::Env env, const Napi::Object& owner, bool ahead, Work work);
+  // `high_priority` jobs run before every queued job that is not. `owner` is kept alive until the promise is settled.
+  Napi::Promise submit(Napi::Env env, const Napi::Object& owner, bool high_priority, Work work);
   // Takes no more work, rejects what is queued, ends the running job at the next layer. Does not wait.
   void close(Napi::Env env);
   // The same and waits; for the end of the environment, where promises are not settled any more.
@@ -41,8 +41,8 @@ class Executor : public std::enable_shared_from_this<Executor> {
     Napi::Promise::Deferred deferred;
     Napi::ObjectReference owner;
     Work work;
-    bool ahead;
-    Deliver deliver;
+    bool high_priority;
+    Resolve resolve;
     std::optional<Failure> failure;
   };
   using JobPointer = std::unique_ptr<Job>;

@@ -73,7 +73,7 @@ Napi::Value ResizerWrap::resize(const Napi::CallbackInfo& info) {
              "the process ran out of memory for " + std::to_string(bytes) + " bytes of pixels");
   }
   std::memcpy(pixels->data(), data_of(array, "an image"), bytes);
-  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), false, [=]() -> Executor::Deliver {
+  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), false, [=]() -> Executor::Resolve {
     const auto size = static_cast<size_t>(to_height * to_width * 3);
     auto resized = std::make_shared<PixelBuffer>(size);
     resize_image(pixels->data(), height, width, resized->data(), to_height, to_width);

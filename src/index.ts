@@ -95,7 +95,7 @@ export { findPretrainedWeights, pretrainedWeights, detectPretraining } from './w
 export type { PretrainedWeights, Pretraining } from './weights/pretrained';
 export { cachedWeights, fetchWeights, locateWeights, weightsFolder } from './weights/fetch';
 export type { FetchWeightsOptions } from './weights/fetch';
-export type { ModelCard, Network } from './model/types';
+export type { ModelCard } from './model/types';
 export { architectures, measureSizes } from './model/sizes';
 export type { ArchitectureSizes, MemoryUse } from './model/sizes';
 export { libraryVersions } from './model/versions';

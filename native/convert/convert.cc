@@ -39,8 +39,8 @@ double to_number_between(const Napi::Value& value, double low, double high, cons
   return number;
 }
 
-Features to_features(const Napi::Value& values, const Napi::Value& labels, int64_t width, int64_t classes,
-                     bool labeled) {
+Features to_features(const Napi::Object& object, int64_t width, int64_t classes, bool labeled) {
+  const Napi::Value values = object.Get("features"), labels = object.Get("labels");
   Features features{to_numbers<float>(values, napi_float32_array, "features"), width, {}};
   const size_t row = static_cast<size_t>(width);
   if (features.values.empty() || features.values.size() % row != 0) {
@@ -49,6 +49,18 @@ Features to_features(const Napi::Value& values, const Napi::Value& labels, int64
   }
   if (labeled || !labels.IsUndefined()) features.labels = to_labels(labels, classes, features.values.size() / row);
   return features;
+}
+
+AverageOp to_average_op(const Napi::Value& value) {
+  const std::string op = to_string(value, "the operation on the average");
+  if (op == "update") return AverageOp::kUpdate;
+  if (op == "swap") return AverageOp::kSwap;
+  if (op == "drop") return AverageOp::kDrop;
+  throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an operation of update, swap, drop; got '" + op + "'");
+}
+
+bool flag_of(const Napi::Value& options, const char* name) {
+  return options.IsObject() && options.As<Napi::Object>().Get(name).ToBoolean().Value();
 }
 
 std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images) {
@@ -127,6 +139,8 @@ Napi::Object from_cam(Napi::Env env, const CamOutputs& outputs) {
   return object;
 }
 
+namespace {
+
 Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) {
   Napi::Array array = Napi::Array::New(env, tensors.size());
   for (uint32_t i = 0; i < tensors.size(); ++i) {
@@ -140,6 +154,25 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) 
     array.Set(i, object);
   }
   return array;
+}
+
+}  // namespace
+
+Napi::Object from_facts(Napi::Env env, const Facts& facts, int threads) {
+  Napi::Object layers = Napi::Object::New(env);
+  layers.Set("names", from_strings(env, facts.layers));
+  layers.Set("default", facts.default_layer);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("device", facts.device.device.str());
+  object.Set("deviceReason", facts.device.reason);
+  object.Set("threads", threads);
+  object.Set("parameters", static_cast<double>(facts.parameters));
+  object.Set("tensors", from_tensors(env, facts.tensors));
+  object.Set("layers", layers);
+  object.Set("norms", from_strings(env, facts.norms));
+  object.Set("headPrefix", facts.head_prefix);
+  object.Set("featureWidth", static_cast<double>(facts.feature_width));
+  return object;
 }
 
 }  // namespace covidct

@@ -15,9 +15,11 @@ Batch to_batch(const Napi::Value& value, int64_t classes, bool labeled, const st
 std::vector<int64_t> to_labels(const Napi::Value& value, int64_t classes, size_t images);
 TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes);
 OptimizerOptions to_optimizer_options(const Napi::Value& value);
-// n x width; one label for each row where there are any.
-Features to_features(const Napi::Value& values, const Napi::Value& labels, int64_t width, int64_t classes,
-                     bool labeled);
+// {features, labels}: [n, width], with one label for each row where there are any.
+Features to_features(const Napi::Object& object, int64_t width, int64_t classes, bool labeled);
+AverageOp to_average_op(const Napi::Value& value);
+// Returns whether the flag is set; options and flag may be left out.
+bool flag_of(const Napi::Value& options, const char* name);
 std::vector<int64_t> to_class_indices(const Napi::Value& value, int64_t classes, size_t images);
 // Whole numbers >= 0: a shape, or strides.
 std::vector<int64_t> to_sides(const Napi::Value& value, const char* what);
@@ -32,6 +34,6 @@ Napi::Float32Array from_floats(Napi::Env env, const std::vector<float>& values);
 Napi::Array from_strings(Napi::Env env, const std::vector<std::string>& values);
 Napi::Object from_outputs(Napi::Env env, const Outputs& outputs);
 Napi::Object from_cam(Napi::Env env, const CamOutputs& outputs);
-Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors);
+Napi::Object from_facts(Napi::Env env, const Facts& facts, int threads);
 
 }  // namespace covidct

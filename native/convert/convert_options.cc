@@ -37,6 +37,7 @@ TrainStepOptions to_train_step_options(const Napi::Value& value, int64_t classes
   }
   const Napi::Value smoothing = object.Get("labelSmoothing");
   if (!smoothing.IsUndefined()) options.label_smoothing = to_number_between(smoothing, 0, 0.999999, "labelSmoothing");
+  options.deferred = object.Get("deferred").ToBoolean().Value();
   return options;
 }
 
@@ -70,6 +71,8 @@ OptimizerOptions to_optimizer_options(const Napi::Value& value) {
   OptimizerOptions options;
   options.kind = to_kind(object.Get("kind"));
   options.learning_rate = to_number(object.Get("learningRate"), "learningRate");
+  if (!(options.learning_rate > 0))  // The rates of groups are scaled by a ratio to it.
+    throw_js(value.Env(), "ERR_INVALID_OPTION", "learningRate must be greater than 0");
   options.weight_decay = to_number(object.Get("weightDecay"), "weightDecay");
   options.groups = to_groups(object.Get("groups"));
   const Napi::Value norm = object.Get("maxGradientNorm");

@@ -1,6 +1,7 @@
 /**
- * The native surface as types. Everything LibTorch does for JavaScript passes through these few methods;
- * a name here is the name in native/classifier_wrap.cc.
+ * The boundary to the addon, and the only documentation of its calls. Everything that LibTorch does for JavaScript passes
+ * through these methods; a name here is the name in native/classifier_wrap.cc. To add a call, write it in the learner
+ * (native/core/training/learner.h), hand it on in the wrap, and document it here.
  */
 
 /** Codes of one pixel operation, the first column of `NativeBatch.programs`. */
@@ -97,23 +98,36 @@ export interface NativeTensorSource {
   sumInput?: boolean;
 }
 
+/** Features of a frozen backbone that were kept: the input of the head. The arrays are copied when the call is made. */
+export interface NativeFeatures {
+  /** float32 `[n, featureWidth]`, row by row. */
+  features: Float32Array;
+  /** Class index of each row, in [0, classes). Needed by trainStep; predict has losses with them. */
+  labels?: Int32Array;
+}
+
+/** What a step or a prediction starts from. */
+export type NativeInput = NativeBatch | NativeFeatures;
+
 export interface NativeTrainStepOptions {
-  /** The summed (class-weighted) loss is divided by this before the backward pass. */
+  /** Divides the summed (class-weighted) loss before the backward pass, > 0. */
   divisor: number;
   /** Seed of this micro-batch's dropout masks. */
   dropoutSeed: number;
   /** Weight of each class in the loss; empty for none. */
   classWeights: Float32Array;
-  /** Share of the target spread evenly over all classes, in [0, 1), as torch.nn.CrossEntropyLoss has it; 0 when left out. */
+  /** Share of the target spread evenly over all classes, in [0, 1), as in torch.nn.CrossEntropyLoss; 0 when left out. */
   labelSmoothing?: number;
+  /** Resolve once the step is queued on the device; `readOutputs` has its outputs. Default false. */
+  deferred?: boolean;
 }
 
 export interface NativeOutputs {
-  /** n × classes, row by row. */
+  /** float32 `[n, classes]`, row by row. */
   logits: Float32Array;
-  /** softmax of the logits, n × classes. */
+  /** Softmax of the logits, `[n, classes]`. */
   probabilities: Float32Array;
-  /** Unweighted cross entropy of each sample; empty without labels. */
+  /** Unweighted cross entropy of each sample, `[n]`; empty without labels. */
   losses: Float32Array;
 }
 
@@ -130,19 +144,19 @@ export interface NativeOptimizerGroup {
   weightDecay: number;
 }
 
-interface NativeStepOptions {
-  /** Of every parameter that stands in no group. */
+interface CommonOptimizerOptions {
+  /** Base learning rate, > 0; the rates of all groups are scaled with it. */
   learningRate: number;
-  /** Of every parameter that stands in no group. */
+  /** Weight decay of every parameter that stands in no group. */
   weightDecay: number;
-  /** A parameter stands in one at most. */
+  /** A parameter stands in one group at most. */
   groups?: readonly NativeOptimizerGroup[];
-  /** Gradients are scaled down together so that their common Euclidean norm is at most this; none when left out. */
+  /** Scales the gradients down together so that their common Euclidean norm is at most this; no clipping when left out. */
   maxGradientNorm?: number;
 }
 
 /** torch.optim.SGD. */
-export interface NativeSgdOptions extends NativeStepOptions {
+export interface NativeSgdOptions extends CommonOptimizerOptions {
   kind?: 'sgd';
   momentum: number;
   dampening: number;
@@ -150,7 +164,7 @@ export interface NativeSgdOptions extends NativeStepOptions {
 }
 
 /** torch.optim.Adam (weight decay added to the gradient) or AdamW (weight decay apart from it). */
-export interface NativeAdamOptions extends NativeStepOptions {
+export interface NativeAdamOptions extends CommonOptimizerOptions {
   kind: 'adam' | 'adamw';
   beta1: number;
   beta2: number;
@@ -159,40 +173,30 @@ export interface NativeAdamOptions extends NativeStepOptions {
 
 export type NativeOptimizerOptions = NativeSgdOptions | NativeAdamOptions;
 
-/** Training only a part of the network. */
-export interface NativeFineTuning {
-  /**
-   * From now on only these parameters get gradients and steps, and these batch norm layers use their running statistics
-   * in training and leave them as they are. Gradients and optimizer state of what is no longer trained are dropped.
-   */
-  setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void>;
-  /** Names of the batch norm layers, in order; the prefix of the layers behind the features (`classifier.`, `fc.`); f. */
-  parts(): { norms: string[]; headPrefix: string; featureWidth: number };
-  /**
-   * What the head takes, in evaluation mode: n × f, row by row. With `prediction` computed as `predict` does, otherwise as
-   * `trainStep` does with every batch norm frozen; the two are equal to rounding.
-   */
-  features(batch: NativeBatch, options?: { prediction?: boolean }): Promise<Float32Array>;
-  /** trainStep from features on: only the head runs, and only its parameters get gradients. */
-  trainFeatures(
-    features: Float32Array,
-    labels: Int32Array,
-    options: NativeTrainStepOptions,
-  ): Promise<NativeTrainOutputs>;
-  /** startStep from features on. */
-  startFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<void>;
-  /** predict from features on. */
-  predictFeatures(features: Float32Array, labels?: Int32Array): Promise<NativeOutputs>;
-  /** Exponential moving average of parameters and buffers; the first call copies them, as torch.optim.swa_utils does. */
-  updateAverage(decay: number): Promise<void>;
-  /** Exchanges the weights with their average; twice is none. */
-  swapAverage(): Promise<void>;
-  /** Forgets the average. */
-  dropAverage(): Promise<void>;
+/** Everything about a network that never changes. */
+export interface NativeFacts {
+  /** The device it runs on, e.g. `cpu` or `cuda:0`. */
+  device: string;
+  /** Why that device, in words. */
+  deviceReason: string;
+  /** OpenMP threads of its computations. */
+  threads: number;
+  /** Number of trainable numbers. */
+  parameters: number;
+  /** Parameters and buffers in the order of torchvision's state_dict. */
+  tensors: readonly NativeTensor[];
+  /** Names of the layers Grad-CAM can look at, in order, and the default one. */
+  layers: { readonly names: readonly string[]; readonly default: string };
+  /** Names of the batch norm layers, in order. */
+  norms: readonly string[];
+  /** Prefix of the names of the layers behind the features: `classifier.` or `fc.`. */
+  headPrefix: string;
+  /** Number of features the head takes. */
+  featureWidth: number;
 }
 
 export interface NativeGradCam {
-  /** ReLU of the weighted activations, not normalized: n × height × width at the layer's resolution. */
+  /** ReLU of the weighted activations, not normalized: float32 `[n, height, width]` at the layer's resolution. */
   maps: Float32Array;
   height: number;
   width: number;
@@ -200,57 +204,81 @@ export interface NativeGradCam {
   probabilities: Float32Array;
 }
 
-/** One network on one thread. Every method but `tensors`, `layers`, `bytes` and `dispose` resolves off the event loop. */
-export interface NativeClassifier extends NativeFineTuning {
-  /** Resolves when the network is built; rejects with ERR_DEVICE, ERR_INVALID_OPTION, ERR_OUT_OF_MEMORY or ERR_NATIVE. */
-  ready(): Promise<{ device: string; deviceReason: string; parameters: number; bytes: number; threads: number }>;
-  /** Parameters and buffers in torchvision's order. */
-  tensors(): NativeTensor[];
-  /** Names of the layers Grad-CAM can look at, in order, and the default one. */
-  layers(): { names: string[]; default: string };
-  /** Forward in training mode and backward; gradients are added to what is there. A step that fails drops them all. */
-  trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
+/**
+ * One network on one thread. A call but `bytes` and `dispose` is queued, runs off the event loop, and rejects with an error
+ * whose `code` is one of src/errors.ts: ERR_INVALID_OPTION and ERR_BAD_BATCH for wrong arguments (with nothing changed),
+ * ERR_OUT_OF_MEMORY, ERR_DISPOSED, ERR_NATIVE.
+ */
+export interface NativeClassifier {
+  /** Resolves with all that never changes once the network is built; every other call must wait for it. Or ERR_DEVICE. */
+  ready(): Promise<NativeFacts>;
   /**
-   * trainStep that resolves once it is queued, without a wait for the device; `fetchOutputs` has what came of it. From the
-   * first loss on that is not finite the optimizer then changes nothing, until `resetOptimizer`.
+   * Runs forward in training mode and backward; gradients are added to those already gathered. From features on, only the
+   * head runs and only its parameters get gradients. A step that fails drops all gathered gradients.
+   *
+   * A deferred step resolves with undefined once it is queued, without a wait for the device. From the first loss on that
+   * is not finite, optimizer and average then change nothing until `configureOptimizer`.
    */
-  startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void>;
-  /** Of the oldest started step that has not been fetched. `resetOptimizer` forgets those that are left. */
-  fetchOutputs(): Promise<NativeTrainOutputs>;
+  trainStep(input: NativeInput, options: NativeTrainStepOptions & { deferred?: false }): Promise<NativeTrainOutputs>;
+  trainStep(input: NativeInput, options: NativeTrainStepOptions): Promise<NativeTrainOutputs | undefined>;
+  /** Resolves with the outputs of the oldest deferred step that has not been read; ERR_NATIVE where there is none. */
+  readOutputs(): Promise<NativeTrainOutputs>;
   /**
-   * One step with the gradients gathered so far, then gradients are zeroed. Another kind than at the last step starts
-   * with a fresh state. Resolves with the norm before clipping where `maxGradientNorm` is given.
+   * Starts with a new optimizer: forgets gathered gradients, optimizer state and outputs that were not read. Null: there is
+   * none afterward, and its memory is free.
    */
-  optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
-  /** Forget the gathered gradients. */
-  zeroGrad(): Promise<void>;
-  /** Forget gradients and the optimizer's state, as a new optimizer would start. */
-  resetOptimizer(): Promise<void>;
-  /** Forward in evaluation mode; goes ahead of queued training steps. Losses when the batch has labels. */
-  predict(batch: NativeBatch): Promise<NativeOutputs>;
-  /** Grad-CAM of `classIndices[i]` (−1: the predicted class) for image i at the named layer. */
+  configureOptimizer(options: NativeOptimizerOptions | null): Promise<void>;
+  /**
+   * Makes one optimizer step with the gathered gradients, then forgets them. A group's rate is its own times
+   * `learningRate` divided by the configured one.
+   *
+   * @returns the Euclidean norm of all gradients before clipping; null without `maxGradientNorm`. Or ERR_DIVERGED where
+   *   that norm is not finite, with the weights as they were
+   */
+  optimizerStep(learningRate: number): Promise<number | null>;
+  /**
+   * Works on the exponential moving average of parameters and buffers. `update` takes the present weights in: the first
+   * copies them, as torch.optim.swa_utils does, later ones need `decay` in [0, 1]. `swap` exchanges the weights with their
+   * average; twice is none. `drop` forgets the average.
+   */
+  average(op: 'update', decay: number): Promise<void>;
+  average(op: 'swap' | 'drop'): Promise<void>;
+  /**
+   * From now on only these parameters get gradients and steps, and these batch norm layers use their running statistics
+   * in training and leave them as they are. Gradients and optimizer state of what is no longer trained are dropped.
+   */
+  setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void>;
+  /** Runs forward in evaluation mode, before every queued training step. Losses when the input has labels. */
+  predict(input: NativeInput): Promise<NativeOutputs>;
+  /**
+   * Resolves with the input of the head in evaluation mode, float32 `[n, featureWidth]`. With `prediction` it is computed
+   * as `predict` does, otherwise as `trainStep` does with every batch norm frozen; the two are equal to rounding.
+   */
+  features(batch: NativeBatch, options?: { prediction?: boolean }): Promise<Float32Array>;
+  /** Computes Grad-CAM of `classIndices[i]` (−1: the most probable class) for image i at the named layer. Or ERR_LAYER. */
   gradCam(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
-  /** Writes raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes reach those. */
-  writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
-  /** Overwrites the named tensors with bytes of the file, cast to the network's dtype. Drops the average. */
-  /** Rejects with ERR_WEIGHTS where a number is not finite, the network as it was, unless `allowNonFinite`. */
-  readTensors(path: string, sources: readonly NativeTensorSource[], allowNonFinite?: boolean): Promise<void>;
   /**
-   * The network's input for a batch, n × 3 × height × width, as the network would see it. For tests and pictures.
-   * `channelsLast`: it is made in that memory format first; the answer is the same.
+   * Resolves with the network's input for a batch, float32 `[n, channels, height, width]`. `channelsLast`: it is made in
+   * that memory format first; the values are the same. `discard`: it is made and freed, and the result is empty, to
+   * measure what it costs.
    */
-  pixels(batch: NativeBatch, channelsLast?: boolean): Promise<Float32Array>;
-  /** Makes the same input and lets it go; resolves with its bytes. For benchmarks: what the first part of a step costs. */
-  prepareInput(batch: NativeBatch): Promise<number>;
+  input(batch: NativeBatch, options?: { channelsLast?: boolean; discard?: boolean }): Promise<Float32Array>;
   /**
-   * Keeps at most so many bytes of images with a key on the device from now on, and crops, resizes and flips there; the
-   * input is the same, bit for bit. What was kept before is let go. 0, as at the beginning: none. A want of memory ends it.
+   * Keeps at most so many bytes of images that have a key on the device, and crops, resizes and flips them there. The
+   * input is the same, bit for bit. 0 frees all of them.
    */
   keepPixels(bytes: number): Promise<void>;
-  /** Rejects what is open with ERR_DISPOSED, ends the thread and frees everything; does not wait for it. Idempotent. */
-  dispose(): void;
-  /** Bytes of parameters, buffers, gradients, optimizer state, average and kept pixels held now. */
+  /** Writes the raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes work. */
+  writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
+  /**
+   * Overwrites the named tensors with bytes of the file, cast to the network's dtype, and drops the average. ERR_WEIGHTS
+   * where a number is not finite, with the network as it was, unless `allowNonFinite`.
+   */
+  readTensors(path: string, sources: readonly NativeTensorSource[], allowNonFinite?: boolean): Promise<void>;
+  /** Returns the bytes of parameters, buffers, gradients, optimizer state, average and kept pixels held now. */
   bytes(): number;
+  /** Frees the network. Rejects queued and running work with ERR_DISPOSED; does not wait for it. Idempotent. */
+  dispose(): void;
 }
 
 /** One thread that resizes images, below the priority of those that compute. */

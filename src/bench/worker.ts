@@ -1,7 +1,8 @@
 /** Run as a process of its own by the benchmark: prepares, or measures ours through the public classifier. */
 import { makeBatch } from '../data/batch';
 import { messageOf } from '../errors';
-import type { Classifier as ClassifierClass } from '../model/classifier';
+import type { Classifier as ClassifierClass, networkOf as NetworkOf } from '../model/classifier';
+import type { Network } from '../model/types';
 import { packageFile } from '../addon/package-root';
 import type { NativeBatch } from '../addon/types';
 import { peakMemory } from '../model/peak-memory';
@@ -14,6 +15,12 @@ function packageOf(): { Classifier: typeof ClassifierClass } {
   return require(packageFile('dist/index.js')) as { Classifier: typeof ClassifierClass }; // eslint-disable-line @typescript-eslint/no-require-imports
 }
 
+/** The network of a classifier of the package. */
+function networkOf(model: ClassifierClass): Network {
+  const own = require(packageFile('dist/model/classifier.js')) as { networkOf: typeof NetworkOf }; // eslint-disable-line @typescript-eslint/no-require-imports
+  return own.networkOf(model);
+}
+
 function batchOf(model: ClassifierClass, task: Task): NativeBatch {
   const pixels = readImages(task).map((data) => ({ data, width: task.imageSize, height: task.imageSize }));
   return makeBatch(
@@ -23,19 +30,13 @@ function batchOf(model: ClassifierClass, task: Task): NativeBatch {
   );
 }
 
-async function step(model: ClassifierClass, batch: NativeBatch, task: Task): Promise<number> {
-  const { objective } = await model.trainStep(batch, {
+async function step(network: Network, batch: NativeBatch, task: Task): Promise<number> {
+  const { objective } = await network.trainStep(batch, {
     divisor: task.batchSize,
     dropoutSeed: 0,
     classWeights: new Float32Array(0),
   });
-  await model.optimizerStep({
-    learningRate: task.learningRate,
-    momentum: 0.9,
-    weightDecay: 0,
-    dampening: 0,
-    nesterov: false,
-  });
+  await network.optimizerStep(task.learningRate);
   return objective;
 }
 
@@ -51,7 +52,7 @@ async function prepare(task: Task): Promise<Answer> {
     threads: task.threads,
     convolution: 'libtorch',
   });
-  await model.trainStep(batchOf(model, task), {
+  await networkOf(model).trainStep(batchOf(model, task), {
     divisor: task.batchSize,
     dropoutSeed: 0,
     classWeights: new Float32Array(0),
@@ -68,14 +69,17 @@ async function measure(task: Task): Promise<Answer> {
     convolution: task.contender === 'ours' ? 'auto' : 'libtorch',
   });
   const batch = batchOf(model, task);
-  const predict = async (): Promise<number[]> => Array.from((await model.predictBatch(batch)).logits);
+  const network = networkOf(model);
+  const predict = async (): Promise<number[]> => Array.from((await network.predict(batch)).logits);
   try {
     if (task.mode === 'cold') return { numbers: await predict() };
     if (task.mode === 'predict') {
       const { answers, milliseconds } = await repeat(task, predict);
       return { numbers: answers[0]!, milliseconds, peakBytes: peakMemory() };
     }
-    const { answers, milliseconds } = await repeat(task, () => step(model, batch, task));
+    const { learningRate } = task;
+    await network.configureOptimizer({ learningRate, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
+    const { answers, milliseconds } = await repeat(task, () => step(network, batch, task));
     return { numbers: answers.slice(0, 2), milliseconds, peakBytes: peakMemory() };
   } finally {
     model.dispose();

@@ -5,9 +5,11 @@ import type { Pixels } from '../data/types';
 import { messageOf } from '../errors';
 import { loadNative } from '../addon/load';
 import type { NativeBatch } from '../addon/types';
-import { Classifier } from './classifier';
+import { createNetwork } from './open-network';
 import { peakMemory } from './peak-memory';
 import type { SizeAnswer, SizeTask } from './sizes';
+
+const LEARNING_RATE = 1e-4;
 
 function madeUpBatch({ batchSize, imageSize }: SizeTask): NativeBatch {
   const pixels: Pixels[] = Array.from({ length: batchSize }, (_, image) => ({
@@ -26,22 +28,30 @@ async function measure(task: SizeTask): Promise<SizeAnswer> {
   loadNative().info();
   const batch = madeUpBatch(task);
   const baseline = peakMemory();
-  const model = await Classifier.create({
+  const model = await createNetwork({
     architecture: task.architecture,
     classes: ['negative', 'positive'],
     device: 'cpu',
     threads: task.threads,
   });
   const weights = model.bytes;
+  if (task.mode === 'training')
+    await model.configureOptimizer({
+      learningRate: LEARNING_RATE,
+      momentum: 0.9,
+      weightDecay: 0,
+      dampening: 0,
+      nesterov: false,
+    });
   for (let step = 0; step < 2; step += 1) {
     if (task.mode === 'prediction') {
-      await model.predictBatch(batch);
+      await model.predict(batch);
     } else {
       await model.trainStep(batch, { divisor: task.batchSize, dropoutSeed: step, classWeights: new Float32Array(0) });
-      await model.optimizerStep({ learningRate: 1e-4, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
+      await model.optimizerStep(LEARNING_RATE);
     }
   }
-  const answer = { peak: peakMemory(), baseline, parameters: model.parameterCount, weights };
+  const answer = { peak: peakMemory(), baseline, parameters: model.parameters, weights };
   model.dispose();
   return answer;
 }

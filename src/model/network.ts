@@ -1,155 +1,164 @@
-/** One network on one native thread: the raw calls of the addon, with its errors made the library's own. */
+/** One network on one native thread: the calls of the addon, its facts, and what belongs to the weights it holds. */
+import { callAddon } from '../addon/call';
+import type { NativeClassifier, NativeFacts } from '../addon/types';
+import { GRAY_NORMALIZATION } from '../data/transforms/presets';
 import type { ResizePixels } from '../data/types';
 import { CovidCtError } from '../errors';
-import type {
-  NativeBatch,
-  NativeClassifier,
-  NativeGradCam,
-  NativeOptimizerOptions,
-  NativeOutputs,
-  NativeTensor,
-  NativeTrainOutputs,
-  NativeTrainStepOptions,
-} from '../addon/types';
-import { callAddon, callAddonSync } from '../addon/call';
+import { metadataSchema, pathSchema } from '../options/atoms';
+import { checkArgument, checkOptions } from '../options/check';
+import type { LoadReport } from '../weights/match';
+import { readWeights } from '../weights/read';
+import { writeSafetensors } from '../weights/safetensors';
+import { belongingsOf, weightsMetadata } from './belongings';
+import type { Belongings } from './belongings';
+import { configureSchema, loadWeightsOptionsSchema } from './options';
+import type { Convolution, LoadWeightsOptions, Precision } from './options';
+import { checkPreprocessing } from './preprocessing';
+import type { Preprocessing } from './preprocessing';
 import { Resizer } from './resizer';
+import type { NativeCalls, Network } from './types';
+import { libraryVersions } from './versions';
 
-/** What a {@link Classifier} is underneath: micro-batches in, numbers out. */
-export class NativeNetwork {
-  /** @internal the addon's object */
-  protected readonly handle: NativeClassifier;
-  /** Of the network's input: 3 (RGB) or 1 (gray). */
+/** What a network was made with. */
+export interface NetworkSettings {
+  readonly architecture: string;
+  readonly classes: readonly string[];
   readonly channels: 1 | 3;
-  /** Resizes ahead of the steps; undefined for one channel, whose images are made gray before they are resized. */
+  readonly dropout: number;
+  readonly precision: Precision;
+  readonly convolution: Convolution;
+  /** The image size that was asked for; undefined where none was. */
+  readonly imageSize: number | undefined;
+}
+
+/** Makes the network of an addon's object that is ready. */
+export function makeNetwork(
+  handle: NativeClassifier,
+  facts: NativeFacts,
+  settings: NetworkSettings,
+  belongings: Belongings,
+): Network {
+  const calls = guardedCalls(handle);
+  return Object.assign(new WeightHolder(handle, calls, settings, facts, belongings), facts, calls);
+}
+
+/** The addon's calls with its errors made the library's own. A call that the addon gains needs no line here. */
+function guardedCalls(handle: NativeClassifier): NativeCalls {
+  const methods = handle as unknown as Record<string, (...values: unknown[]) => Promise<unknown>>;
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(handle)).filter((name) => !OWN.has(name));
+  const guard =
+    (name: string) =>
+    async (...values: unknown[]): Promise<unknown> =>
+      await callAddon(() => methods[name]!.apply(handle, values));
+  return Object.fromEntries(names.map((name) => [name, guard(name)])) as unknown as NativeCalls;
+}
+
+/** Members of the addon's object that are not passed on. */
+const OWN = new Set(['constructor', 'ready', 'bytes', 'dispose']);
+
+/** Reads a weight file into a network and leaves what belongs to the weights as it is. */
+export async function readInto(
+  { architecture, tensors, readTensors }: Pick<Network, 'architecture' | 'tensors' | 'readTensors'>,
+  path: string,
+  options: Parameters<typeof readWeights>[2],
+  allowNonFinite: boolean,
+): ReturnType<typeof readWeights> {
+  const target = {
+    architecture,
+    tensors,
+    readTensors: (...[file, plan]: Parameters<typeof readTensors>) => readTensors(file, plan, allowNonFinite),
+  };
+  return await readWeights(target, path, options);
+}
+
+/** The part of a network that is not the addon's. */
+class WeightHolder {
+  readonly architecture: string;
+  readonly classes: readonly string[];
+  readonly channels: 1 | 3;
+  readonly dropout: number;
+  readonly precision: Precision;
+  readonly convolution: Convolution;
   readonly resizePixels: ResizePixels | undefined;
+  belongings: Belongings;
+  readonly #handle: NativeClassifier;
+  readonly #calls: NativeCalls;
+  readonly #facts: NativeFacts;
+  readonly #imageSize: number | undefined;
   readonly #resizer = new Resizer();
   #owner: string | null = null;
 
-  /** @internal */
-  protected constructor(handle: NativeClassifier, channels: 1 | 3) {
-    this.handle = handle;
-    this.channels = channels;
-    this.resizePixels = channels === 3 ? (pixels, size) => this.#resizer.resize(pixels, size) : undefined;
+  constructor(
+    handle: NativeClassifier,
+    calls: NativeCalls,
+    settings: NetworkSettings,
+    facts: NativeFacts,
+    belongings: Belongings,
+  ) {
+    this.architecture = settings.architecture;
+    this.classes = settings.classes;
+    this.channels = settings.channels;
+    this.dropout = settings.dropout;
+    this.precision = settings.precision;
+    this.convolution = settings.convolution;
+    this.resizePixels = settings.channels === 3 ? (pixels, size) => this.#resizer.resize(pixels, size) : undefined;
+    this.#handle = handle;
+    this.#calls = calls;
+    this.#facts = facts;
+    this.#imageSize = settings.imageSize;
+    this.belongings = belongings;
   }
 
-  /** Forward and backward of one micro-batch in training mode; gradients are added to what is there. */
-  async trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
-    return callAddon(() => this.handle.trainStep(batch, options));
+  get normalization(): { mean: [number, number, number]; std: [number, number, number] } | undefined {
+    if (this.channels === 1) return GRAY_NORMALIZATION;
+    const { pretraining } = this.belongings;
+    return pretraining === null ? undefined : { mean: [...pretraining.mean], std: [...pretraining.std] };
   }
 
-  /** trainStep without a wait for the device: fetchOutputs has what came of it. A loss that is not finite never reaches the parameters. */
-  async startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void> {
-    return callAddon(() => this.handle.startStep(batch, options));
+  get versions(): Readonly<Record<string, string>> {
+    return libraryVersions();
   }
 
-  /** Outputs of the oldest started step that has not been fetched. */
-  async fetchOutputs(): Promise<NativeTrainOutputs> {
-    return callAddon(() => this.handle.fetchOutputs());
+  get bytes(): number {
+    return this.#handle.bytes();
   }
 
-  /** One step with the gradients gathered so far, which are then forgotten; the norm before clipping where that is asked for. */
-  async optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void> {
-    return callAddon(() => this.handle.optimizerStep(options));
+  configure(settings: Preprocessing & { readonly origin?: string | undefined }): void {
+    const { origin, ...given } = checkArgument(configureSchema, settings, 'Classifier.configure', 'settings');
+    const { sixteenBit = this.belongings.sixteenBit } = given;
+    const { origin: before, pretraining } = this.belongings;
+    this.belongings = { ...checkPreprocessing({ ...given, sixteenBit }), origin: origin ?? before, pretraining };
   }
 
-  /** Forgets the gathered gradients. */
-  async zeroGrad(): Promise<void> {
-    return callAddon(() => this.handle.zeroGrad());
+  async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+    checkArgument(pathSchema, path, 'saveWeights', 'path');
+    checkArgument(metadataSchema, metadata, 'saveWeights', 'metadata');
+    const { classes, channels } = this;
+    const { transform, threshold, sixteenBit = null, origin } = this.belongings;
+    const own = {
+      architecture: this.architecture,
+      ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }),
+    };
+    const { tensors } = this.#facts;
+    const names = tensors.map(({ name }) => name);
+    await writeSafetensors(path, tensors, { ...own, ...metadata }, (file, offset) =>
+      this.#calls.writeTensors(file, offset, names),
+    );
   }
 
-  /** Forgets gradients and the optimizer's state, as a new optimizer would start. */
-  async resetOptimizer(): Promise<void> {
-    return callAddon(() => this.handle.resetOptimizer());
+  async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
+    const { weightsOnly, allowNonFinite, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
+    checkArgument(pathSchema, path, 'loadWeights', 'path');
+    const { architecture, classes, channels } = this;
+    const target = { architecture, tensors: this.#facts.tensors, readTensors: this.#calls.readTensors };
+    const read = await readInto(target, path, given, allowNonFinite);
+    if (weightsOnly) return read.report;
+    const holder = { classes, channels, imageSize: this.#imageSize, before: this.belongings };
+    const { belongings, notes } = belongingsOf(path, read, holder);
+    this.belongings = belongings;
+    return { ...read.report, notes: [...read.report.notes, ...notes] };
   }
 
-  /** Trains only these parameters from now on; these batch norms keep their running statistics. */
-  async setTrainable(options: { parameters: readonly string[]; frozenNorms: readonly string[] }): Promise<void> {
-    return callAddon(() => this.handle.setTrainable(options));
-  }
-
-  /** Names of the batch norm layers, the prefix of the head's names, and how many features the head takes. */
-  parts(): { norms: string[]; headPrefix: string; featureWidth: number } {
-    return callAddonSync(() => this.handle.parts());
-  }
-
-  /** What the head takes: float32, n × featureWidth; for the bits of `predictBatch` with `prediction`, of `trainStep` without. */
-  async features(batch: NativeBatch, options: { readonly prediction?: boolean } = {}): Promise<Float32Array> {
-    return callAddon(() => this.handle.features(batch, options));
-  }
-
-  /** trainStep of the head alone, from features on. */
-  async trainFeatures(
-    features: Float32Array,
-    labels: Int32Array,
-    options: NativeTrainStepOptions,
-  ): Promise<NativeTrainOutputs> {
-    return callAddon(() => this.handle.trainFeatures(features, labels, options));
-  }
-
-  /** startStep of the head alone, from features on. */
-  async startFeatures(features: Float32Array, labels: Int32Array, options: NativeTrainStepOptions): Promise<void> {
-    return callAddon(() => this.handle.startFeatures(features, labels, options));
-  }
-
-  /** predictBatch from features on. */
-  async predictFeatures(features: Float32Array, labels?: Int32Array): Promise<NativeOutputs> {
-    return callAddon(() => this.handle.predictFeatures(features, labels));
-  }
-
-  /** Takes the present weights into their exponential moving average. */
-  async updateAverage(decay: number): Promise<void> {
-    return callAddon(() => this.handle.updateAverage(decay));
-  }
-
-  /** Exchanges the weights with their average. */
-  async swapAverage(): Promise<void> {
-    return callAddon(() => this.handle.swapAverage());
-  }
-
-  /** Forgets the average. */
-  async dropAverage(): Promise<void> {
-    return callAddon(() => this.handle.dropAverage());
-  }
-
-  /** Forward of one micro-batch in evaluation mode. */
-  async predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
-    return callAddon(() => this.handle.predict(batch));
-  }
-
-  /** Grad-CAM of one micro-batch; see NativeGradCam for the shapes. */
-  async gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam> {
-    return callAddon(() => this.handle.gradCam(batch, options));
-  }
-
-  /** The network's input for a batch: float32, n × 3 × height × width. */
-  async inputOf(batch: NativeBatch): Promise<Float32Array> {
-    return callAddon(() => this.handle.pixels(batch));
-  }
-
-  /** Makes the same input and lets it go: its bytes. For benchmarks. */
-  async prepareInput(batch: NativeBatch): Promise<number> {
-    return callAddon(() => this.handle.prepareInput(batch));
-  }
-
-  /**
-   * Keeps at most so many bytes of images that have a key (those of a PixelStore) on the network's device, and crops, resizes
-   * and flips them there: for a GPU. The input is the same, bit for bit. 0 lets all of them go.
-   */
-  async keepPixels(bytes: number): Promise<void> {
-    return callAddon(() => this.handle.keepPixels(bytes));
-  }
-
-  /** Names, shapes and dtypes of parameters and buffers, in torchvision's order. */
-  tensors(): NativeTensor[] {
-    return callAddonSync(() => this.handle.tensors());
-  }
-
-  /** Raw bytes of named tensors into an existing file; `grad.` and `momentum.` before a parameter's name reach those. */
-  async writeTensors(path: string, offset: number, names: readonly string[]): Promise<void> {
-    return callAddon(() => this.handle.writeTensors(path, offset, names));
-  }
-
-  /** Marks the classifier as being trained until the returned function is called. Throws CovidCtError ERR_BUSY. */
   lock(owner: string): () => void {
     if (this.#owner !== null)
       throw new CovidCtError(
@@ -162,15 +171,9 @@ export class NativeNetwork {
     };
   }
 
-  /** Bytes of parameters, buffers, gradients, optimizer state and average held now. */
-  get bytes(): number {
-    return this.handle.bytes();
-  }
-
-  /** Frees the network. Open promises are rejected with ERR_DISPOSED. May be called more than once. */
   dispose(): void {
     this.#resizer.dispose();
-    this.handle.dispose();
+    this.#handle.dispose();
   }
 
   [Symbol.dispose](): void {

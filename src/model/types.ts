@@ -1,17 +1,11 @@
 /** What the model room hands to the others. */
 import type { ResizePixels, Transform } from '../data/types';
-import type {
-  NativeBatch,
-  NativeFineTuning,
-  NativeGradCam,
-  NativeOptimizerOptions,
-  NativeOutputs,
-  NativeTensor,
-  NativeTrainOutputs,
-  NativeTrainStepOptions,
-} from '../addon/types';
+import type { NativeClassifier, NativeFacts } from '../addon/types';
+import type { LoadReport } from '../weights/match';
 import type { SixteenBit } from '../data/images/options';
-import type { Convolution, Precision } from './options';
+import type { Belongings } from './belongings';
+import type { Convolution, LoadWeightsOptions, Precision } from './options';
+import type { Preprocessing } from './preprocessing';
 import type { Pretraining } from '../weights/pretrained';
 
 /** What is stored beside the weights as `model.json`. */
@@ -44,62 +38,47 @@ export interface ModelCard {
   readonly intendedUse: string;
 }
 
-/** The part of a classifier that training, evaluation and explaining drive; the tests have a fake of it. */
-export interface Network extends Partial<NativeFineTuning> {
+/** The calls that a network passes on to the addon, where src/addon/types.ts documents them. They throw CovidCtError. */
+export type NativeCalls = Omit<NativeClassifier, 'ready' | 'bytes' | 'dispose'>;
+
+/**
+ * One network on one native thread, with the weights it holds and everything that belongs to them: what training,
+ * evaluation and explaining drive. A Classifier hides one; the tests have a fake of it.
+ */
+export interface Network extends NativeCalls, Readonly<NativeFacts> {
   readonly architecture: string;
+  /** Class names in the order of their indices. */
   readonly classes: readonly string[];
-  /** The device it runs on, e.g. `cpu`. */
-  readonly device: string;
-  /** Where its weights come from, in words. */
-  readonly origin?: string;
+  /** Channels of its input: 3 (RGB) or 1 (gray). */
+  readonly channels: 1 | 3;
   /** Probability of its dropout layers in training. */
-  readonly dropout?: number;
-  /** Of its input: 3 (RGB) or 1 (gray). */
-  readonly channels?: 1 | 3;
+  readonly dropout: number;
   /** In which numbers it computes. */
-  readonly precision?: Precision;
+  readonly precision: Precision;
   /** Which convolutions it computes with. */
-  readonly convolution?: Convolution;
-  /** What the weights it began with were trained for. */
-  readonly pretraining?: Pretraining | null;
-  /** Mean and standard deviation that belong to its weights; ImageNet's where it is left out. */
-  readonly normalization?: { mean: [number, number, number]; std: [number, number, number] } | undefined;
-  /** Versions of what computes; those of the addon where it is left out. */
-  readonly versions?: Readonly<Record<string, string>>;
-  /** Names of the layers Grad-CAM can look at, and the default. */
-  readonly layers: { readonly names: readonly string[]; readonly default: string };
-  /** Names, shapes and dtypes of parameters and buffers, in torchvision's order; a Classifier has it. */
-  tensors?(): NativeTensor[];
-  /** Resizes on a thread beside the steps, as a transform's resize does in one, bit for bit; absent where the step does more before it. */
-  readonly resizePixels?: ResizePixels | undefined;
-  /** Keeps images that have a key on the device, at most so many bytes of them; 0: none. A network on a GPU is asked to. */
-  keepPixels?(bytes: number): Promise<void>;
-  trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
-  /** trainStep without a wait for the device, and the outputs of the oldest step that was started so; a network on a GPU is driven by them. */
-  startStep?(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void>;
-  fetchOutputs?(): Promise<NativeTrainOutputs>;
-  optimizerStep(options: NativeOptimizerOptions): Promise<{ gradientNorm: number } | void>;
-  /** Forgets gradients and the optimizer's state, as a new optimizer would start. */
-  resetOptimizer(): Promise<void>;
-  predictBatch(batch: NativeBatch): Promise<NativeOutputs>;
-  gradCamBatch(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
-  /** Writes the weights as safetensors, whole or not at all. */
+  readonly convolution: Convolution;
+  /** Versions of this package, Node, LibTorch and the image libraries. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** What belongs to the weights it holds now; replaced as a whole. */
+  belongings: Belongings;
+  /** Mean and standard deviation that belong to its weights; undefined where nothing but ImageNet's default speaks. */
+  readonly normalization: { mean: [number, number, number]; std: [number, number, number] } | undefined;
+  /**
+   * Resizes on a thread beside the steps, as a transform's resize does in one, bit for bit; undefined for one channel,
+   * whose images are made gray before they are resized.
+   */
+  readonly resizePixels: ResizePixels | undefined;
+  /** Sets what belongs to the weights; origin and sixteenBit stay where they are left out. */
+  configure(settings: Preprocessing & { readonly origin?: string | undefined }): void;
+  /** Writes the weights with their belongings as safetensors, whole or not at all. */
   saveWeights(path: string, metadata?: Readonly<Record<string, string>>): Promise<void>;
-  /** Reads weights written by saveWeights; every tensor must be there and fit. With `weightsOnly` nothing else changes. */
-  loadWeights(path: string, options?: { readonly weightsOnly?: boolean }): Promise<unknown>;
-  /** How an image becomes the network's input at prediction and evaluation; a Classifier has it. */
-  readonly transform?: Transform;
-  /** Operating point of two classes: a probability of class 1 at or above it is called class 1; a Classifier has it. */
-  readonly threshold?: number;
-  /** Sets transform and threshold of later predictions, and where the weights now come from. */
-  configure(settings: {
-    readonly transform: Transform;
-    readonly threshold: number;
-    readonly origin?: string;
-    readonly sixteenBit?: SixteenBit | null | undefined;
-  }): void;
-  /** Values of 16-bit images that become 0 and 255; null: all 16 bits count; a Classifier has it. */
-  readonly sixteenBit?: SixteenBit | null;
-  /** Marks the classifier as being trained until the returned function is called; throws ERR_BUSY when it already is. */
+  /** Reads weights from a file and replaces what belongs to them; with `weightsOnly` nothing else changes. */
+  loadWeights(path: string, options?: LoadWeightsOptions): Promise<LoadReport>;
+  /** Marks the network as being trained until the returned function is called; throws ERR_BUSY when it already is. */
   lock(owner: string): () => void;
+  /** Bytes of parameters, buffers, gradients, optimizer state, average and kept pixels held now. */
+  readonly bytes: number;
+  /** Frees the network. Open promises are rejected with ERR_DISPOSED. May be called more than once. */
+  dispose(): void;
+  [Symbol.dispose](): void;
 }

@@ -13,7 +13,7 @@ export interface PlannedBatch<B> {
   /** What the micro-batch's summed (class-weighted) loss is divided by. */
   readonly divisor: number;
   /** Whether the optimizer steps after this micro-batch. */
-  readonly updates: boolean;
+  readonly stepsOptimizer: boolean;
 }
 
 /** How to accumulate. */
@@ -47,9 +47,9 @@ export async function* accumulate<B extends Labeled>(
   let step = 0;
   if (options.preset === 'tutorial') {
     for await (const batch of batches) {
-      const updates = step % options.accumulate === 0;
+      const stepsOptimizer = step % options.accumulate === 0;
       step += 1;
-      yield { batch, step, divisor: sampleWeight(batch, options.classWeights) * options.accumulate, updates };
+      yield { batch, step, divisor: sampleWeight(batch, options.classWeights) * options.accumulate, stepsOptimizer };
     }
     return;
   }
@@ -57,7 +57,7 @@ export async function* accumulate<B extends Labeled>(
     const divisor = window.reduce((sum, batch) => sum + sampleWeight(batch, options.classWeights), 0);
     for (const [index, batch] of window.entries()) {
       step += 1;
-      yield { batch, step, divisor, updates: index === window.length - 1 };
+      yield { batch, step, divisor, stepsOptimizer: index === window.length - 1 };
     }
   }
 }

@@ -1,20 +1,16 @@
 /** The exponential moving average of the weights: kept up after every step, put in place to be judged or written. */
 import type { Network } from '../model/types';
-import { refused } from './parameter-selection';
 
-/** One training's average; without a decay everything does nothing. */
+/** One training's average; without a decay every method does nothing. */
 export class Averaging {
   readonly #network: Network;
   /** Null: there is no average. */
   readonly decay: number | null;
   #begun = false;
 
-  /** @throws InvalidOptionError for a network that has no average */
   constructor(network: Network, ema: { readonly decay: number } | undefined) {
     this.#network = network;
     this.decay = ema?.decay ?? null;
-    if (ema !== undefined && network.updateAverage === undefined)
-      throw refused('ema', 'this network keeps no average of its weights; use a Classifier');
   }
 
   /** Whether the weights that count are not those that are trained. */
@@ -22,31 +18,31 @@ export class Averaging {
     return this.#begun;
   }
 
-  /** To be awaited after every optimizer step. */
-  async stepped(): Promise<void> {
+  /** Takes the present weights into the average; must be awaited after every optimizer step. */
+  async update(): Promise<void> {
     if (this.decay === null) return;
-    await this.#network.updateAverage?.(this.decay);
+    await this.#network.average('update', this.decay);
     this.#begun = true;
   }
 
   /** Does `work` with the averaged weights in place; the trained ones are back however it ends. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (!this.#begun) return await work();
-    await this.#network.swapAverage?.();
+    await this.#network.average('swap');
     let result: T;
     try {
       result = await work();
     } catch (error) {
-      await this.#network.swapAverage?.()?.catch(() => undefined); // must not hide the first failure
+      await this.#network.average('swap').catch(() => undefined); // must not hide the first failure
       throw error;
     }
-    await this.#network.swapAverage?.();
+    await this.#network.average('swap');
     return result;
   }
 
   /** Leaves the averaged weights in the network for good. */
   async adopt(): Promise<void> {
-    if (this.#begun) await this.#network.swapAverage?.();
+    if (this.#begun) await this.#network.average('swap');
     await this.close();
   }
 
@@ -54,6 +50,6 @@ export class Averaging {
   async close(): Promise<void> {
     if (!this.#begun) return;
     this.#begun = false;
-    await this.#network.dropAverage?.();
+    await this.#network.average('drop');
   }
 }

@@ -1,18 +1,17 @@
 /** Where the micro-batches of an epoch come from: images, or the features of a frozen backbone. */
 import { loadBatches } from '../data/loader';
-import { withOutOfMemoryAdvice } from '../model/out-of-memory';
-import type { NativeTrainOutputs, NativeTrainStepOptions } from '../addon/types';
+import type { NativeInput } from '../addon/types';
 import type { Evaluation } from '../metrics/types';
-import { evaluate, evaluateAnswers } from './evaluate';
+import { evaluateAnswers, evaluateNetwork } from './evaluate';
+import type { Answer } from './evaluate';
 import { FeatureCache } from './feature-cache';
-import type { TrainingPlan } from './loop';
+import type { TrainingPlan } from './plan';
 
 /** A micro-batch that the network can be trained on. */
 export interface TrainingBatch {
   readonly labels: Int32Array;
-  train(options: NativeTrainStepOptions): Promise<NativeTrainOutputs>;
-  /** The same; Network.fetchOutputs has the outputs. */
-  start(options: NativeTrainStepOptions): Promise<void>;
+  /** Images, or features of a frozen backbone; with the labels. */
+  readonly input: NativeInput;
 }
 
 /** The data of one training, epoch by epoch. */
@@ -70,15 +69,10 @@ export class BatchSource {
       onSkip,
       options: { batchSize, seed, prefetch },
     } = this.#plan;
-    if (!this.#plan.trainable.backboneFrozen(epoch)) this.#train = this.#validation = null;
+    if (!this.#plan.freezing.backboneFrozen(epoch)) this.#train = this.#validation = null;
     if (this.#train !== null) {
-      for await (const { labels, features } of this.#train.batches(epoch)) {
-        yield {
-          labels,
-          train: (options) => this.#step(async () => (await network.trainFeatures?.(features, labels, options))!),
-          start: (options) => this.#step(async () => await network.startFeatures?.(features, labels, options)),
-        };
-      }
+      for await (const { labels, features } of this.#train.batches(epoch))
+        yield { labels, input: { features, labels } };
       return;
     }
     for await (const { labels, input } of loadBatches({
@@ -94,19 +88,8 @@ export class BatchSource {
       shuffle: true,
       onSkip: (file) => onSkip('train', file),
     })) {
-      yield {
-        labels,
-        train: (options) => this.#step(() => network.trainStep(input, options)),
-        start: (options) => this.#step(async () => await network.startStep?.(input, options)),
-      };
+      yield { labels, input };
     }
-  }
-
-  /** Throws ERR_OUT_OF_MEMORY with a batch size and an accumulation to try. */
-  async #step<T>(work: () => Promise<T>): Promise<T> {
-    const { batchSize, accumulate, maxDeviceCacheBytes } = this.#plan.options;
-    const keeps = this.#plan.network.device !== 'cpu' && maxDeviceCacheBytes > 0;
-    return await withOutOfMemoryAdvice('a training step', { batchSize, accumulate, keeps }, work);
   }
 
   /** The validation split's figures; null without one. */
@@ -132,7 +115,7 @@ export class BatchSource {
         threshold,
         answers: this.#answers(this.#validation),
       });
-    return await evaluate(network, validation, {
+    return await evaluateNetwork(network, validation, {
       split: 'validation',
       threshold,
       transform,
@@ -145,13 +128,8 @@ export class BatchSource {
     });
   }
 
-  async *#answers(cache: FeatureCache) {
-    for await (const { indices, labels, features } of cache.batches(1, { ordered: true })) {
-      yield {
-        indices,
-        outputs: await (this.#plan.network.predictFeatures?.(features, labels) ??
-          Promise.reject(new Error('no predictFeatures'))),
-      };
-    }
+  async *#answers(cache: FeatureCache): AsyncGenerator<Answer, void, undefined> {
+    for await (const { indices, labels, features } of cache.batches(1, { ordered: true }))
+      yield { indices, outputs: await this.#plan.network.predict({ features, labels }) };
   }
 }

@@ -10,7 +10,6 @@ import type { Evaluation } from '../metrics/types';
 import { makeCard, writeCard } from '../model/card';
 import { DEFAULT_THRESHOLD, weightsMetadata } from '../model/belongings';
 import type { Network } from '../model/types';
-import { libraryVersions } from '../model/versions';
 import type { SixteenBit } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
 import { fileError, linkWhole } from '../files/write';
@@ -159,7 +158,7 @@ export class Checkpoints {
   /** With all that belongs to the weights: who starts from the file alone gets it back. */
   #metadata(epoch: number, threshold: number | null): Record<string, string> {
     const { network, transform, sixteenBit = null } = this.#options;
-    const { classes, channels = 3 } = network;
+    const { classes, channels } = network;
     const origin = `${this.#origin()}, epoch ${epoch}`;
     return {
       epoch: String(epoch),
@@ -189,13 +188,13 @@ export class Checkpoints {
         dropout: network.dropout,
         channels: network.channels,
         precision: network.precision,
-        pretraining: network.pretraining ?? undefined,
+        pretraining: network.belongings.pretraining ?? undefined,
         transform,
         sixteenBit,
         threshold,
         weights,
         origin: `${origin}, epoch ${epoch}`,
-        versions: versionsOf(network),
+        versions: network.versions,
       }),
     );
   }
@@ -213,9 +212,4 @@ export class Checkpoints {
     removeAtExit(this.#temporary);
     return this.#temporary;
   }
-}
-
-/** Versions of what computes with this network. */
-export function versionsOf(network: Network): Readonly<Record<string, string>> {
-  return network.versions ?? libraryVersions();
 }

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { pathOfSource } from '../data/images/decode';
 import { loadBatches } from '../data/loader';
-import { tutorialEval } from '../data/transforms/presets';
 import { PixelStore } from '../data/store';
 import { storedSixteenBit } from '../data/packed/packed-resize';
 import { parseTransform } from '../data/transforms/transform';
@@ -11,9 +10,11 @@ import { CovidCtError, DatasetError } from '../errors';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation, ScoredSample } from '../metrics/types';
 import { withOutOfMemoryAdvice } from '../model/out-of-memory';
+import { isClassifier, networkOf } from '../model/classifier';
+import type { Classifier } from '../model/classifier';
 import type { Network } from '../model/types';
 import type { NativeOutputs } from '../addon/types';
-import { callbackSchema, faultless, isObject } from '../options/atoms';
+import { callbackSchema, faultless } from '../options/atoms';
 import { datasetSchema } from '../data/schemas';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
 import { transformSchema } from '../data/transforms/transform';
@@ -36,10 +37,9 @@ const optionsSchema = z.strictObject({
   onProgress: callbackSchema<NonNullable<EvaluateOptions['onProgress']>>().optional(),
 });
 
-const networkSchema = faultless<Network>((value) => {
-  const fits = isObject(value) && typeof value['predictBatch'] === 'function' && Array.isArray(value['classes']);
-  return fits ? null : { path: [], message: 'expected a Classifier, e.g. from await Classifier.load(dir)' };
-});
+const modelSchema = faultless<Classifier>((value) =>
+  isClassifier(value) ? null : { path: [], message: 'expected a Classifier, e.g. from await Classifier.load(dir)' },
+);
 
 /** What an evaluation needs beside the network and the data. The limits on images are a store's own where one is given. */
 export interface EvaluateOptions extends Partial<ImageOptions> {
@@ -73,19 +73,32 @@ export interface EvaluateOptions extends Partial<ImageOptions> {
  * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the network
  *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
  */
-export async function evaluate(network: Network, dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
+export async function evaluate(
+  model: Classifier,
+  dataset: Dataset,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  checkOptions(optionsSchema, options, 'evaluate');
+  checkArgument(modelSchema, model, 'evaluate', 'model');
+  checkArgument(datasetSchema, dataset, 'evaluate', 'dataset');
+  return await evaluateNetwork(networkOf(model), dataset, options);
+}
+
+/** Evaluates the network of a classifier; as {@link evaluate}. */
+export async function evaluateNetwork(
+  network: Network,
+  dataset: Dataset,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
   const { batchSize, onBadFile, prefetch, signal, onSkip, onProgress, ...given } = checkOptions(
     optionsSchema,
     options,
     'evaluate',
   );
-  checkArgument(networkSchema, network, 'evaluate', 'network');
-  checkArgument(datasetSchema, dataset, 'evaluate', 'dataset');
   checkDataset(network, dataset);
   const store = given.store ?? new PixelStore({ ...imageOptionsOf(given), onBadFile, maxCacheBytes: 0 });
-  const sixteenBit = storedSixteenBit([dataset], given.sixteenBit ?? network.sixteenBit ?? undefined);
-  const transform =
-    given.transform === undefined ? (network.transform ?? tutorialEval()) : parseTransform(given.transform);
+  const sixteenBit = storedSixteenBit([dataset], given.sixteenBit ?? network.belongings.sixteenBit ?? undefined);
+  const transform = given.transform === undefined ? network.belongings.transform : parseTransform(given.transform);
   const answers = async function* (): AsyncGenerator<Answer> {
     let done = 0;
     for await (const { indices, input } of loadBatches({
@@ -102,7 +115,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
       yield {
         indices,
         outputs: await withOutOfMemoryAdvice(`the evaluation of ${dataset.name}`, { batchSize }, () =>
-          network.predictBatch(input),
+          network.predict(input),
         ),
       };
       done += indices.length;
@@ -154,8 +167,8 @@ export async function evaluateAnswers({
   };
 }
 
-function thresholdFor({ classes, threshold }: Network, given: number | undefined): number | undefined {
-  return classes.length === 2 ? (given ?? threshold) : given;
+function thresholdFor({ classes, belongings }: Network, given: number | undefined): number | undefined {
+  return classes.length === 2 ? (given ?? belongings.threshold) : given;
 }
 
 /**

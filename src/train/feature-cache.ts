@@ -61,7 +61,7 @@ export interface FeatureRequest {
  * Decides what is kept; null where nothing is to be.
  *
  * @param frozen whether the backbone is frozen whole in the first epoch
- * @throws InvalidOptionError when it is not, when the network gives no features, or when they are more than `maxCacheBytes`
+ * @throws InvalidOptionError when it is not, or when the features are more than `maxCacheBytes`
  */
 export function planFeatures(
   {
@@ -75,13 +75,6 @@ export function planFeatures(
   frozen: boolean,
 ): FeaturePlan | null {
   if (cacheFeatures === false) return null;
-  if (
-    network.parts === undefined ||
-    network.features === undefined ||
-    network.trainFeatures === undefined ||
-    network.predictFeatures === undefined
-  )
-    throw refused('cacheFeatures', 'this network gives no features of its backbone; use a Classifier');
   if (!frozen)
     throw refused(
       'cacheFeatures',
@@ -90,7 +83,7 @@ export function planFeatures(
   const withoutAugmentation = cacheFeatures === true && isRandom(trainTransform);
   const transform = withoutAugmentation ? evalTransform : trainTransform;
   const variants = cacheFeatures === true || !isRandom(transform) ? 1 : cacheFeatures.augmentations;
-  const width = network.parts().featureWidth;
+  const width = network.featureWidth;
   const bytes =
     (train.samples.length * variants + (validation?.samples.length ?? 0)) * width * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > maxCacheBytes)
@@ -144,7 +137,7 @@ export class FeatureCache {
       const features = await withOutOfMemoryAdvice(
         `computing features of ${loading.dataset.name}`,
         { batchSize: loading.batchSize },
-        async () => (await network.features?.(input, { prediction }))!,
+        () => network.features(input, { prediction }),
       );
       const width = features.length / indices.length;
       indices.forEach((index, row) => rows.set(index, features.slice(row * width, (row + 1) * width)));

@@ -72,10 +72,10 @@ export class FreezeSchedule {
   readonly #phases: readonly TrainablePhase[];
   #changed = false;
 
-  /** @throws InvalidOptionError as {@link planPhases}, and for a network that cannot freeze */
+  /** @throws InvalidOptionError as {@link planPhases} */
   constructor(network: Network, freeze: FreezeOptions | undefined) {
     this.#network = network;
-    this.#inventory = freeze === undefined ? null : inventoryOf(network, 'freeze');
+    this.#inventory = freeze === undefined ? null : inventoryOf(network);
     this.#phases = freeze === undefined || this.#inventory === null ? [] : planPhases(freeze, this.#inventory);
   }
 
@@ -85,7 +85,7 @@ export class FreezeSchedule {
     if (phase === undefined || this.#inventory === null) return null;
     const { parameters, frozenNorms } = phase;
     this.#changed = true;
-    await this.#network.setTrainable?.({ parameters, frozenNorms });
+    await this.#network.setTrainable({ parameters, frozenNorms });
     const trained = new Set(parameters);
     const numbers = this.#inventory.parameters.reduce((sum, { name, size }) => sum + (trained.has(name) ? size : 0), 0);
     return {
@@ -108,7 +108,7 @@ export class FreezeSchedule {
   /** Everything is trainable again, as the model was found. */
   async restore(): Promise<void> {
     if (!this.#changed || this.#inventory === null) return;
-    await this.#network.setTrainable?.({
+    await this.#network.setTrainable({
       parameters: this.#inventory.parameters.map(({ name }) => name),
       frozenNorms: [],
     });

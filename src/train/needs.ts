@@ -13,9 +13,7 @@ const OTHER_FILES_BYTES = 32 * 1024 ** 2;
 /** Bytes of a decoded image for each pixel of the network's input: three channels, of an image resized to 256 of 224. */
 const PIXEL_BYTES = 6;
 
-function weightBytesOf(network: Network): number | null {
-  const tensors = network.tensors?.();
-  if (tensors === undefined) return null;
+function weightBytesOf({ tensors }: Network): number {
   return tensors.reduce(
     (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, 1) * (dtype === 'I64' ? 8 : 4),
     0,
@@ -69,9 +67,8 @@ export async function checkNeeds(
   network: Network,
   options: ResolvedTrainOptions,
   images: number,
-): Promise<TrainingNeeds | null> {
+): Promise<TrainingNeeds> {
   const weightBytes = weightBytesOf(network);
-  if (weightBytes === null) return null;
   const { out, overwrite, keep } = options;
   const others = out === undefined ? 0 : OTHER_FILES_BYTES;
   const place = out ?? tmpdir();

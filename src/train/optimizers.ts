@@ -1,34 +1,26 @@
-/** The optimizer's options at a learning rate: kind, groups and clipping. */
+/** The optimizer that the options ask for: kind, groups and clipping, as the addon takes them once. */
 import type { Network } from '../model/types';
 import type { NativeOptimizerGroup, NativeOptimizerOptions } from '../addon/types';
 import type { ResolvedTrainOptions } from './options';
 import { inventoryOf, selectAll } from './parameter-selection';
 
 /**
- * Resolves the groups' names; each parameter belongs to the first group that matches it.
+ * Returns what the network's optimizer is configured with. Each parameter belongs to the first group that matches it.
  *
- * @returns the options of an optimizer step at a learning rate; the rates of all groups are scaled alike
- * @throws InvalidOptionError when a match matches nothing, or the network cannot name its parts
+ * @throws InvalidOptionError when a match matches nothing
  */
-export function makeOptimizer(
-  network: Network,
-  options: ResolvedTrainOptions,
-): (learningRate: number) => NativeOptimizerOptions {
+export function optimizerOptions(network: Network, options: ResolvedTrainOptions): NativeOptimizerOptions {
+  const { optimizer, learningRate, weightDecay, momentum, dampening, nesterov, betas, epsilon } = options;
   const groups = groupsOf(network, options);
-  const { optimizer, weightDecay, momentum, dampening, nesterov, betas, epsilon, maxGradientNorm } = options;
-  return (learningRate) => {
-    const scale = learningRate / options.learningRate;
-    const common = {
-      learningRate,
-      weightDecay,
-      ...(groups.length === 0
-        ? {}
-        : { groups: groups.map((group) => ({ ...group, learningRate: group.learningRate * scale })) }),
-      ...(maxGradientNorm === undefined ? {} : { maxGradientNorm }),
-    };
-    if (optimizer === 'sgd') return { ...common, momentum, dampening, nesterov };
-    return { ...common, kind: optimizer, beta1: betas[0], beta2: betas[1], epsilon };
+  const { maxGradientNorm } = options;
+  const common = {
+    learningRate,
+    weightDecay,
+    ...(groups.length === 0 ? {} : { groups }),
+    ...(maxGradientNorm === undefined ? {} : { maxGradientNorm }),
   };
+  if (optimizer === 'sgd') return { ...common, kind: optimizer, momentum, dampening, nesterov };
+  return { ...common, kind: optimizer, beta1: betas[0], beta2: betas[1], epsilon };
 }
 
 function groupsOf(
@@ -36,7 +28,7 @@ function groupsOf(
   { groups = [], learningRate, weightDecay }: ResolvedTrainOptions,
 ): NativeOptimizerGroup[] {
   if (groups.length === 0) return [];
-  const inventory = inventoryOf(network, 'groups');
+  const inventory = inventoryOf(network);
   const taken = new Set<string>();
   return groups.map((group, index) => {
     const matched = selectAll([group.match].flat(), inventory, `groups[${index}].match`);

@@ -11,15 +11,11 @@ export interface Inventory {
   readonly headPrefix: string;
 }
 
-/** Throws InvalidOptionError when the network cannot name its parts or cannot do what `option` needs. */
-export function inventoryOf(network: Network, option: string): Inventory {
-  if (network.tensors === undefined || network.parts === undefined || network.setTrainable === undefined)
-    throw refused(option, 'this network cannot be trained in parts; use a Classifier');
-  const parameters = network
-    .tensors()
+/** Lists the parameters and batch norm layers of a network. */
+export function inventoryOf({ tensors, norms, headPrefix }: Network): Inventory {
+  const parameters = tensors
     .filter(({ kind }) => kind === 'parameter')
     .map(({ name, shape }) => ({ name, size: shape.reduce((a, b) => a * b, 1) }));
-  const { norms, headPrefix } = network.parts();
   return { parameters, norms, headPrefix };
 }
 

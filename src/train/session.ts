@@ -12,15 +12,16 @@ import type { Network } from '../model/types';
 import { imageOptionsOf } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
 import { Averaging } from './averaging';
-import { Checkpoints, versionsOf } from './checkpoints';
+import { Checkpoints } from './checkpoints';
 import { resolveClassWeights } from './class-weights';
 import { checkDataset } from './evaluate';
 import { planFeatures } from './feature-cache';
 import type { TrainingHistory } from './history';
-import { stepsPerEpoch, trainingLoop } from './loop';
-import type { TrainingPlan } from './loop';
+import { trainingLoop } from './loop';
+import { stepsPerEpoch } from './plan';
+import type { TrainingPlan } from './plan';
 import { checkNeeds } from './needs';
-import { makeOptimizer } from './optimizers';
+import { optimizerOptions } from './optimizers';
 import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-folder';
@@ -29,7 +30,7 @@ import type { RunControl } from './training-run';
 
 /** What `Trainer.fit` was asked for, options checked. */
 export interface TrainingRequest {
-  readonly model: Network;
+  readonly network: Network;
   readonly train: Dataset;
   readonly validation: Dataset | null;
   readonly options: ResolvedTrainOptions;
@@ -43,7 +44,7 @@ interface Session {
   readonly plan: TrainingPlan;
   readonly folder: RunFolder | null;
   readonly recorder: Recorder;
-  readonly needs: TrainingNeeds | null;
+  readonly needs: TrainingNeeds;
 }
 
 interface Ending {
@@ -58,7 +59,7 @@ export async function* runTraining(
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const classWeights = check(asked);
   const request = withStoredResize(asked);
-  const unlock = request.model.lock('Trainer.fit');
+  const unlock = request.network.lock('Trainer.fit');
   let history: TrainingHistory;
   let stop: TrainEvent;
   try {
@@ -89,7 +90,10 @@ export async function* runTraining(
 function withStoredResize(request: TrainingRequest): TrainingRequest {
   const datasets = [request.train, ...(request.validation === null ? [] : [request.validation])];
   const resized = packedResize(datasets);
-  const sixteenBit = storedSixteenBit(datasets, request.options.sixteenBit ?? request.model.sixteenBit ?? undefined);
+  const sixteenBit = storedSixteenBit(
+    datasets,
+    request.options.sixteenBit ?? request.network.belongings.sixteenBit ?? undefined,
+  );
   return {
     ...request,
     options: { ...request.options, sixteenBit },
@@ -98,14 +102,14 @@ function withStoredResize(request: TrainingRequest): TrainingRequest {
   };
 }
 
-/** Everything that can be refused before a file is touched. Gives the class weights. */
-function check({ model, train, validation, options }: TrainingRequest): Float32Array {
-  checkDataset(model, train);
-  if (validation !== null) checkDataset(model, validation);
+/** Refuses what can be refused before a file is touched. Returns the class weights. */
+function check({ network, train, validation, options }: TrainingRequest): Float32Array {
+  checkDataset(network, train);
+  if (validation !== null) checkDataset(network, validation);
   if (
     validation !== null &&
     options.bestBy === 'auc' &&
-    new Set(validation.samples.map(({ label }) => label)).size < model.classes.length
+    new Set(validation.samples.map(({ label }) => label)).size < network.classes.length
   ) {
     throw new DatasetError(
       `${validation.name}: bestBy 'auc' needs samples of every class; choose bestBy 'accuracy' or 'loss'`,
@@ -114,56 +118,25 @@ function check({ model, train, validation, options }: TrainingRequest): Float32A
   return resolveClassWeights(options.classWeights, train);
 }
 
+/** Checks what depends on the network, makes the run folder and gets the network ready. */
 async function open(request: TrainingRequest, classWeights: Float32Array, control: RunControl): Promise<Session> {
-  const { model: network, train, validation, options, trainTransform, evalTransform } = request;
-  const [trainable, averaging, optimizer] = [
-    new FreezeSchedule(network, options.freeze),
-    new Averaging(network, options.ema),
-    makeOptimizer(network, options),
-  ];
-  const features = planFeatures({ ...request, network }, trainable.backboneFrozen(1));
+  const { network, train, validation, options } = request;
+  const freezing = new FreezeSchedule(network, options.freeze);
+  const averaging = new Averaging(network, options.ema);
+  const optimizer = optimizerOptions(network, options);
+  const features = planFeatures(request, freezing.backboneFrozen(1));
   const needs = await checkNeeds(network, options, train.samples.length + (validation?.samples.length ?? 0));
   const folder =
     options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
-  await folder?.writeConfig({
-    options: { ...options, trainTransform, evalTransform },
-    model: {
-      architecture: network.architecture,
-      classes: network.classes,
-      device: network.device,
-      dropout: network.dropout ?? null,
-      precision: network.precision ?? null,
-      convolution: network.convolution ?? null,
-      channels: network.channels ?? null,
-      startedFrom: network.origin ?? null,
-    },
-    data: { train: summary(train), validation: validation === null ? null : summary(validation) },
-    versions: versionsOf(network),
-  });
+  await folder?.writeConfig(configOf(request));
   const recorder = new Recorder(request.loggers, folder);
-  const threshold = options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold;
   const plan: TrainingPlan = {
-    network,
-    train,
-    validation,
-    options,
-    trainTransform,
-    evalTransform,
+    ...request,
     classWeights,
-    trainable,
+    freezing,
     averaging,
-    optimizer,
     features,
-    checkpoints: new Checkpoints({
-      network,
-      averaging,
-      folder,
-      transform: evalTransform,
-      sixteenBit: options.sixteenBit,
-      threshold,
-      keep: options.keep,
-      origin: `trained on ${train.name} from ${network.origin ?? 'weights of unknown origin'}`,
-    }),
+    checkpoints: openCheckpoints(request, averaging, folder),
     store: new PixelStore({
       ...imageOptionsOf(options),
       maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0),
@@ -172,9 +145,47 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
     signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),
   };
-  await network.resetOptimizer();
+  await network.configureOptimizer(optimizer);
   await keepPixels(network, options.maxDeviceCacheBytes);
   return { plan, folder, recorder, needs };
+}
+
+/** Returns what the run folder says of a training before it begins. */
+function configOf(request: TrainingRequest): Parameters<RunFolder['writeConfig']>[0] {
+  const { network, train, validation, options, trainTransform, evalTransform } = request;
+  const { architecture, classes, device, dropout, precision, convolution, channels, belongings, versions } = network;
+  return {
+    options: { ...options, trainTransform, evalTransform },
+    model: {
+      architecture,
+      classes,
+      device,
+      dropout,
+      precision,
+      convolution,
+      channels,
+      startedFrom: belongings.origin,
+    },
+    data: { train: summary(train), validation: validation === null ? null : summary(validation) },
+    versions,
+  };
+}
+
+function openCheckpoints(
+  { network, train, options, evalTransform }: TrainingRequest,
+  averaging: Averaging,
+  folder: RunFolder | null,
+): Checkpoints {
+  return new Checkpoints({
+    network,
+    averaging,
+    folder,
+    transform: evalTransform,
+    sixteenBit: options.sixteenBit,
+    threshold: options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold,
+    keep: options.keep,
+    origin: `trained on ${train.name} from ${network.belongings.origin}`,
+  });
 }
 
 /** The loop with every event written down; an abort becomes an ending. */
@@ -198,13 +209,13 @@ async function* recordedLoop(
 
 /** On a GPU: images stay there from the first epoch on. */
 async function keepPixels(network: Network, bytes: number): Promise<void> {
-  if (network.device !== 'cpu') await network.keepPixels?.(bytes);
+  if (network.device !== 'cpu') await network.keepPixels(bytes);
 }
 
 async function finish({ plan, folder, recorder }: Session, { reason, message }: Ending): Promise<TrainingHistory> {
   await keepPixels(plan.network, 0);
-  await plan.network.resetOptimizer();
-  await plan.trainable.restore();
+  await plan.network.configureOptimizer(null);
+  await plan.freezing.restore();
   const restored = await plan.checkpoints.restoreBest();
   return {
     epochs: recorder.epochs,
@@ -225,8 +236,8 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
     async () => void (await plan.checkpoints.restoreBest()),
     () => keepPixels(plan.network, 0),
     () => plan.averaging.close(),
-    () => plan.trainable.restore(),
-    () => plan.network.resetOptimizer(),
+    () => plan.freezing.restore(),
+    () => plan.network.configureOptimizer(null),
     () => recorder.close(),
   ];
   for (const attempt of attempts) await attempt().catch(() => undefined);
@@ -245,7 +256,7 @@ function startEvent({ plan, folder, needs }: Session): TrainEvent {
     out: folder?.dir ?? null,
     config: { ...options, trainTransform, evalTransform },
     ...leftOutOf(train, validation),
-    ...(needs === null ? {} : { needs }),
+    needs,
   };
 }
 

@@ -1,14 +1,14 @@
-/** Steps whose figures are still on the device: a GPU is given the next step before the host looks at the last one's loss. */
+/** Pipeline of deferred steps: a GPU gets the next step before the host reads the outputs of the last one. */
 import type { TrainEvent } from '../log/types';
 import { CovidCtError } from '../errors';
 import type { Network } from '../model/types';
 import type { NativeTrainOutputs } from '../addon/types';
 import type { Meter } from './meter';
 
-/** On a GPU: steps that may be queued before the oldest one's figures are waited for. */
+/** Number of deferred steps that may be queued before the outputs of the oldest one are waited for. */
 const GPU_LAG = 2;
 
-/** A step that has been started. */
+/** A step whose forward and backward pass have been queued. */
 export interface StartedStep {
   readonly epoch: number;
   readonly step: number;
@@ -23,62 +23,58 @@ type StepEvent = Extract<TrainEvent, { type: 'step' }>;
 
 const isDivergence = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'ERR_DIVERGED';
 
-/** Hands out the events of steps in their order, each once its figures are there. */
+/** Makes the events of steps, in their order, each once its outputs are there. */
 export class StepPipeline {
   readonly #network: Network;
   readonly #meter: Meter;
-  readonly #started: StartedStep[] = [];
-  /** Whether steps are to be started rather than done. The optimizer itself then keeps a loss that is not finite out of the parameters. */
+  readonly #pending: StartedStep[] = [];
+  /** Whether steps are deferred. The optimizer itself then keeps a loss that is not finite out of the parameters. */
   readonly deferred: boolean;
 
-  /** @param clips whether gradients are clipped: every optimizer step waits for their norm then, so that nothing is won */
+  /** @param clips whether gradients are clipped: each optimizer step then waits for their norm, and deferring gains nothing */
   constructor(network: Network, meter: Meter, clips: boolean) {
     this.#network = network;
     this.#meter = meter;
-    const able =
-      network.startStep !== undefined &&
-      network.fetchOutputs !== undefined &&
-      (network.trainFeatures === undefined || network.startFeatures !== undefined);
-    this.deferred = able && network.device !== 'cpu' && !clips;
+    this.deferred = network.device !== 'cpu' && !clips;
   }
 
   /**
-   * Takes a step that was started, before its optimizer step.
+   * Takes in a step before its optimizer step.
    *
-   * @param outputs what it gave; undefined for one that was only started
-   * @returns the event of the oldest step whose turn has come, or null
+   * @param outputs of the step; undefined for a deferred one
+   * @returns the event of the oldest step that has outputs, or null
    * @throws CovidCtError ERR_DIVERGED for a loss, or a weighted one, that is not finite
    */
-  async add(started: StartedStep, outputs: NativeTrainOutputs | void): Promise<StepEvent | null> {
+  async add(started: StartedStep, outputs: NativeTrainOutputs | undefined): Promise<StepEvent | null> {
     if (outputs !== undefined) return this.#event(started, outputs);
-    this.#started.push(started);
-    return this.#started.length > GPU_LAG ? await this.#fetch() : null;
+    this.#pending.push(started);
+    return this.#pending.length > GPU_LAG ? await this.#read() : null;
   }
 
-  /** The events of the steps that are left, at the end of an epoch. Throws as `add` does. */
+  /** Yields the events of the pending steps, at the end of an epoch. Throws as `add` does. */
   async *drain(): AsyncGenerator<StepEvent, void, undefined> {
-    while (this.#started.length > 0) yield await this.#fetch();
+    while (this.#pending.length > 0) yield await this.#read();
   }
 
   /**
-   * To be called when the loop ends by an abort or a failure: the events of the steps that are left. A divergence that they tell
-   * of counts more, for the network's running statistics have seen it and must not be kept; another failure of theirs does not.
+   * Yields the events of the pending steps after an abort or a failure. If a pending step diverged, that error wins: the
+   * batch norm statistics are already spoiled. Any other failure of theirs is ignored.
    *
    * @throws CovidCtError ERR_DIVERGED
    */
-  async *afterFailure(failure: unknown): AsyncGenerator<StepEvent, void, undefined> {
+  async *drainAfter(failure: unknown): AsyncGenerator<StepEvent, void, undefined> {
     try {
       if (!isDivergence(failure)) yield* this.drain();
     } catch (error) {
       if (isDivergence(error)) throw error;
     } finally {
-      this.#started.length = 0;
+      this.#pending.length = 0;
     }
   }
 
-  async #fetch(): Promise<StepEvent> {
-    const outputs = await this.#network.fetchOutputs?.();
-    return this.#event(this.#started.shift()!, outputs!);
+  async #read(): Promise<StepEvent> {
+    const outputs = await this.#network.readOutputs();
+    return this.#event(this.#pending.shift()!, outputs);
   }
 
   #event({ epoch, step, steps, learningRate, updated, labels }: StartedStep, outputs: NativeTrainOutputs): StepEvent {

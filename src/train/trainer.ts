@@ -5,7 +5,8 @@ import { isRandom, parseTransform } from '../data/transforms/transform';
 import type { Dataset, Transform } from '../data/types';
 import { InvalidOptionError } from '../errors';
 import type { TrainLogger } from '../log/types';
-import type { Network } from '../model/types';
+import { isClassifier, networkOf } from '../model/classifier';
+import type { Classifier } from '../model/classifier';
 import { datasetSchema } from '../data/schemas';
 import { loggersSchema } from '../log/schemas';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
@@ -17,10 +18,7 @@ import { TrainingRun } from './training-run';
 
 /** The objects of a Trainer's options, beside the recipe's numbers and words. */
 const objectsSchema = z.looseObject({
-  model: z.custom<Network>(
-    (value) => typeof (value as Network | null | undefined)?.trainStep === 'function',
-    'expected a Classifier, e.g. from await Classifier.create(...)',
-  ),
+  model: z.custom<Classifier>(isClassifier, 'expected a Classifier, e.g. from await Classifier.create(...)'),
   loggers: loggersSchema.optional(),
   trainTransform: transformSchema.optional(),
   evalTransform: transformSchema.optional(),
@@ -29,7 +27,7 @@ const objectsSchema = z.looseObject({
 /** Options of {@link Trainer}: the recipe, and the objects it works with. */
 export interface TrainerOptions extends TrainOptions {
   /** The classifier to train. It keeps the best weights in the end. */
-  readonly model: Network;
+  readonly model: Classifier;
   /** Told of every event, in order, and closed when a training that has begun ends; make new ones for another training. */
   readonly loggers?: readonly TrainLogger[];
   /** How a training image becomes the network's input; the tutorial's crop and flip by default. */
@@ -46,7 +44,7 @@ export interface TrainerOptions extends TrainOptions {
  * ```
  */
 export class Trainer {
-  readonly #model: Network;
+  readonly #model: Classifier;
   readonly #loggers: readonly TrainLogger[];
   readonly #trainTransform: Transform;
   readonly #evalTransform: Transform;
@@ -68,7 +66,7 @@ export class Trainer {
     );
     const preset = {
       size: this.options.imageSize,
-      normalization: this.options.preset === 'tutorial' ? 'none' : (model.normalization ?? 'imagenet'),
+      normalization: this.options.preset === 'tutorial' ? 'none' : (networkOf(model).normalization ?? 'imagenet'),
     } as const;
     this.#model = model;
     this.#loggers = loggers;
@@ -98,7 +96,7 @@ export class Trainer {
     checkArgument(datasetSchema, train, 'Trainer.fit', 'train');
     checkArgument(datasetSchema.nullable(), validation, 'Trainer.fit', 'validation');
     const request = {
-      model: this.#model,
+      network: networkOf(this.#model),
       train,
       validation,
       options: this.options,

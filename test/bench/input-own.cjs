@@ -3,13 +3,14 @@
  * Prints slices a second of each epoch as JSON, as input_peer.py does; and for how long one call held the event loop.
  */
 const { readFileSync } = require('node:fs');
-const { Classifier, PixelStore, tutorialTrain } = require('../../dist/index.js');
+const { PixelStore, tutorialTrain } = require('../../dist/index.js');
 const { loadBatches } = require('../../dist/data/loader.js');
+const { createNetwork } = require('../../dist/model/open-network.js');
 
 const { files, orders, batch, threads, ahead } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 
 async function main() {
-  const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', threads });
+  const model = await createNetwork({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', threads });
   const dataset = {
     name: 'slices',
     classes: ['a', 'b'],
@@ -32,7 +33,7 @@ async function main() {
       shuffle: true,
     })) {
       const called = performance.now();
-      const made = model.prepareInput(input);
+      const made = model.input(input, { discard: true });
       calls.push(performance.now() - called);
       await made;
       slices += indices.length;

@@ -2,15 +2,9 @@
  * One epoch over a packed data set of made-up slices: node packed-own.cjs TASK. Packs them (streaming: each is made when
  * it is written), then trains a tiny network on them once. Prints rates, step times and resident memory as JSON.
  */
-const {
-  Classifier,
-  PackedDataset,
-  phantomPixels,
-  PixelStore,
-  preparePacked,
-  tutorialTrain,
-} = require('../../dist/index.js');
+const { PackedDataset, phantomPixels, PixelStore, preparePacked, tutorialTrain } = require('../../dist/index.js');
 const { loadBatches } = require('../../dist/data/loader.js');
+const { createNetwork } = require('../../dist/model/open-network.js');
 const { median } = require('./turns.cjs');
 
 const { file, slices, size, batch, threads, cacheBytes, windows } = JSON.parse(process.argv[2]);
@@ -55,7 +49,14 @@ async function pack() {
 
 async function walk() {
   const data = await PackedDataset.open(file);
-  const model = await Classifier.create({ architecture: 'tiny', classes: CLASSES, device: 'cpu', threads });
+  const model = await createNetwork({ architecture: 'tiny', classes: CLASSES, device: 'cpu', threads });
+  await model.configureOptimizer({
+    learningRate: 0.001,
+    momentum: 0.9,
+    weightDecay: 0,
+    dampening: 0,
+    nesterov: false,
+  });
   const store = new PixelStore({ maxCacheBytes: cacheBytes });
   const transform = tutorialTrain({ size: Math.round((size * 224) / 256) });
   const perWindow = Math.ceil(slices / batch / windows);
@@ -79,7 +80,7 @@ async function walk() {
     const called = performance.now();
     waits.push(called - ended);
     await model.trainStep(input, { divisor: indices.length, dropoutSeed: 1, classWeights: new Float32Array(0) });
-    await model.optimizerStep({ learningRate: 0.001, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
+    await model.optimizerStep(0.001);
     ended = performance.now();
     steps.push(ended - called);
     done += indices.length;

@@ -4,25 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodePng } from '../../src/data/images/decode';
 import { CovidCtError } from '../../src/errors';
-import { Classifier } from '../../src/model/classifier';
+import { Classifier, classifierOf } from '../../src/model/classifier';
+import type { Network } from '../../src/model/types';
 import { loadNative } from '../../src/addon/load';
 import type { NativeBatch } from '../../src/addon/types';
 import { madeUpBatch, SGD, SIDE, stepOptions, tiny } from './tiny';
 
-let classifier: Classifier;
+let network: Network;
 beforeEach(async () => {
-  classifier = await tiny();
+  network = await tiny();
 });
-afterEach(() => classifier.dispose());
+afterEach(() => network.dispose());
 
-async function gradientBytes(model: Classifier): Promise<Float32Array> {
+async function gradientBytes(model: Network): Promise<Float32Array> {
   const dir = await mkdtemp(join(tmpdir(), 'covidct-native-'));
   try {
     await writeFile(join(dir, 'g'), '');
-    const names = model
-      .tensors()
-      .filter(({ kind }) => kind === 'parameter')
-      .map(({ name }) => `grad.${name}`);
+    const names = model.tensors.filter(({ kind }) => kind === 'parameter').map(({ name }) => `grad.${name}`);
     await model.writeTensors(join(dir, 'g'), 0, names);
     const bytes = await readFile(join(dir, 'g'));
     return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -36,8 +34,8 @@ describe('training', () => {
     const batch = madeUpBatch(8);
     const losses: number[] = [];
     for (let step = 0; step < 40; step += 1) {
-      losses.push((await classifier.trainStep(batch, stepOptions(8, { dropoutSeed: step }))).objective);
-      await classifier.optimizerStep(SGD);
+      losses.push((await network.trainStep(batch, stepOptions(8, { dropoutSeed: step }))).objective);
+      await network.optimizerStep(SGD.learningRate);
     }
     expect(losses[0]).toBeGreaterThan(0.4);
     expect(losses.at(-1)).toBeLessThan(0.1);
@@ -47,10 +45,10 @@ describe('training', () => {
     const other = await tiny();
     const third = await tiny();
     try {
-      await classifier.trainStep(madeUpBatch(4), stepOptions(4, { dropoutSeed: 7 }));
+      await network.trainStep(madeUpBatch(4), stepOptions(4, { dropoutSeed: 7 }));
       await other.trainStep(madeUpBatch(4), stepOptions(4, { dropoutSeed: 7 }));
       await third.trainStep(madeUpBatch(4), stepOptions(4, { dropoutSeed: 8 }));
-      const [a, b, c] = [await gradientBytes(classifier), await gradientBytes(other), await gradientBytes(third)];
+      const [a, b, c] = [await gradientBytes(network), await gradientBytes(other), await gradientBytes(third)];
       expect(a).toEqual(b);
       expect(a).not.toEqual(c);
     } finally {
@@ -74,12 +72,12 @@ describe('training', () => {
 
   test('an optimizer step without gradients changes nothing, a step forgets its gradients', async () => {
     const batch = madeUpBatch(2, { labels: false });
-    const before = await classifier.predictBatch(batch);
-    await classifier.optimizerStep(SGD);
-    expect((await classifier.predictBatch(batch)).logits).toEqual(before.logits);
-    await classifier.trainStep(madeUpBatch(2), stepOptions(2));
-    await classifier.zeroGrad();
-    expect(Array.from(await gradientBytes(classifier)).every((value) => value === 0)).toBe(true);
+    const before = await network.predict(batch);
+    await network.optimizerStep(SGD.learningRate);
+    expect((await network.predict(batch)).logits).toEqual(before.logits);
+    await network.trainStep(madeUpBatch(2), stepOptions(2));
+    await network.configureOptimizer(SGD);
+    expect(Array.from(await gradientBytes(network)).every((value) => value === 0)).toBe(true);
   });
 
   test('the optimizer is forgotten on request: the next step is a first step', async () => {
@@ -87,18 +85,18 @@ describe('training', () => {
     const plain = await tiny({ dropout: 0 });
     try {
       const batch = madeUpBatch(4);
-      const stepped = async (model: Classifier): Promise<void> => {
+      const stepped = async (model: Network): Promise<void> => {
         await model.trainStep(batch, stepOptions(4));
-        await model.optimizerStep({ ...SGD, learningRate: 1e-30 }); // fills the momentum and leaves the weights
+        await model.optimizerStep(1e-30); // fills the momentum and leaves the weights
       };
       await stepped(other);
       await stepped(plain);
-      await other.resetOptimizer();
+      await other.configureOptimizer(SGD);
       for (const model of [other, plain]) {
         await model.trainStep(batch, stepOptions(4));
-        await model.optimizerStep(SGD);
+        await model.optimizerStep(SGD.learningRate);
       }
-      const [fresh, carried] = [await other.predictBatch(batch), await plain.predictBatch(batch)];
+      const [fresh, carried] = [await other.predict(batch), await plain.predict(batch)];
       expect(fresh.logits).not.toEqual(carried.logits);
     } finally {
       other.dispose();
@@ -107,7 +105,7 @@ describe('training', () => {
   });
 
   test('one image is enough', async () => {
-    const { losses, probabilities } = await classifier.trainStep(madeUpBatch(1), stepOptions(1));
+    const { losses, probabilities } = await network.trainStep(madeUpBatch(1), stepOptions(1));
     expect(losses).toHaveLength(1);
     expect(probabilities[0]! + probabilities[1]!).toBeCloseTo(1, 6);
   });
@@ -115,9 +113,9 @@ describe('training', () => {
 
 describe('prediction', () => {
   test('does not depend on the batch', async () => {
-    const together = await classifier.predictBatch(madeUpBatch(5, { labels: false }));
+    const together = await network.predict(madeUpBatch(5, { labels: false }));
     for (let i = 0; i < 5; i += 1) {
-      const alone = await classifier.predictBatch(madeUpBatch(1, { labels: false, from: i }));
+      const alone = await network.predict(madeUpBatch(1, { labels: false, from: i }));
       expect(Math.abs(alone.logits[0]! - together.logits[2 * i]!)).toBeLessThan(1e-6);
     }
   });
@@ -125,22 +123,22 @@ describe('prediction', () => {
   test('of images from files names a smaller batch when memory runs out, as an explanation does', async () => {
     const full = new CovidCtError('ERR_OUT_OF_MEMORY', 'the device ran out of memory');
     const image = await encodePng({ data: new Uint8Array(SIDE * SIDE * 3), width: SIDE, height: SIDE });
-    const cam = jest.spyOn(classifier, 'gradCamBatch').mockRejectedValue(full);
+    const cam = jest.spyOn(network, 'gradCam').mockRejectedValue(full);
     const message = (what: string): unknown =>
       expect.stringContaining(`${what} with batchSize 3; try batchSize 1 (the device ran out of memory)`);
-    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({
+    await expect(classifierOf(network).explain([image, image, image])).rejects.toMatchObject({
       code: 'ERR_OUT_OF_MEMORY',
       cause: full,
       message: message('an explanation'),
     });
-    jest.spyOn(classifier, 'predictBatch').mockRejectedValue(full);
-    await expect(classifier.predict([image, image, image])).rejects.toMatchObject({
+    jest.spyOn(network, 'predict').mockRejectedValue(full);
+    await expect(classifierOf(network).predict([image, image, image])).rejects.toMatchObject({
       code: 'ERR_OUT_OF_MEMORY',
       cause: full,
       message: message('a prediction'),
     });
     // It looks first at what is called.
-    await expect(classifier.explain([image, image, image])).rejects.toMatchObject({
+    await expect(classifierOf(network).explain([image, image, image])).rejects.toMatchObject({
       code: 'ERR_OUT_OF_MEMORY',
       cause: full,
       message: message('an explanation'),
@@ -152,25 +150,23 @@ describe('prediction', () => {
     const order: string[] = [];
     // Made beforehand, and the steps long: all are queued before the first is done.
     const [large, single] = [madeUpBatch(64), madeUpBatch(1, { labels: false })];
-    const steps = [1, 2, 3].map((n) =>
-      classifier.trainStep(large, stepOptions(64)).then(() => order.push(`step ${n}`)),
-    );
-    const prediction = classifier.predictBatch(single).then(() => order.push('prediction'));
+    const steps = [1, 2, 3].map((n) => network.trainStep(large, stepOptions(64)).then(() => order.push(`step ${n}`)));
+    const prediction = network.predict(single).then(() => order.push('prediction'));
     await Promise.all([...steps, prediction]);
     expect(order.indexOf('prediction')).toBeLessThanOrEqual(1);
   });
 
   test('the pixels may be overwritten as soon as the call has returned', async () => {
     const batch = madeUpBatch(1, { labels: false });
-    const expected = await classifier.predictBatch(batch);
-    const pending = classifier.predictBatch(batch);
+    const expected = await network.predict(batch);
+    const pending = network.predict(batch);
     batch.images[0]?.fill(0);
     expect((await pending).logits).toEqual(expected.logits);
   });
 });
 
 describe('threads', () => {
-  test("each classifier has its own, 0 is LibTorch's choice whatever was asked before", async () => {
+  test("each network has its own, 0 is LibTorch's choice whatever was asked before", async () => {
     const ask = async (threads: number): Promise<number> => {
       const handle = new (loadNative().Classifier)({
         architecture: 'tiny',
@@ -248,8 +244,8 @@ describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
 
   test.each(cases)('%s', async (_, spoil) => {
     const code = _ === 'nothing' ? 'ERR_INVALID_OPTION' : 'ERR_BAD_BATCH';
-    await expect(classifier.trainStep(spoil(good()) as NativeBatch, stepOptions(2))).rejects.toMatchObject({ code });
-    await expect(classifier.predictBatch(good())).resolves.toBeDefined();
+    await expect(network.trainStep(spoil(good()) as NativeBatch, stepOptions(2))).rejects.toMatchObject({ code });
+    await expect(network.predict(good())).resolves.toBeDefined();
   });
 
   test.each([
@@ -257,14 +253,14 @@ describe('wrong input is refused with ERR_BAD_BATCH and harms nothing', () => {
     ['a divisor that is NaN', { divisor: NaN }],
     ['weights for three classes', { classWeights: Float32Array.of(1, 1, 1) }],
   ])('%s', async (_, options) => {
-    await expect(classifier.trainStep(good(), stepOptions(2, options))).rejects.toMatchObject({
+    await expect(network.trainStep(good(), stepOptions(2, options))).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
     });
   });
 
   test('a crop beyond the image is black there', async () => {
     const image = new Uint8Array(2 * 2 * 3).fill(255);
-    const values = await classifier.inputOf({
+    const values = await network.input({
       images: [image],
       sizes: Int32Array.of(2, 2),
       programs: Int32Array.of(2, -1, -1, 4, 4),
@@ -282,9 +278,7 @@ describe('Grad-CAM', () => {
   test("has the layer's resolution, is never negative, and explains the class asked for", async () => {
     const batch = madeUpBatch(2, { labels: false });
     const cams = await Promise.all(
-      [0, 1].map((index) =>
-        classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(index, index) }),
-      ),
+      [0, 1].map((index) => network.gradCam(batch, { layer: 'features.6', classIndices: Int32Array.of(index, index) })),
     );
     expect([cams[0]?.height, cams[0]?.width]).toEqual([SIDE / 2, SIDE / 2]);
     expect(Array.from(cams[0]?.maps ?? []).every((value) => value >= 0 && Number.isFinite(value))).toBe(true);
@@ -294,46 +288,46 @@ describe('Grad-CAM', () => {
   test('an unknown layer and a class out of range are refused', async () => {
     const batch = madeUpBatch(1, { labels: false });
     await expect(
-      classifier.gradCamBatch(batch, { layer: 'features.99', classIndices: Int32Array.of(0) }),
+      network.gradCam(batch, { layer: 'features.99', classIndices: Int32Array.of(0) }),
     ).rejects.toMatchObject({ code: 'ERR_LAYER' });
-    await expect(
-      classifier.gradCamBatch(batch, { layer: 'features.6', classIndices: Int32Array.of(5) }),
-    ).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
+    await expect(network.gradCam(batch, { layer: 'features.6', classIndices: Int32Array.of(5) })).rejects.toMatchObject(
+      { code: 'ERR_BAD_BATCH' },
+    );
   });
 
   test('leaves the gathered gradients alone', async () => {
-    await classifier.trainStep(madeUpBatch(4), stepOptions(4));
-    const before = await gradientBytes(classifier);
-    await classifier.gradCamBatch(madeUpBatch(2, { labels: false }), {
+    await network.trainStep(madeUpBatch(4), stepOptions(4));
+    const before = await gradientBytes(network);
+    await network.gradCam(madeUpBatch(2, { labels: false }), {
       layer: 'features.10',
       classIndices: Int32Array.of(0, 1),
     });
-    expect(await gradientBytes(classifier)).toEqual(before);
+    expect(await gradientBytes(network)).toEqual(before);
   });
 });
 
 describe('the end', () => {
   test('dispose rejects what is open, may be called twice, and later use says so', async () => {
     const large = madeUpBatch(64);
-    const open = [1, 2, 3].map(() => classifier.trainStep(large, stepOptions(64)));
-    classifier.dispose();
-    classifier.dispose();
+    const open = [1, 2, 3].map(() => network.trainStep(large, stepOptions(64)));
+    network.dispose();
+    network.dispose();
     // The first may just have been done.
     const [, ...later] = await Promise.allSettled(open);
     for (const result of later) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_DISPOSED' } });
-    await expect(classifier.predictBatch(madeUpBatch(1))).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+    await expect(network.predict(madeUpBatch(1))).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
   });
 
   test('bytes tell parameters, then gradients and momentum too', async () => {
-    const fresh = classifier.bytes;
-    const parameters = classifier.parameterCount * 4;
+    const fresh = network.bytes;
+    const parameters = network.parameters * 4;
     expect(fresh).toBeGreaterThanOrEqual(parameters);
-    await classifier.trainStep(madeUpBatch(2), stepOptions(2));
-    expect(classifier.bytes).toBe(fresh + parameters);
-    await classifier.optimizerStep(SGD);
-    expect(classifier.bytes).toBe(fresh + parameters);
-    await classifier.resetOptimizer();
-    expect(classifier.bytes).toBe(fresh);
+    await network.trainStep(madeUpBatch(2), stepOptions(2));
+    expect(network.bytes).toBe(fresh + parameters);
+    await network.optimizerStep(SGD.learningRate);
+    expect(network.bytes).toBe(fresh + parameters);
+    await network.configureOptimizer(SGD);
+    expect(network.bytes).toBe(fresh);
   });
 
   test('a device that is not there is an error that says why', async () => {
@@ -341,6 +335,6 @@ describe('the end', () => {
     await expect(
       Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cuda' }),
     ).rejects.toMatchObject({ code: 'ERR_DEVICE', message: expect.stringMatching(/(CPU alone|no GPU).*'cpu'/s) });
-    expect(classifier.device).toBe('cpu');
+    expect(network.device).toBe('cpu');
   });
 });

@@ -2,10 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Classifier } from '../../src/model/classifier';
+import { createNetwork } from '../../src/model/open-network';
+import type { Network } from '../../src/model/types';
 import { batchOf, readOut } from '../parity/network/recipe';
 import type { Section } from '../parity/network/recipe';
-import { stepOptions } from './tiny';
+import { SGD, stepOptions } from './tiny';
 
 type Kind = 'libtorch' | 'auto' | 'winograd';
 
@@ -13,8 +14,8 @@ const create = (
   architecture: string,
   convolution: Kind,
   options: { threads?: number; channels?: 1 | 3; seed?: number } = {},
-): Promise<Classifier> =>
-  Classifier.create({
+): Promise<Network> =>
+  createNetwork({
     architecture,
     classes: ['a', 'b'],
     device: 'cpu',
@@ -78,10 +79,10 @@ test.each([
   async (architecture, side) => {
     const batch = batchOf([0, 1, 2], side);
     using theirs = await create(architecture, 'libtorch');
-    const expected = (await theirs.predictBatch(batch)).logits;
+    const expected = (await theirs.predict(batch)).logits;
     for (const kind of ['auto', 'winograd'] as const) {
       using ours = await create(architecture, kind);
-      const found = (await ours.predictBatch(batch)).logits;
+      const found = (await ours.predict(batch)).logits;
       expect(distance(found, expected)).toBeLessThan(1e-5);
     }
   },
@@ -114,14 +115,14 @@ test.each([
 
 test('auto is the default; it and winograd truly are something else than libtorch', async () => {
   const logits = async (options: object): Promise<Float32Array> => {
-    using model = await Classifier.create({
+    using model = await createNetwork({
       architecture: 'vgg11',
       classes: ['a', 'b'],
       device: 'cpu',
       threads: 2,
       ...options,
     });
-    return (await model.predictBatch(batchOf([0, 1, 2, 3], 64))).logits;
+    return (await model.predict(batchOf([0, 1, 2, 3], 64))).logits;
   };
   const standard = await logits({ convolution: 'libtorch' });
   expect(await logits({})).toEqual(await logits({ convolution: 'auto' }));
@@ -136,10 +137,10 @@ test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121'])(
     const batch = batchOf([0, 1, 2], 64);
     for (const channels of [1, 3] as const) {
       using theirs = await create(architecture, 'libtorch', { channels });
-      const expected = (await theirs.predictBatch(batch)).logits;
+      const expected = (await theirs.predict(batch)).logits;
       using ours = await create(architecture, 'auto', { channels });
       for (let call = 0; call < 3; call += 1)
-        expect([channels, call, distance((await ours.predictBatch(batch)).logits, expected) < 1e-5]).toEqual([
+        expect([channels, call, distance((await ours.predict(batch)).logits, expected) < 1e-5]).toEqual([
           channels,
           call,
           true,
@@ -158,12 +159,12 @@ test.each([
   async (architecture, convolution) => {
     using model = await create(architecture, convolution);
     const [small, large] = [batchOf([0], 40), batchOf([1, 2, 3, 4, 5], 96)];
-    const first = (await model.predictBatch(small)).logits;
-    for (const batch of [small, large]) await model.predictBatch(batch);
-    expect((await model.predictBatch(small)).logits).toEqual(first);
-    const big = (await model.predictBatch(large)).logits;
-    expect((await model.predictBatch(small)).logits).toEqual(first);
-    expect((await model.predictBatch(large)).logits).toEqual(big);
+    const first = (await model.predict(small)).logits;
+    for (const batch of [small, large]) await model.predict(batch);
+    expect((await model.predict(small)).logits).toEqual(first);
+    const big = (await model.predict(large)).logits;
+    expect((await model.predict(small)).logits).toEqual(first);
+    expect((await model.predict(large)).logits).toEqual(big);
   },
   60_000,
 );
@@ -177,7 +178,7 @@ test.each(['vgg19_bn', 'resnet50', 'densenet121'])(
     const [folded, unfolded] = [await model.features(batch, { prediction: true }), await model.features(batch)];
     expect(folded).not.toEqual(unfolded);
     expect(distance(folded, unfolded)).toBeLessThan(1e-5);
-    const [ours, theirs] = [await model.predictBatch(batch), await model.predictFeatures(unfolded)];
+    const [ours, theirs] = [await model.predict(batch), await model.predict({ features: unfolded })];
     expect(distance(ours.logits, theirs.logits)).toBeLessThan(1e-5);
   },
   120_000,
@@ -186,7 +187,7 @@ test.each(['vgg19_bn', 'resnet50', 'densenet121'])(
 test('predictions with kept filters are those of the present weights, whatever changes them', async () => {
   using model = await create('vgg11_bn', 'auto');
   const batch = batchOf([0, 1, 2, 3], 64);
-  const answer = async (): Promise<Float32Array> => (await model.predictBatch(batch)).logits;
+  const answer = async (): Promise<Float32Array> => (await model.predict(batch)).logits;
   const dir = await mkdtemp(join(tmpdir(), 'covidct-kept-'));
   try {
     /** Of a classifier that has these weights and has kept nothing. */
@@ -194,19 +195,20 @@ test('predictions with kept filters are those of the present weights, whatever c
       await model.saveWeights(join(dir, 'weights.safetensors'));
       using other = await create('vgg11_bn', 'auto', { seed: 9 });
       await other.loadWeights(join(dir, 'weights.safetensors'), { weightsOnly: true });
-      return (await other.predictBatch(batch)).logits;
+      return (await other.predict(batch)).logits;
     };
     const first = await answer();
     const bare = model.bytes;
     expect([await answer(), await answer()]).toEqual([first, first]); // the second call keeps its filters, the third uses them
     expect(model.bytes).toBeGreaterThan(bare);
     await model.saveWeights(join(dir, 'first.safetensors'));
-    await model.updateAverage(0.5);
+    await model.configureOptimizer(SGD);
+    await model.average('update', 0.5);
     const changes = [
       () => model.trainStep(batch, stepOptions(4)), // running statistics
-      () => model.optimizerStep({ learningRate: 0.01, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false }),
-      () => model.swapAverage(),
-      () => model.swapAverage(),
+      () => model.optimizerStep(0.01),
+      () => model.average('swap'),
+      () => model.average('swap'),
       () => model.loadWeights(join(dir, 'first.safetensors'), { weightsOnly: true }),
     ];
     for (const change of changes) {
@@ -226,9 +228,10 @@ test.each(['vgg11', 'vgg11_bn', 'resnet18', 'densenet121'])(
   async (architecture) => {
     using model = await create(architecture, 'auto');
     const batch = batchOf([0, 1, 2, 3], 64);
+    await model.configureOptimizer({ ...SGD, momentum: 0 });
     await model.trainStep(batch, stepOptions(4));
-    await model.optimizerStep({ learningRate: 1e38, momentum: 0, weightDecay: 0, dampening: 0, nesterov: false });
-    expect((await model.predictBatch(batch)).logits.every(Number.isNaN)).toBe(true);
+    await model.optimizerStep(1e38);
+    expect((await model.predict(batch)).logits.every(Number.isNaN)).toBe(true);
     expect((await model.trainStep(batch, stepOptions(4))).objective).toBeNaN();
   },
   60_000,
@@ -242,7 +245,7 @@ test.each(['auto', 'libtorch'] as const)(
       code: 'ERR_BAD_BATCH',
       message: expect.stringMatching(/more than one value for each channel.*1 x 1.*larger/s),
     });
-    expect((await model.predictBatch(batchOf([0], 32))).logits.every(Number.isFinite)).toBe(true);
+    expect((await model.predict(batchOf([0], 32))).logits.every(Number.isFinite)).toBe(true);
     await model.trainStep(batchOf([0, 1], 32), stepOptions(2));
   },
   60_000,
@@ -253,13 +256,12 @@ test('gray input, frozen convolutions and Grad-CAM', async () => {
     using ours = await create('vgg11_bn', 'winograd', { channels: 1, seed });
     using theirs = await create('vgg11_bn', 'libtorch', { channels: 1, seed });
     const batch = batchOf([0, 1, 2, 3], 32);
-    const trained = theirs
-      .tensors()
+    const trained = theirs.tensors
       .filter(({ name, kind }) => kind === 'parameter' && /^(features\.(8|11)|classifier)/.test(name))
       .map(({ name }) => name);
     const sections: Section[] = [];
     for (const model of [ours, theirs]) {
-      await model.setTrainable({ parameters: trained, frozenNorms: model.parts().norms });
+      await model.setTrainable({ parameters: trained, frozenNorms: model.norms });
       await model.trainStep(batch, stepOptions(4));
       sections.push(await readOut(model, 'grad.'));
     }
@@ -267,7 +269,7 @@ test('gray input, frozen convolutions and Grad-CAM', async () => {
     expect(sections[0]?.['features.8.weight']?.some((value) => value !== 0)).toBe(true);
     const [a, b] = await Promise.all(
       [ours, theirs].map((model) =>
-        model.gradCamBatch(batch, { layer: model.layers.default, classIndices: Int32Array.of(0, 1, 0, 1) }),
+        model.gradCam(batch, { layer: model.layers.default, classIndices: Int32Array.of(0, 1, 0, 1) }),
       ),
     );
     return Math.max(worst(sections[0]!, sections[1]!), distance(a?.maps ?? [], b?.maps ?? []));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Classifier, evaluate, makePhantoms, openDataset, Trainer, tutorialEval } from '../../src/index';
 import type { Dataset, TrainEvent, TrainerOptions } from '../../src/index';
+import { networkOf } from '../../src/model/classifier';
 import { chooseThreshold } from '../../src/train/threshold';
 
 const SIZE = 64;
@@ -210,29 +211,31 @@ test('an abort with an average, in the middle of a step or of a validation, leav
   for (const where of ['step', 'validation'] as const) {
     const { model, trainer } = await setUp({ ema: { decay: 0.9 }, epochs: 3, batchSize: 4 });
     const stop = new AbortController();
-    const swaps = jest.spyOn(model, 'swapAverage');
-    const predict = jest.spyOn(model, 'predictBatch').mockImplementation(async (batch) => {
+    const network = networkOf(model);
+    const swaps = jest.spyOn(network, 'average');
+    const { predict: real } = network;
+    const predict = jest.spyOn(network, 'predict').mockImplementation(async (batch) => {
       if (where === 'validation') stop.abort();
-      return Classifier.prototype.predictBatch.call(model, batch);
+      return await real(batch);
     });
     const run = trainer.fit(train, train, { signal: stop.signal });
     for await (const event of run) if (where === 'step' && event.type === 'step' && event.step === 2) stop.abort();
     predict.mockRestore();
     expect((await run).stop.reason).toBe('aborted');
     // In and out for a validation that was left; once more to adopt the average.
-    expect(swaps).toHaveBeenCalledTimes(where === 'step' ? 1 : 3);
-    await expect(model.swapAverage()).rejects.toMatchObject({ message: expect.stringContaining('no average') });
+    expect(swaps.mock.calls.filter(([op]) => (op as string) === 'swap')).toHaveLength(where === 'step' ? 1 : 3);
+    await expect(network.average('swap')).rejects.toMatchObject({ message: expect.stringContaining('no average') });
   }
 }, 60_000);
 
 test('cached features: bit for bit the losses of the training without them, augmented too, up to and beyond an unfreezing', async () => {
   const losses = async (options: Partial<TrainerOptions>) => {
     const { model, trainer } = await setUp({ epochs: 3, batchSize: 4, accumulate: 2, ema: { decay: 0.5 }, ...options });
-    const features = jest.spyOn(model, 'trainFeatures');
+    const features = jest.spyOn(networkOf(model), 'trainStep');
     const history = await trainer.fit(train, train);
     return {
       losses: history.epochs.map(({ trainLoss, validationLoss }) => [trainLoss, validationLoss]),
-      cached: features.mock.calls.length,
+      cached: features.mock.calls.filter(([input]) => 'features' in input).length,
     };
   };
   const freeze = { parameters: ['backbone'], unfreeze: [{ epoch: 3, parameters: 'all' as const }] };
@@ -255,7 +258,7 @@ test('cached features are announced: how many, how large, and when augmentation 
     const { model, trainer } = await setUp({ freeze: 'backbone', epochs: 2, ...options });
     const events = await collect(trainer.fit(train, train));
     return {
-      width: model.parts().featureWidth,
+      width: networkOf(model).featureWidth,
       features: events.filter(({ type }) => type === 'features'),
       at: events.findIndex(({ type }) => type === 'features'),
       step: events.findIndex(({ type }) => type === 'step'),
@@ -331,7 +334,7 @@ test("a training's weights bring normalization and size to who starts from the f
   });
   models.push(next);
   await next.loadWeights(join(out, 'weights/best.safetensors'));
-  expect(next.normalization).toEqual(normalization);
+  expect(networkOf(next).normalization).toEqual(normalization);
   expect(next.transform).toEqual(tutorialEval({ size: SIZE, normalization }));
   expect(next.pretraining).toMatchObject({
     name: expect.stringMatching(/trained on .* epoch 1/),

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBatch } from '../../src/data/batch';
-import { Classifier } from '../../src/model/classifier';
+import { createNetwork } from '../../src/model/open-network';
+import type { Network } from '../../src/model/types';
 import { compose } from '../../src/data/transforms/transform';
 import { normalize } from '../../src/data/transforms/steps/normalize';
 import { resize } from '../../src/data/transforms/steps/resize';
@@ -12,11 +13,19 @@ import { readOut } from '../parity/network/recipe';
 import type { Section } from '../parity/network/recipe';
 import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
 
-const backboneFrozen = (model: Classifier): { parameters: string[]; frozenNorms: string[] } => {
-  const { norms, headPrefix } = model.parts();
+const ADAM = {
+  kind: 'adam',
+  learningRate: 0.01,
+  weightDecay: 0,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+} as const;
+
+const backboneFrozen = (model: Network): Parameters<Network['setTrainable']>[0] => {
+  const { norms, headPrefix } = model;
   return {
-    parameters: model
-      .tensors()
+    parameters: model.tensors
       .filter(({ name, kind }) => kind === 'parameter' && name.startsWith(headPrefix))
       .map(({ name }) => name),
     frozenNorms: norms,
@@ -33,27 +42,22 @@ function differing(a: Section, b: Section): string[] {
 test.each(['tiny', 'resnet18', 'densenet121'])(
   '%s: training from features is training from images while the backbone is frozen, bit for bit',
   async (architecture) => {
-    using whole = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
-    using head = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
+    using whole = await createNetwork({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
+    using head = await createNetwork({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
     const batch = madeUpBatch(4);
-    for (const model of [whole, head]) await model.setTrainable(backboneFrozen(model));
+    for (const model of [whole, head]) {
+      await model.configureOptimizer(ADAM);
+      await model.setTrainable(backboneFrozen(model));
+    }
     const features = await head.features(batch);
-    expect(features).toHaveLength(4 * head.parts().featureWidth);
+    expect(features).toHaveLength(4 * head.featureWidth);
     const a = await whole.trainStep(batch, stepOptions(4, { dropoutSeed: 3 }));
-    const b = await head.trainFeatures(features, batch.labels!, stepOptions(4, { dropoutSeed: 3 }));
+    const b = await head.trainStep({ features, labels: batch.labels! }, stepOptions(4, { dropoutSeed: 3 }));
     expect(b).toEqual(a);
-    for (const model of [whole, head])
-      await model.optimizerStep({
-        kind: 'adam',
-        learningRate: 0.01,
-        weightDecay: 0,
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-      });
+    for (const model of [whole, head]) await model.optimizerStep(ADAM.learningRate);
     expect(differing(await readOut(head, ''), await readOut(whole, ''))).toEqual([]);
     const predicted = await head.features(batch, { prediction: true });
-    expect((await head.predictFeatures(predicted)).logits).toEqual((await whole.predictBatch(batch)).logits);
+    expect((await head.predict({ features: predicted })).logits).toEqual((await whole.predict(batch)).logits);
   },
 );
 
@@ -61,13 +65,13 @@ test('what is frozen stays as it was, and its gradients and state are given back
   using model = await tiny();
   const before = await readOut(model, '');
   await model.trainStep(madeUpBatch(4), stepOptions(4));
-  await model.optimizerStep({ ...SGD, learningRate: 1e-30 });
+  await model.optimizerStep(1e-30);
   const full = model.bytes;
   await model.setTrainable(backboneFrozen(model));
   expect(model.bytes).toBeLessThan(full);
   const start = await readOut(model, '');
   await model.trainStep(madeUpBatch(4), stepOptions(4));
-  await model.optimizerStep(SGD);
+  await model.optimizerStep(SGD.learningRate);
   const after = await readOut(model, '');
   for (const name of Object.keys(before)) {
     if (name.startsWith('features.')) expect(after[name]).toEqual(start[name]);
@@ -83,31 +87,31 @@ test('wrong names, groups and lengths are refused', async () => {
   await expect(model.setTrainable({ parameters: ['features.0.weight'], frozenNorms: ['features.0'] })).rejects.toEqual(
     refused,
   );
-  await expect(model.swapAverage()).rejects.toEqual(refused);
+  await expect(model.average('swap')).rejects.toEqual(refused);
   const group = { names: ['features.0.weight'], learningRate: 1, weightDecay: 0 };
-  await expect(model.optimizerStep({ ...SGD, groups: [group, group] })).rejects.toEqual(refused);
-  await expect(model.optimizerStep({ ...SGD, groups: [{ ...group, names: ['x'] }] })).rejects.toEqual(refused);
-  await expect(model.predictFeatures(new Float32Array(5))).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
+  await expect(model.configureOptimizer({ ...SGD, groups: [group, group] })).rejects.toEqual(refused);
+  await expect(model.configureOptimizer({ ...SGD, groups: [{ ...group, names: ['x'] }] })).rejects.toEqual(refused);
+  await expect(model.predict({ features: new Float32Array(5) })).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
   await expect(
-    model.trainFeatures(new Float32Array(model.parts().featureWidth), Int32Array.of(2), stepOptions(1)),
+    model.trainStep({ features: new Float32Array(model.featureWidth), labels: Int32Array.of(2) }, stepOptions(1)),
   ).rejects.toMatchObject({ code: 'ERR_BAD_BATCH' });
 });
 
 test('exchanging the weights with their average twice leaves every bit', async () => {
   using model = await tiny();
-  await model.updateAverage(0.9);
+  await model.average('update', 0.9);
   await model.trainStep(madeUpBatch(4), stepOptions(4));
-  await model.optimizerStep(SGD);
-  await model.updateAverage(0.9);
+  await model.optimizerStep(SGD.learningRate);
+  await model.average('update', 0.9);
   const own = await readOut(model, '');
-  await model.swapAverage();
+  await model.average('swap');
   expect(await readOut(model, '')).not.toEqual(own);
-  await model.swapAverage();
+  await model.average('swap');
   expect(await readOut(model, '')).toEqual(own);
 });
 
 test("one channel: gray as PIL's convert('L') rounds it", async () => {
-  using model = await Classifier.create({
+  using model = await createNetwork({
     architecture: 'resnet18',
     classes: ['a', 'b'],
     channels: 1,
@@ -124,51 +128,43 @@ test("one channel: gray as PIL's convert('L') rounds it", async () => {
   ];
   const data = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => colors[Math.floor(i / 3) % colors.length]![i % 3]!);
   const transform = compose([resize([32, 32]), toTensor(), normalize({ mean: [0, 0, 0], std: [1, 1, 1] })]);
-  const input = await model.inputOf(makeBatch([{ data, width: 32, height: 32 }], null, transform));
+  const input = await model.input(makeBatch([{ data, width: 32, height: 32 }], null, transform));
   expect(input).toHaveLength(32 * 32);
   colors.forEach((color, i) => expect(Math.round(input[i]! * 255)).toBe(color[3]));
 });
 
 test('while the averaged weights are in place the average cannot go on; weights from a file end it', async () => {
   using model = await tiny();
-  await model.updateAverage(0.9);
-  await model.swapAverage();
-  await expect(model.updateAverage(0.9)).rejects.toMatchObject({
+  await model.average('update', 0.9);
+  await model.average('swap');
+  await expect(model.average('update', 0.9)).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
-    message: expect.stringContaining('swapAverage'),
+    message: expect.stringContaining('swap them back'),
   });
-  await model.swapAverage();
-  await model.updateAverage(0.9);
-  await model.swapAverage();
-  await model.dropAverage();
-  await model.updateAverage(0.9);
+  await model.average('swap');
+  await model.average('update', 0.9);
+  await model.average('swap');
+  await model.average('drop');
+  await model.average('update', 0.9);
 });
 
 test.each([['beta1'], ['beta2']])('Adam with a %s of 1 would divide by nothing', async (beta) => {
   using model = await tiny();
-  const options = {
-    kind: 'adam' as const,
-    learningRate: 0.01,
-    weightDecay: 0,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-  };
-  await expect((async () => model.optimizerStep({ ...options, [beta]: 1 }))()).rejects.toMatchObject({
+  await expect((async () => model.configureOptimizer({ ...ADAM, [beta]: 1 }))()).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringContaining('below 1'),
   });
 });
 
 test('RGB filters summed for gray: what the network says of a gray image is what the RGB one says, each with its own normalization', async () => {
-  using rgb = await Classifier.create({
+  using rgb = await createNetwork({
     architecture: 'resnet18',
     classes: ['a', 'b'],
     device: 'cpu',
     threads: 1,
     seed: 3,
   });
-  using gray = await Classifier.create({
+  using gray = await createNetwork({
     architecture: 'resnet18',
     classes: ['a', 'b'],
     channels: 1,
@@ -186,6 +182,6 @@ test('RGB filters summed for gray: what the network says of a gray image is what
   const data = Uint8Array.from({ length: 48 * 48 * 3 }, (_, i) => (Math.floor(i / 3) * 31) % 256);
   const plain = compose([resize([48, 48]), toTensor(), normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] })]);
   const batch = makeBatch([{ data, width: 48, height: 48 }], null, plain);
-  const [a, b] = [(await rgb.predictBatch(batch)).logits, (await gray.predictBatch(batch)).logits];
+  const [a, b] = [(await rgb.predict(batch)).logits, (await gray.predict(batch)).logits];
   a.forEach((value, i) => expect(Math.abs(value - b[i]!)).toBeLessThan(1e-5));
 });

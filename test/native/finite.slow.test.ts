@@ -5,9 +5,10 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Classifier } from '../../src/model/classifier';
+import { createNetwork } from '../../src/model/open-network';
+import type { Network } from '../../src/model/types';
 import { openWeightFile } from '../../src/weights/open';
-import type { NativeClassifier, NativeTensorSource } from '../../src/addon/types';
+import type { NativeTensorSource } from '../../src/addon/types';
 import type { ClassifierOptions } from '../../src/model/options';
 import { batchOf } from '../parity/network/recipe';
 
@@ -22,12 +23,12 @@ afterAll(() => {
   rmSync(dir, { recursive: true });
 });
 
-const create = (architecture: string, options: Partial<ClassifierOptions> = {}): Promise<Classifier> =>
-  Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 2, dropout: 0, ...options });
+const create = (architecture: string, options: Partial<ClassifierOptions> = {}): Promise<Network> =>
+  createNetwork({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 2, dropout: 0, ...options });
 
 /** Reads one tensor of a file, as loadWeights would if it were asked to. */
-const readOne = (model: Classifier, file: string, source: NativeTensorSource): Promise<void> =>
-  (model as unknown as { handle: NativeClassifier }).handle.readTensors(file, [source], true);
+const readOne = (model: Network, file: string, source: NativeTensorSource): Promise<void> =>
+  model.readTensors(file, [source], true);
 
 /** A network's file with one number of a tensor exchanged while `body` runs. */
 async function withNumber(
@@ -55,17 +56,17 @@ async function withNumber(
 const finite = (values: Float32Array): boolean => values.every(Number.isFinite);
 
 /** Whether the answers are finite: of three predictions (the third has kept filters), of features in both ways. */
-async function predictions(model: Classifier): Promise<boolean[]> {
+async function predictions(model: Network): Promise<boolean[]> {
   const found: boolean[] = [];
-  for (let call = 0; call < 3; call += 1) found.push(finite((await model.predictBatch(BATCH)).logits));
-  found.push(finite((await model.predictFeatures(await model.features(BATCH, { prediction: true }))).logits));
+  for (let call = 0; call < 3; call += 1) found.push(finite((await model.predict(BATCH)).logits));
+  found.push(finite((await model.predict({ features: await model.features(BATCH, { prediction: true }) })).logits));
   return found;
 }
 
 /** And by the kernels that training has too. */
-async function others(model: Classifier): Promise<boolean[]> {
-  const cam = await model.gradCamBatch(BATCH, { layer: model.layers.default, classIndices: Int32Array.of(0, 1) });
-  return [finite((await model.predictFeatures(await model.features(BATCH))).logits), finite(cam.logits)];
+async function others(model: Network): Promise<boolean[]> {
+  const cam = await model.gradCam(BATCH, { layer: model.layers.default, classIndices: Int32Array.of(0, 1) });
+  return [finite((await model.predict({ features: await model.features(BATCH) })).logits), finite(cam.logits)];
 }
 
 interface Seen {
@@ -96,7 +97,7 @@ async function table(
       for (const model of [oracle, ours]) await readOne(model, file, source);
       seen.push({
         tensor: source.name,
-        oracle: finite((await oracle.predictBatch(BATCH)).logits),
+        oracle: finite((await oracle.predict(BATCH)).logits),
         ours: await predictions(ours),
         trained: await others(ours),
       });

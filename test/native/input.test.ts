@@ -4,7 +4,7 @@ import { loadBatches } from '../../src/data/loader';
 import { makeDraw } from '../../src/data/random';
 import { PixelStore } from '../../src/data/store';
 import type { Dataset, Pixels } from '../../src/data/types';
-import { Classifier } from '../../src/model/classifier';
+import { createNetwork } from '../../src/model/open-network';
 import { Resizer } from '../../src/model/resizer';
 import { PIXEL_OP } from '../../src/addon/types';
 import type { NativeBatch } from '../../src/addon/types';
@@ -19,13 +19,13 @@ describe.each(Object.entries(TRANSFORMS))('%s', (_name, transform) => {
     async (channels) => {
       const [one, two] = [await raw({ channels, threads: 1 }), await raw({ channels, threads: 2 })];
       const batch = makeBatch(images, null, transform, draws());
-      const expected = await two.pixels(batch);
+      const expected = await two.input(batch);
       expect(expected).toHaveLength(images.length * channels * SIZE * SIZE);
-      expect(await one.pixels(batch)).toEqual(expected);
-      expect(await two.pixels(batch, true)).toEqual(expected);
-      expect(await two.prepareInput(batch)).toBe(expected.length * 4);
+      expect(await one.input(batch)).toEqual(expected);
+      expect(await two.input(batch, { channelsLast: true })).toEqual(expected);
+      expect(await two.input(batch, { discard: true })).toHaveLength(0);
       const single = await Promise.all(
-        images.map((image, i) => two.pixels(makeBatch([image], null, transform, [draws()[i]!]))),
+        images.map((image, i) => two.input(makeBatch([image], null, transform, [draws()[i]!]))),
       );
       expect(Float32Array.from(single.flatMap((each) => [...each]))).toEqual(expected);
     },
@@ -33,13 +33,13 @@ describe.each(Object.entries(TRANSFORMS))('%s', (_name, transform) => {
 
   test('the numbers are (v / 255 - mean) / std in float32 of the bytes the operations leave', async () => {
     const handle = await raw();
-    const seen = await handle.pixels(makeBatch(images, null, transform, draws()));
+    const seen = await handle.input(makeBatch(images, null, transform, draws()));
     const batch: NativeBatch = {
       ...makeBatch(images, null, transform, draws()),
       mean: new Float64Array(3),
       std: new Float64Array(3).fill(1),
     };
-    const plain = await handle.pixels(batch);
+    const plain = await handle.input(batch);
     const { mean, std } = makeBatch(images, null, transform, draws());
     const plane = SIZE * SIZE;
     const expected = plain.map((value, i) => {
@@ -77,7 +77,7 @@ test('a box that is cut first is the box of the whole image', async () => {
     [-1, -2, 4, 9],
     [4, 0, 2, 6],
   ] as const) {
-    const seen = [...(await handle.pixels(cut(top, left, height, width)))].map((value) => Math.round(value * 255));
+    const seen = [...(await handle.input(cut(top, left, height, width)))].map((value) => Math.round(value * 255));
     const expected = [0, 1, 2].flatMap((channel) =>
       Array.from({ length: height * width }, (_, i) => at(top + Math.floor(i / width), left + (i % width), channel)),
     );
@@ -97,7 +97,7 @@ test('sizes that the bytes do not bear out are refused before memory is asked fo
     mean: new Float64Array(3),
     std: new Float64Array(3).fill(1),
   };
-  const refused = (each: NativeBatch) => expect((async () => handle.pixels(each))()).rejects;
+  const refused = (each: NativeBatch) => expect((async () => handle.input(each))()).rejects;
   await refused(batch).toMatchObject({
     code: 'ERR_BAD_BATCH',
     message: expect.stringContaining('has 12 bytes, expected height x width x 3 = 16384 x 16384 x 3'),
@@ -111,10 +111,10 @@ test('sizes that the bytes do not bear out are refused before memory is asked fo
 test('the arrays may be written to as soon as a call has returned, and memory is used again', async () => {
   const handle = await raw();
   const batch = makeBatch(images, null, TRANSFORMS['train']!, draws());
-  const expected = await handle.pixels(batch);
+  const expected = await handle.input(batch);
   for (let round = 0; round < 20; round += 1) {
     const copies = images.map((image) => ({ ...image, data: Uint8Array.from(image.data) }));
-    const work = Array.from({ length: 3 }, () => handle.pixels(makeBatch(copies, null, TRANSFORMS['train']!, draws())));
+    const work = Array.from({ length: 3 }, () => handle.input(makeBatch(copies, null, TRANSFORMS['train']!, draws())));
     for (const { data } of copies) data.fill(0);
     for (const seen of await Promise.all(work)) expect(seen).toEqual(expected);
   }
@@ -134,7 +134,7 @@ describe('resizing beside the steps', () => {
   test.each(['train', 'evaluation', 'aspect'])(
     '%s: the input is the same, bit for bit, in every epoch',
     async (name) => {
-      const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu' });
+      const model = await createNetwork({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu' });
       open.push(model);
       const stores = [new PixelStore(), new PixelStore()];
       const walk = async (epoch: number, store: PixelStore, ahead: boolean): Promise<Float32Array[]> => {
@@ -148,7 +148,7 @@ describe('resizing beside the steps', () => {
           epoch,
           shuffle: true,
         }))
-          inputs.push(await model.inputOf(input));
+          inputs.push(await model.input(input));
         return inputs;
       };
       for (const epoch of [1, 2])
@@ -158,7 +158,7 @@ describe('resizing beside the steps', () => {
   );
 
   test('a network of one channel makes images gray first, so it resizes in the step', async () => {
-    const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', channels: 1 });
+    const model = await createNetwork({ architecture: 'tiny', classes: ['a', 'b'], device: 'cpu', channels: 1 });
     open.push(model);
     expect(model.resizePixels).toBeUndefined();
   });

@@ -91,8 +91,8 @@ describe('the order of the passes of a resize', () => {
     const handle = await raw();
     const pixels = [colored(1, 40), image(8193, 24), colored(2, 50)].map((each, i) => ({ ...each, key: i + 1 }));
     const batch = makeBatch(pixels, null, compose([resize([60, 2100]), resize([64, 64]), toTensor()]));
-    const expected = await handle.pixels(batch);
+    const expected = await handle.input(batch);
     await handle.keepPixels(2 ** 22);
-    for (let round = 0; round < 2; round += 1) expect(await handle.pixels(batch)).toEqual(expected);
+    for (let round = 0; round < 2; round += 1) expect(await handle.input(batch)).toEqual(expected);
   });
 });

@@ -41,12 +41,12 @@ describe.each(Object.entries(MORE_TRANSFORMS))('%s', (_name, transform) => {
     '%i channels: the same bits, sent, kept and beside images that are not',
     async (channels) => {
       const handle = await raw({ channels });
-      const expected = await handle.pixels(makeBatch(images, null, transform, draws()));
+      const expected = await handle.input(makeBatch(images, null, transform, draws()));
       await handle.keepPixels(MIB);
       const some = images.map(({ key, ...rest }, i) => (i % 2 === 0 ? { ...rest, key } : rest)) as Pixels[];
-      expect(await handle.pixels(makeBatch(some, null, transform, draws()))).toEqual(expected);
+      expect(await handle.input(makeBatch(some, null, transform, draws()))).toEqual(expected);
       for (const channelsLast of [false, true, false])
-        expect(await handle.pixels(makeBatch(images, null, transform, draws()), channelsLast)).toEqual(expected);
+        expect(await handle.input(makeBatch(images, null, transform, draws()), { channelsLast })).toEqual(expected);
     },
   );
 });
@@ -93,37 +93,37 @@ test('any box, resized up and down by anything', async () => {
       std: new Float64Array(3).fill(1),
     };
     await handle.keepPixels(0);
-    const expected = await handle.pixels(batch);
+    const expected = await handle.input(batch);
     await handle.keepPixels(MIB);
-    expect(await handle.pixels({ ...batch, keys: Int32Array.from(cases, () => (number += 1)) })).toEqual(expected);
+    expect(await handle.input({ ...batch, keys: Int32Array.from(cases, () => (number += 1)) })).toEqual(expected);
   }
 });
 
 test('what is kept is not looked at again, within the budget, until it is let go', async () => {
   const handle = await raw();
   const transform = TRANSFORMS['train']!;
-  const expected = await handle.pixels(makeBatch(images, null, transform, draws()));
+  const expected = await handle.input(makeBatch(images, null, transform, draws()));
   const before = handle.bytes();
   const blank = images.map((image) => ({ ...image, data: new Uint8Array(image.data.length) }));
   const without = (pixels: readonly Pixels[]): Pixels[] =>
     pixels.map(({ data, width, height }) => ({ data, width, height }));
-  const nothing = await handle.pixels(makeBatch(without(blank), null, transform, draws()));
+  const nothing = await handle.input(makeBatch(without(blank), null, transform, draws()));
 
   await handle.keepPixels(MIB);
-  expect(await handle.pixels(makeBatch(images, null, transform, draws()))).toEqual(expected);
+  expect(await handle.input(makeBatch(images, null, transform, draws()))).toEqual(expected);
   expect(handle.bytes()).toBe(before + BYTES);
-  expect(await handle.pixels(makeBatch(blank, null, transform, draws()))).toEqual(expected);
-  expect(await handle.pixels(makeBatch(without(blank), null, transform, draws()))).toEqual(nothing);
+  expect(await handle.input(makeBatch(blank, null, transform, draws()))).toEqual(expected);
+  expect(await handle.input(makeBatch(without(blank), null, transform, draws()))).toEqual(nothing);
 
   await handle.keepPixels(0);
-  expect(await handle.pixels(makeBatch(blank, null, transform, draws()))).toEqual(nothing);
+  expect(await handle.input(makeBatch(blank, null, transform, draws()))).toEqual(nothing);
   expect(handle.bytes()).toBe(before);
 
   // Room for all but the last byte: the last image is sent each time.
   await handle.keepPixels(BYTES - 1);
-  expect(await handle.pixels(makeBatch(images, null, transform, draws()))).toEqual(expected);
+  expect(await handle.input(makeBatch(images, null, transform, draws()))).toEqual(expected);
   expect(handle.bytes()).toBe(before + BYTES - images[5]!.data.length);
-  const last = await handle.pixels(makeBatch(blank, null, transform, draws()));
+  const last = await handle.input(makeBatch(blank, null, transform, draws()));
   const cut = (5 * last.length) / 6;
   expect([last.slice(0, cut), last.slice(cut)]).toEqual([expected.slice(0, cut), nothing.slice(cut)]);
 });
@@ -156,15 +156,15 @@ test('keys that do not fit are refused', async () => {
   const handle = await raw();
   const batch = makeBatch(images.slice(0, 2), null, TRANSFORMS['evaluation']!);
   const refused = (keys: unknown) =>
-    expect((async () => handle.pixels({ ...batch, keys: keys as Int32Array }))()).rejects.toMatchObject({
+    expect((async () => handle.input({ ...batch, keys: keys as Int32Array }))()).rejects.toMatchObject({
       code: 'ERR_BAD_BATCH',
     });
   await refused(Int32Array.of(1));
   await refused(Int32Array.of(1, -1));
   await refused([1, 2]);
   await handle.keepPixels(MIB);
-  await handle.pixels(batch);
-  await expect((async () => handle.pixels({ ...batch, keys: Int32Array.of(2, 1) }))()).rejects.toThrow(
+  await handle.input(batch);
+  await expect((async () => handle.input({ ...batch, keys: Int32Array.of(2, 1) }))()).rejects.toThrow(
     /the key 2 was given to an image of 29 x 46 pixels before, now to one of 20 x 30/,
   );
   await expect((async () => handle.keepPixels(-1))()).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });

@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PackedDataset } from '../../src/data/packed/packed';
 import { fromSamples, splitDataset } from '../../src/data/samples';
-import { Classifier } from '../../src/model/classifier';
+import { Classifier, classifierOf } from '../../src/model/classifier';
 import { preparePacked } from '../../src/model/prepare-packed';
 import { addTraining } from '../../src/report/run-report';
 import { evaluate } from '../../src/train/evaluate';
 import { Trainer } from '../../src/train/trainer';
 import { rawPng } from '../unit/data/images/raw-images';
-import { tiny } from './tiny';
+import { tiny as tinyNetwork } from './tiny';
+
+const tiny = async (): Promise<Classifier> => classifierOf(await tinyNetwork());
 
 const TWELVE = { low: 0, high: 4095 };
 const [width, height] = [40, 40];

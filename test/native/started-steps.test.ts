@@ -1,8 +1,8 @@
-/** Steps that are started and whose outputs are fetched later, as on a GPU: the same numbers; a loss that is not finite never reaches the weights. */
+/** Steps that are started and whose outputs are read later, as on a GPU: the same numbers; a loss that is not finite never reaches the weights. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Classifier } from '../../src/model/classifier';
+import type { Network } from '../../src/model/types';
 import type { NativeOptimizerOptions } from '../../src/addon/types';
 import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
 
@@ -21,13 +21,10 @@ const OPTIMIZERS: Readonly<Record<string, NativeOptimizerOptions>> = {
 };
 const batches = [0, 4, 8, 12].map((from) => madeUpBatch(4, { from }));
 
-const parametersOf = (model: Classifier): string[] =>
-  model
-    .tensors()
-    .filter(({ kind }) => kind === 'parameter')
-    .map(({ name }) => name);
+const parametersOf = (model: Network): string[] =>
+  model.tensors.filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
 
-async function weightsOf(model: Classifier, names = parametersOf(model)): Promise<Buffer> {
+async function weightsOf(model: Network, names = parametersOf(model)): Promise<Buffer> {
   const dir = await mkdtemp(join(tmpdir(), 'covidct-started-'));
   try {
     await writeFile(join(dir, 'w'), '');
@@ -43,17 +40,18 @@ test.each(Object.entries(OPTIMIZERS))(
   async (_kind, optimizer) => {
     using waited = await tiny();
     using started = await tiny();
+    for (const model of [waited, started]) await model.configureOptimizer(optimizer);
     const expected = [];
     for (const [i, batch] of batches.entries()) {
       expected.push(await waited.trainStep(batch, stepOptions(8, { dropoutSeed: i })));
-      await started.startStep(batch, stepOptions(8, { dropoutSeed: i }));
-      if (i % 2 === 1) for (const model of [waited, started]) await model.optimizerStep(optimizer);
+      await started.trainStep(batch, { ...stepOptions(8, { dropoutSeed: i }), deferred: true });
+      if (i % 2 === 1) for (const model of [waited, started]) await model.optimizerStep(optimizer.learningRate);
     }
-    for (const outputs of expected) expect(await started.fetchOutputs()).toEqual(outputs);
+    for (const outputs of expected) expect(await started.readOutputs()).toEqual(outputs);
     expect(await weightsOf(started)).toEqual(await weightsOf(waited));
-    await expect(started.fetchOutputs()).rejects.toMatchObject({
+    await expect(started.readOutputs()).rejects.toMatchObject({
       code: 'ERR_NATIVE',
-      message: expect.stringContaining('have been fetched'),
+      message: expect.stringContaining('have been read'),
     });
   },
 );
@@ -63,11 +61,11 @@ test('the head alone, from features on', async () => {
   using started = await tiny();
   const features = await waited.features(batches[0]!);
   const labels = Int32Array.of(0, 1, 0, 1);
-  const expected = await waited.trainFeatures(features, labels, stepOptions(4));
-  const start = started.startFeatures(features, labels, stepOptions(4));
+  const expected = await waited.trainStep({ features, labels }, stepOptions(4));
+  const start = started.trainStep({ features, labels }, { ...stepOptions(4), deferred: true });
   features.fill(0); // it has been copied
   await start;
-  expect(await started.fetchOutputs()).toEqual(expected);
+  expect(await started.readOutputs()).toEqual(expected);
 });
 
 test.each(
@@ -77,9 +75,10 @@ test.each(
   } as typeof OPTIMIZERS),
 )('%s: after a loss that is not finite no weight moves, until the optimizer is reset', async (_kind, optimizer) => {
   using model = await tiny();
+  await model.configureOptimizer(optimizer);
   const step = async (batch = batches[0]!): Promise<void> => {
-    await model.startStep(batch, stepOptions(4));
-    await model.optimizerStep(optimizer);
+    await model.trainStep(batch, { ...stepOptions(4), deferred: true });
+    await model.optimizerStep(optimizer.learningRate);
   };
   await step();
   const before = await weightsOf(model);
@@ -87,9 +86,9 @@ test.each(
   await step();
   expect(await weightsOf(model)).toEqual(before);
   const losses = [];
-  for (let i = 0; i < 3; i += 1) losses.push((await model.fetchOutputs()).losses.every(Number.isFinite));
+  for (let i = 0; i < 3; i += 1) losses.push((await model.readOutputs()).losses.every(Number.isFinite));
   expect(losses).toEqual([true, false, true]);
-  await model.resetOptimizer();
+  await model.configureOptimizer(optimizer);
   await step();
   const after = await weightsOf(model);
   expect(after).not.toEqual(before);
@@ -99,37 +98,37 @@ test.each(
 
 test('after a loss that is not finite the average stays as it is, running statistics included', async () => {
   using model = await tiny();
-  const tensors = model.tensors().map(({ name }) => name);
+  const tensors = model.tensors.map(({ name }) => name);
   const values = async (): Promise<Buffer> => weightsOf(model, tensors);
-  await model.startStep(batches[0]!, stepOptions(4));
-  await model.optimizerStep(SGD);
-  await model.updateAverage(0.9);
-  await model.swapAverage();
+  await model.trainStep(batches[0]!, { ...stepOptions(4), deferred: true });
+  await model.optimizerStep(SGD.learningRate);
+  await model.average('update', 0.9);
+  await model.average('swap');
   const before = await values();
-  await model.swapAverage();
+  await model.average('swap');
   for (const batch of [{ ...batches[1]!, std: Float64Array.of(1e-300, 1, 1) }, batches[2]!]) {
-    await model.startStep(batch, stepOptions(4));
-    await model.optimizerStep(SGD);
-    await model.updateAverage(0.9);
+    await model.trainStep(batch, { ...stepOptions(4), deferred: true });
+    await model.optimizerStep(SGD.learningRate);
+    await model.average('update', 0.9);
   }
   const trained = await values();
-  await model.swapAverage();
+  await model.average('swap');
   expect(await values()).toEqual(before);
   expect(trained).not.toEqual(before); // the network's own statistics have seen it
 });
 
-test('resetOptimizer forgets what was not fetched; disposing with steps under way ends well', async () => {
+test('configureOptimizer forgets what was not read; disposing with steps under way ends well', async () => {
   const model = await tiny();
-  await model.startStep(batches[0]!, stepOptions(4));
-  await model.resetOptimizer();
-  await expect(model.fetchOutputs()).rejects.toMatchObject({ code: 'ERR_NATIVE' });
-  await model.startStep(batches[0]!, stepOptions(4));
-  const [open, fetched] = [model.startStep(batches[1]!, stepOptions(4)), model.fetchOutputs()];
+  await model.trainStep(batches[0]!, { ...stepOptions(4), deferred: true });
+  await model.configureOptimizer(SGD);
+  await expect(model.readOutputs()).rejects.toMatchObject({ code: 'ERR_NATIVE' });
+  await model.trainStep(batches[0]!, { ...stepOptions(4), deferred: true });
+  const [open, fetched] = [model.trainStep(batches[1]!, { ...stepOptions(4), deferred: true }), model.readOutputs()];
   model.dispose();
   for (const outcome of await Promise.allSettled([open, fetched]))
     expect([outcome.status, (outcome as PromiseRejectedResult).reason?.code ?? 'ERR_DISPOSED']).toEqual([
       outcome.status,
       'ERR_DISPOSED',
     ]);
-  await expect(model.fetchOutputs()).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+  await expect(model.readOutputs()).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
 });

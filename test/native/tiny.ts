@@ -1,19 +1,23 @@
-/** A tiny classifier and made-up batches for the native tests. */
+/** A tiny network and made-up batches for the native tests. */
 import { makeBatch } from '../../src/data/batch';
 import { tutorialEval } from '../../src/data/transforms/presets';
-import { Classifier } from '../../src/model/classifier';
+import { createNetwork } from '../../src/model/open-network';
+import type { Network } from '../../src/model/types';
 import type { NativeBatch, NativeTrainStepOptions } from '../../src/addon/types';
 
 export const SIDE = 64;
 
-export function tiny(options: { seed?: number; dropout?: number; threads?: number } = {}): Promise<Classifier> {
-  return Classifier.create({
+/** The tiny network with an optimizer, {@link SGD}. */
+export async function tiny(options: { seed?: number; dropout?: number; threads?: number } = {}): Promise<Network> {
+  const network = await createNetwork({
     architecture: 'tiny',
     classes: ['NonCOVID', 'COVID'],
     device: 'cpu',
     threads: 1,
     ...options,
   });
+  await network.configureOptimizer(SGD);
+  return network;
 }
 
 /** n made-up images of the given side; label = index mod 2. */
@@ -29,7 +33,10 @@ export function madeUpBatch(n: number, { side = SIDE, size = SIDE, labels = true
   return makeBatch(pixels, labels ? pixels.map((_, i) => (i + from) % 2) : null, tutorialEval({ size }));
 }
 
-export function stepOptions(divisor: number, options: Partial<NativeTrainStepOptions> = {}): NativeTrainStepOptions {
+/** Options of a step that resolves with its outputs. */
+type WaitedStepOptions = NativeTrainStepOptions & { deferred?: false };
+
+export function stepOptions(divisor: number, options: Partial<WaitedStepOptions> = {}): WaitedStepOptions {
   return { divisor, dropoutSeed: 1, classWeights: new Float32Array(0), ...options };
 }
 

@@ -10,7 +10,6 @@ import type {
   EpochRecord,
   Evaluation,
   Explanation,
-  Network,
   Precision,
   Prediction,
   StopReason,
@@ -20,7 +19,6 @@ import type {
 } from '../../src';
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
-  expectTypeOf(model).toExtend<Network>();
   expectTypeOf(data.train).toExtend<Dataset>();
   const run = new Trainer({ model }).fit(data.train, null);
   for await (const event of run) {

@@ -8,9 +8,9 @@
 
 namespace covidct {
 
-void Average::update(const std::vector<NamedTensor>& tensors, double decay, const at::Tensor& halt) {
+void Average::update(const std::vector<NamedTensor>& tensors, double decay, const at::Tensor& found_inf) {
   if (swapped_)
-    throw Failure("ERR_INVALID_OPTION", "the averaged weights are in place; call swapAverage() before updateAverage()");
+    throw Failure("ERR_INVALID_OPTION", "the averaged weights are in place; swap them back before the next update");
   c10::AutoGradMode no_grad(false);
   if (values_.empty()) {
     const Arena::Pause pause;
@@ -19,8 +19,8 @@ void Average::update(const std::vector<NamedTensor>& tensors, double decay, cons
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
     const at::Tensor& value = tensors[i].tensor;
-    if (halt.defined())
-      values_[i].copy_(at::where(halt.gt(0), values_[i],
+    if (found_inf.defined())
+      values_[i].copy_(at::where(found_inf.gt(0), values_[i],
                                  values_[i].is_floating_point() ? values_[i].lerp(value, 1 - decay) : value));
     else if (values_[i].is_floating_point())
       values_[i].lerp_(value, 1 - decay);
@@ -31,7 +31,7 @@ void Average::update(const std::vector<NamedTensor>& tensors, double decay, cons
 
 void Average::swap(const std::vector<NamedTensor>& tensors) {
   if (values_.empty())
-    throw Failure("ERR_INVALID_OPTION", "there is no average to exchange the weights with; call updateAverage() first");
+    throw Failure("ERR_INVALID_OPTION", "there is no average to exchange the weights with; update it first");
   c10::AutoGradMode no_grad(false);
   for (size_t i = 0; i < tensors.size(); ++i) {
     const at::Tensor own = tensors[i].tensor.detach().clone();

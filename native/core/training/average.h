@@ -11,8 +11,8 @@ class Average {
  public:
   // The first time a copy, later average = decay * average + (1 - decay) * value; integers are copied.
   // Throws ERR_INVALID_OPTION while the averaged values stand in the network: they are not what was trained.
-  // `halt`: undefined, or float32 on the device: where it is 1 the average stays as it is.
-  void update(const std::vector<NamedTensor>& tensors, double decay, const at::Tensor& halt = {});
+  // `found_inf`: undefined, or float32 on the device: where it is 1 the average stays as it is.
+  void update(const std::vector<NamedTensor>& tensors, double decay, const at::Tensor& found_inf = {});
   // Exchanges the network's values with the averaged ones. Throws ERR_INVALID_OPTION before the first update.
   void swap(const std::vector<NamedTensor>& tensors);
   // Forgets what swap() has put aside; what stands in the network stays.

@@ -31,7 +31,7 @@ at::Generator make_generator(c10::Device device, uint64_t seed) {
   return generator;
 }
 
-// Positions among a step's figures.
+// Positions among the outputs of a step.
 constexpr size_t kLosses = 2, kObjective = 3;
 
 bool strip_prefix(const std::string& name, const std::string& prefix, std::string& rest) {
@@ -73,14 +73,27 @@ ForwardPass Learner::training_pass(const TrainStepOptions& options) const {
   return pass;
 }
 
-Readback Learner::run_step(const Batch& batch, const TrainStepOptions& options) {
-  network_->weights_changed();  // batch norm's running statistics
-  return whole_or_nothing([&] {
-    const at::Tensor x = prepare(batch, device_.device, channels_);
+std::optional<Outputs> Learner::train_step(const Input& input, const TrainStepOptions& options) {
+  Readback step = run_step(input, options);
+  if (!options.deferred) return read(std::move(step));
+  enqueue(std::move(step));
+  return std::nullopt;
+}
+
+Readback Learner::run_step(const Input& input, const TrainStepOptions& options) {
+  const auto* batch = std::get_if<Batch>(&input);
+  if (batch != nullptr) network_->weights_changed();  // The step updates the running statistics of batch norms.
+  try {
+    const at::Tensor x = batch != nullptr ? prepare(*batch, device_.device, channels_) : at::Tensor();
     ForwardPass pass = training_pass(options);
     c10::AutoGradMode with_grad(true);
-    return learn(forward(x, pass), *batch.labels, options);
-  });
+    if (batch != nullptr) return backward(forward(x, pass), *batch->labels, options);
+    const auto& features = std::get<Features>(input);
+    return backward(head(features, pass), features.labels, options);
+  } catch (...) {
+    zero_grad();
+    throw;
+  }
 }
 
 at::Tensor Learner::forward(const at::Tensor& x, ForwardPass& pass) const {
@@ -88,7 +101,8 @@ at::Tensor Learner::forward(const at::Tensor& x, ForwardPass& pass) const {
   return network_->forward(x, pass).to(at::kFloat);
 }
 
-Readback Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options) {
+Readback Learner::backward(const at::Tensor& logits, const std::vector<int64_t>& labels,
+                           const TrainStepOptions& options) {
   if (!logits.requires_grad()) {
     throw Failure("ERR_INVALID_OPTION", "no trainable parameter takes part in this step: all that run are frozen");
   }
@@ -99,64 +113,83 @@ Readback Learner::learn(const at::Tensor& logits, const std::vector<int64_t>& la
   const at::Tensor objective = at::cross_entropy_loss(logits, targets, weights, at::Reduction::Sum,
                                                       /*ignore_index=*/-100, options.label_smoothing)
                                    .div(options.divisor);
-  // Before the backward pass: who waits for it waits for the forward pass alone.
-  Readback coming = figures(logits.detach(), targets, objective.detach());
+  // Queued before backward(), so that readers wait for the forward pass only.
+  Readback outputs = to_readback(logits.detach(), targets, objective.detach());
   objective.backward();
-  return coming;
+  return outputs;
 }
 
-void Learner::later(Readback step) {
+void Learner::enqueue(Readback step) {
   c10::AutoGradMode no_grad(false);
-  const at::Tensor unusable =
+  const at::Tensor not_finite =
       step.tensor(kLosses).sum().add_(step.tensor(kObjective)).isfinite().logical_not().to(at::kFloat);
-  halt_ = halt_.defined() ? at::maximum(halt_, unusable) : unusable;
-  coming_.push_back(std::move(step));
+  found_inf_ = found_inf_.defined() ? at::maximum(found_inf_, not_finite) : not_finite;
+  pending_outputs_.push_back(std::move(step));
 }
 
-Outputs Learner::fetch_outputs() {
-  if (coming_.empty()) throw Failure("ERR_NATIVE", "every step's outputs have been fetched");
-  Readback oldest = std::move(coming_.front());
-  coming_.pop_front();
-  return now(std::move(oldest));
+Outputs Learner::read_outputs() {
+  if (pending_outputs_.empty()) throw Failure("ERR_NATIVE", "the outputs of every deferred step have been read");
+  Readback oldest = std::move(pending_outputs_.front());
+  pending_outputs_.pop_front();
+  return read(std::move(oldest));
 }
 
-double Learner::optimizer_step(const OptimizerOptions& options) {
-  network_->weights_changed();
-  const double norm = optimizer_->step(parameters_, options, halt_);
+void Learner::configure_optimizer(std::optional<OptimizerOptions> options) {
+  if (options)
+    optimizer_->configure(std::move(*options));
+  else
+    optimizer_->clear();
+  pending_outputs_.clear();
+  found_inf_ = at::Tensor();
   zero_grad();
-  return norm;
+  release();
+}
+
+std::optional<double> Learner::optimizer_step(double learning_rate) {
+  network_->weights_changed();
+  const double norm = optimizer_->step(parameters_, learning_rate, found_inf_);
+  zero_grad();
+  return optimizer_->clips() ? std::optional(norm) : std::nullopt;
 }
 
 void Learner::zero_grad() {
   for (at::Tensor& parameter : parameters_) parameter.mutable_grad() = at::Tensor();
 }
 
-void Learner::reset_optimizer() {
-  optimizer_->reset();
-  coming_.clear();
-  halt_ = at::Tensor();
-  zero_grad();
-  release();
+void Learner::average(AverageOp op, double decay) {
+  switch (op) {
+    case AverageOp::kUpdate:
+      return average_.update(network_->tensors(), decay, found_inf_);
+    case AverageOp::kSwap:
+      network_->weights_changed();
+      return average_.swap(network_->tensors());
+    case AverageOp::kDrop:
+      return average_.drop();
+  }
 }
 
-Outputs Learner::predict(const Batch& batch) {
+Outputs Learner::predict(const Input& input) {
   c10::AutoGradMode no_grad(false);
   ForwardPass pass;
   pass.stop = &stop_;
+  if (const auto* features = std::get_if<Features>(&input)) {
+    return to_outputs(to_readback(head(*features, pass), to_labels(features->labels)), !features->labels.empty());
+  }
+  const auto& batch = std::get<Batch>(input);
   const std::vector<int64_t> labels = batch.labels.value_or(std::vector<int64_t>{});
   const at::Tensor x = prepare(batch, device_.device, channels_);
   const at::Tensor logits = [&] {
     const Autocast autocast(precision_, device_.device.type());
     return network_->predict(x, pass).to(at::kFloat);
   }();
-  return to_outputs(figures(logits, to_labels(labels)), !labels.empty());
+  return to_outputs(to_readback(logits, to_labels(labels)), !labels.empty());
 }
 
 at::Tensor Learner::to_labels(const std::vector<int64_t>& labels) const {
   return labels.empty() ? at::Tensor() : to_device(at::tensor(labels, at::kLong), device_.device);
 }
 
-Readback Learner::figures(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective) const {
+Readback Learner::to_readback(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective) const {
   c10::AutoGradMode no_grad(false);
   std::vector<at::Tensor> parts = {logits, at::softmax(logits, 1)};
   if (labels.defined()) parts.push_back(at::cross_entropy_loss(logits, labels, {}, at::Reduction::None));
@@ -164,8 +197,8 @@ Readback Learner::figures(const at::Tensor& logits, const at::Tensor& labels, co
   return Readback(std::move(parts));
 }
 
-Outputs Learner::to_outputs(Readback figures, bool labeled) {
-  std::vector<std::vector<float>> parts = figures.wait();
+Outputs Learner::to_outputs(Readback readback, bool labeled) {
+  std::vector<std::vector<float>> parts = readback.wait();
   Outputs result{std::move(parts[0]), std::move(parts[1]), {}};
   if (labeled) result.losses = std::move(parts[kLosses]);
   if (parts.size() == 4) result.objective = parts[kObjective].front();
@@ -179,12 +212,10 @@ CamOutputs Learner::grad_cam(const Batch& batch, const std::string& layer, const
           to_vector(at::softmax(cam.logits, 1))};
 }
 
-std::vector<float> Learner::pixels(const Batch& batch, at::MemoryFormat format) {
-  return to_vector(prepare(batch, device_.device, channels_, format));
-}
-
-int64_t Learner::prepare_input(const Batch& batch) {
-  return static_cast<int64_t>(prepare(batch, device_.device, channels_).nbytes());
+std::vector<float> Learner::input(const Batch& batch, const InputOptions& options) {
+  const auto format = options.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  const at::Tensor x = prepare(batch, device_.device, channels_, format);
+  return options.discard ? std::vector<float>() : to_vector(x);
 }
 
 at::Tensor Learner::find(const std::string& name) const {
@@ -234,10 +265,17 @@ std::vector<TensorInfo> Learner::tensors() const {
   return infos;
 }
 
-int64_t Learner::parameter_count() const {
-  int64_t total = 0;
-  for (const at::Tensor& each : parameters_) total += each.numel();
-  return total;
+Facts Learner::facts() const {
+  int64_t parameters = 0;
+  for (const at::Tensor& each : parameters_) parameters += each.numel();
+  return {device_,
+          parameters,
+          tensors(),
+          network_->layers(),
+          network_->default_layer(),
+          norms(),
+          network_->head_prefix(),
+          feature_width()};
 }
 
 void Learner::release() {

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/input/augment.h"
@@ -37,17 +39,18 @@ struct TrainStepOptions {
   uint64_t dropout_seed;
   std::vector<float> class_weights;  // empty for none
   double label_smoothing = 0;
+  bool deferred = false;  // the step does not wait for the device; read_outputs() has its outputs
 };
 
 struct Outputs {
-  std::vector<float> logits;         // n x classes
-  std::vector<float> probabilities;  // n x classes
-  std::vector<float> losses;         // n, or empty without labels
+  std::vector<float> logits;         // [n, classes]
+  std::vector<float> probabilities;  // [n, classes]
+  std::vector<float> losses;         // [n], or empty without labels
   double objective = 0;              // what was differentiated; training only
 };
 
 struct CamOutputs {
-  std::vector<float> maps;  // n x height x width
+  std::vector<float> maps;  // [n, height, width]
   int64_t height, width;
   std::vector<float> logits;
   std::vector<float> probabilities;
@@ -59,101 +62,97 @@ struct TensorInfo {
   bool is_parameter;
 };
 
-// What the head takes: n x width, row by row.
+// Everything about a network that never changes.
+struct Facts {
+  DeviceChoice device;
+  int64_t parameters;  // trainable numbers
+  std::vector<TensorInfo> tensors;
+  std::vector<std::string> layers;
+  std::string default_layer;
+  std::vector<std::string> norms;
+  std::string head_prefix;
+  int64_t feature_width;
+};
+
+// The input of the head: [n, width], row by row.
 struct Features {
   std::vector<float> values;
   int64_t width;
-  std::vector<int64_t> labels;  // n, or empty
+  std::vector<int64_t> labels;  // [n], or empty
 };
+
+// What a step or a prediction starts from: images, or features of a frozen backbone that were kept.
+using Input = std::variant<Batch, Features>;
+
+struct InputOptions {
+  bool channels_last = false;  // the memory format it is made in; the values are the same
+  bool discard = false;        // the input is made and freed without a copy to the host, to measure what it costs
+};
+
+enum class AverageOp { kUpdate, kSwap, kDrop };
 
 class Learner {
  public:
   // `stop` outlives the learner; when it turns true, work ends between two layers with ERR_ABORTED.
   Learner(const LearnerOptions& options, const std::atomic<bool>& stop);
 
-  // A step that fails drops all gathered gradients, for its window is no longer whole.
-  Outputs train_step(const Batch& batch, const TrainStepOptions& options) { return now(run_step(batch, options)); }
-  // The same without a wait for the device: what came of it is fetched later, in order. From the first loss on that is
-  // not finite the optimizer and the average change nothing, until reset_optimizer().
-  void start_step(const Batch& batch, const TrainStepOptions& options) { later(run_step(batch, options)); }
-  // Of the oldest step that has not been fetched. Throws ERR_NATIVE where there is none.
-  Outputs fetch_outputs();
-  // Returns the gradients' norm before clipping, 0 where it was not asked for.
-  double optimizer_step(const OptimizerOptions& options);
-  void zero_grad();
-  // Forgets gradients and the optimizer's state, as a new optimizer would start.
-  void reset_optimizer();
-  Outputs predict(const Batch& batch);
+  // Runs forward in training mode and backward. A step from features runs the head alone. A step that fails drops all
+  // gathered gradients, for its window is no longer whole. A deferred step returns nothing; from its first loss on that
+  // is not finite, optimizer and average change nothing until configure_optimizer().
+  std::optional<Outputs> train_step(const Input& input, const TrainStepOptions& options);
+  // Returns the outputs of the oldest deferred step that has not been read. Throws ERR_NATIVE where there is none.
+  Outputs read_outputs();
+  // Starts anew: drops gradients, optimizer state and pending outputs. Without options there is no optimizer after it.
+  void configure_optimizer(std::optional<OptimizerOptions> options);
+  // Makes one step at that learning rate and drops the gradients. Returns their norm before clipping where they are
+  // clipped.
+  std::optional<double> optimizer_step(double learning_rate);
+  Outputs predict(const Input& input);
   // Gives back to the system what is only kept for the next call: prepared filters, memory without a tensor in it.
   void release();
   // From now on only these parameters are trained, and these batch norms keep their running statistics.
   void set_trainable(const std::vector<std::string>& parameters, const std::vector<std::string>& frozen_norms);
-  // The same in two steps: what the head takes, in evaluation mode, and the head alone.
-  // `prediction`: as predict() computes them; otherwise as train_step() does. The two are equal to rounding.
+  // Returns the input of the head in evaluation mode, [n, feature_width()], computed as predict() does with
+  // `prediction` and as train_step() does otherwise. The two are equal to rounding.
   std::vector<float> features(const Batch& batch, bool prediction);
-  Outputs train_features(const Features& features, const TrainStepOptions& options) {
-    return now(run_features(features, options));
-  }
-  void start_features(const Features& features, const TrainStepOptions& options) {
-    later(run_features(features, options));
-  }
-  Outputs predict_features(const Features& features);
-  void update_average(double decay) { average_.update(network_->tensors(), decay, halt_); }
-  void swap_average() {
-    network_->weights_changed();
-    average_.swap(network_->tensors());
-  }
-  void drop_average() { average_.drop(); }
+  // `decay` is that of an update.
+  void average(AverageOp op, double decay);
 
   CamOutputs grad_cam(const Batch& batch, const std::string& layer, const std::vector<int64_t>& classes);
-  // The network's input, n x channels x height x width, whatever the memory format it is made in.
-  std::vector<float> pixels(const Batch& batch, at::MemoryFormat format = at::MemoryFormat::Contiguous);
-  // The same, made and let go: what the input costs. The bytes of it.
-  int64_t prepare_input(const Batch& batch);
+  // Returns the network's input, [n, channels, height, width], empty where it is discarded.
+  std::vector<float> input(const Batch& batch, const InputOptions& options);
 
   // Names are those of tensors(); `grad.` and `momentum.` before a parameter's name reach those, zeros where absent.
   void write(const std::string& path, int64_t offset, const std::vector<std::string>& names);
   // allow_not_finite: NaN and infinite numbers are read like any others.
   void read(const std::string& path, const std::vector<TensorSource>& sources, bool allow_not_finite);
 
-  std::vector<TensorInfo> tensors() const;
-  std::vector<std::string> layers() const { return network_->layers(); }
-  std::string default_layer() const { return network_->default_layer(); }
+  Facts facts() const;
   const DeviceChoice& device() const { return device_; }
-  std::vector<std::string> norms() const;
-  std::string head_prefix() const { return network_->head_prefix(); }
-  int64_t feature_width() const;
-  int64_t parameter_count() const;
-  // Of parameters, buffers, gradients, the optimizer's state, the average and what predictions keep.
+  // Returns the bytes of parameters, buffers, gradients, optimizer state, average and prepared filters.
   int64_t bytes() const;
-  // And of memory that this thread holds for the next step.
+  // Returns bytes() and the memory that this thread holds for the next step.
   int64_t held_bytes() const;
 
  private:
+  std::vector<TensorInfo> tensors() const;
+  std::vector<std::string> norms() const;
+  int64_t feature_width() const;
   at::Tensor find(const std::string& name) const;
   // Logits in float32, whatever the precision.
   at::Tensor forward(const at::Tensor& x, ForwardPass& pass) const;
   at::Tensor head(const Features& features, ForwardPass& pass) const;
   // int64 on the device; undefined for none.
   at::Tensor to_labels(const std::vector<int64_t>& labels) const;
-  // Logits, probabilities, and losses and objective where there are labels and an objective.
-  Readback figures(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective = {}) const;
-  static Outputs to_outputs(Readback figures, bool labeled);
-  Readback run_step(const Batch& batch, const TrainStepOptions& options);
-  Readback run_features(const Features& features, const TrainStepOptions& options);
-  Outputs now(Readback step) { return to_outputs(std::move(step), true); }
-  void later(Readback step);
-  template <class Step>
-  Readback whole_or_nothing(Step step) {
-    try {
-      return step();
-    } catch (...) {
-      zero_grad();
-      throw;
-    }
-  }
-  // Backward from the loss of these logits.
-  Readback learn(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options);
+  // Queues the copy of logits, probabilities, and losses and objective where there are labels and an objective.
+  Readback to_readback(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& objective = {}) const;
+  static Outputs to_outputs(Readback readback, bool labeled);
+  Readback run_step(const Input& input, const TrainStepOptions& options);
+  // Runs backward from the loss of these logits.
+  Readback backward(const at::Tensor& logits, const std::vector<int64_t>& labels, const TrainStepOptions& options);
+  static Outputs read(Readback step) { return to_outputs(std::move(step), true); }
+  void enqueue(Readback step);
+  void zero_grad();
   ForwardPass training_pass(const TrainStepOptions& options) const;
   at::Tensor to_tensor(const Features& features) const;
 
@@ -169,8 +168,8 @@ class Learner {
   std::vector<std::string> parameter_names_;
   std::unique_ptr<Optimizer> optimizer_;
   Average average_;
-  std::deque<Readback> coming_;  // of the steps that have not been fetched
-  at::Tensor halt_;              // undefined, or 1 on the device once a loss was not finite
+  std::deque<Readback> pending_outputs_;  // of the deferred steps that have not been read
+  at::Tensor found_inf_;                  // undefined, or 1 on the device once a loss was not finite
 };
 
 }  // namespace covidct

@@ -75,19 +75,4 @@ at::Tensor Learner::head(const Features& features, ForwardPass& pass) const {
   return network_->head(x, pass).to(at::kFloat);
 }
 
-Readback Learner::run_features(const Features& features, const TrainStepOptions& options) {
-  return whole_or_nothing([&] {
-    ForwardPass pass = training_pass(options);
-    c10::AutoGradMode with_grad(true);
-    return learn(head(features, pass), features.labels, options);
-  });
-}
-
-Outputs Learner::predict_features(const Features& features) {
-  c10::AutoGradMode no_grad(false);
-  ForwardPass pass;
-  pass.stop = &stop_;
-  return to_outputs(figures(head(features, pass), to_labels(features.labels)), !features.labels.empty());
-}
-
 }  // namespace covidct

@@ -70,81 +70,98 @@ std::vector<Optimizer::Positions> Optimizer::assign(const std::vector<OptimizerG
   return positions;
 }
 
-double Optimizer::step(const std::vector<at::Tensor>& parameters, const OptimizerOptions& options,
-                       const at::Tensor& halt) {
+void Optimizer::configure(OptimizerOptions options) {
+  positions_ = assign(options.groups);
+  options_ = std::move(options);
+  states_.assign(names_.size(), {});
+}
+
+void Optimizer::clear() {
+  options_.reset();
+  positions_.clear();
+  states_.assign(names_.size(), {});
+}
+
+double Optimizer::step(const std::vector<at::Tensor>& parameters, double learning_rate, const at::Tensor& found_inf) {
+  if (!options_) throw Failure("ERR_NATIVE", "there is no optimizer: call configureOptimizer() before optimizerStep()");
   c10::AutoGradMode no_grad(false);
-  const std::vector<Positions> positions = assign(options.groups);
-  const double norm = options.max_gradient_norm > 0 ? clip(parameters, options.max_gradient_norm) : 0;
-  if (options.kind != kind_) reset();
-  kind_ = options.kind;
-  const Halt flag = halt.defined() ? Halt(halt) : std::nullopt;
-  for (size_t i = 0; i < positions.size(); ++i) {
-    const OptimizerGroup rest{{}, options.learning_rate, options.weight_decay};
-    const OptimizerGroup& group = i < options.groups.size() ? options.groups[i] : rest;
-    Positions due;
-    std::copy_if(positions[i].begin(), positions[i].end(), std::back_inserter(due),
+  const double norm = clips() ? clip(parameters, options_->max_gradient_norm) : 0;
+  const double scale = learning_rate / options_->learning_rate;
+  for (size_t i = 0; i < positions_.size(); ++i) {
+    const bool grouped = i < options_->groups.size();
+    Due due{parameters,
+            {},
+            grouped ? options_->groups[i].learning_rate * scale : learning_rate,
+            grouped ? options_->groups[i].weight_decay : options_->weight_decay,
+            found_inf.defined() ? FoundInf(found_inf) : std::nullopt};
+    std::copy_if(positions_[i].begin(), positions_[i].end(), std::back_inserter(due.positions),
                  [&](size_t p) { return parameters[p].grad().defined(); });
-    if (due.empty()) continue;
-    if (options.kind == OptimizerKind::kSgd)
-      sgd(parameters, due, group, options, flag);
-    else
-      adam(parameters, due, group, options, flag);
+    if (due.positions.empty()) continue;
+    switch (options_->kind) {
+      case OptimizerKind::kSgd:
+        sgd(due);
+        break;
+      case OptimizerKind::kAdam:
+      case OptimizerKind::kAdamW:
+        adam(due);
+        break;
+    }
   }
   return norm;
 }
 
-void Optimizer::sgd(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group,
-                    const OptimizerOptions& options, const Halt& halt) {
-  const bool with_momentum = options.momentum != 0.0;
-  // A parameter's first step takes its gradient as its momentum, without dampening.
+void Optimizer::sgd(const Due& due) {
+  const bool with_momentum = options_->momentum != 0.0;
+  // The first step of a parameter takes its gradient as its momentum, without dampening.
   struct Part {
     std::vector<at::Tensor> values, gradients, momenta;
   } first, later;
-  for (const size_t i : positions) {
+  for (const size_t i : due.positions) {
+    const at::Tensor& parameter = due.parameters[i];
     const bool fresh = with_momentum && !states_[i].first.defined();
-    if (fresh) states_[i].first = kept_zeros_like(parameters[i]);
+    if (fresh) states_[i].first = kept_zeros_like(parameter);
     Part& part = fresh ? first : later;
-    part.values.push_back(parameters[i]);
-    part.gradients.push_back(parameters[i].grad());
+    part.values.push_back(parameter);
+    part.gradients.push_back(parameter.grad());
     if (with_momentum) part.momenta.push_back(states_[i].first);
   }
   for (const Part* part : {&first, &later}) {
     if (part->values.empty()) continue;
-    at::_fused_sgd_(part->values, part->gradients, part->momenta, group.weight_decay, options.momentum,
-                    group.learning_rate, options.dampening, options.nesterov, /*maximize=*/false, part == &first,
-                    /*grad_scale=*/{}, halt);
+    at::_fused_sgd_(part->values, part->gradients, part->momenta, due.weight_decay, options_->momentum,
+                    due.learning_rate, options_->dampening, options_->nesterov, /*maximize=*/false, part == &first,
+                    /*grad_scale=*/{}, due.found_inf);
   }
 }
 
-void Optimizer::adam(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group,
-                     const OptimizerOptions& options, const Halt& halt) {
+void Optimizer::adam(const Due& due) {
   std::vector<at::Tensor> values, gradients, firsts, seconds, steps;
-  for (const size_t i : positions) {
+  for (const size_t i : due.positions) {
+    const at::Tensor& parameter = due.parameters[i];
     State& state = states_[i];
     if (!state.steps.defined()) {
-      state = {kept_zeros_like(parameters[i]), kept_zeros_like(parameters[i]),
-               at::zeros({}, parameters[i].options().requires_grad(false))};
+      state = {kept_zeros_like(parameter), kept_zeros_like(parameter),
+               at::zeros({}, parameter.options().requires_grad(false))};
     }
-    values.push_back(parameters[i]);
-    gradients.push_back(parameters[i].grad());
+    values.push_back(parameter);
+    gradients.push_back(parameter.grad());
     firsts.push_back(state.first);
     seconds.push_back(state.second);
     steps.push_back(state.steps);
   }
-  at::_foreach_add_(steps, 1);  // also where the device leaves the step out: none follows then
+  at::_foreach_add_(steps, 1);  // This also counts a step that the device leaves out, but no step follows one.
   const auto step = [&](auto fused) {
-    fused(values, gradients, firsts, seconds, /*max_exp_avg_sqs=*/at::TensorList{}, steps, group.learning_rate,
-          options.beta1, options.beta2, group.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false,
-          /*grad_scale=*/std::optional<at::Tensor>(), halt);
+    fused(values, gradients, firsts, seconds, /*max_exp_avg_sqs=*/at::TensorList{}, steps, due.learning_rate,
+          options_->beta1, options_->beta2, due.weight_decay, options_->epsilon, /*amsgrad=*/false, /*maximize=*/false,
+          /*grad_scale=*/std::optional<at::Tensor>(), due.found_inf);
   };
-  if (options.kind == OptimizerKind::kAdam)
+  if (options_->kind == OptimizerKind::kAdam)
     step([](auto&&... arguments) { at::_fused_adam_(arguments...); });
   else
     step([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
 }
 
 at::Tensor Optimizer::momentum(size_t position) const {
-  return kind_ == OptimizerKind::kSgd ? states_[position].first : at::Tensor();
+  return options_ && options_->kind == OptimizerKind::kSgd ? states_[position].first : at::Tensor();
 }
 
 int64_t Optimizer::bytes() const {

@@ -1,4 +1,4 @@
-// SGD, Adam and AdamW, equal to torch.optim's, each as one fused call for every group of parameters.
+// SGD, Adam and AdamW, equal to those of torch.optim, each as one fused call for every group of parameters.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,9 +18,10 @@ struct OptimizerGroup {
   double weight_decay;
 };
 
+// What an optimizer is built with; every field keeps its value for all steps.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kSgd;
-  // Of the parameters that stand in no group.
+  // The base learning rate and the weight decay of the parameters that stand in no group.
   double learning_rate = 0;
   double weight_decay = 0;
   std::vector<OptimizerGroup> groups;
@@ -37,42 +38,54 @@ struct OptimizerOptions {
 
 class Optimizer {
  public:
-  // Names of the parameters, by position.
+  // `names` holds the names of the parameters by position.
   explicit Optimizer(std::vector<std::string> names) : names_(std::move(names)), states_(names_.size()) {}
 
-  // One step on every parameter that has a gradient. Gradients are clipped in place where that is asked for, otherwise
-  // left as they are. Another kind than at the last step forgets the state first.
-  // Returns the Euclidean norm of all gradients before clipping, or 0 where it was not needed.
-  // Throws ERR_INVALID_OPTION for a wrong group and ERR_DIVERGED for a norm that is not finite; nothing has changed
-  // then. `halt`: undefined, or float32 on the parameters' device; where it is 1 nothing is changed, without the host
-  // knowing.
-  double step(const std::vector<at::Tensor>& parameters, const OptimizerOptions& options, const at::Tensor& halt = {});
-  // SGD's momentum of the parameter at that position; undefined before its first step.
+  // Resolves the names of the groups and starts without any state.
+  // Throws ERR_INVALID_OPTION for an unknown name and for a parameter in two groups; nothing has changed then.
+  void configure(OptimizerOptions options);
+  // Drops options and state; step() fails until the next configure().
+  void clear();
+  // Makes one step on every parameter that has a gradient. The rate of a group follows the common learning rate: it is
+  // scaled by learning_rate / options.learning_rate. Gradients are clipped in place where that was configured,
+  // otherwise left as they are. Returns the Euclidean norm of all gradients before clipping, or 0 without clipping.
+  // Throws ERR_NATIVE before configure() and ERR_DIVERGED for a norm that is not finite; nothing has changed then.
+  // `found_inf` is undefined, or a float32 scalar on the parameters' device: where it is 1, nothing is changed, without
+  // the host knowing.
+  double step(const std::vector<at::Tensor>& parameters, double learning_rate, const at::Tensor& found_inf = {});
+  bool clips() const { return options_ && options_->max_gradient_norm > 0; }
+  // Returns SGD's momentum of the parameter at that position; undefined before its first step.
   at::Tensor momentum(size_t position) const;
-  // Forgets what it knows of one parameter, or of all: the next step is a first step again.
+  // Forgets the state of one parameter: its next step is a first step again.
   void forget(size_t position) { states_[position] = {}; }
-  void reset() { states_.assign(names_.size(), {}); }
   int64_t bytes() const;
 
  private:
   struct State {
     at::Tensor first;   // SGD's momentum, or Adam's average of gradients
     at::Tensor second;  // Adam's average of squared gradients
-    at::Tensor steps;   // Adam's, float32
+    at::Tensor steps;   // Adam's number of steps, float32
   };
   using Positions = std::vector<size_t>;
+  using FoundInf = std::optional<at::Tensor>;
+  // The parameters of one group that have a gradient, with what their step needs.
+  struct Due {
+    const std::vector<at::Tensor>& parameters;
+    Positions positions;
+    double learning_rate;
+    double weight_decay;
+    FoundInf found_inf;
+  };
 
-  // The groups' positions, the last of them of the parameters in no group.
+  // Returns the positions of each group, and last those of the parameters in no group.
   std::vector<Positions> assign(const std::vector<OptimizerGroup>& groups) const;
-  using Halt = std::optional<at::Tensor>;
-  void sgd(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group,
-           const OptimizerOptions& options, const Halt& halt);
-  void adam(const std::vector<at::Tensor>& parameters, const Positions& positions, const OptimizerGroup& group,
-            const OptimizerOptions& options, const Halt& halt);
+  void sgd(const Due& due);
+  void adam(const Due& due);
 
   std::vector<std::string> names_;
   std::vector<State> states_;
-  OptimizerKind kind_ = OptimizerKind::kSgd;
+  std::optional<OptimizerOptions> options_;
+  std::vector<Positions> positions_;
 };
 
 }  // namespace covidct

@@ -5,11 +5,12 @@ const { tmpdir } = require('node:os');
 const { dirname, join } = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { constants, PerformanceObserver } = require('node:perf_hooks');
-const { Classifier } = require('../../../dist/index.js');
+const { classifierOf } = require('../../../dist/model/classifier.js');
+const { createNetwork } = require('../../../dist/model/open-network.js');
 
 const SIDE = 64;
 const make = (architecture = 'tiny') =>
-  Classifier.create({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1 });
+  createNetwork({ architecture, classes: ['NonCOVID', 'COVID'], device: 'cpu', threads: 1 });
 
 function batch(n) {
   return {
@@ -68,13 +69,13 @@ const scenarios = {
   /** Most resident memory of predictions with batches of growing size, in MiB, or of the largest alone. */
   async growing() {
     const classifier = await make();
-    for (let n = 1; n <= 40; n += 1) await classifier.predictBatch(large(n));
+    for (let n = 1; n <= 40; n += 1) await classifier.predict(large(n));
     say(JSON.stringify({ peak: peak() }));
     classifier.dispose();
   },
   async largest() {
     const classifier = await make();
-    for (let i = 0; i < 2; i += 1) await classifier.predictBatch(large(40));
+    for (let i = 0; i < 2; i += 1) await classifier.predict(large(40));
     say(JSON.stringify({ peak: peak() }));
     classifier.dispose();
   },
@@ -88,16 +89,17 @@ const scenarios = {
     small.dispose();
     const before = resident();
     const classifier = await make('vgg11');
+    await classifier.configureOptimizer({
+      learningRate: 0.01,
+      momentum: 0.9,
+      weightDecay: 0,
+      dampening: 0,
+      nesterov: false,
+    });
     for (let i = 0; i < 2; i += 1) {
       await step(classifier, 4);
-      await classifier.optimizerStep({
-        learningRate: 0.01,
-        momentum: 0.9,
-        weightDecay: 0,
-        dampening: 0,
-        nesterov: false,
-      });
-      await classifier.predictBatch(batch(4));
+      await classifier.optimizerStep(0.01);
+      await classifier.predict(batch(4));
     }
     const trained = resident();
     classifier.dispose();
@@ -107,21 +109,21 @@ const scenarios = {
     say(JSON.stringify({ before, trained, after: resident() }));
   },
 
-  /** Real want of memory in a step and in a prediction; then the same classifier goes on. */
+  /** Runs out of memory for real, in a step and in a prediction; then the same classifier goes on. */
   async memory() {
     const classifier = await make();
     await step(classifier, 8);
-    const before = (await classifier.predictBatch(batch(2))).logits;
+    const before = (await classifier.predict(batch(2))).logits;
     const codes = [];
     const take = (error) => codes.push(`${error.code}: ${/ran out of memory/.test(error.message)}`);
     allow(400 * 2 ** 20);
-    await classifier.predictBatch(batch(4096)).catch(take);
+    await classifier.predict(batch(4096)).catch(take);
     // What a prediction wants must not cost a training its gradients.
     const kept = await gradientSize(classifier);
     await step(classifier, 4096).catch(take);
     allow(Infinity);
     const dropped = await gradientSize(classifier);
-    const after = (await classifier.predictBatch(batch(2))).logits;
+    const after = (await classifier.predict(batch(2))).logits;
     await step(classifier, 8);
     say(
       JSON.stringify({
@@ -200,7 +202,7 @@ const scenarios = {
   async flood() {
     await (async () => {
       const classifier = await make();
-      for (let i = 0; i < 5000; i += 1) classifier.zeroGrad().catch(() => undefined);
+      for (let i = 0; i < 5000; i += 1) classifier.configureOptimizer(null).catch(() => undefined);
       const until = performance.now() + 500;
       while (performance.now() < until);
       classifier.dispose();
@@ -246,7 +248,7 @@ const scenarios = {
     const classifier = await make();
     const controller = new AbortController();
     const png = await require('../../../dist/index.js').encodePng({ data: new Uint8Array(300), width: 10, height: 10 });
-    const open = classifier.predict(
+    const open = classifierOf(classifier).predict(
       Array.from({ length: 400 }, () => png),
       { batchSize: 1, signal: controller.signal },
     );

@@ -2,7 +2,7 @@
 const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
-const { Classifier } = require('../../../dist/index.js');
+const { createNetwork } = require('../../../dist/model/open-network.js');
 
 const SIDE = 45; // odd before and behind every pool
 const N = 3;
@@ -24,9 +24,9 @@ const input = {
 
 async function gradients(model) {
   const dir = mkdtempSync(join(tmpdir(), 'covidct-simd-'));
-  const names = model
-    .tensors()
-    .filter(({ name, kind }) => kind === 'parameter' && name.startsWith('features.') && name.endsWith('weight'));
+  const names = model.tensors.filter(
+    ({ name, kind }) => kind === 'parameter' && name.startsWith('features.') && name.endsWith('weight'),
+  );
   const file = join(dir, 'gradients');
   writeFileSync(file, '');
   await model.writeTensors(
@@ -49,7 +49,7 @@ async function gradients(model) {
 
 // Answers to 1, 2, ... rows of features, three outputs: an odd one.
 async function heads(convolution) {
-  const model = await Classifier.create({
+  const model = await createNetwork({
     architecture: 'tiny',
     classes: ['a', 'b', 'c'],
     device: 'cpu',
@@ -60,7 +60,7 @@ async function heads(convolution) {
   const features = Float32Array.from({ length: MOST_ROWS * width }, (_, i) => Math.sin(i * 1.7) + (i % 7) / 10);
   const answers = [];
   for (let n = 1; n <= MOST_ROWS; n += 1)
-    answers.push([...(await model.predictFeatures(features.slice(0, n * width))).logits]);
+    answers.push([...(await model.predict({ features: features.slice(0, n * width) })).logits]);
   model.dispose();
   return answers;
 }
@@ -69,7 +69,7 @@ async function main() {
   const rows = { heads: { auto: await heads('auto'), libtorch: await heads('libtorch') } };
   for (const architecture of ['tiny', 'resnet18']) {
     for (const convolution of ['libtorch', 'winograd']) {
-      const model = await Classifier.create({
+      const model = await createNetwork({
         architecture,
         classes: ['a', 'b'],
         device: 'cpu',
@@ -77,7 +77,7 @@ async function main() {
         dropout: 0,
         convolution,
       });
-      const { logits } = await model.predictBatch(input);
+      const { logits } = await model.predict(input);
       if (architecture === 'tiny')
         await model.trainStep(input, { divisor: N, dropoutSeed: 1, classWeights: new Float32Array(0) });
       rows[`${architecture} ${convolution}`] = {

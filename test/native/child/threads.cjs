@@ -9,7 +9,7 @@ const { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = requir
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
-const { Classifier } = require('../../../dist/index.js');
+const { createNetwork } = require('../../../dist/model/open-network.js');
 
 const SIDE = 64,
   IMAGES = 4;
@@ -40,13 +40,10 @@ async function bitsOf(model) {
   await model.writeTensors(
     file,
     0,
-    model
-      .tensors()
-      .filter(({ kind }) => kind === 'parameter')
-      .map(({ name }) => `grad.${name}`),
+    model.tensors.filter(({ kind }) => kind === 'parameter').map(({ name }) => `grad.${name}`),
   );
   const hash = createHash('sha256').update(readFileSync(file));
-  for (let call = 0; call < 2; call += 1) hash.update((await model.predictBatch(images)).logits);
+  for (let call = 0; call < 2; call += 1) hash.update((await model.predict(images)).logits);
   return hash.digest('hex').slice(0, 16);
 }
 
@@ -77,7 +74,7 @@ async function run({ threads, order, architecture = 'tiny', together = false }) 
     const [what, i] = each.split(' ');
     const before = tasks();
     if (what === 'load')
-      models[i] = await Classifier.create({
+      models[i] = await createNetwork({
         architecture,
         classes: ['a', 'b'],
         device: 'cpu',

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBatch } from '../../../src/data/batch';
 import { tutorialEval } from '../../../src/data/transforms/presets';
-import { Classifier } from '../../../src/model/classifier';
+import { createNetwork } from '../../../src/model/open-network';
+import type { Network } from '../../../src/model/types';
 import type { NativeBatch } from '../../../src/addon/types';
 
 const MICRO_BATCH = 4;
@@ -37,13 +38,13 @@ export function batchOf(indices: readonly number[], side = 32): NativeBatch {
 }
 
 /** Reads tensors out of the addon; `prefix` is '' or 'grad.'. */
-export async function readOut(classifier: Classifier, prefix: '' | 'grad.'): Promise<Section> {
+export async function readOut(network: Network, prefix: '' | 'grad.'): Promise<Section> {
   const dir = await mkdtemp(join(tmpdir(), 'covidct-parity-'));
   try {
     const file = join(dir, 'tensors');
     await writeFile(file, '');
-    const tensors = classifier.tensors().filter(({ kind }) => prefix === '' || kind === 'parameter');
-    await classifier.writeTensors(
+    const tensors = network.tensors.filter(({ kind }) => prefix === '' || kind === 'parameter');
+    await network.writeTensors(
       file,
       0,
       tensors.map(({ name }) => prefix + name),
@@ -71,13 +72,15 @@ export interface RecipeOptions {
   readonly dropout?: number;
 }
 
+const SGD = { learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4, dampening: 0, nesterov: false } as const;
+
 /** Runs the recipe and hands each section to `take` as soon as it is there. */
 export async function runRecipe(
   architecture: string,
   take: (section: string, values: Section) => void,
   options: RecipeOptions = {},
 ): Promise<void> {
-  const classifier = await Classifier.create({
+  const network = await createNetwork({
     architecture,
     classes: ['NonCOVID', 'COVID'],
     device: 'cpu',
@@ -87,10 +90,11 @@ export async function runRecipe(
     ...options,
   });
   try {
-    take('init', await readOut(classifier, ''));
+    await network.configureOptimizer(SGD);
+    take('init', await readOut(network, ''));
     const side = sideFor(architecture);
     const probe = batchOf([0, 1, 2, 3], side);
-    take('logits', { logits: Float64Array.from((await classifier.predictBatch(probe)).logits) });
+    take('logits', { logits: Float64Array.from((await network.predict(probe)).logits) });
     const losses: number[] = [];
     for (let step = 0; step < STEPS; step += 1) {
       for (let part = 0; part < WINDOW; part += 1) {
@@ -99,31 +103,25 @@ export async function runRecipe(
           [0, 1, 2, 3].map((i) => start + i),
           side,
         );
-        const { objective } = await classifier.trainStep(batch, {
+        const { objective } = await network.trainStep(batch, {
           divisor: WINDOW * MICRO_BATCH,
           dropoutSeed: 1000 + step * WINDOW + part,
           classWeights: new Float32Array(0),
         });
         losses.push(objective);
       }
-      if (step === 0) take('gradients', await readOut(classifier, 'grad.'));
-      await classifier.optimizerStep({
-        learningRate: 0.01,
-        momentum: 0.9,
-        weightDecay: 1e-4,
-        dampening: 0,
-        nesterov: false,
-      });
+      if (step === 0) take('gradients', await readOut(network, 'grad.'));
+      await network.optimizerStep(SGD.learningRate);
     }
-    take('trained', await readOut(classifier, ''));
+    take('trained', await readOut(network, ''));
     take('losses', { losses: Float64Array.from(losses) });
-    const cam = await classifier.gradCamBatch(probe, {
-      layer: classifier.layers.default,
+    const cam = await network.gradCam(probe, {
+      layer: network.layers.default,
       classIndices: new Int32Array(4).fill(-1),
     });
     take('cam', { cam: Float64Array.from(cam.maps) });
   } finally {
-    classifier.dispose();
+    network.dispose();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Optimizers, groups, clipping, label smoothing, the average and frozen parts against numbers make_reference.py wrote with PyTorch. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Classifier } from '../../../src/model/classifier';
+import { createNetwork } from '../../../src/model/open-network';
 import type { NativeOptimizerOptions } from '../../../src/addon/types';
 import { batchOf, readOut, type Section } from '../network/recipe';
 
@@ -67,7 +67,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
 };
 
 async function run(scenario: Scenario): Promise<Record<string, Section>> {
-  const classifier = await Classifier.create({
+  const network = await createNetwork({
     architecture: 'tiny',
     classes: ['NonCOVID', 'COVID'],
     device: 'cpu',
@@ -75,12 +75,11 @@ async function run(scenario: Scenario): Promise<Record<string, Section>> {
     seed: 0,
   });
   try {
-    const parameters = classifier
-      .tensors()
-      .filter(({ kind }) => kind === 'parameter')
-      .map(({ name }) => name);
+    const parameters = network.tensors.filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
+    const optimizer = scenario.optimizer(parameters);
+    await network.configureOptimizer(optimizer);
     if (scenario.frozen) {
-      await classifier.setTrainable({
+      await network.setTrainable({
         parameters: parameters.filter((name) => /^(features\.[89]|classifier)\./.test(name)),
         frozenNorms: ['features.1', 'features.5'],
       });
@@ -89,7 +88,7 @@ async function run(scenario: Scenario): Promise<Record<string, Section>> {
     for (let step = 0; step < STEPS; step += 1) {
       for (let part = 0; part < WINDOW; part += 1) {
         const start = (step * WINDOW + part) * MICRO_BATCH;
-        const outputs = await classifier.trainStep(batchOf([0, 1, 2, 3].map((i) => start + i)), {
+        const outputs = await network.trainStep(batchOf([0, 1, 2, 3].map((i) => start + i)), {
           divisor: WINDOW * MICRO_BATCH,
           dropoutSeed: 1000 + step * WINDOW + part,
           classWeights: scenario.classWeights ?? new Float32Array(0),
@@ -98,23 +97,23 @@ async function run(scenario: Scenario): Promise<Record<string, Section>> {
         objectives.push(outputs.objective);
         losses.push(...outputs.losses);
       }
-      const stepped = await classifier.optimizerStep(scenario.optimizer(parameters));
-      if (stepped) norms.push(stepped.gradientNorm);
-      if (scenario.decay !== undefined) await classifier.updateAverage(scenario.decay);
+      const norm = await network.optimizerStep(optimizer.learningRate);
+      if (norm !== null) norms.push(norm);
+      if (scenario.decay !== undefined) await network.average('update', scenario.decay);
     }
     const sections: Record<string, Section> = {
-      trained: await readOut(classifier, ''),
+      trained: await readOut(network, ''),
       objectives: { objectives: Float64Array.from(objectives) },
       losses: { losses: Float64Array.from(losses) },
     };
     if (norms.length > 0) sections['norms'] = { norms: Float64Array.from(norms) };
     if (scenario.decay !== undefined) {
-      await classifier.swapAverage();
-      sections['average'] = await readOut(classifier, '');
+      await network.average('swap');
+      sections['average'] = await readOut(network, '');
     }
     return sections;
   } finally {
-    classifier.dispose();
+    network.dispose();
   }
 }
 

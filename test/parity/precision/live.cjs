@@ -9,7 +9,7 @@ const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { Classifier } = require('../../../dist/index.js');
+const { createNetwork } = require('../../../dist/model/open-network.js');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,7 +38,7 @@ function batch() {
 
 async function compare(architecture) {
   const dir = mkdtempSync(join(tmpdir(), 'covidct-bf16-'));
-  const model = await Classifier.create({
+  const model = await createNetwork({
     architecture,
     classes: ['NonCOVID', 'COVID'],
     device: 'cpu',
@@ -50,16 +50,13 @@ async function compare(architecture) {
     const write = (name, numbers) =>
       writeFileSync(join(dir, name), new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
     await model.saveWeights(join(dir, 'weights.safetensors'));
-    write('input', await model.inputOf(batch()));
-    write('prediction', (await model.predictBatch(batch())).logits);
+    write('input', await model.input(batch()));
+    write('prediction', (await model.predict(batch())).logits);
     write(
       'training',
       (await model.trainStep(batch(), { divisor: COUNT, dropoutSeed: 0, classWeights: new Float32Array(0) })).logits,
     );
-    const names = model
-      .tensors()
-      .filter(({ kind }) => kind === 'parameter')
-      .map(({ name }) => name);
+    const names = model.tensors.filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
     writeFileSync(join(dir, 'gradients'), '');
     await model.writeTensors(
       join(dir, 'gradients'),

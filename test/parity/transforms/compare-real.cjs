@@ -138,7 +138,7 @@ async function main() {
     tallies.decode.add(pixels.data, (await ask({ kind: 'decode' })).data);
     for (const [kind, transform] of Object.entries(transforms)) {
       const draw = () => makeDraw({ seed: 0, sample: index });
-      const seen = interleave(await classifier.pixels(makeBatch([pixels], null, transform, [draw()])), SIZE * SIZE);
+      const seen = interleave(await classifier.input(makeBatch([pixels], null, transform, [draw()])), SIZE * SIZE);
       tallies[kind].add(seen, (await ask(kind === 'train' ? trainQuestion(transform, pixels, draw()) : { kind })).data);
     }
   }

@@ -165,7 +165,7 @@ describe('pixels equal torchvision through the addon', () => {
 
   /** Bytes the network sees, height × width × 3. */
   async function seen(batch: NativeBatch): Promise<number[]> {
-    const values = await classifier!.pixels(batch);
+    const values = await classifier!.input(batch);
     const plane = batch.height * batch.width;
     return Array.from({ length: plane * 3 }, (_, index) => values[(index % 3) * plane + Math.floor(index / 3)]! * 255);
   }

@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync, gzipSync } from 'node:zlib';
-import { Classifier } from '../../../src/model/classifier';
+import { Classifier, networkOf } from '../../../src/model/classifier';
 import { convertWeights } from '../../../src/weights/convert';
 import { detectArchitecture } from '../../../src/weights/detect-architecture';
 import { encodeHeader } from '../../../src/weights/safetensors';
@@ -41,7 +41,7 @@ async function load(path: string, options: { entry?: string; prefix?: string } =
   });
   const report = await model.loadWeights(path, options);
   expect(report).toMatchObject({ unexpected: [], shapeMismatch: [], replacedHead: [] });
-  const { probabilities } = await model.predictBatch(batchOf([0, 1, 2, 3]));
+  const { probabilities } = await networkOf(model).predict(batchOf([0, 1, 2, 3]));
   expected.probabilities.flat().forEach((value, i) => expect(Math.abs(probabilities[i]! - value)).toBeLessThan(1e-5));
   return report;
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Classifier } from '../../../src/model/classifier';
+import { Classifier, networkOf } from '../../../src/model/classifier';
 import { convertWeights } from '../../../src/weights/convert';
 import { readSafetensorsHeader } from '../../../src/weights/safetensors';
 import { openWeightFile } from '../../../src/weights/open';
@@ -108,7 +108,7 @@ describe('what torch.save wrote', () => {
     });
     const report = await model.loadWeights(fixture('tiny-half.pth'));
     expect(report).toMatchObject({ missing: [], unexpected: [], shapeMismatch: [], replacedHead: [] });
-    const { probabilities } = await model.predictBatch(batchOf([0, 1, 2, 3]));
+    const { probabilities } = await networkOf(model).predict(batchOf([0, 1, 2, 3]));
     expected.tiny.flat().forEach((value, i) => expect(Math.abs(probabilities[i]! - value)).toBeLessThan(1e-5));
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aspectEval, tutorialEval, tutorialTrain } from '../../../src/data/transforms/presets';
 import { parseTransform } from '../../../src/data/transforms/transform';
-import { Classifier } from '../../../src/model/classifier';
+import { Classifier, networkOf } from '../../../src/model/classifier';
 import { readSafetensorsHeader, writeSafetensors } from '../../../src/weights/safetensors';
 import type { ClassifierOptions } from '../../../src/model/options';
 
@@ -32,7 +32,7 @@ async function foreign(name: string): Promise<string> {
   using model = await make({ seed: 4 });
   const tensors = model.tensors();
   await writeSafetensors(join(dir, name), tensors, {}, (file, offset) =>
-    model.writeTensors(
+    networkOf(model).writeTensors(
       file,
       offset,
       tensors.map((tensor) => tensor.name),
@@ -113,7 +113,7 @@ test('an image size that was asked for stays, and gray input is not normalized a
   expect(JSON.stringify(small.transform)).toContain('64');
   using gray = await make({ channels: 1 });
   await gray.loadWeights(await own('own.safetensors'));
-  expect(gray.transform).toEqual(tutorialEval({ size: 48, normalization: gray.normalization }));
+  expect(gray.transform).toEqual(tutorialEval({ size: 48, normalization: networkOf(gray).normalization }));
 });
 
 test.each([

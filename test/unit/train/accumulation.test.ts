@@ -26,13 +26,13 @@ async function* stream(
 
 async function plan(sizes: readonly number[], options: Partial<AccumulationOptions>): Promise<[number, boolean][]> {
   const result: [number, boolean][] = [];
-  for await (const { divisor, updates } of accumulate(stream(sizes), {
+  for await (const { divisor, stepsOptimizer } of accumulate(stream(sizes), {
     accumulate: 8,
     preset: 'default',
     classWeights: new Float32Array(0),
     ...options,
   })) {
-    result.push([divisor, updates]);
+    result.push([divisor, stepsOptimizer]);
   }
   return result;
 }

@@ -1,7 +1,7 @@
 /** evaluate: figures per sample whatever the batch size, left-out files, refusals. */
 import { PixelStore } from '../../../src/data/store';
 import { evaluate } from '../../../src/train/evaluate';
-import { FakeNetwork } from './fake-network';
+import { FakeNetwork } from '../../helpers/fake-network';
 import { CLASSES, makeDataset } from './made-up';
 
 function lopsided(): FakeNetwork {
@@ -14,7 +14,7 @@ function lopsided(): FakeNetwork {
 test('the figures do not depend on the batch size', async () => {
   const dataset = await makeDataset('test', 11);
   const [one, three, all] = await Promise.all(
-    [1, 3, 11].map((batchSize) => evaluate(lopsided(), dataset, { batchSize })),
+    [1, 3, 11].map((batchSize) => evaluate(lopsided().classifier, dataset, { batchSize })),
   );
   expect(three).toEqual(one);
   expect(all).toEqual(one);
@@ -25,8 +25,8 @@ test('the figures do not depend on the batch size', async () => {
 
 test('the threshold moves the answers, not the scores', async () => {
   const dataset = await makeDataset('test', 8);
-  const never = await evaluate(lopsided(), dataset, { threshold: 1, split: 'validation' });
-  const always = await evaluate(lopsided(), dataset, { threshold: 0 });
+  const never = await evaluate(lopsided().classifier, dataset, { threshold: 1, split: 'validation' });
+  const always = await evaluate(lopsided().classifier, dataset, { threshold: 0 });
   expect(never).toMatchObject({ split: 'validation', sensitivity: 0, specificity: 1 });
   expect(always).toMatchObject({ sensitivity: 1, specificity: 0, auc: never.auc });
 });
@@ -37,7 +37,7 @@ test('left-out files are listed each time, also when the store met them before',
   const store = new PixelStore({ onBadFile: 'skip' });
   const progress: [number, number][] = [];
   for (let round = 0; round < 2; round += 1) {
-    const evaluation = await evaluate(lopsided(), dataset, {
+    const evaluation = await evaluate(lopsided().classifier, dataset, {
       store,
       onProgress: (done, total) => progress.push([done, total]),
     });
@@ -47,9 +47,9 @@ test('left-out files are listed each time, also when the store met them before',
     [4, 5],
     [4, 5],
   ]);
-  await expect(evaluate(lopsided(), dataset)).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE' });
+  await expect(evaluate(lopsided().classifier, dataset)).rejects.toMatchObject({ code: 'ERR_BAD_IMAGE' });
   await expect(
-    evaluate(lopsided(), { ...dataset, samples: dataset.samples.slice(4) }, { onBadFile: 'skip' }),
+    evaluate(lopsided().classifier, { ...dataset, samples: dataset.samples.slice(4) }, { onBadFile: 'skip' }),
   ).rejects.toThrow(/none of its 1 files/);
 });
 
@@ -57,37 +57,44 @@ test('a network that answers NaN, a signal, wrong options and wrong classes are 
   const dataset = await makeDataset('test', 4);
   const broken = lopsided();
   broken.weights.fill(NaN);
-  await expect(evaluate(broken, dataset)).rejects.toMatchObject({
+  await expect(evaluate(broken.classifier, dataset)).rejects.toMatchObject({
     code: 'ERR_DIVERGED',
     message: expect.stringContaining('test-0.png'),
   });
-  await expect(evaluate(lopsided(), dataset, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+  await expect(evaluate(lopsided().classifier, dataset, { signal: AbortSignal.abort() })).rejects.toMatchObject({
     code: 'ERR_ABORTED',
     name: 'AbortError',
   });
-  await expect(evaluate(lopsided(), dataset, { threshold: 2 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
-  await expect(evaluate(new FakeNetwork(['bright', 'dark']), dataset)).rejects.toMatchObject({ code: 'ERR_DATASET' });
+  await expect(evaluate(lopsided().classifier, dataset, { threshold: 2 })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+  });
+  await expect(evaluate(new FakeNetwork(['bright', 'dark']).classifier, dataset)).rejects.toMatchObject({
+    code: 'ERR_DATASET',
+  });
 });
 
 test('an option that does not exist, a transform that is none, and a data set that is none are refused in words', async () => {
   const dataset = await makeDataset('test', 2);
-  await expect(evaluate(lopsided(), dataset, { bachSize: 3 } as never)).rejects.toMatchObject({
+  await expect(evaluate(lopsided().classifier, dataset, { bachSize: 3 } as never)).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringContaining('bachSize'),
   });
   await expect(
-    evaluate(lopsided(), dataset, { transform: { steps: [{ type: 'bogus' }] } as never }),
+    evaluate(lopsided().classifier, dataset, { transform: { steps: [{ type: 'bogus' }] } as never }),
   ).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
-  await expect(evaluate(lopsided(), dataset, { signal: {} as never })).rejects.toMatchObject({
+  await expect(evaluate(lopsided().classifier, dataset, { signal: {} as never })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringContaining('AbortSignal'),
   });
-  await expect(evaluate(lopsided(), { name: 'x' } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await expect(evaluate(lopsided().classifier, { name: 'x' } as never)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+  });
 });
 
 test("the model's own transform and operating point are the defaults", async () => {
   const dataset = await makeDataset('test', 8);
-  const network = Object.assign(lopsided(), { threshold: 1 });
-  expect(await evaluate(network, dataset)).toMatchObject({ threshold: 1, sensitivity: 0 });
-  expect(await evaluate(network, dataset, { threshold: 0 })).toMatchObject({ threshold: 0, sensitivity: 1 });
+  const network = lopsided();
+  network.belongings = { ...network.belongings, threshold: 1 };
+  expect(await evaluate(network.classifier, dataset)).toMatchObject({ threshold: 1, sensitivity: 0 });
+  expect(await evaluate(network.classifier, dataset, { threshold: 0 })).toMatchObject({ threshold: 0, sensitivity: 1 });
 });

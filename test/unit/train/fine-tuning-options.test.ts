@@ -1,24 +1,9 @@
-/** Fine-tuning options against networks that cannot, stages of the real architectures, and the average's failures. */
-import { Classifier } from '../../../src/model/classifier';
+/** Stages of the real architectures, and the average's failures. */
+import { createNetwork } from '../../../src/model/open-network';
 import { Averaging } from '../../../src/train/averaging';
 import { inventoryOf, stagesOf } from '../../../src/train/parameter-selection';
-import type { TrainerOptions } from '../../../src/train/trainer';
-import { FakeNetwork } from './fake-network';
-import { CLASSES, setUp } from './made-up';
-
-test.each<[string, Partial<TrainerOptions>, RegExp]>([
-  ['freeze', { freeze: 'backbone' }, /freeze: this network cannot be trained in parts; use a Classifier/],
-  ['groups', { groups: [{ match: 'head', learningRate: 1 }] }, /groups: this network cannot be trained in parts/],
-  ['ema', { ema: { decay: 0.9 } }, /ema: this network keeps no average/],
-  ['cacheFeatures', { cacheFeatures: true }, /cacheFeatures: this network gives no features/],
-])('a network without %s: a typed error that names the option', async (_, options, message) => {
-  const { trainer, train, model } = await setUp(options);
-  await expect(Promise.resolve(trainer.fit(train, null))).rejects.toMatchObject({
-    code: 'ERR_INVALID_OPTION',
-    message: expect.stringMatching(message),
-  });
-  expect(model.calls).toEqual([]);
-});
+import { FakeNetwork } from '../../helpers/fake-network';
+import { CLASSES } from './made-up';
 
 test.each([
   ['resnet18', ['conv1', 'layer1', 'layer2', 'layer3', 'layer4']],
@@ -65,8 +50,8 @@ test.each([
 ])(
   '%s: the stages that depth counts, each with its batch norms; together they are the backbone',
   async (architecture, expected) => {
-    using model = await Classifier.create({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
-    const inventory = inventoryOf(model, 'freeze');
+    using model = await createNetwork({ architecture, classes: ['a', 'b'], device: 'cpu', threads: 1 });
+    const inventory = inventoryOf(model);
     const stages = stagesOf(inventory);
     const backbone = inventory.parameters
       .map(({ name }) => name)
@@ -86,13 +71,14 @@ test.each([
 
 test('what fails while the averaged weights are in place is what is reported, even when they cannot be put back', async () => {
   let swaps = 0;
-  const network = Object.assign(new FakeNetwork(CLASSES), {
-    updateAverage: () => Promise.resolve(),
-    swapAverage: () => ((swaps += 1) === 2 ? Promise.reject(new Error('second failure')) : Promise.resolve()),
-    dropAverage: () => Promise.resolve(),
-  });
+  const network = new FakeNetwork(CLASSES);
+  jest
+    .spyOn(network, 'average')
+    .mockImplementation((op) =>
+      op === 'swap' && (swaps += 1) === 2 ? Promise.reject(new Error('second failure')) : Promise.resolve(),
+    );
   const averaging = new Averaging(network, { decay: 0.9 });
-  await averaging.stepped();
+  await averaging.update();
   await expect(averaging.during(() => Promise.reject(new Error('first failure')))).rejects.toThrow('first failure');
   expect(swaps).toBe(2);
 });

@@ -7,7 +7,7 @@ import { addEvaluation, addTraining } from '../../../src/report/run-report';
 import { evaluate } from '../../../src/train/evaluate';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
-import { FakeNetwork } from './fake-network';
+import { FakeNetwork } from '../../helpers/fake-network';
 import { CLASSES, collect, inTemporaryFolder, makeDataset, RECIPE } from './made-up';
 
 const OF_TRAIN: readonly LeftOut[] = [
@@ -23,7 +23,9 @@ test('in the start event, config.json, the figures of a split and the report', (
     const model = new FakeNetwork(CLASSES);
     const train = { ...(await makeDataset('train', 18)), leftOut: OF_TRAIN };
     const validation = { ...(await makeDataset('validation', 10)), leftOut: OF_VALIDATION };
-    const [start] = await collect(new Trainer({ model, ...RECIPE, epochs: 1, out }).fit(train, validation));
+    const [start] = await collect(
+      new Trainer({ model: model.classifier, ...RECIPE, epochs: 1, out }).fit(train, validation),
+    );
     expect(start).toMatchObject({ type: 'start', leftOut: mergeLeftOut(OF_TRAIN, OF_VALIDATION) });
     const { data } = await (await RunFolder.open(out)).config();
     expect([data.train.leftOut, data.validation?.leftOut]).toEqual([OF_TRAIN, OF_VALIDATION]);
@@ -31,7 +33,7 @@ test('in the start event, config.json, the figures of a split and the report', (
       leftOut: mergeLeftOut(OF_TRAIN, OF_VALIDATION),
     });
     const held = { ...(await makeDataset('test', 6)), leftOut: OF_TEST };
-    const figures = await evaluate(model, held, { split: 'test' });
+    const figures = await evaluate(model.classifier, held, { split: 'test' });
     expect(figures.leftOut).toEqual(OF_TEST);
     await addTraining(out, { dataset: train });
     const explainer = { explain: () => Promise.resolve([]), layers: { default: 'none' } };
@@ -53,7 +55,9 @@ test('absent where nothing was left out', () =>
   inTemporaryFolder(async (dir) => {
     const out = join(dir, 'run');
     const [start] = await collect(
-      new Trainer({ model: new FakeNetwork(CLASSES), ...RECIPE, epochs: 1, out }).fit(await makeDataset('train', 18)),
+      new Trainer({ model: new FakeNetwork(CLASSES).classifier, ...RECIPE, epochs: 1, out }).fit(
+        await makeDataset('train', 18),
+      ),
     );
     expect(start).not.toHaveProperty('leftOut');
     expect((await (await RunFolder.open(out)).config()).data.train).not.toHaveProperty('leftOut');

@@ -8,7 +8,7 @@ import type { Dataset, Sample } from '../../../src/data/types';
 import type { TrainEvent, TrainLogger } from '../../../src/log/types';
 import { Trainer } from '../../../src/train/trainer';
 import type { TrainerOptions } from '../../../src/train/trainer';
-import { FakeNetwork } from './fake-network';
+import { FakeNetwork } from '../../helpers/fake-network';
 
 export const CLASSES = ['dark', 'bright'];
 
@@ -73,7 +73,7 @@ export const RECIPE = { learningRate: 2, batchSize: 4, accumulate: 2, epochs: 6,
 export async function setUp(options: Partial<TrainerOptions> = {}) {
   const model = new FakeNetwork(CLASSES);
   const memory = new Memory();
-  const trainer = new Trainer({ model, ...RECIPE, loggers: [memory], ...options });
+  const trainer = new Trainer({ model: model.classifier, ...RECIPE, loggers: [memory], ...options });
   return {
     model,
     memory,

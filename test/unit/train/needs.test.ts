@@ -8,26 +8,25 @@ import type { NativeTensor } from '../../../src/addon/types';
 import { readCard, weightsFileOf } from '../../../src/model/card';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
-import { FakeNetwork } from './fake-network';
+import { FakeNetwork } from '../../helpers/fake-network';
 import { CLASSES, RECIPE, inTemporaryFolder, makeDataset, Memory, setUp } from './made-up';
 
 /** Says that it has so many numbers in one tensor. */
 class Sized extends FakeNetwork {
+  override readonly tensors: readonly NativeTensor[];
   constructor(
-    private readonly numbers: number,
-    override readonly architecture: 'softmax_regression' = 'softmax_regression',
+    numbers: number,
+    override readonly architecture = 'softmax_regression',
   ) {
     super(CLASSES);
-  }
-  tensors(): NativeTensor[] {
-    return [{ name: 'weight', shape: [this.numbers], dtype: 'F32', kind: 'parameter' }];
+    this.tensors = [{ name: 'weight', shape: [numbers], dtype: 'F32', kind: 'parameter' }];
   }
 }
 
 test('weights that do not fit on the disk: what is needed, what is there, and no folder', async () => {
   await inTemporaryFolder(async (dir) => {
     const out = join(dir, 'run');
-    const trainer = new Trainer({ ...RECIPE, model: new Sized(1e15), out });
+    const trainer = new Trainer({ ...RECIPE, model: new Sized(1e15).classifier, out });
     const message = expect.stringMatching(
       /run: expected \d+ MiB of free disk for the weights, .* there are \d+ MiB; free some space/,
     ) as string;
@@ -45,7 +44,7 @@ test.each([
   ['both', 2],
 ] as const)('the start tells the disk that keep: %s takes', async (keep, files) => {
   await inTemporaryFolder(async (dir) => {
-    const [memory, model] = [new Memory(), new Sized(2 ** 18)];
+    const [memory, model] = [new Memory(), new Sized(2 ** 18).classifier];
     await new Trainer({ ...RECIPE, epochs: 1, model, out: join(dir, 'run'), keep, loggers: [memory] }).fit(
       await makeDataset('train', 8),
       null,

@@ -7,28 +7,28 @@ import type { Precision } from '../../../src/model/options';
 import { evaluate } from '../../../src/train/evaluate';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
-import { FakeNetwork } from './fake-network';
+import { FakeNetwork } from '../../helpers/fake-network';
 import { CLASSES, RECIPE, inTemporaryFolder, makeDataset, setUp } from './made-up';
 
 const full = new CovidCtError('ERR_OUT_OF_MEMORY', 'the device ran out of memory: tried to allocate 2 GiB');
 
 /** Has room for so many images at a time. */
 class Small extends FakeNetwork {
-  readonly precision: Precision = 'bf16';
+  override readonly precision: Precision = 'bf16';
   constructor(private readonly room: number) {
     super(CLASSES);
   }
-  override trainStep(...call: Parameters<FakeNetwork['trainStep']>): ReturnType<FakeNetwork['trainStep']> {
-    return call[0].images.length > this.room ? Promise.reject(full) : super.trainStep(...call);
+  protected override step(...[batch, options]: Parameters<FakeNetwork['step']>): ReturnType<FakeNetwork['step']> {
+    return batch.images.length > this.room ? Promise.reject(full) : super.step(batch, options);
   }
-  override predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
-    return batch.images.length > this.room ? Promise.reject(full) : super.predictBatch(batch);
+  override predict(batch: NativeBatch): Promise<NativeOutputs> {
+    return batch.images.length > this.room ? Promise.reject(full) : super.predict(batch);
   }
 }
 
 test('a training step names batch and accumulation to try; with these, the same model trains', async () => {
   const [model, train] = [new Small(2), await makeDataset('train', 18)];
-  const recipe = { ...RECIPE, epochs: 1, model };
+  const recipe = { ...RECIPE, epochs: 1, model: model.classifier };
   await expect(new Trainer({ ...recipe, batchSize: 4, accumulate: 2 }).fit(train, null)).rejects.toMatchObject({
     code: 'ERR_OUT_OF_MEMORY',
     cause: full,
@@ -62,17 +62,20 @@ test('a failure before the first epoch has ended leaves no weights that could be
 
 test('an evaluation names a smaller batch, within a training as well', async () => {
   const [model, dataset] = [new Small(4), await makeDataset('validation', 10)];
-  await expect(evaluate(model, dataset, { batchSize: 8 })).rejects.toMatchObject({
+  await expect(evaluate(model.classifier, dataset, { batchSize: 8 })).rejects.toMatchObject({
     code: 'ERR_OUT_OF_MEMORY',
     cause: full,
     message: expect.stringMatching(/the evaluation of validation with batchSize 8; try batchSize 4 \(/) as string,
   });
-  expect((await evaluate(model, dataset, { batchSize: 4 })).samples).toHaveLength(10);
+  expect((await evaluate(model.classifier, dataset, { batchSize: 4 })).samples).toHaveLength(10);
 });
 
 test('the run folder tells the precision, in its configuration and on the card', async () => {
   await inTemporaryFolder(async (dir) => {
-    await new Trainer({ ...RECIPE, epochs: 1, model: new Small(8), out: dir }).fit(await makeDataset('train', 8), null);
+    await new Trainer({ ...RECIPE, epochs: 1, model: new Small(8).classifier, out: dir }).fit(
+      await makeDataset('train', 8),
+      null,
+    );
     for (const [file, expected] of [
       ['config.json', { model: { precision: 'bf16' } }],
       ['model.json', { precision: 'bf16' }],

@@ -1,47 +1,40 @@
-/** Training a network on a GPU: steps are started ahead of their figures; what comes out is what a network that is waited for gives. */
+/** Training on a GPU: steps are deferred, and events and weights are those of a training that waits for each step. */
 import { messageOf } from '../../../src/errors';
 import type { TrainEvent } from '../../../src/log/types';
 import { Trainer } from '../../../src/train/trainer';
-import type { NativeBatch, NativeTrainOutputs, NativeTrainStepOptions } from '../../../src/addon/types';
-import { FakeNetwork } from './fake-network';
+import type { NativeOptimizerOptions, NativeTrainOutputs } from '../../../src/addon/types';
+import { FakeNetwork } from '../../helpers/fake-network';
 import { CLASSES, Memory, RECIPE, makeDataset } from './made-up';
 
-/** A fake that says it is on a GPU: outputs are fetched later, and the optimizer leaves weights alone after a bad loss. */
+/** A fake that says it is on a GPU: outputs are read later, and the optimizer leaves weights alone after a bad loss. */
 class FakeGpu extends FakeNetwork {
-  override readonly device = 'cuda:0' as 'cpu';
+  override readonly device: string = 'cuda:0';
   readonly order: string[] = [];
-  private readonly started: NativeTrainOutputs[] = [];
-  private halted = false;
+  private foundInf = false;
 
-  override trainStep(...call: Parameters<FakeNetwork['trainStep']>): Promise<NativeTrainOutputs> {
-    this.order.push('step');
-    return super.trainStep(...call);
+  protected override async step(...[batch, options]: Parameters<FakeNetwork['step']>): Promise<NativeTrainOutputs> {
+    this.order.push(options.deferred === true ? 'start' : 'step');
+    const outputs = await super.step(batch, options);
+    this.foundInf ||= !outputs.losses.every(Number.isFinite);
+    return outputs;
   }
 
-  async startStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<void> {
-    this.order.push('start');
-    const outputs = await super.trainStep(batch, options);
-    this.halted ||= !outputs.losses.every(Number.isFinite);
-    this.started.push(outputs);
+  override readOutputs(): Promise<NativeTrainOutputs> {
+    this.order.push('read');
+    return super.readOutputs();
   }
 
-  fetchOutputs(): Promise<NativeTrainOutputs> {
-    this.order.push('fetch');
-    return Promise.resolve(this.started.shift()!);
-  }
-
-  override async optimizerStep(...options: Parameters<FakeNetwork['optimizerStep']>): Promise<void> {
+  override async optimizerStep(learningRate: number): Promise<number | null> {
     this.order.push('update');
-    if (!this.halted) await super.optimizerStep(...options);
+    return this.foundInf ? null : await super.optimizerStep(learningRate);
   }
 
-  override async resetOptimizer(): Promise<void> {
-    this.started.length = 0;
-    this.halted = false;
-    await super.resetOptimizer();
+  override async configureOptimizer(options: NativeOptimizerOptions | null): Promise<void> {
+    this.foundInf = false;
+    await super.configureOptimizer(options);
   }
 
-  keepPixels(bytes: number): Promise<void> {
+  override keepPixels(bytes: number): Promise<void> {
     this.order.push(`keep ${bytes}`);
     return Promise.resolve();
   }
@@ -49,7 +42,7 @@ class FakeGpu extends FakeNetwork {
 
 /** As a logger sees them, without clock, device, options and temporary paths. */
 const seen = (events: readonly TrainEvent[]): unknown[] =>
-  events.map((event) => ({ ...event, seconds: 0, device: '', config: null, path: '' }));
+  events.map((event) => ({ ...event, seconds: 0, device: '', config: null, needs: null, path: '' }));
 
 async function train(
   model: FakeNetwork,
@@ -67,7 +60,7 @@ async function train(
     log(event);
     onEvent?.(event);
   };
-  const trainer = new Trainer({ model, ...RECIPE, epochs: 3, loggers: [memory], ...rest });
+  const trainer = new Trainer({ model: model.classifier, ...RECIPE, epochs: 3, loggers: [memory], ...rest });
   const run = trainer.fit(await makeDataset('train', 18), await makeDataset('validation', 10, { seed: 2 }), { signal });
   const error = await run.then(() => '', messageOf);
   return { error, reason: error === '' ? (await run).stop.reason : null, events: memory.events };
@@ -79,7 +72,7 @@ test('the same events, figures and weights; three steps are under way before the
   expect(seen(found.events)).toEqual(seen(expected.events));
   expect(gpu.weights).toEqual(cpu.weights);
   // 5 micro-batches an epoch in windows of 2.
-  const epoch = 'start start update start fetch start fetch update start fetch update fetch fetch';
+  const epoch = 'start start update start read start read update start read update read read';
   expect(gpu.order.join(' ')).toBe(`keep 12345 ${epoch} ${epoch} ${epoch} keep 0`);
 });
 
@@ -123,9 +116,9 @@ test('a loss that is not finite and under way at an abort, or at another failure
   expect((await abortedInEpochTwo(aborted)).error).toMatch(/NaN in epoch 2, step 2/);
 
   class Broken extends FakeGpu {
-    override async optimizerStep(...options: Parameters<FakeNetwork['optimizerStep']>): Promise<void> {
+    override async optimizerStep(learningRate: number): Promise<number | null> {
       if (this.order.filter((each) => each === 'update').length === 4) throw new Error('the cable was pulled');
-      await super.optimizerStep(...options);
+      return await super.optimizerStep(learningRate);
     }
   }
   for (const [loss, message] of [
@@ -141,8 +134,8 @@ test('a loss that is not finite and under way at an abort, or at another failure
 
 test('a weighted loss that is not finite is a divergence too', async () => {
   class Heavy extends FakeNetwork {
-    override async trainStep(...call: Parameters<FakeNetwork['trainStep']>): Promise<NativeTrainOutputs> {
-      return { ...(await super.trainStep(...call)), objective: Infinity };
+    protected override async step(...call: Parameters<FakeNetwork['step']>): Promise<NativeTrainOutputs> {
+      return { ...(await super.step(...call)), objective: Infinity };
     }
   }
   expect((await train(new Heavy(CLASSES))).error).toMatch(/the loss became Infinity in epoch 1, step 1/);

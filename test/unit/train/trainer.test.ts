@@ -7,7 +7,7 @@ import { readCard, weightsFileOf } from '../../../src/model/card';
 import { RunFolder } from '../../../src/train/run-folder';
 import { Trainer } from '../../../src/train/trainer';
 import type { TrainerOptions } from '../../../src/train/trainer';
-import { FakeNetwork } from './fake-network';
+import { FakeNetwork } from '../../helpers/fake-network';
 import { CLASSES, RECIPE, collect, inTemporaryFolder, makeDataset, setUp } from './made-up';
 
 jest.mock('../../../src/data/images/decode', () => {
@@ -72,7 +72,7 @@ test('k micro-batches give the gradient of the one big batch, the tail included'
   const train = await makeDataset('train', 18);
   const gradients = async (batchSize: number, accumulate: number): Promise<number[][]> => {
     const model = new FakeNetwork(CLASSES);
-    await new Trainer({ model, ...RECIPE, epochs: 1, batchSize, accumulate }).fit(train, null);
+    await new Trainer({ model: model.classifier, ...RECIPE, epochs: 1, batchSize, accumulate }).fit(train, null);
     return model.calls.flatMap((call) => (call.type === 'update' ? [[...call.gradient]] : []));
   };
   const one = await gradients(8, 1);
@@ -303,10 +303,10 @@ test('refuses what cannot be trained on, before a file is written', async () => 
     expect(await readdir(dir)).toEqual([]);
   });
   const model = new FakeNetwork(CLASSES);
-  expect(() => new Trainer({ model, learningRate: -1 })).toThrow(
+  expect(() => new Trainer({ model: model.classifier, learningRate: -1 })).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('learningRate') }),
   );
-  expect(() => new Trainer({ model, lerningRate: 1 } as never)).toThrow(/lerningRate/);
+  expect(() => new Trainer({ model: model.classifier, lerningRate: 1 } as never)).toThrow(/lerningRate/);
   expect(() => new Trainer({} as never)).toThrow(/expected a Classifier/);
   const { trainer, train } = await setUp({ classWeights: [1, 2, 3] });
   await expect(trainer.fit(train, null)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
@@ -322,12 +322,12 @@ test('one image, and more micro-batches in a window than there are', async () =>
 
 test('transforms are checked before anything is trained: unknown steps, and random ones for prediction', async () => {
   const { model } = await setUp();
-  expect(() => new Trainer({ model, evalTransform: tutorialTrain({ size: 32 }) })).toThrow(
+  expect(() => new Trainer({ model: model.classifier, evalTransform: tutorialTrain({ size: 32 }) })).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('evalTransform') }),
   );
-  expect(() => new Trainer({ model, trainTransform: { steps: [{ type: 'bogus' }] } as never })).toThrow(
-    expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
-  );
+  expect(
+    () => new Trainer({ model: model.classifier, trainTransform: { steps: [{ type: 'bogus' }] } as never }),
+  ).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
 });
 
 test('the validation split may be left out, a signal must be one, and data must be data', async () => {

@@ -1,15 +1,24 @@
-/** A network without LibTorch: softmax regression on block means of the raw pixels, with SGD, that truly learns. */
+/** The base of the tests' fakes, a network without LibTorch: softmax regression on block means of the raw pixels, with SGD, that truly learns. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { CovidCtError } from '../../../src/errors';
-import type { Network } from '../../../src/model/types';
+import { CovidCtError } from '../../src/errors';
+import { tutorialEval } from '../../src/data/transforms/presets';
+import type { Belongings } from '../../src/model/belongings';
+import { classifierOf } from '../../src/model/classifier';
+import type { Classifier } from '../../src/model/classifier';
+import type { Precision } from '../../src/model/options';
+import type { Network } from '../../src/model/types';
+import type { LoadReport } from '../../src/weights/match';
 import type {
   NativeBatch,
   NativeGradCam,
+  NativeInput,
+  NativeOptimizerOptions,
   NativeOutputs,
   NativeSgdOptions,
+  NativeTensor,
   NativeTrainOutputs,
   NativeTrainStepOptions,
-} from '../../../src/addon/types';
+} from '../../src/addon/types';
 
 const GRID = 4;
 const FEATURES = GRID * GRID + 1;
@@ -29,7 +38,7 @@ function features(image: Uint8Array, height: number, width: number): Float64Arra
   return result;
 }
 
-/** One call of trainStep or optimizerStep, for tests of the order. */
+/** One call of the trainer, for tests of the order; `reset` is one of configureOptimizer. */
 export type Call =
   | {
       readonly type: 'step';
@@ -48,11 +57,43 @@ export type Call =
     }
   | { readonly type: 'reset' | 'predict' | 'save' | 'load' };
 
+type StepOptions = NativeTrainStepOptions;
+
+const NO_REPORT: LoadReport = {
+  loaded: [],
+  missing: [],
+  unexpected: [],
+  shapeMismatch: [],
+  replacedHead: [],
+  summedInput: [],
+  notes: [],
+};
+
 export class FakeNetwork implements Network {
-  readonly architecture = 'softmax_regression';
-  readonly device = 'cpu';
-  readonly origin = 'zeros';
+  readonly architecture: string = 'softmax_regression';
+  readonly device: string = 'cpu';
+  readonly deviceReason = 'it is a fake';
+  readonly threads = 1;
+  readonly channels = 3;
+  readonly dropout = 0;
+  readonly precision: Precision = 'float32';
+  readonly convolution = 'libtorch';
   readonly versions = { fake: '1' };
+  readonly normalization = undefined;
+  readonly resizePixels = undefined;
+  readonly norms = [];
+  readonly headPrefix = 'fc.';
+  readonly featureWidth = FEATURES;
+  readonly bytes = 0;
+  readonly parameters: number;
+  readonly tensors: readonly NativeTensor[];
+  belongings: Belongings = {
+    transform: tutorialEval(),
+    threshold: 0.5,
+    sixteenBit: null,
+    origin: 'zeros',
+    pretraining: null,
+  };
   preprocessing: unknown = null;
   readonly layers = { names: ['blocks'], default: 'blocks' };
   readonly calls: Call[] = [];
@@ -60,7 +101,11 @@ export class FakeNetwork implements Network {
   gradient: Float64Array;
   /** Set to make step number n (from 1) fail or give NaN. */
   sabotage: { readonly atStep: number; readonly loss?: number; readonly error?: Error } | null = null;
+  /** What the Trainer takes. */
+  readonly classifier: Classifier = classifierOf(this);
   private readonly momentum: Float64Array;
+  private readonly pending: NativeTrainOutputs[] = [];
+  private optimizer: NativeSgdOptions | null = null;
   private owner: string | null = null;
   private steps = 0;
 
@@ -68,9 +113,25 @@ export class FakeNetwork implements Network {
     this.weights = new Float64Array(FEATURES * classes.length);
     this.gradient = new Float64Array(this.weights.length);
     this.momentum = new Float64Array(this.weights.length);
+    this.parameters = this.weights.length;
+    this.tensors = [{ name: 'fc.weight', shape: [classes.length, FEATURES], dtype: 'F32', kind: 'parameter' }];
   }
 
-  async trainStep(batch: NativeBatch, options: NativeTrainStepOptions): Promise<NativeTrainOutputs> {
+  trainStep(input: NativeInput, options: StepOptions & { deferred?: false }): Promise<NativeTrainOutputs>;
+  trainStep(input: NativeInput, options: StepOptions): Promise<NativeTrainOutputs | undefined>;
+  async trainStep(input: NativeInput, options: StepOptions): Promise<NativeTrainOutputs | undefined> {
+    const outputs = await this.step(input as NativeBatch, options);
+    if (options.deferred !== true) return outputs;
+    this.pending.push(outputs);
+    return undefined;
+  }
+
+  readOutputs(): Promise<NativeTrainOutputs> {
+    return Promise.resolve(this.pending.shift()!);
+  }
+
+  /** One step of images; what a fake changes of it, deferred steps do too. */
+  protected async step(batch: NativeBatch, options: StepOptions): Promise<NativeTrainOutputs> {
     this.steps += 1;
     if (this.sabotage?.atStep === this.steps && this.sabotage.error) throw this.sabotage.error;
     const outputs = this.forward(batch);
@@ -103,29 +164,63 @@ export class FakeNetwork implements Network {
     return Promise.resolve({ ...outputs, objective });
   }
 
-  async optimizerStep(options: NativeSgdOptions): Promise<void> {
-    this.calls.push({ type: 'update', learningRate: options.learningRate, options, gradient: [...this.gradient] });
+  async optimizerStep(learningRate: number): Promise<number | null> {
+    const { optimizer } = this;
+    if (optimizer === null) throw new Error('there is no optimizer');
+    this.calls.push({ type: 'update', learningRate, options: optimizer, gradient: [...this.gradient] });
     this.momentum.forEach((value, i) => {
-      this.momentum[i] = options.momentum * value + this.gradient[i]!;
+      this.momentum[i] = optimizer.momentum * value + this.gradient[i]!;
     });
-    this.weights = this.weights.map((value, i) => value - options.learningRate * this.momentum[i]!);
+    this.weights = this.weights.map((value, i) => value - learningRate * this.momentum[i]!);
     this.gradient.fill(0);
-    return Promise.resolve();
+    return Promise.resolve(null);
   }
 
-  async resetOptimizer(): Promise<void> {
+  async configureOptimizer(options: NativeOptimizerOptions | null): Promise<void> {
     this.calls.push({ type: 'reset' });
+    this.optimizer = options as NativeSgdOptions | null;
+    this.pending.length = 0;
     this.gradient.fill(0);
     this.momentum.fill(0);
     return Promise.resolve();
   }
 
-  async predictBatch(batch: NativeBatch): Promise<NativeOutputs> {
-    this.calls.push({ type: 'predict' });
-    return Promise.resolve(this.forward(batch));
+  average(op: string): Promise<void> {
+    void op;
+    return Promise.resolve();
   }
 
-  async gradCamBatch(batch: NativeBatch): Promise<NativeGradCam> {
+  setTrainable(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  keepPixels(bytes: number): Promise<void> {
+    void bytes;
+    return Promise.resolve();
+  }
+
+  features(): Promise<Float32Array> {
+    return Promise.reject(new Error('a fake has no features'));
+  }
+
+  input(): Promise<Float32Array> {
+    return Promise.reject(new Error('a fake has no input'));
+  }
+
+  writeTensors(): Promise<void> {
+    return Promise.reject(new Error('a fake has no tensors'));
+  }
+
+  readTensors(): Promise<void> {
+    return Promise.reject(new Error('a fake has no tensors'));
+  }
+
+  async predict(input: NativeInput): Promise<NativeOutputs> {
+    this.calls.push({ type: 'predict' });
+    return Promise.resolve(this.forward(input as NativeBatch));
+  }
+
+  async gradCam(batch: NativeBatch): Promise<NativeGradCam> {
     const { logits, probabilities } = this.forward(batch);
     const maps = new Float32Array(batch.images.length * GRID * GRID);
     batch.images.forEach((_, i) =>
@@ -143,13 +238,23 @@ export class FakeNetwork implements Network {
     await writeFile(path, JSON.stringify([...this.weights]));
   }
 
-  async loadWeights(path: string): Promise<void> {
+  async loadWeights(path: string): Promise<LoadReport> {
     this.calls.push({ type: 'load' });
     this.weights = Float64Array.from(JSON.parse(await readFile(path, 'utf8')) as number[]);
+    return NO_REPORT;
   }
 
-  configure(preprocessing: unknown): void {
-    this.preprocessing = preprocessing;
+  configure(settings: Parameters<Network['configure']>[0]): void {
+    this.preprocessing = settings;
+    this.belongings = { ...this.belongings, ...settings, origin: settings.origin ?? this.belongings.origin };
+  }
+
+  dispose(): void {
+    // Nothing is held.
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   lock(owner: string): () => void {

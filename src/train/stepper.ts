@@ -1,0 +1,111 @@
+/** One training step after another: forward, backward, optimizer, average, and the outputs that are still pending. */
+import { makeDraw } from '../data/random';
+import { DatasetError, throwIfAborted } from '../errors';
+import type { TrainEvent } from '../log/types';
+import { withOutOfMemoryAdvice } from '../model/out-of-memory';
+import type { NativeTrainOutputs, NativeTrainStepOptions } from '../addon/types';
+import { accumulate as accumulateBatches } from './accumulation';
+import type { PlannedBatch } from './accumulation';
+import type { TrainingBatch } from './batch-source';
+import { Meter } from './meter';
+import type { MeterFigures } from './meter';
+import { stepsPerEpoch } from './plan';
+import type { TrainingPlan } from './plan';
+import type { LearningRateSchedule } from './schedule';
+import { StepPipeline } from './step-pipeline';
+
+/** Stream of the random draws of dropout masks; the data room has streams 0 to 4. */
+const DROPOUT_STREAM = 16;
+
+type StepEvent = Extract<TrainEvent, { type: 'step' }>;
+
+/** Owns everything between a micro-batch and the weights. */
+export class Stepper {
+  readonly #plan: TrainingPlan;
+  readonly #schedule: LearningRateSchedule;
+  readonly #meter = new Meter();
+  readonly #pipeline: StepPipeline;
+  #learningRate = 0;
+
+  constructor(plan: TrainingPlan, schedule: LearningRateSchedule) {
+    this.#plan = plan;
+    this.#schedule = schedule;
+    this.#pipeline = new StepPipeline(plan.network, this.#meter, plan.options.maxGradientNorm !== undefined);
+  }
+
+  /** Learning rate of the last optimizer step. */
+  get learningRate(): number {
+    return this.#learningRate;
+  }
+
+  /**
+   * Trains on the micro-batches of one epoch. The optimizer steps at the end of each accumulation window.
+   *
+   * @returns loss and accuracy over the samples of the epoch
+   * @throws AbortedError between two steps once the signal has fired; CovidCtError ERR_DIVERGED; DatasetError where no
+   *   file could be decoded
+   */
+  async *trainEpoch(
+    epoch: number,
+    batches: AsyncIterable<TrainingBatch>,
+  ): AsyncGenerator<StepEvent, MeterFigures, undefined> {
+    const { options, classWeights, signal, train } = this.#plan;
+    const { accumulate, preset } = options;
+    this.#meter.reset();
+    this.#schedule.beginEpoch(epoch);
+    this.#learningRate = this.#schedule.learningRate;
+    try {
+      for await (const planned of accumulateBatches(batches, { accumulate, preset, classWeights })) {
+        throwIfAborted(signal);
+        const event = await this.#step(epoch, planned);
+        if (event !== null) yield event;
+      }
+      yield* this.#pipeline.drain();
+    } catch (error) {
+      yield* this.#pipeline.drainAfter(error);
+      throw error;
+    }
+    const training = this.#meter.compute();
+    if (training.samples === 0)
+      throw new DatasetError(`${train.name}: none of its ${train.samples.length} files could be decoded`);
+    return training;
+  }
+
+  async #step(
+    epoch: number,
+    { batch, step, divisor, stepsOptimizer: updated }: PlannedBatch<TrainingBatch>,
+  ): Promise<StepEvent | null> {
+    const { network, averaging } = this.#plan;
+    const outputs = await this.#forwardBackward(epoch, step, batch, divisor);
+    if (updated) this.#learningRate = this.#schedule.learningRate;
+    const learningRate = this.#learningRate;
+    const started = { epoch, step, steps: stepsPerEpoch(this.#plan), learningRate, updated, labels: batch.labels };
+    // Before the optimizer can put NaN into the weights.
+    const event = await this.#pipeline.add(started, outputs);
+    if (updated) {
+      await network.optimizerStep(learningRate);
+      await averaging.update();
+      this.#schedule.stepped();
+    }
+    return event;
+  }
+
+  /** Throws ERR_OUT_OF_MEMORY with a batch size and an accumulation to try. */
+  async #forwardBackward(
+    epoch: number,
+    step: number,
+    { input }: TrainingBatch,
+    divisor: number,
+  ): Promise<NativeTrainOutputs | undefined> {
+    const { network, checkpoints, classWeights, options } = this.#plan;
+    const { seed, labelSmoothing, batchSize, accumulate, maxDeviceCacheBytes } = options;
+    const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
+    const { deferred } = this.#pipeline;
+    const stepOptions: NativeTrainStepOptions = { divisor, dropoutSeed, classWeights, labelSmoothing, deferred };
+    const keeps = network.device !== 'cpu' && maxDeviceCacheBytes > 0;
+    checkpoints.weightsChanged();
+    return await withOutOfMemoryAdvice('a training step', { batchSize, accumulate, keeps }, () =>
+      network.trainStep(input, stepOptions),
+    );
+  }
+}
