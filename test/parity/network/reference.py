@@ -1,6 +1,7 @@
 """Makes the numbers that PyTorch and torchvision give for the networks, with the recipe of recipe.ts.
 
-    python reference.py fixture OUT.json ARCH...     a few entries of every tensor, for the committed fixture
+    python reference.py fixture OUT.json ARCH...     a few entries of every tensor, for the committed fixture: added to what
+                                                     OUT.json has, under the name of the processor's instructions
     python reference.py dump DIR ARCH                everything, as safetensors, for the live comparison
     python reference.py truth DIR ARCH SEED          the recipe without dropout in float64, and in float32 in both of PyTorch's
                                                      memory formats, for truth.cjs: DIR/float64, DIR/float32, DIR/channels_last
@@ -10,6 +11,7 @@ Needs torch, torchvision and safetensors. The recipe: torch.manual_seed(0), a ne
 running statistics after five windows with SGD; Grad-CAM of the trained network.
 """
 import json
+import os
 import sys
 
 import torch
@@ -170,9 +172,13 @@ def main():
         for section, tensors in run(names[0]).items():
             save_file({k: v.contiguous() for k, v in tensors.items()}, f"{target}/{section}.safetensors")
         return
-    result = {"torch": torch.__version__, "torchvision": torchvision.__version__, "architectures": {}}
+    result = json.load(open(target)) if os.path.exists(target) else {"processors": {}}
+    result |= {"torch": torch.__version__, "torchvision": torchvision.__version__}
+    # PyTorch rounds otherwise on other instructions, and five steps with batch norm enlarge that. Other kinds than this
+    # machine's own are reached with ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41.
+    architectures = result["processors"].setdefault(torch.backends.cpu.get_cpu_capability(), {})
     for name in names:
-        result["architectures"][name] = {
+        architectures[name] = {
             section: {k: sample(v, 64 if k in ("logits", "losses", "cam") else 8 if len(tensors) < 100 else 2) for k, v in tensors.items()}
             for section, tensors in run(name).items()}
     with open(target, "w") as file:
