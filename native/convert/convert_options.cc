@@ -1,4 +1,7 @@
 // Options as JavaScript gives them to those of the core.
+#include <tuple>
+#include <utility>
+
 #include "convert/convert_parts.h"
 
 namespace covidct {
@@ -51,6 +54,16 @@ OptimizerKind to_kind(const Napi::Value& value) {
   throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an optimizer of sgd, adam, adamw; got '" + kind + "'");
 }
 
+std::pair<double, double> to_betas(const Napi::Value& value) {
+  if (!value.IsArray()) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an array for betas");
+  const Napi::Array array = value.As<Napi::Array>();
+  const double beta1 = to_number_between(array.Get(uint32_t{0}), 0, 1, "betas");
+  const double beta2 = to_number_between(array.Get(uint32_t{1}), 0, 1, "betas");
+  // 1 - beta is divided by.
+  if (beta1 == 1 || beta2 == 1) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected betas below 1");
+  return {beta1, beta2};
+}
+
 std::vector<OptimizerGroup> to_groups(const Napi::Value& value) {
   std::vector<OptimizerGroup> groups;
   if (value.IsUndefined()) return groups;
@@ -81,17 +94,17 @@ OptimizerOptions to_optimizer_options(const Napi::Value& value) {
     if (!(options.max_gradient_norm > 0))
       throw_js(value.Env(), "ERR_INVALID_OPTION", "maxGradientNorm must be greater than 0");
   }
-  if (options.kind == OptimizerKind::kSgd) {
-    options.momentum = to_number(object.Get("momentum"), "momentum");
-    options.dampening = to_number(object.Get("dampening"), "dampening");
-    options.nesterov = object.Get("nesterov").ToBoolean().Value();
-  } else {
-    options.beta1 = to_number_between(object.Get("beta1"), 0, 1, "beta1");
-    options.beta2 = to_number_between(object.Get("beta2"), 0, 1, "beta2");
-    // 1 - beta is divided by.
-    if (options.beta1 == 1 || options.beta2 == 1)
-      throw_js(value.Env(), "ERR_INVALID_OPTION", "expected beta1 and beta2 below 1");
-    options.epsilon = to_number_between(object.Get("epsilon"), 0, 1, "epsilon");
+  switch (options.kind) {
+    case OptimizerKind::kSgd:
+      options.momentum = to_number(object.Get("momentum"), "momentum");
+      options.dampening = to_number(object.Get("dampening"), "dampening");
+      options.nesterov = object.Get("nesterov").ToBoolean().Value();
+      break;
+    case OptimizerKind::kAdam:
+    case OptimizerKind::kAdamW:
+      std::tie(options.beta1, options.beta2) = to_betas(object.Get("betas"));
+      options.epsilon = to_number_between(object.Get("epsilon"), 0, 1, "epsilon");
+      break;
   }
   return options;
 }

@@ -166,8 +166,8 @@ export interface NativeSgdOptions extends CommonOptimizerOptions {
 /** torch.optim.Adam (weight decay added to the gradient) or AdamW (weight decay apart from it). */
 export interface NativeAdamOptions extends CommonOptimizerOptions {
   kind: 'adam' | 'adamw';
-  beta1: number;
-  beta2: number;
+  /** Decay of the running means of the gradient and of its square, each in [0, 1). */
+  betas: readonly [number, number];
   epsilon: number;
 }
 

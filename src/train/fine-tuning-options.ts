@@ -97,11 +97,6 @@ const freezeSchema = z.preprocess(
 
 /** The shape that the Trainer's options take in. */
 export const fineTuningShape = {
-  optimizer: z.enum(['sgd', 'adam', 'adamw']).default('sgd'),
-  /** Of Adam and AdamW: decay of the running means of the gradient and of its square. */
-  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
-  /** Of Adam and AdamW, > 0. */
-  epsilon: z.number().positive().finite().default(1e-8),
   /** How the learning rate goes; the schedule scales the rates of all groups alike. */
   schedule: scheduleSchema.prefault('plateau'),
   /** Parameters with a rate or decay of their own; each belongs to the first group that matches it. */

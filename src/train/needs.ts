@@ -6,6 +6,7 @@ import type { TrainingNeeds } from '../log/types';
 import { CovidCtError } from '../errors';
 import { trainingMemory } from '../model/training-memory';
 import type { Network } from '../model/types';
+import { stateTensors } from './optimizers';
 import type { ResolvedTrainOptions } from './options';
 
 /** Everything of a run folder but its weights: pictures, TensorBoard, report. */
@@ -25,7 +26,8 @@ function memoryOf(network: Network, options: ResolvedTrainOptions, images: numbe
   // Of a GPU's memory nothing was measured.
   const alone = network.device === 'cpu' ? trainingMemory(network.architecture, { batchSize, imageSize }) : null;
   if (alone === null) return null;
-  const more = (optimizer === 'sgd' ? 0 : 1) + (ema === undefined ? 0 : 1);
+  // The table was measured with SGD, which has one tensor of state for each parameter.
+  const more = stateTensors(optimizer, options) - 1 + (ema === undefined ? 0 : 1);
   return alone + more * weightBytes + Math.min(maxCacheBytes, images * PIXEL_BYTES * imageSize ** 2);
 }
 

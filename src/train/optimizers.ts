@@ -1,43 +1,99 @@
-/** The optimizer that the options ask for: kind, groups and clipping, as the addon takes them once. */
-import type { Network } from '../model/types';
-import type { NativeOptimizerGroup, NativeOptimizerOptions } from '../addon/types';
-import type { ResolvedTrainOptions } from './options';
-import { inventoryOf, selectAll } from './parameter-selection';
+/** The optimizers, one entry each: the schema of its options and their defaults. */
+import { z } from 'zod';
+
+/** Momentum of the steps, in [0, 1). */
+const momentum = z.number().min(0).lt(1).optional();
+/** Decay of the running means of the gradient and of its square, each in [0, 1). */
+const betas = z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).optional();
+/** Added to the divisor of a step, > 0. */
+const epsilon = z.number().positive().finite().optional();
 
 /**
- * Returns what the network's optimizer is configured with. Each parameter belongs to the first group that matches it.
- *
- * @throws InvalidOptionError when a match matches nothing
+ * To add an optimizer, add an entry here, its options to src/addon/types.ts and a case to
+ * native/core/training/optimizer.cc. Options of the same name share one schema. The options reach the addon under their
+ * names.
  */
-export function optimizerOptions(network: Network, options: ResolvedTrainOptions): NativeOptimizerOptions {
-  const { optimizer, learningRate, weightDecay, momentum, dampening, nesterov, betas, epsilon } = options;
-  const groups = groupsOf(network, options);
-  const { maxGradientNorm } = options;
-  const common = {
-    learningRate,
-    weightDecay,
-    ...(groups.length === 0 ? {} : { groups }),
-    ...(maxGradientNorm === undefined ? {} : { maxGradientNorm }),
+export const OPTIMIZERS = {
+  /** torch.optim.SGD. */
+  sgd: {
+    schema: {
+      /** Momentum of the steps, in [0, 1); 0.9 where left out. */
+      momentum,
+      /** Dampening of the momentum, in [0, 1]. SGD. */
+      dampening: z.number().min(0).max(1).optional(),
+      /** Nesterov momentum; needs momentum > 0 and dampening 0. SGD. */
+      nesterov: z.boolean().optional(),
+    },
+    defaults: { learningRate: 0.01, weightDecay: 0, momentum: 0.9, dampening: 0, nesterov: false },
+    /** Number of tensors of state for each parameter. */
+    states: () => 1,
+  },
+  /** torch.optim.Adam: weight decay is added to the gradient. */
+  adam: {
+    schema: {
+      /** Decay of the running means of the gradient and of its square, each in [0, 1); 0.9 and 0.999 where left out. */
+      betas,
+      /** Added to the divisor of a step, > 0; 1e-8 where left out. */
+      epsilon,
+    },
+    defaults: { learningRate: 1e-4, weightDecay: 0, betas: [0.9, 0.999], epsilon: 1e-8 },
+    states: () => 2,
+  },
+  /** torch.optim.AdamW: weight decay apart from the gradient. */
+  adamw: {
+    schema: { betas, epsilon },
+    defaults: { learningRate: 1e-4, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8 },
+    states: () => 2,
+  },
+} satisfies Record<string, OptimizerEntry>;
+
+interface OptimizerEntry {
+  readonly schema: Readonly<Record<string, z.ZodType>>;
+  readonly defaults: Readonly<Record<string, unknown>> & {
+    readonly learningRate: number;
+    readonly weightDecay: number;
   };
-  if (optimizer === 'sgd') return { ...common, kind: optimizer, momentum, dampening, nesterov };
-  return { ...common, kind: optimizer, beta1: betas[0], beta2: betas[1], epsilon };
+  readonly states: (settings: { readonly momentum: number }) => number;
 }
 
-function groupsOf(
-  network: Network,
-  { groups = [], learningRate, weightDecay }: ResolvedTrainOptions,
-): NativeOptimizerGroup[] {
-  if (groups.length === 0) return [];
-  const inventory = inventoryOf(network);
-  const taken = new Set<string>();
-  return groups.map((group, index) => {
-    const matched = selectAll([group.match].flat(), inventory, `groups[${index}].match`);
-    const names = [...matched].filter((name) => !taken.has(name));
-    names.forEach((name) => taken.add(name));
-    return {
-      names,
-      learningRate: group.learningRate ?? learningRate * (group.learningRateScale ?? 1),
-      weightDecay: group.weightDecay ?? weightDecay,
-    };
-  });
+/** Name of an optimizer. */
+export type OptimizerName = keyof typeof OPTIMIZERS;
+
+/** Names of the optimizers; the first is the default. */
+export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as [OptimizerName, ...OptimizerName[]];
+
+type Union<T> = T[keyof T];
+type Intersection<T> = (T extends unknown ? (value: T) => void : never) extends (value: infer U) => void ? U : never;
+type OptimizerSchema = Intersection<Union<{ [N in OptimizerName]: (typeof OPTIMIZERS)[N]['schema'] }>>;
+
+/** Options of the optimizers together, as the Trainer's options take them in. */
+export const optimizerShape = Object.assign(
+  {
+    /** Which optimizer steps; equal to the one of that name in torch.optim. */
+    optimizer: z.enum(OPTIMIZER_NAMES).default('sgd'),
+  },
+  ...Object.values(OPTIMIZERS).map(({ schema }) => schema),
+) as { optimizer: z.ZodDefault<z.ZodEnum<{ [N in OptimizerName]: N }>> } & OptimizerSchema;
+
+/** The options of every optimizer, filled in. */
+export type OptimizerSettings = {
+  readonly [K in keyof OptimizerSchema]: NonNullable<z.output<OptimizerSchema[K]>>;
+};
+
+/** Returns the defaults of an optimizer; options that it does not have get the default of the first that has them. */
+export function defaultsOf(name: OptimizerName): OptimizerSettings & { learningRate: number; weightDecay: number } {
+  const others = Object.values(OPTIMIZERS).map(({ defaults }) => defaults);
+  return Object.assign({}, ...others.toReversed(), OPTIMIZERS[name].defaults) as ReturnType<typeof defaultsOf>;
+}
+
+/** Returns the options that an optimizer has, out of the options of all. */
+export function ownSettings(name: OptimizerName, settings: OptimizerSettings): Partial<OptimizerSettings> {
+  const own = Object.keys(OPTIMIZERS[name].schema) as (keyof OptimizerSettings)[];
+  return Object.fromEntries(own.map((key) => [key, settings[key]]));
+}
+
+/** Returns the number of tensors of state that an optimizer keeps for each parameter. */
+export function stateTensors(name: OptimizerName, settings: OptimizerSettings): number {
+  const { states }: OptimizerEntry = OPTIMIZERS[name];
+  return states(settings);
 }

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../errors';
 import { fineTuningShape } from './fine-tuning-options';
+import { defaultsOf, OPTIMIZERS, optimizerShape } from './optimizers';
+import type { OptimizerSettings } from './optimizers';
 import { imageShape } from '../data/images/options';
 
 /** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalization. */
@@ -12,17 +14,12 @@ export const BEST_BY = ['accuracy', 'auc', 'loss'] as const;
 
 export const trainOptionsSchema = z
   .strictObject({
+    ...optimizerShape,
     ...fineTuningShape,
-    /** Learning rate, > 0; 0.01 for SGD and 1e-4 for Adam and AdamW where left out. */
+    /** Learning rate, > 0; 0.01 for SGD and 1e-4 for the other optimizers where left out. */
     learningRate: z.number().positive().finite().optional(),
-    /** Momentum of SGD, in [0, 1). */
-    momentum: z.number().min(0).lt(1).default(0.9),
     /** L2 penalty added to the gradient (AdamW: apart from it), >= 0; 0, for AdamW 0.01, where left out. */
     weightDecay: z.number().min(0).finite().optional(),
-    /** Dampening of the momentum, in [0, 1]. */
-    dampening: z.number().min(0).max(1).default(0),
-    /** Nesterov momentum; needs momentum > 0 and dampening 0. */
-    nesterov: z.boolean().default(false),
     /** Images in one forward and backward pass (a micro-batch). */
     batchSize: z.int().min(1).max(4096).default(8),
     /** Micro-batches whose gradients are added up before one optimizer step. */
@@ -75,7 +72,8 @@ export const trainOptionsSchema = z
     prefetch: z.int().min(0).max(64).default(2),
   })
   .superRefine((options, context) => {
-    if (options.nesterov && (options.momentum === 0 || options.dampening !== 0)) {
+    const { momentum, dampening } = { ...OPTIMIZERS.sgd.defaults, ...given(options) };
+    if (options.nesterov === true && (momentum === 0 || dampening !== 0)) {
       context.addIssue({ code: 'custom', path: ['nesterov'], message: 'Nesterov needs momentum > 0 and dampening 0' });
     }
   });
@@ -83,11 +81,17 @@ export const trainOptionsSchema = z
 /** What a caller may give. */
 export type TrainOptions = z.input<typeof trainOptionsSchema>;
 /** The same with every default filled in. */
-export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema> & {
-  readonly learningRate: number;
-  readonly weightDecay: number;
-  readonly imageSize: number;
-};
+export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema> &
+  OptimizerSettings & {
+    readonly learningRate: number;
+    readonly weightDecay: number;
+    readonly imageSize: number;
+  };
+
+/** Returns the options that were given. */
+function given<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
 
 /**
  * Fills in what depends on the optimizer, the learning rate and the weight decay, and on the weights, the image size.
@@ -99,8 +103,9 @@ export function resolveTrainOptions(
   options: z.output<typeof trainOptionsSchema>,
   ownImageSize: number | null = null,
 ): ResolvedTrainOptions {
-  const { optimizer, schedule, epochs } = options;
-  const learningRate = options.learningRate ?? (optimizer === 'sgd' ? 0.01 : 1e-4);
+  const { schedule, epochs } = options;
+  const filled = { ...defaultsOf(options.optimizer), ...given(options) };
+  const { learningRate } = filled;
   if (schedule.type === 'cosine') {
     if (schedule.minLearningRate > learningRate)
       throw refused(
@@ -114,12 +119,7 @@ export function resolveTrainOptions(
     if (step.epoch > epochs)
       throw refused(`freeze.unfreeze[${index}].epoch`, `expected at most the ${epochs} epochs; got ${step.epoch}`);
   }
-  return {
-    ...options,
-    learningRate,
-    imageSize: options.imageSize ?? ownImageSize ?? 224,
-    weightDecay: options.weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0),
-  };
+  return { ...options, ...filled, imageSize: options.imageSize ?? ownImageSize ?? 224 };
 }
 
 function refused(path: string, message: string): InvalidOptionError {

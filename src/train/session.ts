@@ -21,7 +21,7 @@ import { trainingLoop } from './loop';
 import { stepsPerEpoch } from './plan';
 import type { TrainingPlan } from './plan';
 import { checkNeeds } from './needs';
-import { optimizerOptions } from './optimizers';
+import { optimizerOptions } from './configure-optimizer';
 import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-folder';

@@ -8,13 +8,12 @@ import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
 
 const OPTIMIZERS: Readonly<Record<string, NativeOptimizerOptions>> = {
   sgd: SGD,
-  adam: { kind: 'adam', learningRate: 0.001, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  adam: { kind: 'adam', learningRate: 0.001, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8 },
   adamw: {
     kind: 'adamw',
     learningRate: 0.001,
     weightDecay: 0.01,
-    beta1: 0.9,
-    beta2: 0.999,
+    betas: [0.9, 0.999],
     epsilon: 1e-8,
     maxGradientNorm: 1,
   },

@@ -118,12 +118,12 @@ void Optimizer::sgd(const Due& due) {
   } first, later;
   for (const size_t i : due.positions) {
     const at::Tensor& parameter = due.parameters[i];
-    const bool fresh = with_momentum && !states_[i].first.defined();
-    if (fresh) states_[i].first = kept_zeros_like(parameter);
+    const bool fresh = with_momentum && !states_[i].momentum.defined();
+    if (fresh) states_[i].momentum = kept_zeros_like(parameter);
     Part& part = fresh ? first : later;
     part.values.push_back(parameter);
     part.gradients.push_back(parameter.grad());
-    if (with_momentum) part.momenta.push_back(states_[i].first);
+    if (with_momentum) part.momenta.push_back(states_[i].momentum);
   }
   for (const Part* part : {&first, &later}) {
     if (part->values.empty()) continue;
@@ -134,23 +134,24 @@ void Optimizer::sgd(const Due& due) {
 }
 
 void Optimizer::adam(const Due& due) {
-  std::vector<at::Tensor> values, gradients, firsts, seconds, steps;
+  std::vector<at::Tensor> values, gradients, means, squares, steps;
   for (const size_t i : due.positions) {
     const at::Tensor& parameter = due.parameters[i];
     State& state = states_[i];
     if (!state.steps.defined()) {
-      state = {kept_zeros_like(parameter), kept_zeros_like(parameter),
-               at::zeros({}, parameter.options().requires_grad(false))};
+      state.mean = kept_zeros_like(parameter);
+      state.square = kept_zeros_like(parameter);
+      state.steps = at::zeros({}, parameter.options().requires_grad(false));
     }
     values.push_back(parameter);
     gradients.push_back(parameter.grad());
-    firsts.push_back(state.first);
-    seconds.push_back(state.second);
+    means.push_back(state.mean);
+    squares.push_back(state.square);
     steps.push_back(state.steps);
   }
   at::_foreach_add_(steps, 1);  // This also counts a step that the device leaves out, but no step follows one.
   const auto step = [&](auto fused) {
-    fused(values, gradients, firsts, seconds, /*max_exp_avg_sqs=*/at::TensorList{}, steps, due.learning_rate,
+    fused(values, gradients, means, squares, /*max_exp_avg_sqs=*/at::TensorList{}, steps, due.learning_rate,
           options_->beta1, options_->beta2, due.weight_decay, options_->epsilon, /*amsgrad=*/false, /*maximize=*/false,
           /*grad_scale=*/std::optional<at::Tensor>(), due.found_inf);
   };
@@ -160,14 +161,10 @@ void Optimizer::adam(const Due& due) {
     step([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
 }
 
-at::Tensor Optimizer::momentum(size_t position) const {
-  return options_ && options_->kind == OptimizerKind::kSgd ? states_[position].first : at::Tensor();
-}
-
 int64_t Optimizer::bytes() const {
   int64_t total = 0;
   for (const State& state : states_) {
-    for (const at::Tensor& each : {state.first, state.second, state.steps}) {
+    for (const at::Tensor& each : {state.momentum, state.mean, state.square, state.steps}) {
       if (each.defined()) total += static_cast<int64_t>(each.nbytes());
     }
   }

@@ -54,17 +54,18 @@ class Optimizer {
   // the host knowing.
   double step(const std::vector<at::Tensor>& parameters, double learning_rate, const at::Tensor& found_inf = {});
   bool clips() const { return options_ && options_->max_gradient_norm > 0; }
-  // Returns SGD's momentum of the parameter at that position; undefined before its first step.
-  at::Tensor momentum(size_t position) const;
+  // Returns the momentum of the parameter at that position; undefined where there is none yet.
+  at::Tensor momentum(size_t position) const { return states_[position].momentum; }
   // Forgets the state of one parameter: its next step is a first step again.
   void forget(size_t position) { states_[position] = {}; }
   int64_t bytes() const;
 
  private:
   struct State {
-    at::Tensor first;   // SGD's momentum, or Adam's average of gradients
-    at::Tensor second;  // Adam's average of squared gradients
-    at::Tensor steps;   // Adam's number of steps, float32
+    at::Tensor momentum;  // SGD
+    at::Tensor mean;      // running mean of the gradients: Adam
+    at::Tensor square;    // running mean of the squared gradients: Adam
+    at::Tensor steps;     // number of steps, float32: Adam
   };
   using Positions = std::vector<size_t>;
   using FoundInf = std::optional<at::Tensor>;

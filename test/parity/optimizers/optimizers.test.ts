@@ -40,8 +40,7 @@ const sgd = {
 const adamw = {
   kind: 'adamw',
   learningRate: 0.002,
-  beta1: 0.9,
-  beta2: 0.999,
+  betas: [0.9, 0.999],
   epsilon: 1e-3,
   weightDecay: 0.1,
 } as const;
@@ -55,7 +54,7 @@ function groups(parameters: readonly string[]): { names: string[]; learningRate:
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   adam: {
-    optimizer: () => ({ kind: 'adam', learningRate: 0.002, beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.01 }),
+    optimizer: () => ({ kind: 'adam', learningRate: 0.002, betas: [0.8, 0.95], epsilon: 1e-3, weightDecay: 0.01 }),
   },
   adamw: { optimizer: () => adamw },
   'adamw-groups': { optimizer: (parameters) => ({ ...adamw, groups: groups(parameters) }) },

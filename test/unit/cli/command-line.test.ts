@@ -122,7 +122,7 @@ test('flags win over the file, the file over the environment and the defaults; u
     out: 'o',
     learningRate: 0.5,
     epochs: 4,
-    momentum: 0.9,
+    accumulate: 8,
     architecture: 'vgg19_bn',
   });
   expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({ data: 'd' });
