@@ -51,7 +51,8 @@ OptimizerKind to_kind(const Napi::Value& value) {
   if (kind == "sgd") return OptimizerKind::kSgd;
   if (kind == "adam") return OptimizerKind::kAdam;
   if (kind == "adamw") return OptimizerKind::kAdamW;
-  throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an optimizer of sgd, adam, adamw; got '" + kind + "'");
+  if (kind == "rmsprop") return OptimizerKind::kRmsprop;
+  throw_js(value.Env(), "ERR_INVALID_OPTION", "expected an optimizer of sgd, adam, adamw, rmsprop; got '" + kind + "'");
 }
 
 std::pair<double, double> to_betas(const Napi::Value& value) {
@@ -104,6 +105,12 @@ OptimizerOptions to_optimizer_options(const Napi::Value& value) {
     case OptimizerKind::kAdamW:
       std::tie(options.beta1, options.beta2) = to_betas(object.Get("betas"));
       options.epsilon = to_number_between(object.Get("epsilon"), 0, 1, "epsilon");
+      break;
+    case OptimizerKind::kRmsprop:
+      options.alpha = to_number_between(object.Get("alpha"), 0, 1, "alpha");
+      options.epsilon = to_number_between(object.Get("epsilon"), 0, 1, "epsilon");
+      options.momentum = to_number_between(object.Get("momentum"), 0, 1, "momentum");
+      options.centered = object.Get("centered").ToBoolean().Value();
       break;
   }
   return options;

@@ -171,7 +171,17 @@ export interface NativeAdamOptions extends CommonOptimizerOptions {
   epsilon: number;
 }
 
-export type NativeOptimizerOptions = NativeSgdOptions | NativeAdamOptions;
+/** torch.optim.RMSprop. */
+export interface NativeRmspropOptions extends CommonOptimizerOptions {
+  kind: 'rmsprop';
+  /** Smoothing of the running mean of the squared gradient, in [0, 1]. */
+  alpha: number;
+  epsilon: number;
+  momentum: number;
+  centered: boolean;
+}
+
+export type NativeOptimizerOptions = NativeSgdOptions | NativeAdamOptions | NativeRmspropOptions;
 
 /** Everything about a network that never changes. */
 export interface NativeFacts {

@@ -48,9 +48,11 @@ function numbers(text: string): number[] {
 /** Adds the flags. */
 export function withFineTuning(command: Command): Command {
   return command
-    .option('--optimizer <name>', 'sgd (default), adam or adamw; the last two begin at the rate 1e-4')
+    .option('--optimizer <name>', 'sgd (default), adam, adamw or rmsprop; all but sgd begin at the rate 1e-4')
     .option('--betas <b1,b2>', 'adam, adamw: decay of the running means (default: 0.9,0.999)', numbers)
-    .option('--epsilon <number>', 'adam, adamw: added to the divisor (default: 1e-8)', number)
+    .option('--epsilon <number>', 'adam, adamw, rmsprop: added to the divisor (default: 1e-8)', number)
+    .option('--alpha <number>', 'rmsprop: smoothing of the mean square (default: 0.99)', number)
+    .option('--centered', 'rmsprop: divide by an estimate of the standard deviation')
     .option('--schedule <name>', 'plateau (default), constant, step, cosine or onecycle')
     .option('--warmup-epochs <n>', 'cosine: epochs of linear rise before it', number)
     .option('--warmup-start <share>', 'cosine: share of the rate that the rise begins at (default: 0.01)', number)

@@ -71,13 +71,13 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--epochs <n>', 'at most this many epochs (default: 60)', number)
     .option('--batch-size <n>', 'images in a micro-batch (default: 8)', number)
     .option('--accumulate <n>', 'micro-batches in one optimizer step (default: 8)', number)
-    .option('--lr <rate>', 'learning rate (default: 0.01; adam and adamw: 0.0001)', number)
+    .option('--lr <rate>', 'learning rate (default: 0.01; every other optimizer than sgd: 0.0001)', number)
     .option(
       '--lr-factor <factor>',
       'what the rate is multiplied by when only the loss stops improving (default: 0.1)',
       number,
     )
-    .option('--momentum <m>', 'momentum of SGD (default: 0.9)', number)
+    .option('--momentum <m>', 'momentum of sgd (default: 0.9) and rmsprop (default: 0)', number)
     .option('--weight-decay <l2>', 'L2 penalty (default: 0; adamw: 0.01)', number)
     .option('--dampening <d>', 'dampening of the momentum (default: 0)', number)
     .option('--nesterov', 'Nesterov momentum')

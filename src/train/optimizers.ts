@@ -17,7 +17,7 @@ export const OPTIMIZERS = {
   /** torch.optim.SGD. */
   sgd: {
     schema: {
-      /** Momentum of the steps, in [0, 1); 0.9 where left out. */
+      /** Momentum of the steps, in [0, 1); 0.9, with RMSprop 0, where left out. SGD and RMSprop. */
       momentum,
       /** Dampening of the momentum, in [0, 1]. SGD. */
       dampening: z.number().min(0).max(1).optional(),
@@ -31,9 +31,9 @@ export const OPTIMIZERS = {
   /** torch.optim.Adam: weight decay is added to the gradient. */
   adam: {
     schema: {
-      /** Decay of the running means of the gradient and of its square, each in [0, 1); 0.9 and 0.999 where left out. */
+      /** Decay of the running means of the gradient and of its square, each in [0, 1); 0.9 and 0.999 where left out. Adam and AdamW. */
       betas,
-      /** Added to the divisor of a step, > 0; 1e-8 where left out. */
+      /** Added to the divisor of a step, > 0; 1e-8 where left out. Every optimizer but SGD. */
       epsilon,
     },
     defaults: { learningRate: 1e-4, weightDecay: 0, betas: [0.9, 0.999], epsilon: 1e-8 },
@@ -45,6 +45,19 @@ export const OPTIMIZERS = {
     defaults: { learningRate: 1e-4, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8 },
     states: () => 2,
   },
+  /** torch.optim.RMSprop: weight decay is added to the gradient. */
+  rmsprop: {
+    schema: {
+      /** Smoothing of the running mean of the squared gradient, in [0, 1); 0.99 where left out. RMSprop. */
+      alpha: z.number().min(0).lt(1).optional(),
+      epsilon,
+      momentum,
+      /** Whether the gradient is divided by an estimate of its standard deviation. RMSprop. */
+      centered: z.boolean().optional(),
+    },
+    defaults: { learningRate: 1e-4, weightDecay: 0, alpha: 0.99, epsilon: 1e-8, momentum: 0, centered: false },
+    states: ({ momentum, centered }) => 1 + (momentum > 0 ? 1 : 0) + (centered ? 1 : 0),
+  },
 } satisfies Record<string, OptimizerEntry>;
 
 interface OptimizerEntry {
@@ -53,7 +66,7 @@ interface OptimizerEntry {
     readonly learningRate: number;
     readonly weightDecay: number;
   };
-  readonly states: (settings: { readonly momentum: number }) => number;
+  readonly states: (settings: { readonly momentum: number; readonly centered: boolean }) => number;
 }
 
 /** Name of an optimizer. */

@@ -9,6 +9,15 @@ import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
 const OPTIMIZERS: Readonly<Record<string, NativeOptimizerOptions>> = {
   sgd: SGD,
   adam: { kind: 'adam', learningRate: 0.001, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8 },
+  rmsprop: {
+    kind: 'rmsprop',
+    learningRate: 0.001,
+    weightDecay: 0.01,
+    alpha: 0.99,
+    epsilon: 1e-8,
+    momentum: 0.9,
+    centered: true,
+  },
   adamw: {
     kind: 'adamw',
     learningRate: 0.001,

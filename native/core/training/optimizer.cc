@@ -6,6 +6,7 @@
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <utility>
 
 #include "core/runtime/arena.h"
 #include "core/runtime/failure.h"
@@ -105,6 +107,9 @@ double Optimizer::step(const std::vector<at::Tensor>& parameters, double learnin
       case OptimizerKind::kAdamW:
         adam(due);
         break;
+      case OptimizerKind::kRmsprop:
+        rmsprop(due);
+        break;
     }
   }
   return norm;
@@ -159,6 +164,45 @@ void Optimizer::adam(const Due& due) {
     step([](auto&&... arguments) { at::_fused_adam_(arguments...); });
   else
     step([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
+}
+
+// In the order of torch.optim.rmsprop._single_tensor_rmsprop.
+void Optimizer::rmsprop(const Due& due) {
+  const OptimizerOptions& options = *options_;
+  for (const size_t i : due.positions) {
+    at::Tensor value = due.parameters[i];
+    State& state = states_[i];
+    if (!state.square.defined()) {
+      state.square = kept_zeros_like(value);
+      if (options.momentum > 0) state.momentum = kept_zeros_like(value);
+      if (options.centered) state.mean = kept_zeros_like(value);
+    }
+    // What is put back where the device has found a number that is not finite.
+    std::vector<std::pair<at::Tensor, at::Tensor>> before;
+    if (due.found_inf) {
+      for (const at::Tensor& each : {value, state.square, state.momentum, state.mean}) {
+        if (each.defined()) before.emplace_back(each, each.clone());
+      }
+    }
+    at::Tensor gradient = value.grad();
+    if (due.weight_decay != 0) gradient = gradient.add(value, due.weight_decay);
+    state.square.mul_(options.alpha).addcmul_(gradient, gradient, 1 - options.alpha);
+    at::Tensor divisor;
+    if (options.centered) {
+      state.mean.lerp_(gradient, 1 - options.alpha);
+      divisor = state.square.addcmul(state.mean, state.mean, -1).sqrt_();
+    } else {
+      divisor = state.square.sqrt();
+    }
+    divisor.add_(options.epsilon);
+    if (options.momentum > 0) {
+      state.momentum.mul_(options.momentum).addcdiv_(gradient, divisor);
+      value.add_(state.momentum, -due.learning_rate);
+    } else {
+      value.addcdiv_(gradient, divisor, -due.learning_rate);
+    }
+    for (auto& [tensor, old] : before) tensor.copy_(at::where(due.found_inf->gt(0), old, tensor));
+  }
 }
 
 int64_t Optimizer::bytes() const {

@@ -1,4 +1,4 @@
-// SGD, Adam and AdamW, equal to those of torch.optim, each as one fused call for every group of parameters.
+// SGD, Adam, AdamW and RMSprop, equal to those of torch.optim. LibTorch has fused steps of all but RMSprop.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,7 +10,7 @@
 
 namespace covidct {
 
-enum class OptimizerKind { kSgd, kAdam, kAdamW };
+enum class OptimizerKind { kSgd, kAdam, kAdamW, kRmsprop };
 
 struct OptimizerGroup {
   std::vector<std::string> names;
@@ -26,13 +26,18 @@ struct OptimizerOptions {
   double weight_decay = 0;
   std::vector<OptimizerGroup> groups;
   double max_gradient_norm = 0;  // 0: gradients are not clipped
-  // SGD
+  // SGD and RMSprop
   double momentum = 0;
+  // SGD
   double dampening = 0;
   bool nesterov = false;
+  // RMSprop
+  double alpha = 0.99;
+  bool centered = false;
   // Adam and AdamW
   double beta1 = 0.9;
   double beta2 = 0.999;
+  // Every optimizer but SGD
   double epsilon = 1e-8;
 };
 
@@ -62,9 +67,9 @@ class Optimizer {
 
  private:
   struct State {
-    at::Tensor momentum;  // SGD
-    at::Tensor mean;      // running mean of the gradients: Adam
-    at::Tensor square;    // running mean of the squared gradients: Adam
+    at::Tensor momentum;  // SGD and RMSprop
+    at::Tensor mean;      // running mean of the gradients: Adam and centered RMSprop
+    at::Tensor square;    // running mean of the squared gradients: Adam and RMSprop
     at::Tensor steps;     // number of steps, float32: Adam
   };
   using Positions = std::vector<size_t>;
@@ -82,6 +87,7 @@ class Optimizer {
   std::vector<Positions> assign(const std::vector<OptimizerGroup>& groups) const;
   void sgd(const Due& due);
   void adam(const Due& due);
+  void rmsprop(const Due& due);
 
   std::vector<std::string> names_;
   std::vector<State> states_;

@@ -5,8 +5,9 @@
 Needs torch and torchvision. The recipe is that of ../network/reference.py: torch.manual_seed(0), made-up images of 32 x 32
 pixels, five windows of two micro-batches of four. Kept are a few entries of every tensor.
 
-Adam divides a gradient by its own size. The biases in front of batch norm have no gradient but rounding noise, which an
-epsilon of 1e-8 would blow up to whole steps that no two machines or kernels share (1e-5 still leaves 3e-4); hence 1e-3.
+Adam and RMSprop divide a gradient by its own size. The biases in front of batch norm have no gradient but rounding noise,
+which an epsilon of 1e-8 would blow up to whole steps that no two machines or kernels share (1e-5 still leaves 3e-4); hence
+1e-3, and 1e-2 for the centered RMSprop with momentum.
 """
 import json
 import pathlib
@@ -44,6 +45,8 @@ SCENARIOS = {
     "adamw": dict(make=lambda m: torch.optim.AdamW(m.parameters(), lr=0.002, betas=(0.9, 0.999), eps=1e-3, weight_decay=0.1)),
     "adamw-groups": dict(make=lambda m: torch.optim.AdamW(grouped(m), lr=0.002, betas=(0.9, 0.999), eps=1e-3, weight_decay=0.1)),
     "sgd-groups": dict(make=lambda m: torch.optim.SGD(grouped(m), lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True)),
+    "rmsprop": dict(make=lambda m: torch.optim.RMSprop(m.parameters(), lr=0.002, alpha=0.9, eps=1e-3, weight_decay=0.01)),
+    "rmsprop-centered": dict(make=lambda m: torch.optim.RMSprop(grouped(m), lr=0.002, alpha=0.95, eps=1e-2, momentum=0.8, centered=True, weight_decay=0.1)),
     "clipping": dict(make=sgd, max_norm=1.5),
     "smoothing": dict(make=sgd, smoothing=0.1, weights=torch.tensor([0.7, 1.6])),
     "average": dict(make=sgd, decay=0.7),

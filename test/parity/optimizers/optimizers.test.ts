@@ -45,6 +45,16 @@ const adamw = {
   weightDecay: 0.1,
 } as const;
 
+const rmsprop = {
+  kind: 'rmsprop',
+  learningRate: 0.002,
+  alpha: 0.9,
+  epsilon: 1e-3,
+  momentum: 0,
+  centered: false,
+  weightDecay: 0.01,
+} as const;
+
 function groups(parameters: readonly string[]): { names: string[]; learningRate: number; weightDecay: number }[] {
   return [
     { names: parameters.filter((name) => name.startsWith('features.')), learningRate: 0.001, weightDecay: 0.01 },
@@ -59,6 +69,18 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   adamw: { optimizer: () => adamw },
   'adamw-groups': { optimizer: (parameters) => ({ ...adamw, groups: groups(parameters) }) },
   'sgd-groups': { optimizer: (parameters) => ({ ...sgd, nesterov: true, groups: groups(parameters) }) },
+  rmsprop: { optimizer: () => rmsprop },
+  'rmsprop-centered': {
+    optimizer: (parameters) => ({
+      ...rmsprop,
+      alpha: 0.95,
+      epsilon: 1e-2,
+      momentum: 0.8,
+      centered: true,
+      weightDecay: 0.1,
+      groups: groups(parameters),
+    }),
+  },
   clipping: { optimizer: () => ({ ...sgd, maxGradientNorm: 1.5 }) },
   smoothing: { optimizer: () => sgd, labelSmoothing: 0.1, classWeights: Float32Array.of(0.7, 1.6) },
   average: { optimizer: () => sgd, decay: 0.7 },

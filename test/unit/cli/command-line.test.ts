@@ -155,6 +155,7 @@ const RECIPES: Record<string, unknown>[] = [
   {},
   { optimizer: 'adamw', betas: [0.8, 0.9], weightDecay: 0.1, schedule: { type: 'cosine', warmupEpochs: 2 } },
   { optimizer: 'adam', schedule: { type: 'step', every: 3 } },
+  { optimizer: 'rmsprop', alpha: 0.9, centered: true, momentum: 0.5 },
   { schedule: { type: 'oneCycle' }, ema: { decay: 0.99 }, labelSmoothing: 0.1, maxGradientNorm: 1 },
   { preset: 'tutorial', threshold: 0.3, classWeights: [1, 2], nesterov: true },
   {
