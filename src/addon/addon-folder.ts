@@ -1,4 +1,6 @@
-/** Where the built addon lies in the per-user cache and what its stamp says; the builder writes it, the loader reads it. */
+/**
+ * Where the built addon lies in the per-user cache and what its stamp says; the builder writes it, the loader reads it.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
@@ -14,7 +16,9 @@ export const ADDON_FILE = 'covidct_torch.node';
 /** The link beside the addon to LibTorch's libraries, where the addon looks for them (`$ORIGIN/libtorch`). */
 export const LIBTORCH_LINK = 'libtorch';
 
-/** What a finished build was made of, kept as `build.json` beside the addon; written last, once the addon was loaded. */
+/**
+ * What a finished build was made of, kept as `build.json` beside the addon; written last, once the addon was loaded.
+ */
 export interface BuildStamp {
   /** Hash of the C++ sources and CMakeLists.txt. */
   sources: string;
@@ -39,8 +43,9 @@ export function buildKey(libtorch: Pick<LibTorch, 'version' | 'variant'>): strin
 }
 
 /**
- * `<cache>/addons/<package version>-<sources>/<LibTorch>-<platform>-<arch>-<C library>-<place>`: everything that decides
- * whether an addon can be loaded is in its folder's name, so that projects, versions and LibTorchs never disturb each other.
+ * `<cache>/addons/<package version>-<sources>/<LibTorch>-<platform>-<arch>-<C library>-<place>`: everything that
+ * decides whether an addon can be loaded is in its folder's name, so that projects, versions and LibTorchs never
+ * disturb each other.
  */
 export function addonFolder(
   libtorch: Pick<LibTorch, 'version' | 'variant' | 'lib'>,
@@ -80,7 +85,10 @@ export function hashSources(packageRoot: string): string {
   return hash.digest('hex');
 }
 
-/** Where the hash of the sources that were built last is kept, beside this file once compiled, so that loading hashes nothing. */
+/**
+ * Where the hash of the sources that were built last is kept, beside this file once compiled, so that loading hashes
+ * nothing.
+ */
 function sourcesFile(packageRoot: string): string {
   return join(packageRoot, 'dist/addon/sources.json');
 }

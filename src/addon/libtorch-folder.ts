@@ -22,8 +22,8 @@ export interface LibTorch {
 export const TESTED_LIBTORCH = '2.13.0';
 
 /**
- * The minor versions that the addon has been built for, has passed its tests on and has been compared with PyTorch on, by
- * `npm run libtorch:versions`; oldest first. An older LibTorch is refused, with a newer one a word is said.
+ * The minor versions that the addon has been built for, has passed its tests on and has been compared with PyTorch on,
+ * by `npm run libtorch:versions`; oldest first. An older LibTorch is refused, with a newer one a word is said.
  */
 export const SUPPORTED_LIBTORCH: readonly string[] = ['2.11', '2.12', '2.13', '2.14'];
 

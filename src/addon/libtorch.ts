@@ -72,7 +72,9 @@ function fromCache(env: NodeJS.ProcessEnv): Place[] {
   return names.map((name) => ({ root: join(folder, name), source: 'cache' }));
 }
 
-/** Asks Python where torch lies without importing it: importing costs seconds, and a broken torch can still be linked. */
+/**
+ * Asks Python where torch lies without importing it: importing costs seconds, and a broken torch can still be linked.
+ */
 const FIND_TORCH = [
   'import sys, os, importlib.util as u',
   "sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]",

@@ -55,7 +55,9 @@ export function buildCommand(root: string | undefined = guessedRoot()): string {
   return root !== undefined && isCheckout(root) ? 'npm run build' : 'npx covidct install-libtorch';
 }
 
-/** The version in package.json, for logs, reports and the doctor. A literal `require`, so that a bundler takes it in. */
+/**
+ * The version in package.json, for logs, reports and the doctor. A literal `require`, so that a bundler takes it in.
+ */
 export function packageVersion(): string {
   return (require('../../package.json') as { version: string }).version; // eslint-disable-line @typescript-eslint/no-require-imports
 }

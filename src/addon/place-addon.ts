@@ -77,7 +77,8 @@ class StagedAddon {
 }
 
 /**
- * Tries the addon `file` and puts it into `folder`. Processes that do so at once put the same there, each in whole files.
+ * Tries the addon `file` and puts it into `folder`. Processes that do so at once put the same there, each in whole
+ * files.
  *
  * @throws CovidCtError ERR_ADDON_LOAD when it cannot be loaded, ERR_CACHE or ERR_BUILD_FAILED when the folder
  *   cannot be written or is not to be trusted

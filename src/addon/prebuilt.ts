@@ -1,4 +1,7 @@
-/** Addons that need no compiler: a platform package's, where it matches exactly, or one that this machine has compiled before. */
+/**
+ * Addons that need no compiler: a platform package's, where it matches exactly, or one that this machine has compiled
+ * before.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { familySync, versionSync } from 'detect-libc';
@@ -38,7 +41,10 @@ export interface NoPrebuilt {
   reason: string;
 }
 
-/** The platform package's name for a LibTorch here: `@covidct-torch/linux-x64-libtorch2.13`, with `-cu130` for a CUDA one. */
+/**
+ * The platform package's name for a LibTorch here: `@covidct-torch/linux-x64-libtorch2.13`, with `-cu130` for a CUDA
+ * one.
+ */
 export function platformPackage(libtorch: Pick<LibTorch, 'version' | 'variant'>): string {
   const libc = familySync() === 'musl' ? '-musl' : '';
   const variant = libtorch.variant === 'cpu' ? '' : `-${libtorch.variant}`;

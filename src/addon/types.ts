@@ -1,7 +1,7 @@
 /**
- * The boundary to the addon, and the only documentation of its calls. Everything that LibTorch does for JavaScript passes
- * through these methods; a name here is the name in native/classifier_wrap.cc. To add a call, write it in the learner
- * (native/core/training/learner.h), hand it on in the wrap, and document it here.
+ * The boundary to the addon, and the only documentation of its calls. Everything that LibTorch does for JavaScript
+ * passes through these methods; a name here is the name in native/classifier_wrap.cc. To add a call, write it in the
+ * learner (native/core/training/learner.h), hand it on in the wrap, and document it here.
  */
 
 /** Codes of one pixel operation, the first column of `NativeBatch.programs`. */
@@ -26,7 +26,9 @@ export interface NativeBatch {
   images: readonly Uint8Array[];
   /** Height and width of each image, 2 × n. */
   sizes: Int32Array;
-  /** Rows of {@link PIXEL_OP_STRIDE} integers: an operation and its arguments; the images' programs one after another. */
+  /**
+   * Rows of {@link PIXEL_OP_STRIDE} integers: an operation and its arguments; the images' programs one after another.
+   */
   programs: Int32Array;
   /** Row at which each image's program starts, and the total number of rows: n + 1 entries. */
   programOffsets: Int32Array;
@@ -41,8 +43,8 @@ export interface NativeBatch {
   /** Class index of each image, in [0, classes). Needed by trainStep and evaluate. */
   labels?: Int32Array;
   /**
-   * A name for each image's pixels, > 0, or 0 for none: pixels of one name are the same in every batch. Where `keepPixels`
-   * allows it, they are sent to the device once.
+   * A name for each image's pixels, > 0, or 0 for none: pixels of one name are the same in every batch. Where
+   * `keepPixels` allows it, they are sent to the device once.
    */
   keys?: Int32Array;
 }
@@ -66,9 +68,12 @@ export interface NativeClassifierOptions {
   seed: number;
   /** Probability of VGG's two dropout layers. */
   dropout: number;
-  /** Of the network's input: 3 (RGB, the default) or 1 (gray). */
+  /** Channels of the network's input: 3 (RGB, the default) or 1 (gray). */
   channels?: 1 | 3;
-  /** Draw initial weights; false where all of them will be read from a file, until when they are undefined. Default true. */
+  /**
+   * Draw initial weights; false where all of them will be read from a file, until when they are undefined. Default
+   * true.
+   */
   random?: boolean;
   /** Which convolutions; `libtorch` where left out. */
   convolution?: 'auto' | 'libtorch' | 'winograd';
@@ -116,7 +121,9 @@ export interface NativeTrainStepOptions {
   dropoutSeed: number;
   /** Weight of each class in the loss; empty for none. */
   classWeights: Float32Array;
-  /** Share of the target spread evenly over all classes, in [0, 1), as in torch.nn.CrossEntropyLoss; 0 when left out. */
+  /**
+   * Share of the target spread evenly over all classes, in [0, 1), as in torch.nn.CrossEntropyLoss; 0 when left out.
+   */
   labelSmoothing?: number;
   /** Resolve once the step is queued on the device; `readOutputs` has its outputs. Default false. */
   deferred?: boolean;
@@ -151,7 +158,9 @@ interface CommonOptimizerOptions {
   weightDecay: number;
   /** A parameter stands in one group at most. */
   groups?: readonly NativeOptimizerGroup[];
-  /** Scales the gradients down together so that their common Euclidean norm is at most this; no clipping when left out. */
+  /**
+   * Scales the gradients down together so that their common Euclidean norm is at most this; no clipping when left out.
+   */
   maxGradientNorm?: number;
 }
 
@@ -215,27 +224,29 @@ export interface NativeGradCam {
 }
 
 /**
- * One network on one thread. A call but `bytes` and `dispose` is queued, runs off the event loop, and rejects with an error
- * whose `code` is one of src/errors.ts: ERR_INVALID_OPTION and ERR_BAD_BATCH for wrong arguments (with nothing changed),
- * ERR_OUT_OF_MEMORY, ERR_DISPOSED, ERR_NATIVE.
+ * One network on one thread. A call but `bytes` and `dispose` is queued, runs off the event loop, and rejects with an
+ * error whose `code` is one of src/errors.ts: ERR_INVALID_OPTION and ERR_BAD_BATCH for wrong arguments (with nothing
+ * changed), ERR_OUT_OF_MEMORY, ERR_DISPOSED, ERR_NATIVE.
  */
 export interface NativeClassifier {
-  /** Resolves with all that never changes once the network is built; every other call must wait for it. Or ERR_DEVICE. */
+  /**
+   * Resolves with all that never changes once the network is built; every other call must wait for it. Or ERR_DEVICE.
+   */
   ready(): Promise<NativeFacts>;
   /**
-   * Runs forward in training mode and backward; gradients are added to those already gathered. From features on, only the
-   * head runs and only its parameters get gradients. A step that fails drops all gathered gradients.
+   * Runs forward in training mode and backward; gradients are added to those already gathered. From features on, only
+   * the head runs and only its parameters get gradients. A step that fails drops all gathered gradients.
    *
-   * A deferred step resolves with undefined once it is queued, without a wait for the device. From the first loss on that
-   * is not finite, optimizer and average then change nothing until `configureOptimizer`.
+   * A deferred step resolves with undefined once it is queued, without a wait for the device. From the first loss on
+   * that is not finite, optimizer and average then change nothing until `configureOptimizer`.
    */
   trainStep(input: NativeInput, options: NativeTrainStepOptions & { deferred?: false }): Promise<NativeTrainOutputs>;
   trainStep(input: NativeInput, options: NativeTrainStepOptions): Promise<NativeTrainOutputs | undefined>;
   /** Resolves with the outputs of the oldest deferred step that has not been read; ERR_NATIVE where there is none. */
   readOutputs(): Promise<NativeTrainOutputs>;
   /**
-   * Starts with a new optimizer: forgets gathered gradients, optimizer state and outputs that were not read. Null: there is
-   * none afterward, and its memory is free.
+   * Starts with a new optimizer: forgets gathered gradients, optimizer state and outputs that were not read. Null:
+   * there is none afterward, and its memory is free.
    */
   configureOptimizer(options: NativeOptimizerOptions | null): Promise<void>;
   /**
@@ -248,8 +259,8 @@ export interface NativeClassifier {
   optimizerStep(learningRate: number): Promise<number | null>;
   /**
    * Works on the exponential moving average of parameters and buffers. `update` takes the present weights in: the first
-   * copies them, as torch.optim.swa_utils does, later ones need `decay` in [0, 1]. `swap` exchanges the weights with their
-   * average; twice is none. `drop` forgets the average.
+   * copies them, as torch.optim.swa_utils does, later ones need `decay` in [0, 1]. `swap` exchanges the weights with
+   * their average; twice is none. `drop` forgets the average.
    */
   average(op: 'update', decay: number): Promise<void>;
   average(op: 'swap' | 'drop'): Promise<void>;
@@ -261,15 +272,18 @@ export interface NativeClassifier {
   /** Runs forward in evaluation mode, before every queued training step. Losses when the input has labels. */
   predict(input: NativeInput): Promise<NativeOutputs>;
   /**
-   * Resolves with the input of the head in evaluation mode, float32 `[n, featureWidth]`. With `prediction` it is computed
-   * as `predict` does, otherwise as `trainStep` does with every batch norm frozen; the two are equal to rounding.
+   * Resolves with the input of the head in evaluation mode, float32 `[n, featureWidth]`. With `prediction` it is
+   * computed as `predict` does, otherwise as `trainStep` does with every batch norm frozen; the two are equal to
+   * rounding.
    */
   features(batch: NativeBatch, options?: { prediction?: boolean }): Promise<Float32Array>;
-  /** Computes Grad-CAM of `classIndices[i]` (−1: the most probable class) for image i at the named layer. Or ERR_LAYER. */
+  /**
+   * Computes Grad-CAM of `classIndices[i]` (−1: the most probable class) for image i at the named layer. Or ERR_LAYER.
+   */
   gradCam(batch: NativeBatch, options: { layer: string; classIndices: Int32Array }): Promise<NativeGradCam>;
   /**
-   * Resolves with the network's input for a batch, float32 `[n, channels, height, width]`. `channelsLast`: it is made in
-   * that memory format first; the values are the same. `discard`: it is made and freed, and the result is empty, to
+   * Resolves with the network's input for a batch, float32 `[n, channels, height, width]`. `channelsLast`: it is made
+   * in that memory format first; the values are the same. `discard`: it is made and freed, and the result is empty, to
    * measure what it costs.
    */
   input(batch: NativeBatch, options?: { channelsLast?: boolean; discard?: boolean }): Promise<Float32Array>;
@@ -278,11 +292,14 @@ export interface NativeClassifier {
    * input is the same, bit for bit. 0 frees all of them.
    */
   keepPixels(bytes: number): Promise<void>;
-  /** Writes the raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes work. */
+  /**
+   * Writes the raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes
+   * work.
+   */
   writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
   /**
-   * Overwrites the named tensors with bytes of the file, cast to the network's dtype, and drops the average. ERR_WEIGHTS
-   * where a number is not finite, with the network as it was, unless `allowNonFinite`.
+   * Overwrites the named tensors with bytes of the file, cast to the network's dtype, and drops the average.
+   * ERR_WEIGHTS where a number is not finite, with the network as it was, unless `allowNonFinite`.
    */
   readTensors(path: string, sources: readonly NativeTensorSource[], allowNonFinite?: boolean): Promise<void>;
   /** Returns the bytes of parameters, buffers, gradients, optimizer state, average and kept pixels held now. */
@@ -293,7 +310,10 @@ export interface NativeClassifier {
 
 /** One thread that resizes images, below the priority of those that compute. */
 export interface NativeResizer {
-  /** RGB, uint8, height × width × 3 in and toHeight × toWidth × 3 out, as {@link PIXEL_OP.RESIZE}. The image is copied at the call. */
+  /**
+   * RGB, uint8, height × width × 3 in and toHeight × toWidth × 3 out, as {@link PIXEL_OP.RESIZE}. The image is copied
+   * at the call.
+   */
   resize(image: Uint8Array, height: number, width: number, toHeight: number, toWidth: number): Promise<Uint8Array>;
   /** Rejects what is open with ERR_DISPOSED and ends the thread; does not wait for it. Idempotent. */
   dispose(): void;

@@ -100,7 +100,10 @@ export async function writeCard(dir: string, card: ModelCard): Promise<void> {
 
 const LAST = 'weights/last.safetensors';
 
-/** The file of a model's best or last weights. Throws CovidCtError ERR_WEIGHTS where the last are asked for and only the best were kept. */
+/**
+ * The file of a model's best or last weights. Throws CovidCtError ERR_WEIGHTS where the last are asked for and only the
+ * best were kept.
+ */
 export function weightsFileOf(dir: string, card: ModelCard, which: 'best' | 'last'): string {
   if (which === 'best' || card.weights === LAST) return join(dir, card.weights);
   if (existsSync(join(dir, LAST))) return join(dir, LAST);

@@ -26,8 +26,8 @@ let isOne: (value: unknown) => value is Classifier;
 
 /**
  * A trainable image classifier. Make one with {@link Classifier.create} or {@link Classifier.load}; call
- * {@link Classifier.dispose} when done (or declare it with `using`). All computation runs on its own thread; predictions
- * run before queued training steps.
+ * {@link Classifier.dispose} when done (or declare it with `using`). All computation runs on its own thread;
+ * predictions run before queued training steps.
  *
  * @example
  * ```ts
@@ -54,9 +54,9 @@ export class Classifier {
   /**
    * Makes a classifier with random weights.
    *
-   * @throws InvalidOptionError; LibTorchNotFoundError and ERR_ADDON_* where the native part is missing; ERR_DEVICE, also
-   *   where a classifier on CUDA of the other of `float32` and `tf32` lives in this process; ERR_INVALID_OPTION for a
-   *   precision that the device has not; ERR_OUT_OF_MEMORY
+   * @throws InvalidOptionError; LibTorchNotFoundError and ERR_ADDON_* where the native part is missing; ERR_DEVICE,
+   *   also where a classifier on CUDA of the other of `float32` and `tf32` lives in this process; ERR_INVALID_OPTION
+   *   for a precision that the device has not; ERR_OUT_OF_MEMORY
    *
    * @example
    * ```ts
@@ -162,8 +162,8 @@ export class Classifier {
   }
 
   /**
-   * Sets transform and threshold of later predictions, where the weights now come from, and how 16-bit images are scaled
-   * (as before where it is left out); a training does it with its own.
+   * Sets transform and threshold of later predictions, where the weights now come from, and how 16-bit images are
+   * scaled (as before where it is left out); a training does it with its own.
    *
    * @throws InvalidOptionError, also for a transform that draws at random
    *
@@ -179,11 +179,12 @@ export class Classifier {
   /**
    * Classifies images.
    *
-   * @param sources one image or a list of them, each a path, `file:` URL, bytes, Blob, stream or pixels: {@link ImageInput}
+   * @param sources one image or a list of them, each a path, `file:` URL, bytes, Blob, stream or pixels:
+   *   {@link ImageInput}
    * @param options.maxPixels and the other limits, as decodeImage has them; `sixteenBit`: the model's own by default
    * @returns one prediction for each source, in order
-   * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED; ERR_OUT_OF_MEMORY naming a smaller
-   *   batchSize to try
+   * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED; ERR_OUT_OF_MEMORY naming a
+   *   smaller batchSize to try
    *
    * @example
    * ```ts
@@ -240,8 +241,9 @@ export class Classifier {
   /**
    * Reads weights with torchvision's names from a file: safetensors, or what torch.save writes (zip or legacy), without
    * executing anything in it. What belongs to the weights is replaced as a whole: files of this library bring their
-   * transform and, for the same classes, their threshold; others the normalization and input size of a known checkpoint,
-   * or ImageNet's normalization as an assumption, and the threshold 0.5. An `imageSize` that was asked for stays.
+   * transform and, for the same classes, their threshold; others the normalization and input size of a known
+   * checkpoint, or ImageNet's normalization as an assumption, and the threshold 0.5. An `imageSize` that was asked for
+   * stays.
    *
    * @param options.replaceHead keep the classification head as it is when the file's has another size (default false)
    * @param options.allowMissing names or prefixes that the file need not have; true for any (default false)

@@ -19,9 +19,9 @@ export const convolutionSchema = z.enum(['auto', 'libtorch', 'winograd']).defaul
 export type Convolution = z.output<typeof convolutionSchema>;
 
 /**
- * In which numbers the network computes; weights, gradients, optimizer state, losses and files are float32 in all of them.
- * `float32`: throughout, on CUDA without TF32. `tf32`, CUDA alone: convolutions and linear layers multiply numbers rounded
- * to 10 bits of mantissa. `bf16`: they compute in bfloat16 (autocast), 8 bits, on CUDA and on the CPU.
+ * In which numbers the network computes; weights, gradients, optimizer state, losses and files are float32 in all of
+ * them. `float32`: throughout, on CUDA without TF32. `tf32`, CUDA alone: convolutions and linear layers multiply
+ * numbers rounded to 10 bits of mantissa. `bf16`: they compute in bfloat16 (autocast), 8 bits, on CUDA and on the CPU.
  */
 export const precisionSchema = z.enum(['float32', 'tf32', 'bf16']).default('float32');
 export type Precision = z.output<typeof precisionSchema>;
@@ -34,23 +34,29 @@ export const classNamesSchema = z
   .readonly();
 
 export const classifierOptionsSchema = z.strictObject({
-  /** `vgg11` to `vgg19`, each with or without `_bn`; `resnet18` to `152`; `densenet121` to `201`; `tiny` for tests and demonstrations. */
+  /**
+   * `vgg11` to `vgg19`, each with or without `_bn`; `resnet18` to `152`; `densenet121` to `201`; `tiny` for tests and
+   * demonstrations.
+   */
   architecture: z.string().min(1).default('vgg19_bn'),
   classes: classNamesSchema,
   /** `auto` takes the first CUDA GPU where there is one and says what it chose in `deviceReason`. */
   device,
   /**
-   * Threads of this classifier's computations, whatever others in the process have; 0 leaves the choice to LibTorch (one a
-   * core). The last bits of its numbers depend on it.
+   * Threads of this classifier's computations, whatever others in the process have; 0 leaves the choice to LibTorch
+   * (one a core). The last bits of its numbers depend on it.
    */
   threads,
   /** Seed of the initial weights; the same seed gives the weights torchvision makes after `torch.manual_seed(seed)`. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
   /** Probability of VGG's two dropout layers; the other families have none. */
   dropout: z.number().min(0).lt(1).default(0.5),
-  /** Side of the square the network sees at prediction, until a training or a loaded model sets the transform; 224, or the weights' own. */
+  /**
+   * Side of the square the network sees at prediction, until a training or a loaded model sets the transform; 224, or
+   * the weights' own.
+   */
   imageSize: z.int().min(32).max(2048).optional(),
-  /** Of the network's input: 3 (RGB), or 1: images are made gray before anything else. */
+  /** Channels of the network's input: 3 (RGB), or 1: images are made gray before anything else. */
   channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (gray)').default(3),
   convolution: convolutionSchema,
   precision: precisionSchema,
@@ -66,7 +72,9 @@ export const configureSchema = z.looseObject({
   origin: z.string().optional(),
 });
 
-/** Reads weights with NaN or infinite numbers too, for a look inside; a prediction with them is an error all the same. */
+/**
+ * Reads weights with NaN or infinite numbers too, for a look inside; a prediction with them is an error all the same.
+ */
 const allowNonFinite = z.boolean().default(false);
 
 export const loadOptionsSchema = z.strictObject({

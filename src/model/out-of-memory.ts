@@ -1,4 +1,7 @@
-/** What to try when a device has run out of memory: smaller batches, with the same effective batch where gradients are gathered. */
+/**
+ * What to try when a device has run out of memory: smaller batches, with the same effective batch where gradients are
+ * gathered.
+ */
 import { CovidCtError, linesOf } from '../errors';
 
 /** How the work was cut up when memory ran out. */
@@ -15,8 +18,8 @@ export interface BatchSizes {
 const MOST_ACCUMULATE = 4096;
 
 /**
- * Smaller sizes to try next. With `accumulate`, the largest batch size up to half of the present one that makes the same
- * effective batch with whole numbers.
+ * Smaller sizes to try next. With `accumulate`, the largest batch size up to half of the present one that makes the
+ * same effective batch with whole numbers.
  *
  * @returns null for a batch of one image, and where no accumulation in [1, 4096] gives the same effective batch
  */

@@ -43,7 +43,10 @@ function decide(probabilities: readonly number[], threshold: number): number {
   return probabilities.indexOf(Math.max(...probabilities));
 }
 
-/** Reads row `row` of the outputs. Throws CovidCtError ERR_NATIVE where a logit is not finite: softmax may make 0 and 1 of it. */
+/**
+ * Reads row `row` of the outputs. Throws CovidCtError ERR_NATIVE where a logit is not finite: softmax may make 0 and 1
+ * of it.
+ */
 export function toPrediction(
   source: ImageSource,
   outputs: Pick<NativeOutputs, 'logits' | 'probabilities'>,

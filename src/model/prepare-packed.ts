@@ -14,20 +14,21 @@ import type { PrepareOptions } from '../data/packed/prepare-options';
 import { Resizer } from './resizer';
 
 /**
- * Decodes and checks every image of a data set and writes them with splits, labels, ids and origins into one file, which
- * {@link PackedDataset.open} and `openDataset` read without decoding. The file appears whole or not at all.
+ * Decodes and checks every image of a data set and writes them with splits, labels, ids and origins into one file,
+ * which {@link PackedDataset.open} and `openDataset` read without decoding. The file appears whole or not at all.
  *
  * Without `resize` the pixels are those of the originals, byte for byte, and a training gives the same numbers. With it
- * every image is stored as the transform step `resize(N)` leaves it, which needs LibTorch: a training then has that step
- * in front of its transforms, and stores it with the model.
+ * every image is stored as the transform step `resize(N)` leaves it, which needs LibTorch: a training then has that
+ * step in front of its transforms, and stores it with the model.
  *
  * @param data any data set with splits, e.g. of `openDataset`
  * @param file to write, e.g. `covid-ct.pack`
  * @param options.resize pixels of the shorter side, up or down; default: as decoded
  * @param options.onBadFile `error` (default), or `skip`: leave out what cannot be decoded, and list it in the file
- * @param options.sixteenBit the values of 16-bit images that become 0 and 255; a training on the file stores them with the
- *   model. `options.maxPixels` and the other limits as decodeImage has them
- * @throws BadImageError; DatasetError; AbortedError; CovidCtError ERR_PACKED_DATA when it cannot be written or is there already
+ * @param options.sixteenBit the values of 16-bit images that become 0 and 255; a training on the file stores them with
+ *   the model. `options.maxPixels` and the other limits as decodeImage has them
+ * @throws BadImageError; DatasetError; AbortedError; CovidCtError ERR_PACKED_DATA when it cannot be written or is there
+ *   already
  */
 export async function preparePacked(
   data: DatasetSplits,

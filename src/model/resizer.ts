@@ -11,7 +11,8 @@ export class Resizer {
 
   /**
    * @param size in pixels, each side at least 1
-   * @throws CovidCtError ERR_DISPOSED after dispose(); LibTorchNotFoundError and ERR_ADDON_* where the native part is missing
+   * @throws CovidCtError ERR_DISPOSED after dispose(); LibTorchNotFoundError and ERR_ADDON_* where the native part is
+   *   missing
    */
   async resize(
     { data, height, width }: Pixels,

@@ -133,7 +133,7 @@ async function measured(
       const answer = JSON.parse(last) as SizeAnswer;
       return { peakBytes: answer.peak, baselineBytes: answer.baseline, problem: null, answer };
     }
-    return failed(status === null ? 'the process was killed, most likely for want of memory' : last);
+    return failed(status === null ? 'the process was killed, most likely because memory ran out' : last);
   } catch (error) {
     if (signal?.aborted === true) throw new AbortedError();
     if (error instanceof CovidCtError) throw error;

@@ -18,9 +18,12 @@ export interface ModelCard {
   readonly transform: Transform;
   /** Probability of the dropout layers when it is trained on; 0.5 where a card does not say. */
   readonly dropout?: number;
-  /** Of the network's input; 3 where a card does not say. */
+  /** Channels of the network's input; 3 where a card does not say. */
   readonly channels?: 1 | 3;
-  /** In which numbers the network computed that these weights are of; float32 where a card does not say. The weights themselves are float32. */
+  /**
+   * In which numbers the network computed that these weights are of; float32 where a card does not say. The weights
+   * themselves are float32.
+   */
   readonly precision?: Precision;
   /** What the weights it began with were trained for; absent where they were random. */
   readonly pretraining?: Pretraining;
@@ -38,7 +41,9 @@ export interface ModelCard {
   readonly intendedUse: string;
 }
 
-/** The calls that a network passes on to the addon, where src/addon/types.ts documents them. They throw CovidCtError. */
+/**
+ * The calls that a network passes on to the addon, where src/addon/types.ts documents them. They throw CovidCtError.
+ */
 export type NativeCalls = Omit<NativeClassifier, 'ready' | 'bytes' | 'dispose'>;
 
 /**

@@ -58,7 +58,9 @@ export class BatchSource {
       );
   }
 
-  /** The micro-batches of an epoch. Features are let go for good in the epoch in which the backbone is trained again. */
+  /**
+   * The micro-batches of an epoch. Features are let go for good in the epoch in which the backbone is trained again.
+   */
   async *batches(epoch: number): AsyncGenerator<TrainingBatch, void, undefined> {
     const {
       network,

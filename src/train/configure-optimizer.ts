@@ -1,4 +1,6 @@
-/** What the network's optimizer is configured with: kind, options, groups and clipping, as the addon takes them once. */
+/**
+ * What the network's optimizer is configured with: kind, options, groups and clipping, as the addon takes them once.
+ */
 import type { Network } from '../model/types';
 import type { NativeOptimizerGroup, NativeOptimizerOptions } from '../addon/types';
 import { ownSettings } from './optimizers';

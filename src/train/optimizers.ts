@@ -31,7 +31,10 @@ export const OPTIMIZERS = {
   /** torch.optim.Adam: weight decay is added to the gradient. */
   adam: {
     schema: {
-      /** Decay of the running means of the gradient and of its square, each in [0, 1); 0.9 and 0.999 where left out. Adam and AdamW. */
+      /**
+       * Decay of the running means of the gradient and of its square, each in [0, 1); 0.9 and 0.999 where left out.
+       * Adam and AdamW.
+       */
       betas,
       /** Added to the divisor of a step, > 0; 1e-8 where left out. Every optimizer but SGD. */
       epsilon,

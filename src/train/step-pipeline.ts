@@ -31,7 +31,10 @@ export class StepPipeline {
   /** Whether steps are deferred. The optimizer itself then keeps a loss that is not finite out of the parameters. */
   readonly deferred: boolean;
 
-  /** @param clips whether gradients are clipped: each optimizer step then waits for their norm, and deferring gains nothing */
+  /**
+   * @param clips whether gradients are clipped: each optimizer step then waits for their norm, and deferring gains
+   *   nothing
+   */
   constructor(network: Network, meter: Meter, clips: boolean) {
     this.#network = network;
     this.#meter = meter;
@@ -57,8 +60,8 @@ export class StepPipeline {
   }
 
   /**
-   * Yields the events of the pending steps after an abort or a failure. If a pending step diverged, that error wins: the
-   * batch norm statistics are already spoiled. Any other failure of theirs is ignored.
+   * Yields the events of the pending steps after an abort or a failure. If a pending step diverged, that error wins:
+   * the batch norm statistics are already spoiled. Any other failure of theirs is ignored.
    *
    * @throws CovidCtError ERR_DIVERGED
    */
