@@ -64,10 +64,10 @@ Executor::Resolve ClassifierWrap::Shared::run(const std::function<Executor::Reso
   }
 }
 
-Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool ahead,
+Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool high_priority,
                                       std::function<Resolve(Learner&)> work) {
   require_ready(info.Env());
-  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), ahead,
+  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), high_priority,
                            [this, shared = shared_, work = std::move(work)]() -> Resolve {
                              const Resolve resolve = shared->run(work);
                              shared->bytes = shared->learner->bytes() + shared->store->bytes();

@@ -17,9 +17,9 @@ namespace {
 // Where the cores are busy with a step, this thread gets a tenth of what one of its threads gets.
 constexpr int kNicer = 10;
 
-void give_way() {
+void lower_priority() {
 #ifdef __linux__
-  // Of this thread alone, relative to the process. A failure changes nothing but the order of work.
+  // nice() acts on this thread alone, relative to the process. A failure changes nothing but the order of work.
   [[maybe_unused]] const int niceness = nice(kNicer);
 #endif
 }
@@ -40,7 +40,7 @@ ResizerWrap::ResizerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Resi
   executor_ = Executor::start(
       info.Env(),
       [] {
-        give_way();
+        lower_priority();
         use_one_thread();  // a second team beside the classifier's would take its cores
       },
       [] {});

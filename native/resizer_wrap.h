@@ -1,4 +1,4 @@
-// Resizes images ahead of the step: on one thread of its own, which gives way to those that compute.
+// Resizes images before the step needs them, on one thread of its own with a lower priority than those that compute.
 #pragma once
 
 #include <memory>

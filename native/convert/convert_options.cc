@@ -1,4 +1,4 @@
-// Options as JavaScript gives them to those of the core.
+// Converts options from JavaScript to those of the core.
 #include <tuple>
 #include <utility>
 
