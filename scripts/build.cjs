@@ -7,7 +7,7 @@
  * In a checkout, LibTorch is fetched into the per-user cache where none is found. Objects stay in build/ for the next time,
  * the finished addon goes into the cache.
  */
-const { buildTypeScript, writeEsmEntry, compileNativeRoom, noteSources } = require('./typescript.cjs');
+const { buildTypeScript, writeEsmEntries, compileNativeRoom, noteSources } = require('./typescript.cjs');
 const { setUp } = require('./set-up.cjs');
 
 function jobsOf(flags) {
@@ -20,7 +20,7 @@ async function main() {
   const wantsAll = !flags.has('--ts') && !flags.has('--native');
   if (wantsAll || flags.has('--ts')) {
     buildTypeScript();
-    writeEsmEntry();
+    writeEsmEntries();
   } else {
     compileNativeRoom();
   }

@@ -6,7 +6,8 @@
 const { writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { architectures, measureSizes } = require('../dist/index.js');
+const { architectures } = require('../dist/index.js');
+const { measureSizes } = require('../dist/bench/index.js');
 
 const BATCHES = [1, 8];
 

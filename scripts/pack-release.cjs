@@ -30,9 +30,9 @@ function platformPackages(out, version, sources) {
 function main() {
   const at = process.argv.indexOf('--out');
   const out = path.resolve(at === -1 ? path.join(root, 'build/release') : process.argv[at + 1]);
-  const { buildTypeScript, writeEsmEntry, noteSources } = require('./typescript.cjs');
+  const { buildTypeScript, writeEsmEntries, noteSources } = require('./typescript.cjs');
   buildTypeScript();
-  writeEsmEntry();
+  writeEsmEntries();
   noteSources();
   const { hashSources } = require('../dist/addon/addon-folder.js');
 

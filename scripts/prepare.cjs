@@ -4,14 +4,14 @@
  * from git, it compiles TypeScript alone. Set-up never fails: what went wrong is printed, and the next `npm run build`
  * says it again. Types that are wrong fail a packing.
  */
-const { buildTypeScript, writeEsmEntry, noteSources } = require('./typescript.cjs');
+const { buildTypeScript, writeEsmEntries, noteSources } = require('./typescript.cjs');
 
 async function main() {
   // npm installs a git dependency's own dependencies in a clone first; it runs this again there to pack it.
   if (process.env._PACOTE_NO_PREPARE_ !== undefined || process.env.COVIDCT_SKIP_SETUP) return;
   const packs = process.env.npm_package_resolved !== undefined;
   buildTypeScript();
-  writeEsmEntry();
+  writeEsmEntries();
   if (packs) return noteSources();
   const { setUp } = require('./set-up.cjs');
   await setUp();

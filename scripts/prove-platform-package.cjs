@@ -32,13 +32,14 @@ log: { type: file, path: ${path.join(work, 'verdaccio.log')}, level: warn }
 `;
 
 const PREDICT = `
-import { Classifier, encodePng } from 'covidct-torch';
+import { Classifier } from 'covidct-torch';
+import { encodeImage } from 'covidct-torch/report';
 await main();
 async function main() {
   const started = Date.now();
   const model = await Classifier.create({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'] });
   const data = new Uint8Array(64 * 64 * 3).fill(128);
-  const [answer] = await model.predict(await encodePng({ data, width: 64, height: 64 }));
+  const [answer] = await model.predict(await encodeImage({ data, width: 64, height: 64 }));
   console.log(JSON.stringify({ label: answer.label, probabilities: answer.probabilities, milliseconds: Date.now() - started }));
   model.dispose();
 }

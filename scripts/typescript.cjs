@@ -1,4 +1,4 @@
-/** Compiles src/ to dist/ and writes the ESM entry; does nothing in an installed package, which has no sources. */
+/** Compiles src/ to dist/ and writes the ESM entries; does nothing in an installed package, which has no sources. */
 const { spawnSync } = require('node:child_process');
 const {
   existsSync,
@@ -111,20 +111,27 @@ function put(file, text) {
   renameSync(temporary, file);
 }
 
-/**
- * Writes dist/index.mjs with every name of dist/index.js spelled out, so that `import { Trainer }` does not hang on
- * Node's guess at what a CommonJS file exports.
- */
-function writeEsmEntry() {
-  const entry = path.join(root, 'dist/index.js');
-  if (!hasSources || !existsSync(entry)) return;
-  const names = Object.keys(require(entry)).filter((name) => name !== 'default' && name !== '__esModule');
-  const lines = names.sort().map((name) => `export const ${name} = api.${name};`);
-  put(
-    path.join(root, 'dist/index.mjs'),
-    `// Made by scripts/typescript.cjs from index.js.\nimport api from './index.js';\n${lines.join('\n')}\n`,
-  );
-  put(path.join(root, 'dist/index.d.mts'), "// Made by scripts/typescript.cjs.\nexport * from './index.js';\n");
+/** The compiled files of the package's entries, as package.json's `exports` lists them. */
+function entryFiles() {
+  const { exports: entries } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  return Object.values(entries).flatMap(({ require: target }) => (target ? [path.join(root, target.default)] : []));
 }
 
-module.exports = { buildTypeScript, compileNativeRoom, noteSources, writeEsmEntry };
+/**
+ * Writes an index.mjs beside the index.js of every entry, with each of its names spelled out, so that `import { Trainer }`
+ * does not hang on Node's guess at what a CommonJS file exports.
+ */
+function writeEsmEntries() {
+  if (!hasSources) return;
+  for (const entry of entryFiles().filter(existsSync)) {
+    const names = Object.keys(require(entry)).filter((name) => name !== 'default' && name !== '__esModule');
+    const lines = names.sort().map((name) => `export const ${name} = api.${name};`);
+    put(
+      entry.replace(/\.js$/, '.mjs'),
+      `// Made by scripts/typescript.cjs from index.js.\nimport api from './index.js';\n${lines.join('\n')}\n`,
+    );
+    put(entry.replace(/\.js$/, '.d.mts'), "// Made by scripts/typescript.cjs.\nexport * from './index.js';\n");
+  }
+}
+
+module.exports = { buildTypeScript, compileNativeRoom, noteSources, writeEsmEntries };

@@ -39,7 +39,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'report',
     'bench',
   ],
-  cli: ['index', 'text', 'errors', 'files', 'options', 'data', 'model', 'train'],
+  cli: [
+    'index',
+    'text',
+    'errors',
+    'intended-use',
+    'files',
+    'options',
+    'install',
+    'data',
+    'weights',
+    'model',
+    'train',
+    'report',
+    'bench',
+  ],
 };
 
 /** Rooms of which only types may be imported, because of what their values would pull in. */
@@ -93,6 +107,16 @@ test('no import points upward', () => {
       if (!allowed) wrong.push(`${relative(ROOT, file)} imports ${target}${typeOnly ? ' (types)' : ''}`);
     }
   }
+  expect(wrong).toEqual([]);
+});
+
+test('the entries are for users: of the sources only the command line imports them', () => {
+  const wrong = sources.flatMap((file) =>
+    importsOf(file)
+      .filter(({ target }) => /^\.{1,2}(\/[\w.]+)*\/index$/.test(target))
+      .filter(() => roomOf(file) !== 'cli')
+      .map(({ target }) => `${relative(ROOT, file)} imports ${target}`),
+  );
   expect(wrong).toEqual([]);
 });
 

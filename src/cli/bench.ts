@@ -1,7 +1,8 @@
 /** `covidct bench`: ours beside PyTorch and ONNX Runtime on this machine. */
 import type { Command } from 'commander';
-import { architectures, runBenchmark } from '../index';
-import type { BenchOptions, BenchRow } from '../index';
+import { architectures } from '../index';
+import { runBenchmark } from '../bench/index';
+import type { BenchOptions, BenchRow } from '../bench/index';
 import { ceilingsText, contenderLine, resultTable, settingText, targetsTable } from './format/bench';
 import { EXIT } from './exit-codes';
 import { names, number } from './flags';

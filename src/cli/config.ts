@@ -6,7 +6,8 @@ import { readJson } from '../files/json';
 import { checkOptions } from '../options/check';
 import { trainCommandSchema } from './options';
 import type { TrainCommandOptions } from './options';
-import { datasetFingerprint, InvalidOptionError } from '../index';
+import { datasetFingerprint } from '../data/fingerprint';
+import { InvalidOptionError } from '../index';
 import type { DatasetSplits, TrainEvent } from '../index';
 
 const splitSchema = z.looseObject({ fingerprint: z.string() });

@@ -1,7 +1,11 @@
 /** `covidct doctor`: what is there, what is missing, and what to do about it. */
 import type { Command } from 'commander';
-import { architectures, diagnose, imageLibraryVersions, measureSizes } from '../index';
-import type { ArchitectureSizes, Diagnosis } from '../index';
+import { architectures } from '../index';
+import { diagnose } from '../install/index';
+import { imageLibraryVersions } from '../data/images/decode';
+import { measureSizes } from '../bench/index';
+import type { ArchitectureSizes } from '../bench/index';
+import type { Diagnosis } from '../install/index';
 import { InvalidOptionError } from '../errors';
 import { EXIT } from './exit-codes';
 import { names, number } from './flags';

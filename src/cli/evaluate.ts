@@ -1,15 +1,10 @@
 /** `covidct evaluate`: the figures of a trained model on one split. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import {
-  addEvaluation,
-  Classifier,
-  datasetFingerprint,
-  DatasetError,
-  evaluate,
-  INTENDED_USE,
-  RunFolder,
-} from '../index';
+import { addEvaluation } from '../report/index';
+import { Classifier, DatasetError, evaluate, RunFolder } from '../index';
+import { datasetFingerprint } from '../data/fingerprint';
+import { INTENDED_USE } from '../intended-use';
 import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
 import { probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';

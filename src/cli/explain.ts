@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
 import { writeWhole } from '../files/write';
-import { BadImageError, Classifier, drawExplanation, encodeImage } from '../index';
+import { BadImageError, Classifier } from '../index';
+import { drawExplanation, encodeImage } from '../report/index';
 import type { Convolution, Explanation, Precision } from '../index';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';

@@ -1,6 +1,6 @@
 /** `covidct install-libtorch`: fetches LibTorch where there is none and provides the addon for it. */
 import type { Command } from 'commander';
-import { setUpNative } from '../index';
+import { setUpNative } from '../install/index';
 import { EXIT } from './exit-codes';
 import { number } from './flags';
 import { note, print, printJson, progressLine } from './io';

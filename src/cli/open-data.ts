@@ -1,5 +1,6 @@
 /** Opens the data set of a command, says what is in it, and tells how far the unpacking of its zip files is. */
-import { describeDataset, openDataset } from '../index';
+import { describeDataset } from '../data/describe';
+import { openDataset } from '../index';
 import type { DatasetSplits } from '../index';
 import type { DataOptions } from './data-flags';
 import { note, noteLeftOut, progressLine } from './io';

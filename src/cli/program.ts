@@ -1,6 +1,7 @@
 /** The command line as a whole: verbs, help, and how a failure becomes an exit code. */
 import { Command, CommanderError } from 'commander';
-import { INTENDED_USE, packageVersion } from '../index';
+import { INTENDED_USE } from '../intended-use';
+import { packageVersion } from '../install/index';
 import { addBench, optionsOf as benchOptionsOf } from './bench';
 import { addDemo } from './demo';
 import { addDoctor } from './doctor';

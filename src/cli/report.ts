@@ -1,6 +1,6 @@
 /** `covidct report`: writes the report of a run anew from its folder. */
 import type { Command } from 'commander';
-import { writeReport } from '../index';
+import { writeReport } from '../report/index';
 import { EXIT } from './exit-codes';
 import { during, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';

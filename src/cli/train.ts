@@ -2,7 +2,9 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { join } from 'node:path';
-import { addTraining, Classifier, ConsoleLogger, locateWeights, TensorBoardLogger, Trainer } from '../index';
+import { addTraining } from '../report/index';
+import { Classifier, ConsoleLogger, TensorBoardLogger, Trainer } from '../index';
+import { locateWeights } from '../weights/index';
 import type { DatasetSplits, TrainingHistory, TrainLogger } from '../index';
 import type { TrainCommandOptions } from './options';
 import { differencesOfData, differencesOfTransforms, resolveTrainOptions } from './config';

@@ -3,16 +3,9 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { CovidCtError } from '../errors';
-import {
-  cachedWeights,
-  convertWeights,
-  fetchWeights,
-  detectArchitecture,
-  pretrainedWeights,
-  openWeightFile,
-  detectPretraining,
-  weightsFolder,
-} from '../index';
+import { cachedWeights, weightsFolder } from '../weights/fetch';
+import { convertWeights, fetchWeights, detectArchitecture, pretrainedWeights, openWeightFile } from '../weights/index';
+import { detectPretraining } from '../weights/pretrained';
 import { EXIT } from './exit-codes';
 import { during, note, print, printJson, progressLine } from './io';
 import type { Io, OutputFlags } from './io';

@@ -46,7 +46,8 @@ const TOO_FEW = 3;
  *
  * @example
  * ```ts
- * import { evaluate, selectOutcomes } from 'covidct-torch';
+ * import { evaluate } from 'covidct-torch';
+ * import { selectOutcomes } from 'covidct-torch/report';
  *
  * const evaluation = await evaluate(model, data.test);
  * const [truePositives, falsePositives] = selectOutcomes(evaluation, { threshold: 0.9, perKind: 5 });

@@ -2,7 +2,8 @@
  * One epoch over a packed data set of made-up slices: node packed-own.cjs TASK. Packs them (streaming: each is made when
  * it is written), then trains a tiny network on them once. Prints rates, step times and resident memory as JSON.
  */
-const { PackedDataset, phantomPixels, PixelStore, preparePacked, tutorialTrain } = require('../../dist/index.js');
+const { PackedDataset, PixelStore, preparePacked, tutorialTrain } = require('../../dist/index.js');
+const { phantomPixels } = require('../../dist/data/phantoms/phantoms.js');
 const { loadBatches } = require('../../dist/data/loader.js');
 const { createNetwork } = require('../../dist/model/open-network.js');
 const { median } = require('./turns.cjs');

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BenchRow } from '../../src';
+import type { BenchRow } from '../../src/bench/index';
 import { covidct, jsonLines } from './command';
 
 let dir: string;

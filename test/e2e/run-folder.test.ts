@@ -3,19 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  addEvaluation,
-  addTraining,
-  Classifier,
-  drawExplanation,
-  encodeImage,
-  evaluate,
-  makePhantoms,
-  openDataset,
-  TensorBoardLogger,
-  Trainer,
-  writeReport,
-} from '../../src/index';
+import { addEvaluation, addTraining, drawExplanation, encodeImage, writeReport } from '../../src/report/index';
+import { Classifier, evaluate, makePhantoms, openDataset, TensorBoardLogger, Trainer } from '../../src/index';
 import type { DatasetSplits } from '../../src/index';
 import { pngSize } from '../helpers/png';
 import { findPython, testWithPython } from '../helpers/python';

@@ -1,11 +1,19 @@
 /**
- * Calls everything that `src/index.ts` exports with junk, in a process and a folder of its own.
+ * Calls everything that the entries export with junk, in a process and a folder of its own.
  * Arguments: seed, number of cases. Prints a line of JSON: the counts, and what was no CovidCtError.
  */
 const { mkdirSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 require('../parity/network/register.cjs').register();
-const index = require('../../src/index.ts');
+/** Everything that is public, of all entries. */
+const index = {
+  ...require('../../src/index.ts'),
+  ...require('../../src/metrics/index.ts'),
+  ...require('../../src/report/index.ts'),
+  ...require('../../src/weights/index.ts'),
+  ...require('../../src/bench/index.ts'),
+  ...require('../../src/install/index.ts'),
+};
 const { guard } = require('./guards.cjs');
 const { JUNK, makeRandom } = require('./junk.cjs');
 const { COSTLY, EXCLUDED, makeInstances, validArguments } = require('./known-exports.cjs');

@@ -14,7 +14,9 @@ beforeAll(() => {
 afterAll(() => project.remove());
 
 const PROGRAM = `
-import { Classifier, CovidCtError, diagnose, packageVersion, rocAuc } from 'covidct-torch';
+import { Classifier, CovidCtError } from 'covidct-torch';
+import { rocAuc } from 'covidct-torch/metrics';
+import { diagnose, packageVersion } from 'covidct-torch/setup';
 const failure = (error: any) => ({ code: error.code, known: error instanceof CovidCtError, message: error.message });
 const main = async () => {
   const outcome = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] }).then((model) => { model.dispose(); return 'a classifier'; }, failure);

@@ -68,7 +68,8 @@ describe('what is packed', () => {
   });
 });
 
-const NAMES = ['Trainer', 'EarlyStopping', 'CovidCtDataset', 'Classifier', 'compose', 'resize', 'rocAuc'];
+const NAMES = ['Trainer', 'EarlyStopping', 'CovidCtDataset', 'Classifier', 'compose', 'resize'];
+const SUBPATHS = ['metrics', 'report', 'weights', 'bench', 'setup'];
 
 describe('both module systems', () => {
   test('require', () => {
@@ -96,6 +97,25 @@ describe('both module systems', () => {
     expect(result).toEqual({ functions: true, different: [], extra: [] });
   });
 
+  test.each(SUBPATHS)('covidct-torch/%s, by require and by import', (subpath) => {
+    const result = run(
+      `${subpath}.mjs`,
+      `
+      import * as esm from 'covidct-torch/${subpath}';
+      import { createRequire } from 'node:module';
+      const cjs = createRequire(import.meta.url)('covidct-torch/${subpath}');
+      console.log(JSON.stringify({
+        names: Object.keys(cjs).length,
+        different: Object.keys(cjs).filter((name) => esm[name] !== cjs[name]),
+        extra: Object.keys(esm).filter((name) => !(name in cjs)),
+      }))`,
+    );
+    expect(result).toEqual({ names: expect.any(Number), different: [], extra: [] });
+    expect((result as { names: number }).names).toBeGreaterThan(1);
+    for (const ending of ['js', 'mjs', 'd.ts', 'd.mts'])
+      expect(packed).toContain(`dist/${subpath === 'setup' ? 'install' : subpath}/index.${ending}`);
+  });
+
   test('package.json can be read, what is inside cannot be reached', () => {
     expect(
       run(
@@ -113,7 +133,8 @@ describe('without LibTorch', () => {
     const result = run(
       'pure.cjs',
       `
-      const { EarlyStopping, rocAuc, compose, resize, toTensor, Classifier, LibTorchNotFoundError } = require('covidct-torch');
+      const { EarlyStopping, compose, resize, toTensor, Classifier, LibTorchNotFoundError } = require('covidct-torch');
+      const { rocAuc } = require('covidct-torch/metrics');
       const stopper = new EarlyStopping();
       stopper.addData(0.5, 0.8);
       const pure = { stop: stopper.stop(), auc: rocAuc([0, 1, 1], [0.1, 0.9, 0.4]), steps: compose([resize([64, 64]), toTensor()]).steps.length };

@@ -46,10 +46,11 @@ const editFacts = (more: object) => {
 };
 
 const PREDICT = `
-const { Classifier, encodePng } = require('covidct-torch');
+const { Classifier } = require('covidct-torch');
+const { encodeImage } = require('covidct-torch/report');
 (async () => {
   const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] });
-  const [answer] = await model.predict(await encodePng({ data: new Uint8Array(64 * 64 * 3).fill(99), width: 64, height: 64 }));
+  const [answer] = await model.predict(await encodeImage({ data: new Uint8Array(64 * 64 * 3).fill(99), width: 64, height: 64 }));
   model.dispose();
   console.log(answer.label);
 })().catch((error) => console.log(error.code + ' ' + error.message));

@@ -13,10 +13,18 @@ beforeAll(() => {
 afterAll(() => project.remove());
 
 const PROGRAM = `
-import { Classifier, EarlyStopping, Trainer, evaluate, rocAuc, setUpNative, type DatasetSplits, type TrainEvent } from 'covidct-torch';
+import { Classifier, EarlyStopping, Trainer, evaluate, type DatasetSplits, type TrainEvent } from 'covidct-torch';
+import { runBenchmark, type Spread } from 'covidct-torch/bench';
+import { rocAuc, type RocCurve } from 'covidct-torch/metrics';
+import { lossCurve, type Chart } from 'covidct-torch/report';
+import { setUpNative } from 'covidct-torch/setup';
+import { openWeightFile, type WeightFile } from 'covidct-torch/weights';
 
 const code: 0 | 1 | 2 | 3 = new EarlyStopping({ patience: 2 }).stop();
 const area: number = rocAuc([0, 1], [0.1, 0.9]);
+export const open: (file: string) => Promise<WeightFile> = openWeightFile;
+export const entries: [(typeof runBenchmark), (typeof lossCurve)] = [runBenchmark, lossCurve];
+export type Named = Spread | RocCurve | Chart;
 // @ts-expect-error patience is a number
 new EarlyStopping({ patience: 'two' });
 
@@ -78,6 +86,13 @@ const plain = PROGRAM.replace(
 test.each<[string, string, string, Record<string, unknown>]>([
   ['an ES module', 'module.mts', using, {}],
   ['a CommonJS module', 'module.cts', plain, {}],
+  ['an ES module of nodenext', 'next.mts', using, { module: 'nodenext', moduleResolution: 'nodenext' }],
+  [
+    'a CommonJS module of the older resolution',
+    'older.cts',
+    plain,
+    { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true },
+  ],
   ['a bundler', 'bundled.ts', using, { module: 'esnext', moduleResolution: 'bundler' }],
   ['a browser project that has the DOM and Node', 'dom.mts', using, { lib: ['es2022', 'dom', 'dom.iterable'] }],
 ])(

@@ -1,9 +1,9 @@
 /** The public types, checked by `npm run typecheck`; nothing here runs. */
 import { expectTypeOf } from 'expect-type';
-import { Classifier, EarlyStopping, evaluate, PackedDataset, preparePacked, runBenchmark, Trainer } from '../../src';
+import { Classifier, EarlyStopping, evaluate, PackedDataset, preparePacked, Trainer } from '../../src';
+import { runBenchmark } from '../../src/bench/index';
+import type { BenchRow, Spread as BenchSpread } from '../../src/bench/index';
 import type {
-  BenchRow,
-  BenchSpread,
   CovidCtDataset,
   Dataset,
   DatasetSplits,

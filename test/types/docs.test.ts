@@ -1,10 +1,9 @@
 /** The programs in the README and the guide compile, strictly, against the built types. */
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import ts from 'typescript';
-
-const ROOT = resolve(__dirname, '../..');
+import { COMPILER_OPTIONS, ROOT } from './entries';
 
 /** What a block may take for granted, unless it declares it itself. */
 const GIVEN: Readonly<Record<string, string>> = {
@@ -25,19 +24,7 @@ function asModule(block: string): string {
 }
 
 function complaints(dir: string, files: string[]): string[] {
-  const program = ts.createProgram(files, {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    target: ts.ScriptTarget.ES2022,
-    lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
-    module: ts.ModuleKind.ESNext,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
-    types: ['node'],
-    typeRoots: [join(ROOT, 'node_modules/@types')],
-    paths: { 'covidct-torch': [join(ROOT, 'dist/index.d.ts')] },
-    baseUrl: dir,
-  });
+  const program = ts.createProgram(files, { ...COMPILER_OPTIONS, baseUrl: dir });
   return ts
     .getPreEmitDiagnostics(program)
     .map(

@@ -1,8 +1,9 @@
-/** Whoever calls a public function can name the types of what it takes and gives: each is exported. */
-import { resolve } from 'node:path';
+/** Whoever calls a public function can name the types of its arguments and of its result: each is exported by some entry. */
+import { join } from 'node:path';
 import ts from 'typescript';
+import { publicNames, resolved, ROOT } from './entries';
 
-const ENTRY = resolve(__dirname, '../../dist/index.d.ts');
+const DIST = join(ROOT, 'dist');
 
 /** Types that public ones are made of and that stay inside, each with its reason. */
 const INSIDE: Readonly<Record<string, string>> = {
@@ -32,32 +33,16 @@ function namedBy(node: ts.Node, checker: ts.TypeChecker, found: Set<ts.Symbol>):
       checker.getSymbolAtLocation(ts.isTypeReferenceNode(node) ? node.typeName : node.expression),
       checker,
     );
-    const isOwn =
-      symbol?.declarations?.some((each) => each.getSourceFile().fileName.startsWith(resolve(ENTRY, '..'))) ?? false;
+    const isOwn = symbol?.declarations?.some((each) => each.getSourceFile().fileName.startsWith(DIST)) ?? false;
     if (symbol !== undefined && isOwn && (symbol.flags & ts.SymbolFlags.TypeParameter) === 0) found.add(symbol);
   }
   ts.forEachChild(node, (child) => void namedBy(child, checker, found));
   return found;
 }
 
-function resolved(symbol: ts.Symbol | undefined, checker: ts.TypeChecker): ts.Symbol | undefined {
-  return symbol !== undefined && (symbol.flags & ts.SymbolFlags.Alias) !== 0
-    ? checker.getAliasedSymbol(symbol)
-    : symbol;
-}
-
 test('every type that a public type or function names is exported', () => {
-  const program = ts.createProgram([ENTRY], {
-    strict: true,
-    skipLibCheck: true,
-    target: ts.ScriptTarget.ES2022,
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    types: ['node'],
-  });
-  const checker = program.getTypeChecker();
-  const module = checker.getSymbolAtLocation(program.getSourceFile(ENTRY)!)!;
-  const exported = new Set(checker.getExportsOfModule(module).map((each) => resolved(each, checker)!));
+  const { checker, names } = publicNames();
+  const exported = new Set(names.map(({ symbol }) => symbol));
   expect(exported.size).toBeGreaterThan(150);
   const missing = [...exported].flatMap((each) =>
     (each.declarations ?? []).flatMap((declaration) =>

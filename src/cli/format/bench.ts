@@ -1,5 +1,5 @@
 /** The benchmark's rows as text and tables for people. */
-import type { BenchRow, BenchSpread } from '../../index';
+import type { BenchRow, Spread as BenchSpread } from '../../bench/index';
 
 type Row<T extends BenchRow['type']> = Extract<BenchRow, { type: T }>;
 

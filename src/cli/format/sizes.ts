@@ -1,5 +1,5 @@
 /** Memory of architectures as a table for people. */
-import type { ArchitectureSizes, MemoryUse } from '../../index';
+import type { ArchitectureSizes, MemoryUse } from '../../bench/index';
 
 const NAME = 13;
 

@@ -1,5 +1,6 @@
 /** What loading weights did, in words. */
-import type { LoadReport, Pretraining } from '../../index';
+import type { LoadReport } from '../../index';
+import type { Pretraining } from '../../weights/index';
 
 function shape(sides: readonly number[]): string {
   return `[${sides.join(', ')}]`;

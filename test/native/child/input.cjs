@@ -1,7 +1,8 @@
 /** Ends of life of what prepares the input, each in a process of its own: `node input.cjs NAME FILE`. Uses the built library. */
 const { readdirSync, readFileSync } = require('node:fs');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
-const { decodeImage, PackedDataset, phantomPixels, preparePacked } = require('../../../dist/index.js');
+const { decodeImage, PackedDataset, preparePacked } = require('../../../dist/index.js');
+const { phantomPixels } = require('../../../dist/data/phantoms/phantoms.js');
 const { Resizer } = require('../../../dist/model/resizer.js');
 
 const image = { data: new Uint8Array(300 * 400 * 3).fill(7), height: 300, width: 400 };

@@ -9,12 +9,12 @@ const {
   aspectEval,
   Classifier,
   fromSamples,
-  PixelStore,
   preparePacked,
   splitDataset,
   Trainer,
   tutorialEval,
 } = require('../../../dist/index.js');
+const { PixelStore } = require('../../../dist/data/store.js');
 
 const peak = () => Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
 

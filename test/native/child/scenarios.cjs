@@ -247,7 +247,11 @@ const scenarios = {
   async abort() {
     const classifier = await make();
     const controller = new AbortController();
-    const png = await require('../../../dist/index.js').encodePng({ data: new Uint8Array(300), width: 10, height: 10 });
+    const png = await require('../../../dist/report/index.js').encodeImage({
+      data: new Uint8Array(300),
+      width: 10,
+      height: 10,
+    });
     const open = classifierOf(classifier).predict(
       Array.from({ length: 400 }, () => png),
       { batchSize: 1, signal: controller.signal },

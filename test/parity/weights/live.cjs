@@ -10,7 +10,8 @@ const { mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { Classifier, convertWeights } = require('../../../dist/index.js');
+const { Classifier } = require('../../../dist/index.js');
+const { convertWeights } = require('../../../dist/weights/index.js');
 
 const { values } = parseArgs({
   options: { python: { type: 'string', default: 'python3' }, files: { type: 'string' } },

@@ -1,5 +1,5 @@
 import { contenderLine, resultTable, settingText, targetsTable } from '../../../../src/cli/format/bench';
-import type { BackendResult, ResultRow } from '../../../../src';
+import type { BackendResult, ResultRow } from '../../../../src/bench/index';
 
 const spread = (median: number, least = median, most = median) => ({ median, least, most });
 

@@ -1,0 +1,28 @@
+/**
+ * The entry `covidct-torch/metrics`: counts, rates, curves and intervals of class predictions. Pure functions of numbers,
+ * equal to scikit-learn's where scikit-learn has them; nothing native is loaded.
+ *
+ * @packageDocumentation
+ */
+
+export { classificationReport, crossEntropy } from './classification';
+export { ConfusionMatrix, confusionMatrix } from './confusion-matrix';
+export { summarize } from './evaluation';
+export { delongInterval, wilson } from './intervals';
+export { MeanMetric } from './mean';
+export {
+  accuracy,
+  balancedAccuracy,
+  binaryCounts,
+  f1,
+  overallAccuracy,
+  precision,
+  sensitivity,
+  specificity,
+} from './rates';
+export { averagePrecision, prCurve, rocAuc, rocCurve } from './roc';
+export type { ClassFigures, ClassificationReport } from './classification';
+export type { SummarizeInput } from './evaluation';
+export type { DeLong } from './intervals';
+export type { BinaryCounts } from './rates';
+export type { PrecisionRecallCurve, RocCurve } from './roc';

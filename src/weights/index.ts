@@ -1,0 +1,16 @@
+/**
+ * The entry `covidct-torch/weights`: weight files of this library and of PyTorch, read and converted without LibTorch,
+ * and torchvision's checkpoints by name.
+ *
+ * @packageDocumentation
+ */
+
+export { convertWeights } from './convert';
+export { detectArchitecture } from './detect-architecture';
+export { fetchWeights, locateWeights } from './fetch';
+export { openWeightFile } from './open';
+export { pretrainedWeights } from './pretrained';
+export type { ConvertWeightsOptions } from './convert';
+export type { FetchWeightsOptions } from './fetch';
+export type { OpenWeightFileOptions, WeightFile, WeightSource } from './open';
+export type { PretrainedWeights, Pretraining } from './pretrained';
