@@ -41,7 +41,7 @@ async function main([seconds = '20', architecture = 'vgg11_bn', imageSize = '64'
     const endBeat = startBeat();
     let steps = 0;
     const stop = AbortSignal.timeout(Number(seconds) * 1000);
-    for await (const event of trainer.fit(data.train, data.validation, { signal: stop }))
+    for await (const event of trainer.events(data.train, data.validation, { signal: stop }))
       if (event.type === 'step') steps += 1;
     const delays = endBeat();
     const at = (share) => delays[Math.min(delays.length - 1, Math.floor(share * delays.length))].toFixed(2);

@@ -100,14 +100,14 @@ export { RunFolder } from './train/run-folder';
 export { Trainer } from './train/trainer';
 export type { Interval } from './metrics/intervals';
 export type { ClassRates, Evaluation, Rate, ScoredSample } from './metrics/types';
-export type { EarlyStoppingState, StopCode } from './train/early-stopping';
+export type { EarlyStoppingState, StopCode, StopDecision } from './train/early-stopping';
 export type { EvaluateOptions } from './train/evaluate';
 export type { FreezeInput, ScheduleInput, ScheduleOptions } from './train/fine-tuning-options';
 export type { BestEpoch, StoredHistory, TrainingHistory } from './train/history';
 export type { ResolvedTrainOptions, TrainOptions } from './train/options';
 export type { DataSummary, RunConfig } from './train/run-folder';
-export type { TrainerOptions } from './train/trainer';
-export type { RunControl, TrainingRun } from './train/training-run';
+export type { TrainerFitOptions, TrainerOptions } from './train/trainer';
+export type { TrainingEvents } from './train/events';
 
 // Loggers
 export { ConsoleLogger } from './log/console';

@@ -7,6 +7,19 @@ import { checkOptions } from '../options/check';
 /** 0: go on; 1: loss and accuracy have both run out of patience; 2: only accuracy has; 3: only the loss has. */
 export type StopCode = 0 | 1 | 2 | 3;
 
+/**
+ * What the running averages call for, in words.
+ *
+ * - `continue` (code 0): loss and accuracy are within the patience.
+ * - `stop` (code 1): both have run out of patience.
+ * - `accuracyPlateau` (code 2): only the accuracy has; the loss still improves, so that training goes on.
+ * - `lossPlateau` (code 3): only the loss has; the schedule `plateau` lowers the learning rate.
+ */
+export type StopDecision = 'continue' | 'stop' | 'accuracyPlateau' | 'lossPlateau';
+
+/** The decision of each {@link StopCode}, by its number. */
+const DECISIONS = ['continue', 'stop', 'accuracyPlateau', 'lossPlateau'] as const;
+
 /** Weight of the new value in the running averages; the old average keeps the rest. */
 const NEW_VALUE_WEIGHT = 0.2;
 
@@ -32,6 +45,13 @@ export type EarlyStoppingState = Readonly<z.infer<typeof stateSchema>>;
  * best running loss counts against the loss, one whose running accuracy is strictly below the best running accuracy
  * counts against the accuracy; any other epoch becomes the new best and clears that count. Patience has run out when
  * a count is greater than `patience`.
+ *
+ * @example
+ * const stopping = new EarlyStopping({ patience: 2 });
+ * for (const { loss, accuracy } of validations) {
+ *   stopping.addData(loss, accuracy);
+ *   if (stopping.decision() === 'stop') break;
+ * }
  */
 export class EarlyStopping {
   #state: EarlyStoppingState;
@@ -53,7 +73,11 @@ export class EarlyStopping {
     };
   }
 
-  /** Continues from what {@link state} gave. Throws InvalidOptionError when it is not such a state. */
+  /**
+   * Continues from what {@link state} returned.
+   *
+   * @throws InvalidOptionError when it is not such a state
+   */
   static fromState(state: unknown): EarlyStopping {
     const checked = checkOptions(stateSchema, state, 'EarlyStopping.fromState');
     const stopper = new EarlyStopping({ patience: checked.patience });
@@ -62,7 +86,7 @@ export class EarlyStopping {
   }
 
   /**
-   * Takes in the validation figures of one epoch.
+   * Takes in the validation loss and accuracy of one epoch.
    *
    * @param loss mean cross entropy, finite
    * @param accuracy in [0, 1] (any finite scale works as long as more is better)
@@ -91,7 +115,12 @@ export class EarlyStopping {
     };
   }
 
-  /** What the figures so far call for; see {@link StopCode}. */
+  /** Returns what the values so far call for, in words; {@link stop} has the same as the tutorial's code. */
+  decision(): StopDecision {
+    return DECISIONS[this.stop()];
+  }
+
+  /** Returns what the values so far call for as the tutorial's code, 0 to 3; see {@link decision} for words. */
   stop(): StopCode {
     const lossIsOut = this.#state.lossCount > this.#state.patience;
     const accuracyIsOut = this.#state.accuracyCount > this.#state.patience;
@@ -105,7 +134,7 @@ export class EarlyStopping {
     this.#state = { ...this.#state, lossCount: 0, accuracyCount: 0 };
   }
 
-  /** The present code in words. */
+  /** Explains the present {@link decision} in a sentence with its numbers. */
   reason(): string {
     const { patience, lossCount, accuracyCount, runningLoss, runningAccuracy, bestRunningLoss, bestRunningAccuracy } =
       this.#state;

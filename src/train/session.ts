@@ -26,7 +26,7 @@ import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-folder';
 import { FreezeSchedule } from './freeze-schedule';
-import type { RunControl } from './training-run';
+import type { TrainingEvents } from './events';
 
 /** What `Trainer.fit` was asked for, options checked. */
 export interface TrainingRequest {
@@ -52,21 +52,18 @@ interface Ending {
   readonly message: string;
 }
 
-/** Trains; gives out every event once it is written down, and settles the history before the last one. */
-export async function* runTraining(
-  asked: TrainingRequest,
-  control: RunControl,
-): AsyncGenerator<TrainEvent, void, undefined> {
+/** Trains; yields every event once it is written down, and returns the history. `left`: the reader wants no more. */
+export async function* runTraining(asked: TrainingRequest, left: AbortSignal): TrainingEvents {
   const classWeights = check(asked);
   const request = withStoredResize(asked);
   const unlock = request.network.lock('Trainer.fit');
   let history: TrainingHistory;
   let stop: TrainEvent;
   try {
-    const session = await open(request, classWeights, control);
+    const session = await open(request, classWeights, left);
     try {
       yield* session.recorder.record(startEvent(session));
-      const ending = yield* recordedLoop(session, control);
+      const ending = yield* recordedLoop(session, left);
       const last = await session.plan.checkpoints.keepLast(session.recorder.epochs.length);
       if (last !== null) yield* session.recorder.record(last);
       history = await finish(session, ending);
@@ -82,8 +79,8 @@ export async function* runTraining(
   } finally {
     unlock();
   }
-  control.settle(history);
   yield stop;
+  return history;
 }
 
 /** What was done to packed images before is a part of what the model is trained for. */
@@ -119,7 +116,7 @@ function check({ network, train, validation, options }: TrainingRequest): Float3
 }
 
 /** Checks what depends on the network, makes the run folder and gets the network ready. */
-async function open(request: TrainingRequest, classWeights: Float32Array, control: RunControl): Promise<Session> {
+async function open(request: TrainingRequest, classWeights: Float32Array, left: AbortSignal): Promise<Session> {
   const { network, train, validation, options } = request;
   const freezing = new FreezeSchedule(network, options.freeze);
   const averaging = new Averaging(network, options.ema);
@@ -142,7 +139,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, contro
       maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0),
       onBadFile: options.onBadFile,
     }),
-    signal: AbortSignal.any([control.signal, ...(request.signal === undefined ? [] : [request.signal])]),
+    signal: AbortSignal.any([left, ...(request.signal === undefined ? [] : [request.signal])]),
     onSkip: (split, file) => recorder.skip(split, file),
   };
   await network.configureOptimizer(optimizer);
@@ -191,7 +188,7 @@ function openCheckpoints(
 /** The loop with every event written down; an abort becomes an ending. */
 async function* recordedLoop(
   { plan, recorder }: Session,
-  control: RunControl,
+  left: AbortSignal,
 ): AsyncGenerator<TrainEvent, Ending, undefined> {
   const loop = trainingLoop(plan);
   try {
@@ -202,7 +199,7 @@ async function* recordedLoop(
     }
   } catch (error) {
     if (!plan.signal.aborted || (error as { code?: unknown } | null)?.code !== 'ERR_ABORTED') throw error;
-    const who = control.signal.aborted ? 'the loop over the events was left' : 'the signal was aborted';
+    const who = left.aborted ? 'the loop over the events was left' : 'the signal was aborted';
     return { reason: 'aborted', message: `${who} after ${recorder.epochs.length} finished epochs.` };
   }
 }

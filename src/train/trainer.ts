@@ -11,10 +11,12 @@ import { datasetSchema } from '../data/schemas';
 import { loggersSchema } from '../log/schemas';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
 import { transformSchema } from '../data/transforms/transform';
+import { historyOf, stoppedWhenLeft } from './events';
+import type { TrainingEvents } from './events';
+import type { TrainingHistory } from './history';
 import { resolveTrainOptions, trainOptionsSchema } from './options';
 import type { ResolvedTrainOptions, TrainOptions } from './options';
 import { runTraining } from './session';
-import { TrainingRun } from './training-run';
 
 /** The objects of a Trainer's options, beside the recipe's numbers and words. */
 const objectsSchema = z.looseObject({
@@ -36,12 +38,17 @@ export interface TrainerOptions extends TrainOptions {
   readonly evalTransform?: Transform;
 }
 
+/** Options of {@link Trainer.fit} and {@link Trainer.events}. */
+export interface TrainerFitOptions {
+  /** Stops the training between two steps; the run folder stays usable. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * A recipe bound to a classifier.
  *
- * ```ts
+ * @example
  * const history = await new Trainer({ model, out: 'runs/first' }).fit(data.train, data.validation);
- * ```
  */
 export class Trainer {
   readonly #model: Classifier;
@@ -81,20 +88,53 @@ export class Trainer {
   }
 
   /**
-   * Trains on `train`, looks at `validation` after every epoch, and leaves the best weights in the model.
+   * Trains on `train`, evaluates `validation` after every epoch, and leaves the best weights in the model.
    *
    * @param train split to learn from
    * @param validation split that chooses the best epoch, the learning rate, the end and the threshold; with null none of
    *   this happens and the last epoch's weights count as the best
    * @param options `signal`: stops between two steps; the run folder stays usable and the history says `aborted`
-   * @returns an async iterator of events and a promise of the history; see {@link TrainingRun}. It rejects with
+   * @returns the history, once everything is written and the loggers are closed. Rejects with InvalidOptionError,
    *   DatasetError, BadImageError, or CovidCtError ERR_BUSY (the model is being trained already), ERR_DIVERGED,
    *   ERR_RUN_FOLDER, ERR_OUT_OF_MEMORY or ERR_NATIVE
+   * @example
+   * const trainer = new Trainer({ model, out: 'runs/first', loggers: [new ConsoleLogger()] });
+   * const { best } = await trainer.fit(data.train, data.validation);
    */
-  fit(train: Dataset, validation: Dataset | null = null, options: { readonly signal?: AbortSignal } = {}): TrainingRun {
-    const { signal } = checkOptions(signalOptionsSchema, options, 'Trainer.fit');
-    checkArgument(datasetSchema, train, 'Trainer.fit', 'train');
-    checkArgument(datasetSchema.nullable(), validation, 'Trainer.fit', 'validation');
+  async fit(
+    train: Dataset,
+    validation: Dataset | null = null,
+    options: TrainerFitOptions = {},
+  ): Promise<TrainingHistory> {
+    return await historyOf(this.#start('Trainer.fit', train, validation, options));
+  }
+
+  /**
+   * Trains as {@link fit} does, and yields every event: the same run, read step by step.
+   *
+   * The training begins with the first event that is asked for, and the reader sets the pace: the next event is
+   * computed when it is asked for, so that none is lost and none piles up. Leaving the loop early (`break`, `return`,
+   * `throw`) stops the training as an abort does: the last event goes to the loggers, the run folder stays usable and
+   * the model is free again when the loop is left. The generator returns the history, which `for await` drops; the
+   * loggers see the same events beside {@link fit}.
+   *
+   * @param train split to learn from
+   * @param validation split that chooses the best epoch, the learning rate, the end and the threshold, or null
+   * @param options `signal`: stops between two steps; the last event is then a `stop` with the reason `aborted`
+   * @throws InvalidOptionError at once; all other errors of {@link fit} are thrown to the one who reads
+   * @example
+   * for await (const event of trainer.events(data.train, data.validation)) {
+   *   if (event.type === 'epoch') console.log(event.epoch, event.trainLoss, event.validationAccuracy);
+   * }
+   */
+  events(train: Dataset, validation: Dataset | null = null, options: TrainerFitOptions = {}): TrainingEvents {
+    return this.#start('Trainer.events', train, validation, options);
+  }
+
+  #start(where: string, train: Dataset, validation: Dataset | null, options: TrainerFitOptions): TrainingEvents {
+    const { signal } = checkOptions(signalOptionsSchema, options, where);
+    checkArgument(datasetSchema, train, where, 'train');
+    checkArgument(datasetSchema.nullable(), validation, where, 'validation');
     const request = {
       network: networkOf(this.#model),
       train,
@@ -105,6 +145,6 @@ export class Trainer {
       evalTransform: this.#evalTransform,
       signal,
     };
-    return new TrainingRun((control) => runTraining(request, control));
+    return stoppedWhenLeft((left) => runTraining(request, left));
   }
 }

@@ -40,7 +40,7 @@ async function train(data, cacheFeatures) {
       cacheFeatures,
       trainTransform: transform,
       evalTransform: transform,
-    }).fit(data.train, data.validation)) {
+    }).events(data.train, data.validation)) {
       if (event.type === 'epoch') {
         seconds.push(event.seconds);
         losses.push([event.trainLoss, event.validationLoss]);

@@ -33,7 +33,7 @@ async function main() {
   });
   const seconds = [];
   let last = null;
-  for await (const event of trainer.fit(dataset('train'), dataset('validation'))) {
+  for await (const event of trainer.events(dataset('train'), dataset('validation'))) {
     if (event.type !== 'epoch') continue;
     seconds.push(event.seconds);
     last = event;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Classifier, evaluate, makePhantoms, openDataset, Trainer, tutorialEval } from '../../src/index';
-import type { Dataset, TrainerOptions } from '../../src/index';
+import type { Dataset, TrainEvent, TrainerOptions } from '../../src/index';
 
 const SIZE = 64;
 let dir: string;
@@ -52,7 +52,7 @@ function recipe(model: Classifier, options: Partial<TrainerOptions> = {}): Train
 test('sixteen made-up slices are learnt to more than 0.9', async () => {
   const model = await tiny();
   const losses: number[] = [];
-  for await (const event of new Trainer(recipe(model, { epochs: 240 })).fit(train, null)) {
+  for await (const event of new Trainer(recipe(model, { epochs: 240 })).events(train, null)) {
     if (event.type === 'epoch') losses.push(event.trainLoss);
     if (event.type === 'epoch' && event.trainLoss < 0.02) break;
   }
@@ -79,11 +79,14 @@ test('the same seed gives the same losses, another seed others', async () => {
 test('aborted in the middle of an epoch: both weights of the run folder load and predict', async () => {
   const out = join(dir, 'aborted');
   const stop = new AbortController();
-  const run = new Trainer(recipe(await tiny(), { epochs: 50, batchSize: 2, out, keep: 'both' })).fit(train, train, {
-    signal: stop.signal,
-  });
-  for await (const event of run) if (event.type === 'step' && event.epoch === 2 && event.step === 3) stop.abort();
-  const history = await run;
+  const abortInEpochTwo = {
+    log: (event: TrainEvent) => {
+      if (event.type === 'step' && event.epoch === 2 && event.step === 3) stop.abort();
+    },
+    close: () => undefined,
+  };
+  const options = { epochs: 50, batchSize: 2, out, keep: 'both', loggers: [abortInEpochTwo] } as const;
+  const history = await new Trainer(recipe(await tiny(), options)).fit(train, train, { signal: stop.signal });
   expect(history).toMatchObject({ stop: { reason: 'aborted' }, restored: 'best', best: { epoch: 1 } });
   const source = train.samples[0]?.source as string;
   const [best, last] = await Promise.all(
@@ -102,7 +105,7 @@ test('predictions are answered while a training runs', async () => {
   const model = await tiny();
   const source = train.samples[0]?.source as string;
   const answers: number[] = [];
-  for await (const event of new Trainer(recipe(model, { epochs: 2 })).fit(train, null)) {
+  for await (const event of new Trainer(recipe(model, { epochs: 2 })).events(train, null)) {
     if (event.type === 'step') answers.push((await model.predict(source))[0]?.probabilities.COVID!);
   }
   expect(answers).toHaveLength(4);

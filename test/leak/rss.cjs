@@ -45,7 +45,7 @@ async function measure(data) {
   console.log(
     ['epoch', 'rss MiB', 'heap MiB', 'external MiB', 'native MiB', 'seconds'].map((text) => text.padStart(13)).join(''),
   );
-  for await (const event of trainer.fit(data.train, data.validation)) {
+  for await (const event of trainer.events(data.train, data.validation)) {
     if (event.type !== 'epoch') continue;
     await model.predict(some);
     await model.explain(some);

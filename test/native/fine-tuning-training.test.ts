@@ -85,7 +85,7 @@ const changed = (before: Map<string, string>, after: Map<string, string>): strin
 test('a frozen backbone stays bit for bit, running statistics included; the head learns; all is trainable again', async () => {
   const { model, trainer } = await setUp({ freeze: 'backbone', epochs: 3 });
   const before = await tensorsOf(model);
-  const events = await collect(trainer.fit(train, null));
+  const events = await collect(trainer.events(train, null));
   const names = changed(before, await tensorsOf(model));
   expect(names.length).toBeGreaterThan(0);
   expect(names.every((name) => name.startsWith('classifier.'))).toBe(true);
@@ -128,7 +128,7 @@ test('depth freezes the first stages; unfreezing says so, and acts from the begi
   const before = await tensorsOf(model);
   const seen: Record<number, string[]> = {};
   const counts: number[] = [];
-  for await (const event of trainer.fit(train, null)) {
+  for await (const event of trainer.events(train, null)) {
     if (event.type === 'unfrozen') counts.push(event.frozenNorms);
     if (event.type === 'epoch') seen[event.epoch] = changed(before, await tensorsOf(model));
   }
@@ -148,7 +148,7 @@ test('depth freezes the first stages; unfreezing says so, and acts from the begi
 
 test('wrong names, depths and unfreezings are refused with what would be right', async () => {
   const refused = async (options: Partial<TrainerOptions>, message: RegExp) => {
-    await expect(Promise.resolve((await setUp(options)).trainer.fit(train, null))).rejects.toMatchObject({
+    await expect((await setUp(options)).trainer.fit(train, null)).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
       message: expect.stringMatching(message),
     });
@@ -218,10 +218,13 @@ test('an abort with an average, in the middle of a step or of a validation, leav
       if (where === 'validation') stop.abort();
       return await real(batch);
     });
-    const run = trainer.fit(train, train, { signal: stop.signal });
-    for await (const event of run) if (where === 'step' && event.type === 'step' && event.step === 2) stop.abort();
+    const events: TrainEvent[] = [];
+    for await (const event of trainer.events(train, train, { signal: stop.signal })) {
+      events.push(event);
+      if (where === 'step' && event.type === 'step' && event.step === 2) stop.abort();
+    }
     predict.mockRestore();
-    expect((await run).stop.reason).toBe('aborted');
+    expect(events.at(-1)).toMatchObject({ type: 'stop', reason: 'aborted' });
     // In and out for a validation that was left; once more to adopt the average.
     expect(swaps.mock.calls.filter(([op]) => (op as string) === 'swap')).toHaveLength(where === 'step' ? 1 : 3);
     await expect(network.average('swap')).rejects.toMatchObject({ message: expect.stringContaining('no average') });
@@ -256,7 +259,7 @@ test('cached features: bit for bit the losses of the training without them, augm
 test('cached features are announced: how many, how large, and when augmentation is left out', async () => {
   const announced = async (options: Partial<TrainerOptions>) => {
     const { model, trainer } = await setUp({ freeze: 'backbone', epochs: 2, ...options });
-    const events = await collect(trainer.fit(train, train));
+    const events = await collect(trainer.events(train, train));
     return {
       width: networkOf(model).featureWidth,
       features: events.filter(({ type }) => type === 'features'),
@@ -288,17 +291,15 @@ test('cached features are announced: how many, how large, and when augmentation 
 
 test('what cacheFeatures cannot do is refused before a run folder is made', async () => {
   const out = join(dir, 'never');
-  await expect(
-    Promise.resolve((await setUp({ cacheFeatures: true, out })).trainer.fit(train, null)),
-  ).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await expect((await setUp({ cacheFeatures: true, out })).trainer.fit(train, null)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+  });
   expect(existsSync(out)).toBe(false);
 });
 
 test('an abort while the backbone is frozen leaves everything trainable', async () => {
   const { model, trainer } = await setUp({ freeze: 'backbone', cacheFeatures: true, epochs: 5 });
-  const run = trainer.fit(train, null);
-  for await (const event of run) if (event.type === 'step') break;
-  expect((await run).stop.reason).toBe('aborted');
+  for await (const event of trainer.events(train, null)) if (event.type === 'step') break;
   const before = await tensorsOf(model);
   await new Trainer({
     model,

@@ -35,8 +35,10 @@ export async function train(data: DatasetSplits, given: Given): Promise<number |
   const { signal, out, threads } = given;
   await setUpNative({ signal, force: undefined, onProgress: undefined });
   MODEL
-  const run = new Trainer({ model, out }).fit(data.train, data.validation, { signal });
-  for await (const event of run) if (event.type === 'epoch') console.log(event.epoch);
+  const trainer = new Trainer({ model, out });
+  for await (const event of trainer.events(data.train, data.validation, { signal }))
+    if (event.type === 'epoch') console.log(event.epoch);
+  console.log((await trainer.fit(data.train, data.validation, { signal })).stop.reason);
   if (data.test === null) return null;
   const { accuracy } = await evaluate(model, data.test, { transform: model.transform, threshold: model.threshold, signal });
   await model.predict(Buffer.from([1]), { signal });

@@ -20,21 +20,22 @@ import type {
 
 export async function fitted(model: Classifier, data: CovidCtDataset): Promise<void> {
   expectTypeOf(data.train).toExtend<Dataset>();
-  const run = new Trainer({ model }).fit(data.train, null);
-  for await (const event of run) {
+  const trainer = new Trainer({ model });
+  for await (const event of trainer.events(data.train, null)) {
     expectTypeOf(event).toEqualTypeOf<TrainEvent>();
     if (event.type === 'epoch') expectTypeOf(event).toExtend<EpochRecord>();
     if (event.type === 'stop') expectTypeOf(event.reason).toEqualTypeOf<StopReason>();
     // @ts-expect-error a step has no such figure
     if (event.type === 'step') expectTypeOf(event.validationLoss).toBeNever();
   }
-  expectTypeOf(await run).toEqualTypeOf<TrainingHistory>();
+  expectTypeOf(await trainer.fit(data.train, null)).toEqualTypeOf<TrainingHistory>();
   expectTypeOf(await evaluate(model, data.test)).toEqualTypeOf<Evaluation>();
   expectTypeOf(await model.predict('slice.png')).toEqualTypeOf<Prediction[]>();
   expectTypeOf(await model.explain([new Uint8Array()])).toEqualTypeOf<Explanation[]>();
   expectTypeOf(model.transform).toEqualTypeOf<Transform>();
   expectTypeOf(model.precision).toEqualTypeOf<Precision>();
   expectTypeOf(new EarlyStopping().stop()).toEqualTypeOf<0 | 1 | 2 | 3>();
+  expectTypeOf(new EarlyStopping().decision()).toEqualTypeOf<'continue' | 'stop' | 'accuracyPlateau' | 'lossPlateau'>();
   using scoped = await Classifier.load('runs/first');
   expectTypeOf(scoped).toEqualTypeOf<Classifier>();
 }

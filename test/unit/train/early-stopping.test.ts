@@ -25,6 +25,7 @@ test('follows the reference through 60 random sequences, ties and resets include
     for (const step of steps) {
       stopper.addData(step.loss, step.accuracy);
       expect(stopper.stop()).toBe(step.code);
+      expect(stopper.decision()).toBe(['continue', 'stop', 'accuracyPlateau', 'lossPlateau'][step.code]);
       expect(stopper.runningLoss).toBeCloseTo(step.running[0], 12);
       expect(stopper.runningAccuracy).toBeCloseTo(step.running[1], 12);
       seen.add(step.code);

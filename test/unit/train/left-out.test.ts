@@ -24,7 +24,7 @@ test('in the start event, config.json, the figures of a split and the report', (
     const train = { ...(await makeDataset('train', 18)), leftOut: OF_TRAIN };
     const validation = { ...(await makeDataset('validation', 10)), leftOut: OF_VALIDATION };
     const [start] = await collect(
-      new Trainer({ model: model.classifier, ...RECIPE, epochs: 1, out }).fit(train, validation),
+      new Trainer({ model: model.classifier, ...RECIPE, epochs: 1, out }).events(train, validation),
     );
     expect(start).toMatchObject({ type: 'start', leftOut: mergeLeftOut(OF_TRAIN, OF_VALIDATION) });
     const { data } = await (await RunFolder.open(out)).config();
@@ -55,7 +55,7 @@ test('absent where nothing was left out', () =>
   inTemporaryFolder(async (dir) => {
     const out = join(dir, 'run');
     const [start] = await collect(
-      new Trainer({ model: new FakeNetwork(CLASSES).classifier, ...RECIPE, epochs: 1, out }).fit(
+      new Trainer({ model: new FakeNetwork(CLASSES).classifier, ...RECIPE, epochs: 1, out }).events(
         await makeDataset('train', 18),
       ),
     );

@@ -83,7 +83,7 @@ export async function setUp(options: Partial<TrainerOptions> = {}) {
   };
 }
 
-/** All events of a run. */
+/** Reads a training to its end. Returns all its events. */
 export async function collect(run: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
   const events: TrainEvent[] = [];
   for await (const event of run) events.push(event);
