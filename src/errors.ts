@@ -4,7 +4,16 @@ import { printable, printableText } from './text/printable';
 import type { Text } from './text/printable';
 import { systemErrorText } from './text/system-error';
 
-/** What a code means, for the docs and for `switch` statements; the message of each error carries the details. */
+/**
+ * What a code means, for the docs and for `switch` statements; the message of each error carries the details.
+ *
+ * @example
+ * ```ts
+ * import { ERROR_CODES } from 'covidct-torch';
+ *
+ * for (const [code, meaning] of Object.entries(ERROR_CODES)) console.log(code, meaning);
+ * ```
+ */
 export const ERROR_CODES = {
   ERR_INVALID_OPTION: 'an option has a wrong type, a value out of range, or a name that does not exist',
   ERR_DATASET: 'a data set folder, list, table or zip archive is missing something, is damaged or contradicts itself',
@@ -41,6 +50,17 @@ export type ErrorCode = keyof typeof ERROR_CODES;
  * Base class of everything this library throws on purpose. `code` is stable; the message says what to do. A message of
  * several lines is given as an array: within a line, control characters are escaped, so that a name with a line's end
  * or an escape sequence in it cannot write into a terminal or forge a line of a log.
+ *
+ * @example
+ * ```ts
+ * import { CovidCtError, openDataset } from 'covidct-torch';
+ *
+ * try {
+ *   await openDataset('missing');
+ * } catch (error) {
+ *   if (error instanceof CovidCtError) console.log(error.code, error.message); // a stable code, and what to do
+ * }
+ * ```
  */
 export class CovidCtError extends Error {
   readonly code: ErrorCode;
@@ -52,7 +72,20 @@ export class CovidCtError extends Error {
   }
 }
 
-/** An option was refused. `issues` lists each place (`lr`, `transform.steps[1].p`) with what is wrong there. */
+/**
+ * An option was refused. `issues` lists each place (`lr`, `transform.steps[1].p`) with what is wrong there.
+ *
+ * @example
+ * ```ts
+ * import { InvalidOptionError, makePhantoms } from 'covidct-torch';
+ *
+ * try {
+ *   await makePhantoms('phantoms', { count: -1 });
+ * } catch (error) {
+ *   if (error instanceof InvalidOptionError) console.log(error.issues); // [{ path: 'count', message: ... }]
+ * }
+ * ```
+ */
 export class InvalidOptionError extends CovidCtError {
   readonly issues: readonly { path: string; message: string }[];
 
@@ -62,14 +95,40 @@ export class InvalidOptionError extends CovidCtError {
   }
 }
 
-/** A data set cannot be used as it is. */
+/**
+ * A data set cannot be used as it is.
+ *
+ * @example
+ * ```ts
+ * import { DatasetError, openFolder } from 'covidct-torch';
+ *
+ * try {
+ *   await openFolder('scans');
+ * } catch (error) {
+ *   if (error instanceof DatasetError) console.log(error.message); // names the folder, file or line
+ * }
+ * ```
+ */
 export class DatasetError extends CovidCtError {
   constructor(message: Text, options?: { cause?: unknown }) {
     super('ERR_DATASET', message, options);
   }
 }
 
-/** A file could not be decoded. `source` names the file (or the Buffer), `reason` is the decoder's own word. */
+/**
+ * A file could not be decoded. `source` names the file (or the Buffer), `reason` is the decoder's own word.
+ *
+ * @example
+ * ```ts
+ * import { BadImageError, decodeImage } from 'covidct-torch';
+ *
+ * try {
+ *   await decodeImage('notes.txt');
+ * } catch (error) {
+ *   if (error instanceof BadImageError) console.log(error.source, error.reason);
+ * }
+ * ```
+ */
 export class BadImageError extends CovidCtError {
   readonly source: string;
   readonly reason: string;
@@ -81,7 +140,21 @@ export class BadImageError extends CovidCtError {
   }
 }
 
-/** No LibTorch was found. `tried` lists every place that was looked at, in order, with the reason it was refused. */
+/**
+ * No LibTorch was found. `tried` lists every place that was looked at, in order, with the reason it was refused.
+ *
+ * @example
+ * ```ts
+ * import { Classifier, LibTorchNotFoundError } from 'covidct-torch';
+ *
+ * try {
+ *   await Classifier.load('runs/first');
+ * } catch (error) {
+ *   if (!(error instanceof LibTorchNotFoundError)) throw error;
+ *   for (const { path, reason } of error.tried) console.log(path, reason);
+ * }
+ * ```
+ */
 export class LibTorchNotFoundError extends CovidCtError {
   readonly tried: readonly { path: string; reason: string }[];
 
@@ -91,7 +164,21 @@ export class LibTorchNotFoundError extends CovidCtError {
   }
 }
 
-/** The work was stopped by an AbortSignal; `name` is 'AbortError' as the platform's own aborts have it. */
+/**
+ * The work was stopped by an AbortSignal; `name` is 'AbortError' as the platform's own aborts have it.
+ *
+ * @example
+ * ```ts
+ * import { AbortedError, openDataset, preparePacked } from 'covidct-torch';
+ *
+ * try {
+ *   await preparePacked(await openDataset('COVID-CT'), 'covid-ct.pack', { signal: AbortSignal.timeout(1000) });
+ * } catch (error) {
+ *   if (!(error instanceof AbortedError)) throw error;
+ *   console.log(error.name, error.code); // AbortError ERR_ABORTED
+ * }
+ * ```
+ */
 export class AbortedError extends CovidCtError {
   constructor(message = 'the work was aborted') {
     super('ERR_ABORTED', message);

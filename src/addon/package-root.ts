@@ -57,6 +57,13 @@ export function buildCommand(root: string | undefined = guessedRoot()): string {
 
 /**
  * The version in package.json, for logs, reports and the doctor. A literal `require`, so that a bundler takes it in.
+ *
+ * @example
+ * ```ts
+ * import { packageVersion } from 'covidct-torch/setup';
+ *
+ * console.log(packageVersion()); // e.g. 0.1.0
+ * ```
  */
 export function packageVersion(): string {
   return (require('../../package.json') as { version: string }).version; // eslint-disable-line @typescript-eslint/no-require-imports

@@ -23,6 +23,14 @@ import { judgeTargets } from './targets';
  * @returns the setting, who was found, the ceilings of the machine, a row for every measurement as soon as it is there, and
  *   at last the targets; in between, what is being measured
  * @throws InvalidOptionError; AbortedError, with no process left behind; LibTorchNotFoundError and ERR_ADDON_*
+ * @example
+ * ```ts
+ * import { runBenchmark } from 'covidct-torch/bench';
+ *
+ * for await (const row of runBenchmark({ architectures: ['resnet18'], batchSizes: [8], rounds: 3 })) {
+ *   if (row.type === 'result') console.log(row.mode, row.batchSize, row.toBestPeer?.median);
+ * }
+ * ```
  */
 export async function* runBenchmark(options: BenchOptions = {}): AsyncGenerator<BenchRow, void, undefined> {
   const checked = checkOptions(benchOptionsSchema, options, 'runBenchmark');

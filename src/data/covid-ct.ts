@@ -136,6 +136,14 @@ async function isMadeUp(root: string): Promise<boolean> {
 /**
  * The COVID-CT data set: 425 slices for training, 118 for validation and 203 for test in the public repository, with
  * class 0 NonCOVID and class 1 COVID.
+ *
+ * @example
+ * ```ts
+ * import { CovidCtDataset } from 'covidct-torch';
+ *
+ * const data = await CovidCtDataset.open('COVID-CT');
+ * console.log(data.train.samples.length, data.classes); // 425 [ 'NonCOVID', 'COVID' ]
+ * ```
  */
 export class CovidCtDataset implements DatasetSplits {
   /** `COVID-CT`, or for a set that `makePhantoms` drew a name that says so. */

@@ -215,6 +215,13 @@ function adviceFor(problems: readonly string[]): string {
  * @param options.delimiter default: a comma, or what the ending or the first line leaves no doubt of
  * @throws DatasetError listing, each with line and column, what is not UTF-8, every missing file, empty, doubtful or unknown
  *   label or split, repeated path, row of another length, and column name that is missing or there twice
+ * @example
+ * ```ts
+ * import { openCsv } from 'covidct-torch';
+ *
+ * const data = await openCsv('scans.csv', { pathColumn: 'file', labelColumn: 'finding', groupColumn: 'patient' });
+ * console.log(data.train.samples.length, data.notes);
+ * ```
  */
 export async function openCsv(
   file: string,

@@ -165,13 +165,17 @@ export class ImageFinder {
  * other files, dead links and loops, what cannot be read, hidden files that are no images, hidden folders, and the
  * files and folders of systems (`Thumbs.db`, `@eaDir`, `__MACOSX`, ...).
  *
- * ```ts
- * const { images, leftOut } = await findImages('scans');
- * const answers = await model.predict(images.map(({ source }) => source));
- * ```
- *
  * @param options.signal stops between two folders
  * @throws DatasetError when `dir` is no folder or cannot be read; AbortedError
+ * @example
+ * ```ts
+ * import { Classifier, findImages } from 'covidct-torch';
+ *
+ * using model = await Classifier.load('runs/first');
+ * const { images, leftOut } = await findImages('scans');
+ * const predictions = await model.predict(images.map(({ source }) => source));
+ * console.log(predictions.length, leftOut.length);
+ * ```
  */
 export async function findImages(dir: string, options: FindImagesOptions = {}): Promise<FoundImages> {
   const { signal } = checkOptions(findImagesOptionsSchema, options, 'findImages');

@@ -202,6 +202,13 @@ async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
  *   is the sample's group, e.g. the patient
  * @throws DatasetError when there are no classes, a class has no images, the splits' classes differ, a split or class would
  *   have to be guessed, or the order of two classes would make the negative one (`NonCOVID`, `normal`) the positive
+ * @example
+ * ```ts
+ * import { openFolder } from 'covidct-torch';
+ *
+ * const data = await openFolder('scans', { classes: ['normal', 'ill'], groupPattern: /(patient\d+)/ });
+ * console.log(data.train.classes, data.leftOut);
+ * ```
  */
 export async function openFolder(dir: string, options: FolderOptions = {}): Promise<FolderDataset> {
   const { classes: wanted, positive, groupPattern, signal } = checkOptions(folderOptionsSchema, options, 'openFolder');

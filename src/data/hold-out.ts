@@ -27,6 +27,14 @@ export type HoldOutOptions = z.input<typeof holdOutOptionsSchema>;
  * @param options.test the same for a test split
  * @param options.seed another seed, other images; default 0
  * @throws DatasetError when the data set has that split already, or too few images (or groups) for it or for what is left
+ * @example
+ * ```ts
+ * import { holdOut, openFolder } from 'covidct-torch';
+ *
+ * const data = await openFolder('scans');
+ * const { train, validation, test } = holdOut(data, { validation: 0.15, test: 0.15, seed: 1 });
+ * console.log(train.samples.length, validation?.samples.length, test?.samples.length);
+ * ```
  */
 export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSplits {
   const { validation = 0, test = 0, seed } = checkOptions(holdOutOptionsSchema, options, 'holdOut');

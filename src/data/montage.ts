@@ -84,6 +84,16 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
  * @param options.tile side of a tile in pixels, default 224
  * @param options.maxPixels and the other limits, and `sixteenBit`, as decodeImage has them
  * @throws DatasetError when there is no image of the class; BadImageError; AbortedError; InvalidOptionError
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { openDataset } from 'covidct-torch';
+ * import { encodeImage, sampleMontage } from 'covidct-torch/report';
+ *
+ * const { train } = await openDataset('COVID-CT');
+ * const pixels = await sampleMontage(train, { class: 'COVID', count: 10 });
+ * await writeFile('samples.png', await encodeImage(pixels));
+ * ```
  */
 export async function sampleMontage(dataset: Dataset, options: MontageOptions = {}): Promise<Pixels> {
   const {

@@ -116,6 +116,13 @@ async function openAny(data: string, options: Resolved): Promise<DatasetSplits> 
  *   class and whole groups, with `splitSeed` (see `holdOut`)
  * @throws DatasetError (also when COVID-CT or a packed data set is asked for other classes than its own), CovidCtError
  *   ERR_BAD_ARCHIVE, ERR_PACKED_DATA, AbortedError, InvalidOptionError
+ * @example
+ * ```ts
+ * import { openDataset } from 'covidct-torch';
+ *
+ * const { train, validation, test } = await openDataset('scans', { validationSplit: 0.2, splitSeed: 1 });
+ * console.log(train.samples.length, validation?.samples.length, test);
+ * ```
  */
 export async function openDataset(data: string, options: OpenDatasetOptions = {}): Promise<DatasetSplits> {
   const resolved = checkOpenOptions(options);

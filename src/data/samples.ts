@@ -54,6 +54,19 @@ export type SplitOptions = z.input<typeof splitOptionsSchema>;
  * @param options.samples an image (a path, `file:` URL, bytes, Blob or pixels; no stream, which could be read once only), its label as index or class name, and a name for it
  *   (default: the path, or `sample-<position>` for bytes)
  * @throws DatasetError for an unknown label or a repeated id; InvalidOptionError
+ * @example
+ * ```ts
+ * import { fromSamples } from 'covidct-torch';
+ *
+ * const dataset = fromSamples({
+ *   classes: ['negative', 'positive'],
+ *   samples: [
+ *     { source: 'a.png', label: 'positive' },
+ *     { source: { data: new Uint8Array(4 * 4 * 3), width: 4, height: 4 }, label: 0, id: 'black' },
+ *   ],
+ * });
+ * console.log(dataset.samples.length); // 2
+ * ```
  */
 export function fromSamples(options: SamplesOptions): Dataset {
   const { name, classes, samples } = checkOptions(samplesOptionsSchema, options, 'fromSamples');
@@ -122,6 +135,14 @@ function splitByClass(dataset: Dataset, fractions: readonly number[], seed: numb
  * @param options.fractions shares of train, validation and test, which sum to 1; a part with share 0 is null
  * @param options.seed another seed, other parts; default 0
  * @param options.stratify each class is split in the same shares; default true
+ * @example
+ * ```ts
+ * import { openFolder, splitDataset } from 'covidct-torch';
+ *
+ * const { train: all } = await openFolder('scans');
+ * const parts = splitDataset(all, { fractions: { train: 0.7, validation: 0.15, test: 0.15 }, seed: 1 });
+ * console.log(parts.train.samples.length, parts.test?.samples.length);
+ * ```
  */
 export function splitDataset(dataset: Dataset, options: SplitOptions): DatasetSplits {
   const { fractions, seed, stratify } = checkOptions(splitOptionsSchema, options, 'splitDataset');

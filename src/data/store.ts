@@ -94,6 +94,15 @@ interface InFlight {
 /**
  * A cache of decoded pixels, keyed by path or Buffer. Once the budget is full nothing is thrown out: what is in stays,
  * the rest is decoded anew each time, which for the sequential reading of epochs keeps the most hits.
+ *
+ * @example
+ * ```ts
+ * import { PixelStore } from 'covidct-torch';
+ *
+ * const store = new PixelStore({ maxCacheBytes: 512 * 2 ** 20 });
+ * const pixels = await store.get({ source: 'slice.png' });
+ * console.log(pixels.width, pixels.height, store.stats);
+ * ```
  */
 export class PixelStore {
   readonly #options: z.output<typeof storeOptionsSchema>;

@@ -119,6 +119,14 @@ function examineTools(needed: boolean, problems: Problem[]): Diagnosis['tools'] 
  * Looks at everything the native part needs. Loads the addon where it is built, which takes about half a second.
  *
  * @returns plain data; `problems` is empty when all is well, and gives each fault with its remedy otherwise
+ * @example
+ * ```ts
+ * import { diagnose } from 'covidct-torch/setup';
+ *
+ * const { libtorch, problems } = await diagnose();
+ * console.log(libtorch?.version);
+ * for (const { what, remedy } of problems) console.log(what, remedy);
+ * ```
  */
 export async function diagnose(): Promise<Diagnosis> {
   const problems: Problem[] = [];

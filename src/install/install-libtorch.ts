@@ -167,6 +167,13 @@ function removeLeftovers(folder: string): void {
  * @throws CovidCtError ERR_DOWNLOAD when it cannot be fetched or its checksum is wrong or unknown, ERR_BAD_ARCHIVE when
  *   what came is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is lost
  * @throws AbortedError when `signal` fires
+ * @example
+ * ```ts
+ * import { installLibTorch } from 'covidct-torch/setup';
+ *
+ * const { libtorch } = await installLibTorch({ onProgress: (progress) => console.log(progress) });
+ * console.log(libtorch.version);
+ * ```
  */
 export async function installLibTorch(options: InstallOptions = {}): Promise<InstallResult> {
   checkOptions(installOptionsSchema, options, 'installLibTorch');

@@ -63,6 +63,14 @@ async function provideLibTorch(options: SetUpOptions): Promise<{ libtorch: LibTo
  * @returns what is there now and what was done
  * @throws LibTorchNotFoundError when there is none and it may not be fetched, or COVIDCT_TORCH_LIBTORCH is wrong
  * @throws CovidCtError ERR_DOWNLOAD, ERR_BAD_ARCHIVE or ERR_BUILD_FAILED
+ * @example
+ * ```ts
+ * import { Classifier } from 'covidct-torch';
+ * import { setUpNative } from 'covidct-torch/setup';
+ *
+ * await setUpNative(); // finds or fetches LibTorch, then finds or compiles the addon
+ * using model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] });
+ * ```
  */
 export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResult> {
   checkOptions(setUpOptionsSchema, options, 'setUpNative');

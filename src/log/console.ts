@@ -92,6 +92,15 @@ class Progress {
  *
  * After the first few steps `progress` and `lines` say how long an epoch and all of them are expected to take.
  * The process stays alive while a bar is shown; `close` ends it.
+ *
+ * @example
+ * ```ts
+ * import { Classifier, ConsoleLogger, openDataset, Trainer } from 'covidct-torch';
+ *
+ * using model = await Classifier.create({ architecture: 'resnet18', classes: ['NonCOVID', 'COVID'] });
+ * const trainer = new Trainer({ model, loggers: [new ConsoleLogger({ stream: process.stderr, mode: 'lines' })] });
+ * await trainer.fit((await openDataset('COVID-CT')).train, null);
+ * ```
  */
 export class ConsoleLogger implements TrainLogger {
   /** The mode in force; never `auto`. */

@@ -46,6 +46,15 @@ export function eventLine(event: TrainEvent, time: Date): string {
  * A logger of JSON lines. A line is handed to the system before `log` resolves; at the end of an epoch and at the stop
  * it is also forced to the disk, so that a run that is killed leaves every finished epoch. A file that already exists is
  * appended to; a half line that an earlier crash left is closed first, so that it spoils no new one.
+ *
+ * @example
+ * ```ts
+ * import { JsonLinesLogger } from 'covidct-torch';
+ *
+ * const logger = new JsonLinesLogger({ path: 'events.jsonl', only: ['epoch', 'stop'] });
+ * await logger.log({ type: 'skipped', split: 'train', id: 'a.png', reason: 'not an image' }); // left out by `only`
+ * await logger.close();
+ * ```
  */
 export class JsonLinesLogger implements TrainLogger {
   readonly #path: string | null;

@@ -42,6 +42,15 @@ function checkPlace(method: string, tag: unknown, step: unknown): void {
  * `Losses/train`, `Losses/validation`, `Accuracies/train`, `Accuracies/validation`, `AUC/validation`,
  * `Sensitivity/validation`, `Specificity/validation` (what is null is left out) and `learning_rate`, and the
  * configuration as text. Scalars are 32-bit floats in the file.
+ *
+ * @example
+ * ```ts
+ * import { TensorBoardLogger } from 'covidct-torch';
+ *
+ * const board = new TensorBoardLogger({ dir: 'runs/first/tensorboard' });
+ * await board.scalar('seconds', 12.5, 1);
+ * await board.close();
+ * ```
  */
 export class TensorBoardLogger implements TrainLogger {
   /** The event file: `events.out.tfevents.<seconds>.<host>.<process>.<number>`. */

@@ -43,6 +43,13 @@ function weightedMean(values: readonly number[], weights: readonly number[]): nu
  * @param predictions predicted class indices, n integers
  * @param classes class names; a label is an index into them
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths or labels out of range
+ * @example
+ * ```ts
+ * import { classificationReport } from 'covidct-torch/metrics';
+ *
+ * const { perClass, macro } = classificationReport([0, 0, 1, 1], [0, 1, 1, 1], ['NonCOVID', 'COVID']);
+ * console.log(perClass[1]?.recall, macro.f1); // 1 0.733...
+ * ```
  */
 export function classificationReport(
   labels: ArrayLike<number>,
@@ -85,6 +92,12 @@ export function classificationReport(
  * @param labels n >= 1 integers
  * @param probabilities n rows of one probability a class, each row summing to 1
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, labels out of range or rows that are no probabilities
+ * @example
+ * ```ts
+ * import { crossEntropy } from 'covidct-torch/metrics';
+ *
+ * console.log(crossEntropy([0, 1], [[0.9, 0.1], [0.2, 0.8]])); // 0.164...
+ * ```
  */
 export function crossEntropy(labels: ArrayLike<number>, probabilities: readonly ArrayLike<number>[]): number {
   checkLengths('crossEntropy', labels, probabilities, 'rows of probabilities');

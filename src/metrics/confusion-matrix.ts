@@ -8,6 +8,16 @@ const MOST_CLASSES = 10_000;
 /**
  * A confusion matrix that is filled batch by batch. `compute()[t][p]` is how many samples of class t were called p,
  * as scikit-learn's `confusion_matrix(labels, predictions, labels=[0, ..., classes - 1])`.
+ *
+ * @example
+ * ```ts
+ * import { ConfusionMatrix } from 'covidct-torch/metrics';
+ *
+ * const matrix = new ConfusionMatrix(2);
+ * matrix.update([0, 1], [0, 1]); // a batch of true labels and predictions
+ * matrix.update([1], [0]);
+ * console.log(matrix.compute()); // [ [ 1, 0 ], [ 1, 1 ] ]
+ * ```
  */
 export class ConfusionMatrix {
   readonly classes: number;
@@ -81,6 +91,12 @@ export class ConfusionMatrix {
  * The confusion matrix of labels and predictions in one call, [true][predicted].
  *
  * @throws CovidCtError ERR_METRICS
+ * @example
+ * ```ts
+ * import { confusionMatrix } from 'covidct-torch/metrics';
+ *
+ * console.log(confusionMatrix([0, 1, 1], [0, 1, 0], 2)); // [ [ 1, 0 ], [ 1, 1 ] ]
+ * ```
  */
 export function confusionMatrix(
   labels: ArrayLike<number>,

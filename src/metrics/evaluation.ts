@@ -167,6 +167,20 @@ function macroFigures(
  * null; nothing in the result is NaN.
  *
  * @throws CovidCtError ERR_METRICS for labels out of range, probabilities or losses that are not finite, or a bad threshold
+ * @example
+ * ```ts
+ * import { summarize } from 'covidct-torch/metrics';
+ *
+ * const evaluation = summarize({
+ *   split: 'test',
+ *   classes: ['NonCOVID', 'COVID'],
+ *   samples: [
+ *     { id: 'a', path: null, label: 0, probabilities: [0.8, 0.2], loss: 0.22 },
+ *     { id: 'b', path: null, label: 1, probabilities: [0.3, 0.7], loss: 0.36 },
+ *   ],
+ * });
+ * console.log(evaluation.accuracy, evaluation.auc, evaluation.intervals.accuracy.interval); // 1 1 [ ... ]
+ * ```
  */
 export function summarize(input: SummarizeInput): Evaluation {
   checkArgument(summarizeInputSchema, input, 'summarize', 'input');

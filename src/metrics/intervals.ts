@@ -69,6 +69,12 @@ export function normalQuantile(probability: number): number {
  * @param level confidence level in (0, 1)
  * @returns the bounds, or null when n is 0
  * @throws CovidCtError ERR_METRICS
+ * @example
+ * ```ts
+ * import { wilson } from 'covidct-torch/metrics';
+ *
+ * console.log(wilson(8, 10)); // about 0.490 to 0.943
+ * ```
  */
 export function wilson(successes: number, n: number, level = 0.95): Interval | null {
   checkLevel('wilson', level);
@@ -127,6 +133,13 @@ function sampleVariance(values: readonly number[]): number {
  * @param scores n finite numbers
  * @param level confidence level in (0, 1)
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, other labels or scores that are not finite
+ * @example
+ * ```ts
+ * import { delongInterval } from 'covidct-torch/metrics';
+ *
+ * const { auc, interval } = delongInterval([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]);
+ * console.log(auc, interval); // 0.75 and its bounds
+ * ```
  */
 export function delongInterval(labels: ArrayLike<number>, scores: ArrayLike<number>, level = 0.95): DeLong {
   checkLengths('delongInterval', labels, scores, 'scores');

@@ -2,7 +2,19 @@
 import { describeValue } from '../text/describe';
 import { checkList, checkNumber, refuse } from './check';
 
-/** A running mean over samples. Batches of any size may be added in any order; the result is the mean over samples. */
+/**
+ * A running mean over samples. Batches of any size may be added in any order; the result is the mean over samples.
+ *
+ * @example
+ * ```ts
+ * import { MeanMetric } from 'covidct-torch/metrics';
+ *
+ * const loss = new MeanMetric();
+ * loss.update(3.2, 8); // the sum over a batch of 8
+ * loss.update(0.4, 1);
+ * console.log(loss.compute()); // 0.4
+ * ```
+ */
 export class MeanMetric {
   #sum = 0;
   #compensation = 0;

@@ -19,6 +19,13 @@ export interface BinaryCounts {
  * @param matrix counts, [true][predicted]
  * @param positive the class that counts as positive; class 1 by default
  * @throws CovidCtError ERR_METRICS when the matrix is not square or has no such class
+ * @example
+ * ```ts
+ * import { binaryCounts } from 'covidct-torch/metrics';
+ *
+ * const counts = binaryCounts([[4, 1], [2, 3]]); // [true][predicted]
+ * console.log(counts.truePositives, counts.falsePositives); // 3 1
+ * ```
  */
 export function binaryCounts(matrix: readonly (readonly number[])[], positive = 1): BinaryCounts {
   checkMatrix('binaryCounts', matrix);
@@ -60,38 +67,92 @@ function checkCounts(where: string, counts: BinaryCounts): void {
   }
 }
 
-/** Share of samples called rightly, (TP + TN) / all. */
+/**
+ * Share of samples called rightly, (TP + TN) / all.
+ *
+ * @example
+ * ```ts
+ * import { accuracy } from 'covidct-torch/metrics';
+ *
+ * console.log(accuracy({ truePositives: 3, falsePositives: 1, trueNegatives: 4, falseNegatives: 2 })); // 0.7
+ * ```
+ */
 export function accuracy(counts: BinaryCounts): number {
   checkCounts('accuracy', counts);
   const right = counts.truePositives + counts.trueNegatives;
   return ratio(right, right + counts.falsePositives + counts.falseNegatives);
 }
 
-/** Share of the positives that were found, TP / (TP + FN); also called recall. */
+/**
+ * Share of the positives that were found, TP / (TP + FN); also called recall.
+ *
+ * @example
+ * ```ts
+ * import { binaryCounts, sensitivity } from 'covidct-torch/metrics';
+ *
+ * console.log(sensitivity(binaryCounts([[4, 1], [2, 3]]))); // 0.6
+ * ```
+ */
 export function sensitivity(counts: BinaryCounts): number {
   checkCounts('sensitivity', counts);
   return ratio(counts.truePositives, counts.truePositives + counts.falseNegatives);
 }
 
-/** Share of the negatives that were left alone, TN / (TN + FP). */
+/**
+ * Share of the negatives that were left alone, TN / (TN + FP).
+ *
+ * @example
+ * ```ts
+ * import { binaryCounts, specificity } from 'covidct-torch/metrics';
+ *
+ * console.log(specificity(binaryCounts([[4, 1], [2, 3]]))); // 0.8
+ * ```
+ */
 export function specificity(counts: BinaryCounts): number {
   checkCounts('specificity', counts);
   return ratio(counts.trueNegatives, counts.trueNegatives + counts.falsePositives);
 }
 
-/** Share of the positive calls that are right, TP / (TP + FP); also called positive predictive value. */
+/**
+ * Share of the positive calls that are right, TP / (TP + FP); also called positive predictive value.
+ *
+ * @example
+ * ```ts
+ * import { binaryCounts, precision } from 'covidct-torch/metrics';
+ *
+ * console.log(precision(binaryCounts([[4, 1], [2, 3]]))); // 0.75
+ * ```
+ */
 export function precision(counts: BinaryCounts): number {
   checkCounts('precision', counts);
   return ratio(counts.truePositives, counts.truePositives + counts.falsePositives);
 }
 
-/** Harmonic mean of precision and sensitivity, 2 TP / (2 TP + FP + FN). */
+/**
+ * Harmonic mean of precision and sensitivity, 2 TP / (2 TP + FP + FN).
+ *
+ * @example
+ * ```ts
+ * import { binaryCounts, f1 } from 'covidct-torch/metrics';
+ *
+ * console.log(f1(binaryCounts([[4, 1], [2, 3]]))); // 0.666...
+ * ```
+ */
 export function f1(counts: BinaryCounts): number {
   checkCounts('f1', counts);
   return ratio(2 * counts.truePositives, 2 * counts.truePositives + counts.falsePositives + counts.falseNegatives);
 }
 
-/** Share of the diagonal in a confusion matrix of any number of classes. */
+/**
+ * Share of the diagonal in a confusion matrix of any number of classes.
+ *
+ * @example
+ * ```ts
+ * import { overallAccuracy } from 'covidct-torch/metrics';
+ *
+ * console.log(overallAccuracy([[4, 1], [2, 3]])); // 0.7
+ * ```
+ */
 export function overallAccuracy(matrix: readonly (readonly number[])[]): number {
   checkMatrix('overallAccuracy', matrix);
   let right = 0;
@@ -108,6 +169,13 @@ export function overallAccuracy(matrix: readonly (readonly number[])[]): number 
 /**
  * Mean over classes of the share that was called rightly. Classes without samples are left out, as scikit-learn's
  * `balanced_accuracy_score` does; NaN when no class has any.
+ *
+ * @example
+ * ```ts
+ * import { balancedAccuracy } from 'covidct-torch/metrics';
+ *
+ * console.log(balancedAccuracy([[9, 1], [2, 2]])); // (0.9 + 0.5) / 2 = 0.7
+ * ```
  */
 export function balancedAccuracy(matrix: readonly (readonly number[])[]): number {
   checkMatrix('balancedAccuracy', matrix);

@@ -72,6 +72,13 @@ function corners({ truePositives, falsePositives }: Steps): number[] {
  * @param options `dropIntermediate` (default true, as in scikit-learn) leaves out points on a straight line between
  *   their neighbors, which changes neither the drawn curve nor its area
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, other labels or scores that are not finite
+ * @example
+ * ```ts
+ * import { rocCurve } from 'covidct-torch/metrics';
+ *
+ * const curve = rocCurve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]);
+ * console.log(curve);
+ * ```
  */
 export function rocCurve(
   labels: ArrayLike<number>,
@@ -99,6 +106,12 @@ export function rocCurve(
  * @param labels n integers, 0 or 1
  * @param scores n finite numbers
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, other labels or scores that are not finite
+ * @example
+ * ```ts
+ * import { rocAuc } from 'covidct-torch/metrics';
+ *
+ * console.log(rocAuc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])); // 0.75
+ * ```
  */
 export function rocAuc(labels: ArrayLike<number>, scores: ArrayLike<number>): number {
   check('rocAuc', labels, scores);
@@ -117,6 +130,13 @@ export function rocAuc(labels: ArrayLike<number>, scores: ArrayLike<number>): nu
  * @param labels n integers, 0 or 1
  * @param scores n finite numbers
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, other labels or scores that are not finite
+ * @example
+ * ```ts
+ * import { prCurve } from 'covidct-torch/metrics';
+ *
+ * const { precision: precisions, recall } = prCurve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]);
+ * console.log(precisions, recall);
+ * ```
  */
 export function prCurve(labels: ArrayLike<number>, scores: ArrayLike<number>): PrecisionRecallCurve {
   check('prCurve', labels, scores);
@@ -134,6 +154,12 @@ export function prCurve(labels: ArrayLike<number>, scores: ArrayLike<number>): P
  * @param labels n integers, 0 or 1
  * @param scores n finite numbers
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, other labels or scores that are not finite
+ * @example
+ * ```ts
+ * import { averagePrecision } from 'covidct-torch/metrics';
+ *
+ * console.log(averagePrecision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])); // 0.833...
+ * ```
  */
 export function averagePrecision(labels: ArrayLike<number>, scores: ArrayLike<number>): number {
   const { precision, recall } = prCurve(labels, scores);

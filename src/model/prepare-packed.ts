@@ -29,6 +29,14 @@ import { Resizer } from './resizer';
  *   the model. `options.maxPixels` and the other limits as decodeImage has them
  * @throws BadImageError; DatasetError; AbortedError; CovidCtError ERR_PACKED_DATA when it cannot be written or is there
  *   already
+ * @example
+ * ```ts
+ * import { openDataset, preparePacked } from 'covidct-torch';
+ *
+ * const data = await openDataset('COVID-CT');
+ * const { fingerprint, skipped } = await preparePacked(data, 'covid-ct.pack', { resize: 256, onBadFile: 'skip' });
+ * console.log(fingerprint, skipped.length);
+ * ```
  */
 export async function preparePacked(
   data: DatasetSplits,

@@ -51,7 +51,16 @@ export interface SizeAnswer {
   readonly weights?: number;
 }
 
-/** Names of the architectures, `vgg11` to `tiny`. Loads the addon. */
+/**
+ * Names of the architectures, `vgg11` to `tiny`. Loads the addon.
+ *
+ * @example
+ * ```ts
+ * import { architectures } from 'covidct-torch';
+ *
+ * console.log(architectures().filter((name) => name.startsWith('resnet')));
+ * ```
+ */
 export function architectures(): string[] {
   return loadNative().architectures();
 }
@@ -62,6 +71,14 @@ export function architectures(): string[] {
  * @param names architectures of {@link architectures}
  * @returns one answer for each name, as soon as it is measured; what could not be measured says why
  * @throws InvalidOptionError; AbortedError, with no process left behind; LibTorchNotFoundError and ERR_ADDON_*
+ * @example
+ * ```ts
+ * import { measureSizes } from 'covidct-torch/bench';
+ *
+ * for await (const { architecture, training } of measureSizes(['resnet18'], { imageSize: 224, batchSize: 8 })) {
+ *   console.log(architecture, training.peakBytes);
+ * }
+ * ```
  */
 export async function* measureSizes(
   names: readonly string[],

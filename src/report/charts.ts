@@ -7,7 +7,8 @@ import type { Chart } from './chart-style';
 import { drawChart } from './draw-chart';
 
 export type { Chart } from './chart-style';
-export { confusionMatrixChart, misclassifiedHistogram, rocChart } from './evaluation-charts';
+export { confusionMatrixChart, rocChart } from './evaluation-charts';
+export { misclassifiedHistogram } from './misclassified-chart';
 
 const SIZE = { width: 640, height: 420 };
 
@@ -102,6 +103,15 @@ function curves(
  * Mean cross entropy per sample by epoch, of the training and, where there is one, the validation split.
  *
  * @returns an SVG; an empty history gives an empty frame that says so
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { RunFolder } from 'covidct-torch';
+ * import { lossCurve } from 'covidct-torch/report';
+ *
+ * const { epochs } = await (await RunFolder.open('runs/first')).history();
+ * await writeFile('loss.svg', lossCurve(epochs).svg);
+ * ```
  */
 export function lossCurve(history: readonly EpochRecord[]): Chart {
   checkArgument(epochRecordsSchema, history, 'lossCurve', 'history');
@@ -121,6 +131,15 @@ export function lossCurve(history: readonly EpochRecord[]): Chart {
  * Accuracy by epoch, of the training and, where there is one, the validation split; in [0, 1].
  *
  * @returns an SVG; an empty history gives an empty frame that says so
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { RunFolder } from 'covidct-torch';
+ * import { accuracyCurve } from 'covidct-torch/report';
+ *
+ * const { epochs } = await (await RunFolder.open('runs/first')).history();
+ * await writeFile('accuracy.svg', accuracyCurve(epochs).svg);
+ * ```
  */
 export function accuracyCurve(history: readonly EpochRecord[]): Chart {
   checkArgument(epochRecordsSchema, history, 'accuracyCurve', 'history');

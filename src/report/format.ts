@@ -17,3 +17,8 @@ export function interval(bounds: readonly [number, number] | null): string {
 export function splitName(split: string): string {
   return /split|set|data/i.test(split) ? split : `${split} split`;
 }
+
+/** Class names can be long; the chart shows their beginning. */
+export function shortName(name: string, letters = 16): string {
+  return name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
+}

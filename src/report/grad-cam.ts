@@ -41,6 +41,18 @@ export interface GradCamMontagesOptions extends EvaluationPictures {
  *   `viridis` or `jet`
  * @returns RGB, uint8; a map of zeros leaves the image as it is
  * @throws CovidCtError ERR_BAD_BATCH when lengths do not fit; InvalidOptionError
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { Classifier } from 'covidct-torch';
+ * import { drawExplanation, encodeImage } from 'covidct-torch/report';
+ *
+ * using model = await Classifier.load('runs/first');
+ * for (const explanation of await model.explain('slice.png')) {
+ *   const pixels = await drawExplanation(explanation, { alpha: 0.5, colormap: 'viridis' });
+ *   await writeFile('overlay.png', await encodeImage(pixels));
+ * }
+ * ```
  */
 export async function drawExplanation(
   explanation: Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>,

@@ -208,6 +208,31 @@ function body(data: ReportData): Html {
  * The report as one self-contained HTML document: figures with 95 % intervals, curves, ROC, confusion matrix, mistakes,
  * Grad-CAM, data, configuration, files left out, versions. No script, no request to any network; all text is escaped.
  * The same data gives the same document.
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { RunFolder } from 'covidct-torch';
+ * import { renderReport } from 'covidct-torch/report';
+ *
+ * const run = await RunFolder.open('runs/first');
+ * const html = renderReport({
+ *   title: 'A report of my own',
+ *   created: new Date().toISOString(),
+ *   config: {},
+ *   dataset: { name: 'scans', splits: [] },
+ *   history: (await run.history()).epochs,
+ *   validation: null,
+ *   test: (await run.metrics()).test ?? null,
+ *   montages: [],
+ *   gradCam: null,
+ *   versions: {},
+ *   stop: null,
+ *   skipped: [],
+ *   notes: [],
+ * });
+ * await writeFile('report.html', html);
+ * ```
  */
 export function renderReport(data: ReportData): string {
   checkArgument(reportDataSchema, data, 'renderReport', 'data');

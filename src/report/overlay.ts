@@ -56,6 +56,14 @@ function raw({ data, width, height }: Pixels): sharp.Sharp {
  * A PNG file of the pixels.
  *
  * @throws InvalidOptionError when width, height and bytes do not fit together
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { encodeImage } from 'covidct-torch/report';
+ *
+ * const gray = { data: new Uint8Array(64 * 64 * 3).fill(128), width: 64, height: 64 };
+ * await writeFile('gray.png', await encodeImage(gray));
+ * ```
  */
 export async function encodeImage(pixels: Pixels): Promise<Uint8Array> {
   checkArgument(pixelsSchema, pixels, 'encodeImage', 'pixels');
@@ -69,6 +77,15 @@ export async function encodeImage(pixels: Pixels): Promise<Uint8Array> {
  * @param options.width in pixels
  * @returns the PNG file and its size
  * @throws CovidCtError ERR_BAD_IMAGE when the SVG is not valid
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { lossCurve, svgToPng } from 'covidct-torch/report';
+ *
+ * const { png, width, height } = await svgToPng(lossCurve([]).svg, { width: 800 });
+ * await writeFile('loss.png', png);
+ * console.log(width, height);
+ * ```
  */
 export async function svgToPng(
   svg: string,
@@ -95,6 +112,13 @@ let textDrawn: Promise<boolean> | null = null;
  * Whether letters appear in pictures on this machine. Without any font installed (as in small containers) they do not,
  * and PNG charts and captions stay without words; SVG files and the HTML report are not touched by that. The remedy is
  * a font package, e.g. `fonts-dejavu-core`.
+ *
+ * @example
+ * ```ts
+ * import { textIsDrawn } from 'covidct-torch/report';
+ *
+ * if (!(await textIsDrawn())) console.log('install a font package, e.g. fonts-dejavu-core');
+ * ```
  */
 export function textIsDrawn(): Promise<boolean> {
   textDrawn ??= drawing('looking for a font', async () => {
@@ -151,6 +175,15 @@ function captionSvg(lines: readonly string[], width: number, height: number): Bu
  * @param options.tileSize side of a tile in pixels, default 224
  * @returns RGB, uint8
  * @throws CovidCtError ERR_BAD_IMAGE when there is no tile; InvalidOptionError
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { decodeImage } from 'covidct-torch';
+ * import { encodeImage, montage } from 'covidct-torch/report';
+ *
+ * const tiles = await Promise.all(['a.png', 'b.png'].map(async (file) => ({ pixels: await decodeImage(file), caption: file })));
+ * await writeFile('both.png', await encodeImage(await montage(tiles, { columns: 2, tileSize: 160 })));
+ * ```
  */
 export async function montage(tiles: readonly Tile[], options: CaptionedMontageOptions = {}): Promise<Pixels> {
   checkArgument(tilesSchema, tiles, 'montage', 'tiles');

@@ -49,6 +49,16 @@ export function renderChart(chart: Chart): Promise<{ png: Uint8Array; width: num
  * `dir`, which is made when it is missing. Each file appears whole or not at all.
  *
  * @throws CovidCtError ERR_RUN_FOLDER when a file cannot be written
+ * @example
+ * ```ts
+ * import { RunFolder } from 'covidct-torch';
+ * import { writePictures } from 'covidct-torch/report';
+ *
+ * const run = await RunFolder.open('runs/first');
+ * const { test } = await run.metrics();
+ * const pictures = await writePictures('pictures', { history: (await run.history()).epochs, evaluation: test ?? null });
+ * console.log(pictures.length);
+ * ```
  */
 export async function writePictures(
   dir: string,

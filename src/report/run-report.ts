@@ -36,6 +36,12 @@ export interface AddEvaluationOptions extends GradCamMontagesOptions {
  * @param runDir run folder, as `Trainer` or `covidct train` makes it
  * @returns absolute path of the report
  * @throws CovidCtError ERR_RUN_FOLDER when it is no run folder, or a file of it is damaged or cannot be written
+ * @example
+ * ```ts
+ * import { writeReport } from 'covidct-torch/report';
+ *
+ * console.log(await writeReport('runs/first')); // path of report.html: one file, no network
+ * ```
  */
 export async function writeReport(runDir: string): Promise<string> {
   return refresh(await RunFolder.open(checkArgument(pathSchema, runDir, 'writeReport', 'runDir')));
@@ -48,6 +54,14 @@ export async function writeReport(runDir: string): Promise<string> {
  *
  * @returns absolute path of the report
  * @throws CovidCtError ERR_RUN_FOLDER; BadImageError; AbortedError
+ * @example
+ * ```ts
+ * import { openDataset } from 'covidct-torch';
+ * import { addTraining } from 'covidct-torch/report';
+ *
+ * const { train } = await openDataset('COVID-CT');
+ * console.log(await addTraining('runs/first', { dataset: train })); // path of the report
+ * ```
  */
 export async function addTraining(runDir: string, options: AddTrainingOptions): Promise<string> {
   checkArgument(pathSchema, runDir, 'addTraining', 'runDir');
@@ -93,6 +107,18 @@ export async function addTraining(runDir: string, options: AddTrainingOptions): 
  * @throws InvalidOptionError for an evaluation of another split than train, validation or test; DatasetError when it is
  *   not of this data set; CovidCtError ERR_RUN_FOLDER; as `Classifier.explain`. Before the first picture is drawn, the
  *   figures are in the folder
+ * @example
+ * ```ts
+ * import { Classifier, evaluate, openDataset } from 'covidct-torch';
+ * import { addEvaluation } from 'covidct-torch/report';
+ *
+ * const { test } = await openDataset('COVID-CT');
+ * using model = await Classifier.load('runs/first');
+ * if (test !== null) {
+ *   const evaluation = await evaluate(model, test, { split: 'test' });
+ *   console.log(await addEvaluation('runs/first', { model, dataset: test, evaluation })); // path of the report
+ * }
+ * ```
  */
 export async function addEvaluation(runDir: string, options: AddEvaluationOptions): Promise<string> {
   checkArgument(pathSchema, runDir, 'addEvaluation', 'runDir');

@@ -72,6 +72,17 @@ export interface EvaluateOptions extends Partial<ImageOptions> {
  * @returns the figures with one scored sample for each image that could be read
  * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the network
  *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
+ * @example
+ * ```ts
+ * import { Classifier, evaluate, openDataset } from 'covidct-torch';
+ *
+ * const { test } = await openDataset('COVID-CT');
+ * using model = await Classifier.load('runs/first');
+ * if (test !== null) {
+ *   const { accuracy, auc, confusionMatrix } = await evaluate(model, test, { split: 'test' });
+ *   console.log(accuracy, auc, confusionMatrix); // [true][predicted]
+ * }
+ * ```
  */
 export async function evaluate(
   model: Classifier,

@@ -46,12 +46,14 @@ const TOO_FEW = 3;
  *
  * @example
  * ```ts
- * import { evaluate } from 'covidct-torch';
+ * import { RunFolder } from 'covidct-torch';
  * import { selectOutcomes } from 'covidct-torch/report';
  *
- * const evaluation = await evaluate(model, data.test);
- * const [truePositives, falsePositives] = selectOutcomes(evaluation, { threshold: 0.9, perKind: 5 });
- * console.log(truePositives?.count, falsePositives?.samples.map(({ path }) => path));
+ * const { test } = await (await RunFolder.open('runs/first')).metrics();
+ * if (test !== undefined) {
+ *   const [truePositives, falsePositives] = selectOutcomes(test, { threshold: 0.9, perKind: 5 });
+ *   console.log(truePositives?.count, falsePositives?.samples.map(({ path }) => path));
+ * }
  * ```
  */
 export function selectOutcomes(

@@ -81,7 +81,18 @@ export interface DataSummary {
   readonly leftOut?: readonly LeftOut[];
 }
 
-/** A run folder; make it with {@link RunFolder.create} or {@link RunFolder.open}. */
+/**
+ * A run folder; make it with {@link RunFolder.create} or {@link RunFolder.open}.
+ *
+ * @example
+ * ```ts
+ * import { RunFolder } from 'covidct-torch';
+ *
+ * const run = await RunFolder.open('runs/first');
+ * const { epochs } = await run.history();
+ * console.log(epochs.length, (await run.config()).created, run.file('weights', 'best.safetensors'));
+ * ```
+ */
 export class RunFolder {
   /** Absolute. */
   readonly dir: string;

@@ -171,6 +171,13 @@ export interface ConvertWeightsOptions extends OpenWeightFileOptions {
  * @param to the new file; an earlier one of that name is replaced
  * @throws CovidCtError ERR_WEIGHTS for a file that cannot be read, ERR_RUN_FOLDER for one that cannot be written;
  *   AbortedError
+ * @example
+ * ```ts
+ * import { convertWeights } from 'covidct-torch/weights';
+ *
+ * const { tensors, notes } = await convertWeights('checkpoint.pth', 'weights.safetensors');
+ * console.log(tensors, notes);
+ * ```
  */
 export async function convertWeights(
   from: string,

@@ -40,7 +40,17 @@ function prefixOf(names: readonly string[]): string {
   return '';
 }
 
-/** The architecture's name, or null where none of the known ones is recognized. */
+/**
+ * The architecture's name, or null where none of the known ones is recognized.
+ *
+ * @example
+ * ```ts
+ * import { detectArchitecture, openWeightFile } from 'covidct-torch/weights';
+ *
+ * const file = await openWeightFile('checkpoint.pth');
+ * console.log(detectArchitecture(file.tensors)); // e.g. resnet50
+ * ```
+ */
 export function detectArchitecture(tensors: readonly Pick<NativeTensorSource, 'name' | 'shape'>[]): string | null {
   checkArgument(tensorsSchema, tensors, 'guessArchitecture', 'tensors');
   const plain = tensors.map(({ name, shape }) => ({ name: withoutWrappers(name), shape }));

@@ -63,6 +63,16 @@ export function cachedWeights(
  * @returns the file's path, its SHA-256, and whether it was fetched now
  * @throws CovidCtError ERR_WEIGHTS for an unknown name, or a file there that is another one; ERR_DOWNLOAD, saying where to
  *   put the file by hand; ERR_CACHE when others can write into the cache; ERR_LOCK; AbortedError
+ * @example
+ * ```ts
+ * import { Classifier } from 'covidct-torch';
+ * import { fetchWeights } from 'covidct-torch/weights';
+ *
+ * const { path, fetched } = await fetchWeights('resnet50-imagenet');
+ * using model = await Classifier.create({ architecture: 'resnet50', classes: ['NonCOVID', 'COVID'] });
+ * await model.loadWeights(path, { replaceHead: true });
+ * console.log(fetched);
+ * ```
  */
 export async function fetchWeights(
   name: string,
@@ -112,6 +122,12 @@ async function fetchFile(
  * @param what `imagenet` (the architecture's), a name of {@link knownWeights}, or the path of a file
  * @throws CovidCtError ERR_WEIGHTS when known weights are not in the cache, saying how to get them; ERR_CACHE when
  *   they are, but others could have put them there
+ * @example
+ * ```ts
+ * import { locateWeights } from 'covidct-torch/weights';
+ *
+ * console.log(locateWeights('imagenet', 'resnet50')); // a path in the cache; downloads nothing
+ * ```
  */
 export function locateWeights(what: string, architecture: string): string {
   checkArgument(pathSchema, what, 'locateWeights', 'what');

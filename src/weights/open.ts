@@ -107,6 +107,13 @@ function readSafetensors(path: string, start: Buffer): Promise<SafetensorsHeader
  * @returns names, dtypes, shapes and places of the tensors; wrappers' prefixes (`module.`, `_orig_mod.`) are taken off
  * @throws CovidCtError ERR_WEIGHTS for a file that is damaged, something else, holds no weights or several, or asks for
  *   code to be run; AbortedError
+ * @example
+ * ```ts
+ * import { openWeightFile } from 'covidct-torch/weights';
+ *
+ * const { tensors } = await openWeightFile('weights.safetensors');
+ * for (const { name, shape } of tensors) console.log(name, shape);
+ * ```
  */
 export async function openWeightFile(path: string, options: OpenWeightFileOptions = {}): Promise<WeightFile> {
   checkArgument(pathSchema, path, 'openWeightFile', 'path');

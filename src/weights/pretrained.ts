@@ -90,7 +90,16 @@ const TABLE: readonly PretrainedWeights[] = [
   row('densenet201-imagenet', 'densenet201', 'densenet201-c1103571.pth', 77.373, 76.896, 256),
 ];
 
-/** Every checkpoint known by name. */
+/**
+ * Every checkpoint known by name.
+ *
+ * @example
+ * ```ts
+ * import { pretrainedWeights } from 'covidct-torch/weights';
+ *
+ * for (const { name, sizeMiB } of pretrainedWeights()) console.log(name, sizeMiB);
+ * ```
+ */
 export function pretrainedWeights(): readonly PretrainedWeights[] {
   return TABLE;
 }

@@ -158,6 +158,13 @@ export function releaseSources(sources: readonly ImageSource[]): void {
  * @returns RGB, uint8, height x width x 3
  * @throws InvalidOptionError for what is no image by its kind; BadImageError naming file, reason and line; AbortedError; of a
  *   packed image also CovidCtError ERR_PACKED_DATA
+ * @example
+ * ```ts
+ * import { decodeImage } from 'covidct-torch';
+ *
+ * const { data, width, height } = await decodeImage('slice.png');
+ * console.log(data.length === width * height * 3); // true: RGB, one byte each
+ * ```
  */
 export async function decodeInput(input: ImageInput, options: DecodeOptions = {}): Promise<Pixels> {
   const source = toSource(input, 'decodeImage', 'input');

@@ -34,7 +34,17 @@ export async function isPacked(file: string): Promise<boolean> {
   }
 }
 
-/** A data set that `preparePacked` (`covidct prepare`) wrote. */
+/**
+ * A data set that `preparePacked` (`covidct prepare`) wrote.
+ *
+ * @example
+ * ```ts
+ * import { PackedDataset } from 'covidct-torch';
+ *
+ * await using data = await PackedDataset.open('covid-ct.pack');
+ * console.log(data.train.samples.length, data.fingerprint);
+ * ```
+ */
 export class PackedDataset implements DatasetSplits {
   readonly name: string;
   readonly classes: readonly string[];

@@ -96,6 +96,14 @@ async function writeLists(dir: string, label: number, names: readonly string[], 
  * @param options.seed another seed, other images; default 0
  * @param options.size typical width in pixels, default 160
  * @throws DatasetError when `dir` holds anything else; AbortedError
+ * @example
+ * ```ts
+ * import { makePhantoms, openDataset } from 'covidct-torch';
+ *
+ * await makePhantoms('phantoms', { count: 60, seed: 1 });
+ * const { train } = await openDataset('phantoms');
+ * console.log(train.samples.length); // 36
+ * ```
  */
 export async function makePhantoms(dir: string, options: PhantomOptions = {}): Promise<PhantomSet> {
   const { count, seed, size, signal } = checkOptions(phantomOptionsSchema, options, 'makePhantoms');

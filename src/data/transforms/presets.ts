@@ -21,9 +21,29 @@ const presetOptionsSchema = z.strictObject({
 });
 export type PresetOptions = z.input<typeof presetOptionsSchema>;
 
-/** Mean of ImageNet's training images in [0, 1], RGB: what torchvision's ImageNet weights were trained with. */
+/**
+ * Mean of ImageNet's training images in [0, 1], RGB: what torchvision's ImageNet weights were trained with.
+ *
+ * @example
+ * ```ts
+ * import { compose, IMAGENET_MEAN, IMAGENET_STD, normalize, resize, toTensor } from 'covidct-torch';
+ *
+ * const transform = compose([resize([224, 224]), toTensor(), normalize({ mean: [...IMAGENET_MEAN], std: [...IMAGENET_STD] })]);
+ * console.log(transform.steps.length); // 3
+ * ```
+ */
 export const IMAGENET_MEAN = Object.freeze([0.485, 0.456, 0.406] as const);
-/** Standard deviation that goes with {@link IMAGENET_MEAN}. */
+/**
+ * Standard deviation that goes with {@link IMAGENET_MEAN}.
+ *
+ * @example
+ * ```ts
+ * import { IMAGENET_STD } from 'covidct-torch';
+ *
+ * const [red, green, blue] = IMAGENET_STD;
+ * console.log(red, green, blue); // 0.229 0.224 0.225
+ * ```
+ */
 export const IMAGENET_STD = Object.freeze([0.229, 0.224, 0.225] as const);
 
 /** For networks that see one gray channel: the means of ImageNet's three. */
@@ -49,6 +69,13 @@ function sideBeforeCrop(size: number): number {
  *
  * @param options.size side of the output in pixels, default 224
  * @param options.normalization `imagenet` by default; `none` as the tutorial has it; or own mean and std
+ * @example
+ * ```ts
+ * import { tutorialTrain } from 'covidct-torch';
+ *
+ * const trainTransform = tutorialTrain({ size: 224 });
+ * console.log(trainTransform.steps.map(({ type }) => type)); // resize, randomResizedCrop, randomHorizontalFlip, ...
+ * ```
  */
 export function tutorialTrain(options: PresetOptions = {}): Transform {
   const { size, normalization: choice } = checkOptions(presetOptionsSchema, options, 'tutorialTrain');
@@ -61,13 +88,35 @@ export function tutorialTrain(options: PresetOptions = {}): Transform {
   ]);
 }
 
-/** The tutorial's transform for validation and test: resized to a square of `size` whatever the aspect ratio, normalized. */
+/**
+ * The tutorial's transform for validation and test: resized to a square of `size` whatever the aspect ratio, normalized.
+ *
+ * @example
+ * ```ts
+ * import { tutorialEval } from 'covidct-torch';
+ *
+ * const evalTransform = tutorialEval({ size: 224, normalization: 'none' });
+ * console.log(JSON.stringify(evalTransform.steps));
+ * ```
+ */
 export function tutorialEval(options: PresetOptions = {}): Transform {
   const { size, normalization: choice } = checkOptions(presetOptionsSchema, options, 'tutorialEval');
   return compose([resize([size, size]), toTensor(), normalization(choice)]);
 }
 
-/** An evaluation that keeps the aspect ratio: shorter side to `size * 256 / 224`, then the middle `size` x `size`. */
+/**
+ * An evaluation that keeps the aspect ratio: shorter side to `size * 256 / 224`, then the middle `size` x `size`.
+ *
+ * @example
+ * ```ts
+ * import { aspectEval, Classifier, evaluate, openDataset } from 'covidct-torch';
+ *
+ * const { accuracy } = await evaluate(await Classifier.load('runs/first'), (await openDataset('COVID-CT')).train, {
+ *   transform: aspectEval({ size: 224 }),
+ * });
+ * console.log(accuracy);
+ * ```
+ */
 export function aspectEval(options: PresetOptions = {}): Transform {
   const { size, normalization: choice } = checkOptions(presetOptionsSchema, options, 'aspectEval');
   return compose([resize(sideBeforeCrop(size)), centerCrop(size), toTensor(), normalization(choice)]);

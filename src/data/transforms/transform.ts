@@ -93,13 +93,6 @@ export function parseTransform(json: unknown): Transform {
 
 /**
  * Whether two images through this transform could come out differently from one run to the next without a seed.
- *
- * @example
- * ```ts
- * import { isRandom, tutorialEval, tutorialTrain } from 'covidct-torch';
- *
- * console.log(isRandom(tutorialTrain()), isRandom(tutorialEval())); // true false
- * ```
  */
 export function isRandom(transform: Transform): boolean {
   return checkArgument(transformSchema, transform, 'isRandom', 'transform').steps.some((step) =>
@@ -126,13 +119,6 @@ export function normalizationOf(transform: Transform): {
 
 /**
  * One line a person can read: the steps with their numbers, sizes as height x width.
- *
- * @example
- * ```ts
- * import { describe, tutorialEval } from 'covidct-torch';
- *
- * console.log(describe(tutorialEval({ normalization: 'none' }))); // resize(224 x 224) > toTensor > ...
- * ```
  */
 export function describe(transform: Transform): string {
   return checkArgument(transformSchema, transform, 'describe', 'transform')
