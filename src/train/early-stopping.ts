@@ -47,11 +47,16 @@ export type EarlyStoppingState = Readonly<z.infer<typeof stateSchema>>;
  * a count is greater than `patience`.
  *
  * @example
+ * ```ts
+ * import { EarlyStopping } from 'covidct-torch';
+ *
  * const stopping = new EarlyStopping({ patience: 2 });
+ * const validations = [{ loss: 0.7, accuracy: 0.6 }, { loss: 0.8, accuracy: 0.5 }];
  * for (const { loss, accuracy } of validations) {
  *   stopping.addData(loss, accuracy);
  *   if (stopping.decision() === 'stop') break;
  * }
+ * ```
  */
 export class EarlyStopping {
   #state: EarlyStoppingState;

@@ -48,7 +48,14 @@ export interface TrainerFitOptions {
  * A recipe bound to a classifier.
  *
  * @example
- * const history = await new Trainer({ model, out: 'runs/first' }).fit(data.train, data.validation);
+ * ```ts
+ * import { Classifier, openDataset, Trainer } from 'covidct-torch';
+ *
+ * const data = await openDataset('COVID-CT');
+ * using model = await Classifier.create({ architecture: 'vgg19_bn', classes: data.train.classes });
+ * const history = await new Trainer({ model, out: 'runs/first', bestBy: 'auc' }).fit(data.train, data.validation);
+ * console.log(history.best?.epoch);
+ * ```
  */
 export class Trainer {
   readonly #model: Classifier;
@@ -98,8 +105,14 @@ export class Trainer {
    *   DatasetError, BadImageError, or CovidCtError ERR_BUSY (the model is being trained already), ERR_DIVERGED,
    *   ERR_RUN_FOLDER, ERR_OUT_OF_MEMORY or ERR_NATIVE
    * @example
+   * ```ts
+   * import { Classifier, ConsoleLogger, openDataset, Trainer } from 'covidct-torch';
+   *
+   * const data = await openDataset('COVID-CT');
+   * using model = await Classifier.create({ architecture: 'resnet18', classes: data.train.classes });
    * const trainer = new Trainer({ model, out: 'runs/first', loggers: [new ConsoleLogger()] });
    * const { best } = await trainer.fit(data.train, data.validation);
+   * ```
    */
   async fit(
     train: Dataset,
@@ -123,9 +136,15 @@ export class Trainer {
    * @param options `signal`: stops between two steps; the last event is then a `stop` with the reason `aborted`
    * @throws InvalidOptionError at once; all other errors of {@link fit} are thrown to the one who reads
    * @example
-   * for await (const event of trainer.events(data.train, data.validation)) {
+   * ```ts
+   * import { Classifier, openDataset, Trainer } from 'covidct-torch';
+   *
+   * const data = await openDataset('COVID-CT');
+   * using model = await Classifier.create({ architecture: 'resnet18', classes: data.train.classes });
+   * for await (const event of new Trainer({ model }).events(data.train, data.validation)) {
    *   if (event.type === 'epoch') console.log(event.epoch, event.trainLoss, event.validationAccuracy);
    * }
+   * ```
    */
   events(train: Dataset, validation: Dataset | null = null, options: TrainerFitOptions = {}): TrainingEvents {
     return this.#start('Trainer.events', train, validation, options);

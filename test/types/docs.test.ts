@@ -50,17 +50,27 @@ test.each(['README.md', 'docs/guide.md'])('%s', (document) => {
   );
 });
 
+/** The programs in the examples of a doc comment. An example without a fenced program is a fault of its own. */
+function examplesOf(symbol: ts.Symbol, checker: ts.TypeChecker): string[] {
+  const examples = symbol.getJsDocTags(checker).filter((tag) => tag.name === 'example');
+  return examples.flatMap(({ text }) => {
+    const blocks = blocksOf(`${ts.displayPartsToString(text)}\n`);
+    return blocks.length > 0 ? blocks : [`unfenced example of ${symbol.name}`];
+  });
+}
+
 test('every public name has an @example that compiles by itself', () => {
   const { checker, names } = publicNames();
   const programs: Record<string, string> = {};
   const missing: string[] = [];
   for (const { name, symbol } of names.filter(({ isValue }) => isValue)) {
-    const examples = symbol.getJsDocTags(checker).filter((tag) => tag.name === 'example');
-    const blocks = examples.flatMap(({ text }) => blocksOf(`${ts.displayPartsToString(text)}\n`));
-    if (!blocks.some((block) => block.includes(name))) missing.push(name);
-    // `confusionMatrix` and `ConfusionMatrix` are one file where names ignore case.
+    const own = examplesOf(symbol, checker);
+    if (!own.some((block) => block.includes(name))) missing.push(name);
+    const members = [...(symbol.members?.values() ?? []), ...(symbol.exports?.values() ?? [])];
+    const blocks = [...own, ...members.flatMap((member) => examplesOf(member, checker))];
+    // A member's example may take a model for granted. `confusionMatrix` and `ConfusionMatrix` are one file where names ignore case.
     for (const [at, block] of blocks.entries())
-      programs[`${Object.keys(programs).length}-${name}-${at}`] = asModule(block, false);
+      programs[`${Object.keys(programs).length}-${name}-${at}`] = asModule(block, at >= own.length);
   }
   expect(missing).toEqual([]);
   expect(Object.keys(programs).length).toBeGreaterThanOrEqual(90);

@@ -10,6 +10,7 @@ const INSIDE: Readonly<Record<string, string>> = {
   Size: 'a number or a pair of them',
   Text: 'what the constructors of errors take; the library alone makes them',
   SideOrPair: 'a number or a pair of them',
+  OptimizerSettings: 'momentum, nesterov, betas, ...: the settings of the optimizers, by their names',
   PreResize: 'of PixelStore, for the loader of batches alone',
   SizeCheck: 'of PixelStore, for the loader of batches alone',
 };
