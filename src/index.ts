@@ -91,7 +91,7 @@ export type {
 export type { Explanation, Prediction } from './model/prediction';
 export type { Preprocessing } from './model/preprocessing';
 export type { ModelCard } from './model/types';
-export type { FitOptions, LoadReport, ShapeDifference } from './weights/match';
+export type { MatchOptions, LoadReport, ShapeDifference } from './weights/match';
 
 // Training and evaluation
 export { EarlyStopping } from './train/early-stopping';
@@ -105,7 +105,7 @@ export type { EvaluateOptions } from './train/evaluate';
 export type { FreezeInput, ScheduleInput, ScheduleOptions } from './train/fine-tuning-options';
 export type { BestEpoch, StoredHistory, TrainingHistory } from './train/history';
 export type { ResolvedTrainOptions, TrainOptions } from './train/options';
-export type { DataSummary, RunConfig } from './train/run-folder';
+export type { DataSummary, RunConfig } from './train/run-schema';
 export type { TrainerFitOptions, TrainerOptions } from './train/trainer';
 export type { TrainingEvents } from './train/events';
 

@@ -38,7 +38,7 @@ export interface TrainRequest {
  * @param fallback what holds where neither says anything, e.g. from the environment
  * @throws CovidCtError ERR_INVALID_OPTION when the file cannot be read, for an option that does not exist or is out of range
  */
-export async function resolveTrainOptions(
+export async function gatherTrainOptions(
   file: string | undefined,
   flags: Readonly<Record<string, unknown>>,
   fallback: Readonly<Record<string, unknown>> = {},

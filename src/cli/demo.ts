@@ -2,20 +2,21 @@
 import type { Command } from 'commander';
 import { access } from 'node:fs/promises';
 import { DatasetError, makePhantoms } from '../index';
-import type { Convolution, DatasetSplits, Precision } from '../index';
-import { resolveTrainOptions } from './config';
+import type { DatasetSplits } from '../index';
+import { gatherTrainOptions } from './config';
 import { evaluateRun } from './evaluate';
 import { EXIT } from './exit-codes';
 import { dataOptionsOf, withClasses, withData } from './data-flags';
 import type { DataFlags } from './data-flags';
-import { dataOfEnvironment, number, withDevice, withOutput } from './flags';
+import { dataOfEnvironment, deviceFlags, number, withDevice, withOutput } from './flags';
+import type { DeviceFlags } from './flags';
 import { note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
-import { assertRunFolderFree } from './run-out';
+import { assertRunFolderFree } from '../train/run-folder';
 import { resultOf, trainOn } from './train';
 
-interface Flags extends OutputFlags, DataFlags {
+interface Flags extends OutputFlags, DataFlags, DeviceFlags {
   readonly data?: string;
   readonly out?: string;
   readonly overwrite?: boolean;
@@ -25,10 +26,6 @@ interface Flags extends OutputFlags, DataFlags {
   readonly imageSize?: number;
   readonly count: number;
   readonly seed?: number;
-  readonly device?: string;
-  readonly threads?: number;
-  readonly precision?: Precision;
-  readonly convolution?: Convolution;
 }
 
 const EXAMPLES = `
@@ -87,17 +84,14 @@ async function demo(flags: Flags, io: Io): Promise<number> {
       flags,
       `${data.name} has no test split: the validation split, which chooses the weights, is evaluated instead`,
     );
-  const { device, threads, precision, convolution, seed, epochs, imageSize, overwrite } = flags;
-  const { options } = await resolveTrainOptions(
+  const { seed, epochs, imageSize, overwrite } = flags;
+  const { options } = await gatherTrainOptions(
     undefined,
     {
       data: dir,
       out,
       architecture: flags.arch,
-      device,
-      threads,
-      precision,
-      convolution,
+      ...deviceFlags(flags),
       seed,
       epochs,
       imageSize,
@@ -115,10 +109,7 @@ async function demo(flags: Flags, io: Io): Promise<number> {
         split,
         json: flags.json,
         quiet: flags.quiet,
-        device,
-        threads,
-        precision,
-        convolution,
+        ...deviceFlags(flags),
         opening,
       },
       io,

@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { addEvaluation } from '../report/index';
-import { Classifier, DatasetError, evaluate, RunFolder } from '../index';
+import { DatasetError, evaluate, RunFolder } from '../index';
 import { datasetFingerprint } from '../data/fingerprint';
 import { INTENDED_USE } from '../intended-use';
-import type { Convolution, Dataset, DatasetSplits, Evaluation, Precision, SplitName } from '../index';
+import type { Classifier, Dataset, DatasetSplits, Evaluation, SplitName } from '../index';
 import { probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
 import { dataOptionsOf, withData } from './data-flags';
@@ -22,27 +22,21 @@ import {
   withOutput,
 } from './flags';
 import type { ImageFlags } from './flags';
-import { during, note, print, printCsv, printJson, progressLine } from './io';
-import type { Io, OutputFlags } from './io';
+import { loadModel } from './load-model';
+import type { ModelFlags } from './load-model';
+import { note, print, printCsv, printJson, progressLine } from './io';
+import type { Io } from './io';
 import { openData } from './open-data';
 import { evaluationText } from './format/format';
 
 /** Flags of the command. */
-export interface EvaluateFlags extends OutputFlags, ImageFlags, DataFlags {
-  readonly allowNonFinite?: boolean;
-  readonly model: string;
+export interface EvaluateFlags extends ModelFlags, ImageFlags, DataFlags {
   readonly data?: string;
   /** What a command that has opened the data already was told of them; nothing more is said then of what is in them. */
   readonly opening?: DataOptions;
   readonly split: SplitName;
-  readonly which?: 'best' | 'last';
   readonly batchSize?: number;
   readonly threshold?: number;
-  readonly device?: string;
-  readonly threads?: number;
-  readonly precision?: Precision;
-  readonly convolution?: Convolution;
-  readonly onBadFile?: 'error' | 'skip';
 }
 
 const EXAMPLES = `
@@ -96,10 +90,7 @@ export async function evaluateRun(
   more: Readonly<Record<string, string>> = {},
 ): Promise<Evaluation> {
   const dir = dataFolder(io, flags.data);
-  const { device, threads, precision, convolution, allowNonFinite, which } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () =>
-    Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite, which }),
-  );
+  const model = await loadModel(flags, io);
   try {
     // With the model's classes: of a folder of classes, only the model knows which comes first.
     const said = flags.opening ?? dataOptionsOf(flags);

@@ -2,29 +2,24 @@
 import type { Command } from 'commander';
 import { basename, extname, join } from 'node:path';
 import { writeWhole } from '../files/write';
-import { BadImageError, Classifier } from '../index';
+import { BadImageError } from '../index';
 import { drawExplanation, encodeImage } from '../report/index';
-import type { Convolution, Explanation, Precision } from '../index';
+import type { Classifier, Explanation } from '../index';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
 import { imageFlags, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
 import type { ImageFlags } from './flags';
-import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
-import type { Io, OutputFlags } from './io';
+import { loadModel } from './load-model';
+import type { ModelFlags } from './load-model';
+import { note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
+import type { Io } from './io';
 import { givenImages, SOURCES_HELP, whyMissing } from './sources';
 import type { GivenImage } from './sources';
 
-interface Flags extends OutputFlags, ImageFlags {
-  readonly allowNonFinite?: boolean;
-  readonly model: string;
+interface Flags extends ModelFlags, ImageFlags {
   readonly out: string;
   readonly class?: string;
   readonly layer?: string;
-  readonly device?: string;
-  readonly threads?: number;
-  readonly precision?: Precision;
-  readonly convolution?: Convolution;
-  readonly onBadFile?: 'error' | 'skip';
 }
 
 const EXAMPLES = `
@@ -59,10 +54,7 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
 
 async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const given = await givenImages(paths, io);
-  const { device, threads, precision, convolution, allowNonFinite } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () =>
-    Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }),
-  );
+  const model = await loadModel(flags, io);
   const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
   const freeName = uniqueNames();
   let [done, left] = [0, 0];

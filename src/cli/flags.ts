@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { InvalidOptionError } from '../errors';
+import type { Convolution, Precision } from '../index';
 import type { Io } from './io';
 
 /** A number; words are refused here, ranges by the option's schema. */
@@ -32,6 +33,19 @@ export function names(text: string): string[] {
 /** `validation`, or a number. */
 export function threshold(text: string): 'validation' | number {
   return text === 'validation' ? text : number(text);
+}
+
+/** What {@link withDevice} reads, under the options' names. */
+export interface DeviceFlags {
+  readonly device?: string;
+  readonly threads?: number;
+  readonly precision?: Precision;
+  readonly convolution?: Convolution;
+}
+
+/** Picks the flags of {@link withDevice} out of a command's flags. */
+export function deviceFlags({ device, threads, precision, convolution }: DeviceFlags): DeviceFlags {
+  return { device, threads, precision, convolution };
 }
 
 /** --device, --threads, --precision and --convolution. */
@@ -116,7 +130,7 @@ export function withImages(command: Command): Command {
     );
 }
 
-/** Of a command's flags, those of images. */
+/** Picks the flags of {@link withImages} out of a command's flags. */
 export function imageFlags({
   maxPixels,
   maxSide,

@@ -1,28 +1,23 @@
 /** `covidct predict`: what a trained model says of images. */
 import type { Command } from 'commander';
-import { BadImageError, Classifier } from '../index';
-import type { Convolution, Precision, Prediction } from '../index';
+import { BadImageError } from '../index';
+import type { Classifier, Prediction } from '../index';
 import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../model/options';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
 import { imageFlags, number, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
 import type { ImageFlags } from './flags';
-import { during, note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
-import type { Io, OutputFlags } from './io';
+import { loadModel } from './load-model';
+import type { ModelFlags } from './load-model';
+import { note, noteLeftOut, print, printCsv, printJson, progressLine } from './io';
+import type { Io } from './io';
 import { givenImages, inGroups, SOURCES_HELP, whyMissing } from './sources';
 import type { GivenImage } from './sources';
 import { percent } from './format/format';
 
-interface Flags extends OutputFlags, ImageFlags {
-  readonly allowNonFinite?: boolean;
-  readonly model: string;
+interface Flags extends ModelFlags, ImageFlags {
   readonly batchSize?: number;
-  readonly device?: string;
-  readonly threads?: number;
-  readonly precision?: Precision;
-  readonly convolution?: Convolution;
-  readonly onBadFile?: 'error' | 'skip';
 }
 
 const EXAMPLES = `
@@ -58,10 +53,7 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
 async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   const { batchSize } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
   const given = await givenImages(paths, io);
-  const { device, threads, precision, convolution, allowNonFinite } = flags;
-  const model = await during(io, flags, `loading ${flags.model}`, () =>
-    Classifier.load(flags.model, { device, threads, precision, convolution, allowNonFinite }),
-  );
+  const model = await loadModel(flags, io);
   // On the same terminal the answers themselves tell how far it is.
   const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
   let [done, left] = [0, 0];

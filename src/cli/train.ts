@@ -7,7 +7,7 @@ import { Classifier, ConsoleLogger, TensorBoardLogger, Trainer } from '../index'
 import { locateWeights } from '../weights/index';
 import type { DatasetSplits, TrainingHistory, TrainLogger } from '../index';
 import type { TrainCommandOptions } from './options';
-import { differencesOfData, differencesOfTransforms, resolveTrainOptions } from './config';
+import { differencesOfData, differencesOfTransforms, gatherTrainOptions } from './config';
 import { dataOptionsOf, partOptions, withClasses, withData } from './data-flags';
 import type { DataFlags } from './data-flags';
 import { evaluateRun, splitOf } from './evaluate';
@@ -16,6 +16,7 @@ import {
   bytes,
   classWeights,
   dataOfEnvironment,
+  deviceFlags,
   number,
   threshold,
   withBadFile,
@@ -27,7 +28,7 @@ import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
-import { assertRunFolderFree } from './run-out';
+import { assertRunFolderFree } from '../train/run-folder';
 import { loadText } from './format/weights';
 import { historyText } from './format/format';
 
@@ -137,7 +138,7 @@ export function optionsOf({
 }
 
 async function train(flags: Flags, io: Io): Promise<number> {
-  const { options, run } = await resolveTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
+  const { options, run } = await gatherTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
   await assertRunFolderFree(options.out, options.overwrite);
   const { data: opening } = partOptions(options);
   const data = await openData(options.data, opening, io, flags);
@@ -167,7 +168,7 @@ async function train(flags: Flags, io: Io): Promise<number> {
   );
   const aborted = history.stop.reason === 'aborted';
   if (!aborted && flags.test === true) {
-    const { data: dataDir, out, device, threads, precision, convolution, onBadFile } = options;
+    const { data: dataDir, out, onBadFile } = options;
     await evaluateRun(
       {
         model: out,
@@ -175,10 +176,7 @@ async function train(flags: Flags, io: Io): Promise<number> {
         split: 'test',
         json: flags.json,
         quiet: flags.quiet,
-        device,
-        threads,
-        precision,
-        convolution,
+        ...deviceFlags(options),
         onBadFile,
         opening,
       },

@@ -4,7 +4,8 @@ import { fileError } from '../files/write';
 import type { LeftOut } from '../files/left-out';
 import type { Evaluation } from '../metrics/types';
 import type { StoredHistory } from '../train/history';
-import type { RunConfig, RunFolder } from '../train/run-folder';
+import type { RunFolder } from '../train/run-folder';
+import type { RunConfig } from '../train/run-schema';
 import type { PictureFacts } from './picture-index';
 import type { GradCamGroup, ReportData, ReportMontage, ReportSplit } from './types';
 

@@ -5,7 +5,7 @@ import { loadBatches } from '../data/loader';
 import { PixelStore } from '../data/store';
 import { storedSixteenBit } from '../data/packed/packed-resize';
 import { parseTransform } from '../data/transforms/transform';
-import type { Dataset, SkippedFile, Transform } from '../data/types';
+import type { Dataset, SkippedFile } from '../data/types';
 import { CovidCtError, DatasetError } from '../errors';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation, ScoredSample } from '../metrics/types';
@@ -19,50 +19,39 @@ import { datasetSchema } from '../data/schemas';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
 import { transformSchema } from '../data/transforms/transform';
 import { imageOptionsOf, imageShape } from '../data/images/options';
-import type { ImageOptions } from '../data/images/options';
 
 const optionsSchema = z.strictObject({
+  /** Images in one forward pass, 1 to 4096 (default 8); does not change the figures. */
   batchSize: z.int().min(1).max(4096).default(8),
+  /** Two classes: a probability of class 1 at or above it, in [0, 1], is called class 1; the model's own by default. */
   threshold: z.number().min(0).max(1).optional(),
+  /** What happens to a file that cannot be decoded; `error` by default. A store of your own decides instead. */
   onBadFile: z.enum(['error', 'skip']).default('error'),
+  /** Micro-batches prepared ahead, 0 to 64 (default 2). */
   prefetch: z.int().min(0).max(64).default(2),
+  /** Name of the split in the figures; the data set's name by default. */
   split: z.string().min(1).optional(),
   ...imageShape,
+  /** How an image becomes the network's input; the model's own by default. */
   transform: transformSchema.optional(),
+  /** Keeps decoded pixels between evaluations; an own one for this call by default. It then decides on bad files. */
   store: z
     .custom<PixelStore>((value) => typeof (value as PixelStore | null)?.load === 'function', 'expected a PixelStore')
     .optional(),
+  /** Stops the evaluation between two micro-batches. */
   signal: signalSchema,
-  onSkip: callbackSchema<NonNullable<EvaluateOptions['onSkip']>>().optional(),
-  onProgress: callbackSchema<NonNullable<EvaluateOptions['onProgress']>>().optional(),
+  /** Called for every file left out. */
+  onSkip: callbackSchema<(file: SkippedFile) => void>().optional(),
+  /** Called after every micro-batch with the number of images done. */
+  onProgress: callbackSchema<(done: number, total: number) => void>().optional(),
 });
+
+/** Options of {@link evaluate}. The limits on images are a store's own where one is given. */
+export type EvaluateOptions = Readonly<z.input<typeof optionsSchema>>;
 
 const modelSchema = faultless<Classifier>((value) =>
   isClassifier(value) ? null : { path: [], message: 'expected a Classifier, e.g. from await Classifier.load(dir)' },
 );
-
-/** What an evaluation needs beside the network and the data. The limits on images are a store's own where one is given. */
-export interface EvaluateOptions extends Partial<ImageOptions> {
-  /** Images in one forward pass (default 8); does not change the figures. */
-  readonly batchSize?: number;
-  /** Two classes: a probability of class 1 at or above it is called class 1; the model's own by default. */
-  readonly threshold?: number;
-  /** What happens to a file that cannot be decoded; `error` by default. A store of your own decides instead. */
-  readonly onBadFile?: 'error' | 'skip';
-  /** Micro-batches prepared ahead (default 2). */
-  readonly prefetch?: number;
-  /** Name of the split in the figures; the data set's name by default. */
-  readonly split?: string;
-  /** How an image becomes the network's input; the model's own by default. */
-  readonly transform?: Transform;
-  /** Keeps decoded pixels between evaluations; an own one for this call by default. It then decides on bad files. */
-  readonly store?: PixelStore;
-  readonly signal?: AbortSignal;
-  /** Called for every file left out. */
-  readonly onSkip?: (file: SkippedFile) => void;
-  /** Called after every micro-batch with the number of images done. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
 
 /**
  * Evaluates a network on a split: forward in evaluation mode, softmax scores, and the figures of {@link summarize}.

@@ -6,7 +6,6 @@ import { describeValue } from '../text/describe';
 import { CovidCtError, InvalidOptionError, messageOf } from '../errors';
 import { readJson, readJsonIfThere, readTextIfThere } from '../files/json';
 import type { JsonAbout } from '../files/json';
-import type { LeftOut } from '../files/left-out';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
 import type { ModelCard } from '../model/types';
@@ -15,7 +14,6 @@ import { checkArgument, checkOptions } from '../options/check';
 import { evaluationSchema } from '../metrics/evaluation-schema';
 import { imageShape } from '../data/images/options';
 import type { ImageOptions } from '../data/images/options';
-import type { Convolution, Precision } from '../model/options';
 import {
   createRunSchema,
   RUN_FORMAT,
@@ -24,6 +22,7 @@ import {
   runMarkSchema,
   runMetricsSchema,
 } from './run-schema';
+import type { RunConfig } from './run-schema';
 import { fileError, makeFolder, writeWhole } from '../files/write';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
@@ -49,37 +48,6 @@ const METRICS: JsonAbout = {
 };
 const HISTORY: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the history of a run', maxBytes: 500 * 1024 ** 2 };
 const dataSchema = z.union([z.string(), bytesSchema('expected bytes')], 'expected a text or bytes');
-
-/** `config.json`: the options the run was made with and what it was trained on. */
-export interface RunConfig {
-  readonly format: typeof RUN_FORMAT;
-  readonly formatVersion: 1;
-  readonly created: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly model: {
-    readonly architecture: string;
-    readonly classes: readonly string[];
-    readonly device: string;
-    readonly dropout: number | null;
-    /** absent in older runs: float32 */ readonly precision?: Precision | null;
-    readonly convolution?: Convolution | null;
-    /** of the input; absent in older runs: 3 */ readonly channels?: 1 | 3 | null;
-    /** where the weights it began with came from */ readonly startedFrom: string | null;
-  };
-  readonly data: { readonly train: DataSummary; readonly validation: DataSummary | null };
-  readonly versions: Readonly<Record<string, string>>;
-}
-
-/** How many samples of each class a split has. */
-export interface DataSummary {
-  readonly name: string;
-  readonly samples: number;
-  readonly classes: Readonly<Record<string, number>>;
-  /** SHA-256 over ids and labels; see datasetFingerprint. */
-  readonly fingerprint: string;
-  /** What the data set's reader left out, by reason; absent where nothing was, and in older runs. */
-  readonly leftOut?: readonly LeftOut[];
-}
 
 /**
  * A run folder; make it with {@link RunFolder.create} or {@link RunFolder.open}.
@@ -110,25 +78,11 @@ export class RunFolder {
   static async create(dir: string, options: { readonly overwrite?: boolean } = {}): Promise<RunFolder> {
     const { overwrite } = checkOptions(createRunSchema, options, 'RunFolder.create');
     const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.create', 'dir')));
-    const entries = await folder.#entries();
-    if (entries.some((name) => name !== 'tensorboard')) {
-      if (!(await folder.#isRun())) {
-        throw new CovidCtError(
-          'ERR_RUN_FOLDER',
-          `${folder.dir}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} and is not a run; choose another folder`,
-        );
-      }
-      if (!overwrite) {
-        throw new CovidCtError(
-          'ERR_RUN_FOLDER',
-          `${folder.dir}: there is a run in this folder already; choose another folder, or ask for it to be overwritten (overwrite: true, --overwrite)`,
-        );
-      }
+    if (await holdsReplaceableRun(folder.dir, overwrite))
       for (const name of CONTENTS)
         await rm(join(folder.dir, name), { recursive: true, force: true }).catch((error: unknown) => {
           throw fileError('remove the earlier run', folder.dir, error);
         });
-    }
     await makeFolder(folder.file('weights')).catch((error: unknown) => {
       throw fileError('make the folder', folder.dir, error);
     });
@@ -225,14 +179,6 @@ export class RunFolder {
     return parseHistory((await readTextIfThere(file, HISTORY)) ?? '', file);
   }
 
-  async #isRun(): Promise<boolean> {
-    return (await readJsonIfThere(this.file('config.json'), runMarkSchema, CONFIG).catch(() => null)) !== null;
-  }
-
-  async #entries(): Promise<string[]> {
-    return await readdir(this.dir).catch((error: unknown) => orMissing(error, this.dir, []));
-  }
-
   async #writeJson(name: string, value: unknown): Promise<void> {
     let text: string;
     try {
@@ -248,7 +194,35 @@ export class RunFolder {
   }
 }
 
-function orMissing<T>(error: unknown, path: string, value: T): T {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-  throw fileError('read it', path, error);
+/**
+ * Refuses a folder that cannot become the folder of a new run; nothing in it is touched.
+ *
+ * @param overwrite whether an earlier run there may be replaced
+ * @throws CovidCtError ERR_RUN_FOLDER when something else lies there, or an earlier run that must not be replaced
+ */
+export async function assertRunFolderFree(dir: string, overwrite: boolean): Promise<void> {
+  await holdsReplaceableRun(dir, overwrite);
+}
+
+/** Returns whether an earlier run lies there that is to be replaced; throws what {@link assertRunFolderFree} throws. */
+async function holdsReplaceableRun(dir: string, overwrite: boolean): Promise<boolean> {
+  const entries = await readdir(dir).catch((error: unknown): string[] => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw fileError('read it', dir, error);
+  });
+  if (entries.every((name) => name === 'tensorboard')) return false;
+  const mark = await readJsonIfThere(join(dir, 'config.json'), runMarkSchema, CONFIG).catch(() => null);
+  if (mark === null)
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${dir}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} ` +
+        'and is not a run; choose another folder (out, --out)',
+    );
+  if (!overwrite)
+    throw new CovidCtError(
+      'ERR_RUN_FOLDER',
+      `${dir}: there is a run in this folder already; choose another folder (out, --out), ` +
+        'or have it replaced (overwrite: true, --overwrite)',
+    );
+  return true;
 }

@@ -24,7 +24,7 @@ import { checkNeeds } from './needs';
 import { optimizerOptions } from './configure-optimizer';
 import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
-import type { DataSummary } from './run-folder';
+import type { DataSummary } from './run-schema';
 import { FreezeSchedule } from './freeze-schedule';
 import type { TrainingEvents } from './events';
 

@@ -14,7 +14,8 @@ import { PRETRAINING_KEY, detectPretraining } from './pretrained';
 import { under } from './names';
 import { elementBytes, encodeHeader } from './safetensors';
 import { openWeightFile } from './open';
-import type { OpenWeightFileOptions, WeightSource } from './open';
+import type { OpenWeightFileOptions } from './open';
+import type { WeightSource } from './types';
 
 const CHUNK_BYTES = 8 * 1024 ** 2;
 /** A strided tensor is gathered in memory; more than this is no tensor of a network. */

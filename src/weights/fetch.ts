@@ -7,7 +7,7 @@ import { download, DownloadError, sha256Of } from '../files/download';
 import { cacheFolder } from '../files/cache-folder';
 import { withLock } from '../files/lock';
 import { assertTrustedFolder, makeTrustedFolder } from '../files/trusted-folder';
-import { isObject, nameSchema, pathSchema, faultless } from '../options/atoms';
+import { callbackSchema, isObject, nameSchema, pathSchema, faultless } from '../options/atoms';
 import { checkArgument, checkOptions, signalSchema } from '../options/check';
 import { findPretrainedWeights, requirePretrainedWeights } from './pretrained';
 import type { PretrainedWeights } from './pretrained';
@@ -15,37 +15,29 @@ import type { PretrainedWeights } from './pretrained';
 const knownSchema = faultless<PretrainedWeights>((value) =>
   isObject(value) && typeof value['file'] === 'string'
     ? null
-    : { path: [], message: 'expected weights of knownWeights()' },
+    : { path: [], message: 'expected weights of pretrainedWeights()' },
 );
 
 const optionsSchema = z.strictObject({
+  /** Folder for the file; `covidct-torch/weights` in the user's cache by default. */
   dir: z.string().min(1).optional(),
+  /** Another address of the same file. */
   url: z.url().optional(),
+  /** Stops the download; what has been received stays, and the next call continues from there. */
   signal: signalSchema,
-  onProgress: z
-    .custom<(receivedBytes: number, totalBytes: number | undefined) => void>(
-      (value) => typeof value === 'function',
-      'expected a function',
-    )
-    .optional(),
+  /** Called while the file is received; the total is undefined where the server does not tell it. */
+  onProgress: callbackSchema<(receivedBytes: number, totalBytes: number | undefined) => void>().optional(),
 });
 
 /** Options of {@link fetchWeights}. */
-export interface FetchWeightsOptions {
-  /** Folder for the file; `covidct-torch/weights` in the user's cache by default. */
-  readonly dir?: string;
-  /** Another place to take the same file from. */
-  readonly url?: string;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
-}
+export type FetchWeightsOptions = Readonly<z.input<typeof optionsSchema>>;
 
-/** Where known weights are kept. */
+/** Returns the folder in which fetched checkpoints are kept. */
 export function weightsFolder(): string {
   return join(cacheFolder(), 'weights');
 }
 
-/** Where a known checkpoint lies, or would lie, and whether it does. */
+/** Returns the path of a checkpoint in the cache, and whether the file is there. */
 export function cachedWeights(
   known: PretrainedWeights,
   dir: string = weightsFolder(),
@@ -59,7 +51,7 @@ export function cachedWeights(
  * Fetches a known checkpoint unless it is there. A fetch that was broken off goes on where it was; a file that was put
  * there by hand is checked and taken.
  *
- * @param name of {@link knownWeights}
+ * @param name of {@link pretrainedWeights}
  * @returns the file's path, its SHA-256, and whether it was fetched now
  * @throws CovidCtError ERR_WEIGHTS for an unknown name, or a file there that is another one; ERR_DOWNLOAD, saying where to
  *   put the file by hand; ERR_CACHE when others can write into the cache; ERR_LOCK; AbortedError
@@ -119,7 +111,7 @@ async function fetchFile(
 /**
  * Finds the file that a name stands for, downloading nothing.
  *
- * @param what `imagenet` (the architecture's), a name of {@link knownWeights}, or the path of a file
+ * @param what `imagenet` (the architecture's), a name of {@link pretrainedWeights}, or the path of a file
  * @throws CovidCtError ERR_WEIGHTS when known weights are not in the cache, saying how to get them; ERR_CACHE when
  *   they are, but others could have put them there
  * @example

@@ -12,5 +12,6 @@ export { openWeightFile } from './open';
 export { pretrainedWeights } from './pretrained';
 export type { ConvertWeightsOptions } from './convert';
 export type { FetchWeightsOptions } from './fetch';
-export type { OpenWeightFileOptions, WeightFile, WeightSource } from './open';
+export type { OpenWeightFileOptions } from './open';
 export type { PretrainedWeights, Pretraining } from './pretrained';
+export type { WeightFile, WeightSource } from './types';

@@ -30,7 +30,7 @@ export interface LoadReport {
 }
 
 /** What may differ between a file and a network. */
-export interface FitOptions {
+export interface MatchOptions {
   /** Keep the head as it is when the file's has another size. */
   readonly replaceHead?: boolean;
   /** Names (or prefixes that end in a dot) that the file need not have; true for any. */
@@ -76,7 +76,7 @@ export function matchWeights<T extends NativeTensorSource>(
   path: string,
   tensors: readonly NativeTensor[],
   sources: readonly T[],
-  options: FitOptions = {},
+  options: MatchOptions = {},
 ): { plan: T[]; report: LoadReport } {
   const head = headOf(tensors);
   const own = new Set(tensors.map((tensor) => tensor.name));
@@ -119,7 +119,7 @@ export function matchWeights<T extends NativeTensorSource>(
   };
 }
 
-function unexplained(names: readonly string[], allowed: FitOptions['allowMissing']): string[] {
+function unexplained(names: readonly string[], allowed: MatchOptions['allowMissing']): string[] {
   if (allowed === true) return [];
   const list = Array.isArray(allowed) ? (allowed as readonly string[]) : [];
   return names.filter((name) => !list.some((each) => each === name || (each.endsWith('.') && name.startsWith(each))));
@@ -149,7 +149,7 @@ export function assertMatch(
   architecture: string,
   report: LoadReport,
   sources: readonly NativeTensorSource[],
-  options: FitOptions = {},
+  options: MatchOptions = {},
 ): void {
   const faults: string[] = [];
   const missing = unexplained(

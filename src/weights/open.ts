@@ -2,7 +2,6 @@
 import { open, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { CovidCtError, messageOf } from '../errors';
-import type { NativeTensorSource } from '../addon/types';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
 import { foreignFile } from './foreign-file';
@@ -12,24 +11,7 @@ import { readPthZip } from './pth-zip';
 import { readSafetensorsHeader } from './safetensors';
 import type { SafetensorsHeader } from './safetensors';
 import { mayBeIndex, readShards } from './shards';
-
-/** A tensor of a weight file with its place. */
-export interface WeightSource extends NativeTensorSource {
-  /** The shard that holds its bytes, where that is another file than the one that was opened. */
-  readonly file?: string;
-}
-
-/** What a weight file holds; no tensor has been read yet. */
-export interface WeightFile {
-  readonly path: string;
-  readonly format: 'safetensors' | 'safetensors-index' | 'pth-zip' | 'pth-legacy';
-  /** In the file's order, each with its place in the file. */
-  readonly tensors: readonly WeightSource[];
-  /** Of a safetensors file; empty for others. */
-  readonly metadata: Readonly<Record<string, string>>;
-  /** What was done to find the tensors, in words: where they stood, prefixes taken off, what was left out. */
-  readonly notes: readonly string[];
-}
+import type { WeightFile, WeightSource } from './types';
 
 /** Options of {@link openWeightFile}. */
 export interface OpenWeightFileOptions {

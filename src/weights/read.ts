@@ -7,9 +7,10 @@ import type { NativeTensor, NativeTensorSource } from '../addon/types';
 import { writeTogether } from './convert';
 import { callAddon } from '../addon/call';
 import { openWeightFile } from './open';
-import type { OpenWeightFileOptions, WeightSource } from './open';
+import type { OpenWeightFileOptions } from './open';
+import type { WeightSource } from './types';
 import { matchWeights, assertMatch } from './match';
-import type { FitOptions, LoadReport } from './match';
+import type { MatchOptions, LoadReport } from './match';
 
 /** The network that is read into. */
 export interface Reader {
@@ -51,7 +52,7 @@ async function readShards(
 export async function readWeights(
   network: Reader,
   path: string,
-  { entry, signal, ...fit }: FitOptions & OpenWeightFileOptions,
+  { entry, signal, ...fit }: MatchOptions & OpenWeightFileOptions,
 ): Promise<{ report: LoadReport; metadata: Readonly<Record<string, string>> }> {
   const { tensors, metadata, notes } = await openWeightFile(path, { entry, signal });
   const { plan, report } = matchWeights(path, network.tensors, tensors, fit);

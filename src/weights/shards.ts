@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CovidCtError, messageOf, throwIfAborted } from '../errors';
 import type { SafetensorsHeader } from './safetensors';
-import type { WeightSource } from './open';
+import type { WeightSource } from './types';
 
 /** An index of a thousand shards has some megabytes. */
 const MAX_INDEX_BYTES = 64 * 1024 ** 2;

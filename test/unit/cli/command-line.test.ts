@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { resolveTrainOptions } from '../../../src/cli/config';
+import { gatherTrainOptions } from '../../../src/cli/config';
 import { exitCodeOf } from '../../../src/cli/exit-codes';
 import { bytes, classWeights, dataFolder, names, number, threshold } from '../../../src/cli/flags';
 import type { Io } from '../../../src/cli/io';
@@ -12,7 +12,7 @@ import { givenImages } from '../../../src/cli/sources';
 import { evaluationText, percent } from '../../../src/cli/format/format';
 import { openFolder } from '../../../src/data/folder';
 import { CovidCtError, DatasetError, InvalidOptionError, LibTorchNotFoundError } from '../../../src/errors';
-import { resolveTrainOptions as resolveTrainerOptions } from '../../../src/train/options';
+import { resolveTrainOptions } from '../../../src/train/options';
 import { summarize } from '../../../src/metrics/evaluation';
 
 class Text extends Writable {
@@ -117,7 +117,7 @@ test('values of flags', () => {
 test('flags win over the file, the file over the environment and the defaults; unknown keys are refused', async () => {
   const file = join(dir, 'recipe.json');
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', learningRate: 0.5, epochs: 3 }));
-  expect((await resolveTrainOptions(file, { epochs: 4, momentum: undefined })).options).toMatchObject({
+  expect((await gatherTrainOptions(file, { epochs: 4, momentum: undefined })).options).toMatchObject({
     data: 'd',
     out: 'o',
     learningRate: 0.5,
@@ -125,29 +125,29 @@ test('flags win over the file, the file over the environment and the defaults; u
     accumulate: 8,
     architecture: 'vgg19_bn',
   });
-  expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({ data: 'd' });
-  expect((await resolveTrainOptions(file, { data: 'flag' }, { data: 'from-env' })).options).toMatchObject({
+  expect((await gatherTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({ data: 'd' });
+  expect((await gatherTrainOptions(file, { data: 'flag' }, { data: 'from-env' })).options).toMatchObject({
     data: 'flag',
   });
   await writeFile(file, JSON.stringify({ out: 'o' }));
-  expect((await resolveTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({
+  expect((await gatherTrainOptions(file, {}, { data: 'from-env' })).options).toMatchObject({
     data: 'from-env',
     out: 'o',
   });
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', lr: 0.5 }));
-  await expect(resolveTrainOptions(file, {})).rejects.toMatchObject({
+  await expect(gatherTrainOptions(file, {})).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringMatching(/recipe\.json[^]*lr/),
   });
   await writeFile(file, `\ufeff${JSON.stringify({ data: 'd', out: 'o', epochs: 3 })}`);
-  expect((await resolveTrainOptions(file, {})).options).toMatchObject({ epochs: 3 });
+  expect((await gatherTrainOptions(file, {})).options).toMatchObject({ epochs: 3 });
   for (const [text, message] of [
     ['{', /recipe\.json:1:2: .*not JSON here/],
     ['[]', /JSON object/],
     ['', /it is empty/],
   ] as const) {
     await writeFile(file, text);
-    await expect(resolveTrainOptions(file, {})).rejects.toThrow(message);
+    await expect(gatherTrainOptions(file, {})).rejects.toThrow(message);
   }
 });
 
@@ -181,7 +181,7 @@ test.each(RECIPES)('the config.json of a run gives the options that the run was 
       classes: ['b', 'a'],
     }),
   );
-  const { options: first } = await resolveTrainOptions(file, {});
+  const { options: first } = await gatherTrainOptions(file, {});
   const {
     data,
     out,
@@ -209,17 +209,17 @@ test.each(RECIPES)('the config.json of a run gives the options that the run was 
     device: 'cpu',
     startedFrom: 'random (seed 0)',
   };
-  const trainer = resolveTrainerOptions(rest);
+  const trainer = resolveTrainOptions(rest);
   await writeFile(
     join(run, 'config.json'),
     `\ufeff${JSON.stringify({ format: 'covidct-torch/run', formatVersion: 1, created: '', options: { ...trainer, out, trainTransform: { steps: [] }, evalTransform: {} }, model, data: { train: { fingerprint: 'x' }, validation: null }, versions: {} })}`,
   );
   for (const named of [run, join(run, 'config.json')]) {
-    const { options: again, run: stored } = await resolveTrainOptions(named, { data, out: 'other' });
+    const { options: again, run: stored } = await gatherTrainOptions(named, { data, out: 'other' });
     expect(again).toEqual({ ...first, ...trainer, out: 'other' });
     expect(stored?.data.train.fingerprint).toBe('x');
   }
-  await expect(resolveTrainOptions(run, { data })).rejects.toThrow('give --out DIR');
+  await expect(gatherTrainOptions(run, { data })).rejects.toThrow('give --out DIR');
 });
 
 test('a run that began with weights begins with them again; a config.json of another shape is refused', async () => {
@@ -231,7 +231,7 @@ test('a run that began with weights begins with them again; a config.json of ano
     data: { train: { fingerprint: 'x' }, validation: null },
   };
   await writeFile(file, JSON.stringify(config));
-  expect((await resolveTrainOptions(file, { data: 'd', out: 'o' })).options).toMatchObject({
+  expect((await gatherTrainOptions(file, { data: 'd', out: 'o' })).options).toMatchObject({
     weights: '/weights/resnet18.pth',
     architecture: 'resnet18',
   });
@@ -243,23 +243,23 @@ test('a run that began with weights begins with them again; a config.json of ano
       model: { architecture: 'resnet18', startedFrom: 'trained on COVID-CT train from random (seed 0), epoch 1' },
     }),
   );
-  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
+  await expect(gatherTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringMatching(
       /it went on from another model \(trained on COVID-CT train .*give its weights with --weights FILE/,
     ),
   });
-  expect((await resolveTrainOptions(file, { data: 'd', out: 'o', weights: 'w.pth' })).options).toMatchObject({
+  expect((await gatherTrainOptions(file, { data: 'd', out: 'o', weights: 'w.pth' })).options).toMatchObject({
     weights: 'w.pth',
     architecture: 'resnet18',
   });
   await writeFile(file, JSON.stringify({ ...config, model: {} }));
-  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
+  await expect(gatherTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringMatching(/model\.architecture/),
   });
   await writeFile(file, JSON.stringify({ ...config, options: { newOption: 1 } }));
-  await expect(resolveTrainOptions(file, { data: 'd', out: 'o' })).rejects.toThrow(/newOption/);
+  await expect(gatherTrainOptions(file, { data: 'd', out: 'o' })).rejects.toThrow(/newOption/);
 });
 
 test('a folder stands for the images that a data set reads from it', async () => {
@@ -323,14 +323,14 @@ test('a run folder that cannot be written is refused before data are opened', as
   for (const verb of ['train', 'demo']) {
     expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/it holds thesis\.txt and is not a run; give another --out/),
+      stderr: expect.stringMatching(/it holds thesis\.txt and is not a run; choose another folder \(--out\)/),
     });
   }
   await writeFile(join(taken, 'config.json'), JSON.stringify({ format: 'covidct-torch/run' }));
   for (const verb of ['train', 'demo']) {
     expect(await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken])).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/give another --out, or --overwrite/),
+      stderr: expect.stringMatching(/choose another folder \(--out\), or have it replaced \(--overwrite\)/),
     });
     expect((await run([verb, '--data', join(dir, 'no-such-data'), '--out', taken, '--overwrite'])).stderr).toContain(
       'no-such-data',

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
-import { resolveTrainOptions } from '../../../src/cli/config';
+import { gatherTrainOptions } from '../../../src/cli/config';
 import { partOptions } from '../../../src/cli/data-flags';
 import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
@@ -136,12 +136,12 @@ test('a configuration file says the same, and the rest goes to the training', as
     file,
     JSON.stringify({ data: 'd', out: 'o', positive: 'COVID', validationSplit: 0.2, groupPattern: '(p\\d)', epochs: 3 }),
   );
-  const { data, rest } = partOptions((await resolveTrainOptions(file, {})).options);
+  const { data, rest } = partOptions((await gatherTrainOptions(file, {})).options);
   expect(data).toEqual({ positive: 'COVID', validationSplit: 0.2, groupPattern: /(p\d)/u });
   expect(rest).toMatchObject({ data: 'd', epochs: 3 });
   expect(rest).not.toHaveProperty('positive');
   await writeFile(file, JSON.stringify({ data: 'd', out: 'o', groupPattern: '(' }));
-  await expect(resolveTrainOptions(file, {})).rejects.toMatchObject({
+  await expect(gatherTrainOptions(file, {})).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringContaining('groupPattern'),
   });

@@ -1,6 +1,6 @@
 /** Fitting a file's tensors to a network's: what is taken, renamed, summed, left, allowed and refused. */
 import { matchWeights, assertMatch } from '../../../src/weights/match';
-import type { FitOptions } from '../../../src/weights/match';
+import type { MatchOptions } from '../../../src/weights/match';
 import type { NativeTensor, NativeTensorSource } from '../../../src/addon/types';
 
 const NETWORK: NativeTensor[] = [
@@ -23,7 +23,7 @@ function sources(changes: Readonly<Record<string, readonly number[] | null>> = {
   );
 }
 
-function outcome(file: NativeTensorSource[], options: FitOptions = {}, network = NETWORK): string {
+function outcome(file: NativeTensorSource[], options: MatchOptions = {}, network = NETWORK): string {
   const { report } = matchWeights('x.pth', network, file, options);
   try {
     assertMatch('x.pth', 'densenet121', report, file, options);
