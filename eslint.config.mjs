@@ -3,7 +3,7 @@ import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'node_modules/', 'runs/', 'phantoms/', 'coverage/'] },
+  { ignores: ['dist/', 'build/', 'node_modules/', 'runs/', 'phantoms/', 'coverage/', 'docs/api/'] },
   js.configs.recommended,
   {
     files: ['src/**/*.ts', 'test/**/*.ts'],

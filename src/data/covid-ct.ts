@@ -183,8 +183,9 @@ export class CovidCtDataset implements DatasetSplits {
    * or into the user's cache folder where the data set is read-only.
    *
    * @param dir a clone of the repository: `Images-processed` and `Data-split`
-   * @param options.split folder of the lists, relative to `dir`; default `Data-split`
-   * @param options.onProgress told of each unpacked file
+   * @param options
+   *   - `split`: folder of the lists, relative to `dir`; default `Data-split`
+   *   - `onProgress`: told of each unpacked file
    * @throws DatasetError listing every missing, repeated or doubly assigned name with its list and line, or naming the
    *   zip file and the entry that is damaged or unsafe; AbortedError
    */

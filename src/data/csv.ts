@@ -205,14 +205,15 @@ function adviceFor(problems: readonly string[]): string {
  * was guessed is in `notes`.
  *
  * @param file the table
- * @param options.pathColumn column of the image paths, relative to `root` or absolute
- * @param options.labelColumn column of the class names
- * @param options.splitColumn column that says train, val or test; without one every row is a training row
- * @param options.groupColumn column of what belongs together, e.g. the patient
- * @param options.root default: the folder of the table
- * @param options.classes class names in the order of their indices; default: the labels found, sorted
- * @param options.positive of two classes the one that counts as positive: it comes last
- * @param options.delimiter default: a comma, or what the ending or the first line leaves no doubt of
+ * @param options
+ *   - `pathColumn`: column of the image paths, relative to `root` or absolute
+ *   - `labelColumn`: column of the class names
+ *   - `splitColumn`: column that says train, val or test; without one every row is a training row
+ *   - `groupColumn`: column of what belongs together, e.g. the patient
+ *   - `root`: default: the folder of the table
+ *   - `classes`: class names in the order of their indices; default: the labels found, sorted
+ *   - `positive`: of two classes the one that counts as positive: it comes last
+ *   - `delimiter`: default: a comma, or what the ending or the first line leaves no doubt of
  * @throws DatasetError listing, each with line and column, what is not UTF-8, every missing file, empty, doubtful or unknown
  *   label or split, repeated path, row of another length, and column name that is missing or there twice
  * @example

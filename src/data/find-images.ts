@@ -165,7 +165,8 @@ export class ImageFinder {
  * other files, dead links and loops, what cannot be read, hidden files that are no images, hidden folders, and the
  * files and folders of systems (`Thumbs.db`, `@eaDir`, `__MACOSX`, ...).
  *
- * @param options.signal stops between two folders
+ * @param options
+ *   - `signal`: stops between two folders
  * @throws DatasetError when `dir` is no folder or cannot be read; AbortedError
  * @example
  * ```ts

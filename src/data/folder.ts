@@ -195,11 +195,12 @@ async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
  * folders of the splits may have the names in use elsewhere (`training_set`, `dev`, `holdout`, ...); which was taken for
  * which is in `notes`. What is left out is counted by reason in `leftOut`.
  *
- * @param options.classes class names in the order of their indices; default: the folder names, sorted. Also allows names
- *   that are refused otherwise
- * @param options.positive of two classes the one that counts as positive: it comes last
- * @param options.groupPattern regular expression over the path relative to `dir`; its group named `group`, or the first,
- *   is the sample's group, e.g. the patient
+ * @param options
+ *   - `classes`: class names in the order of their indices; default: the folder names, sorted. Also allows names
+ *     that are refused otherwise
+ *   - `positive`: of two classes the one that counts as positive: it comes last
+ *   - `groupPattern`: regular expression over the path relative to `dir`; its group named `group`, or the first,
+ *     is the sample's group, e.g. the patient
  * @throws DatasetError when there are no classes, a class has no images, the splits' classes differ, a split or class would
  *   have to be guessed, or the order of two classes would make the negative one (`NonCOVID`, `normal`) the positive
  * @example

@@ -23,9 +23,10 @@ export type HoldOutOptions = z.input<typeof holdOutOptionsSchema>;
  * Holds some of the training images out as a validation or test split: by class, whole groups (`Sample.group`) where they
  * are known, the same ones for the same seed. What was done is in `notes`.
  *
- * @param options.validation share of the training images, in (0, 1); default: none
- * @param options.test the same for a test split
- * @param options.seed another seed, other images; default 0
+ * @param options
+ *   - `validation`: share of the training images, in (0, 1); default: none
+ *   - `test`: the same for a test split
+ *   - `seed`: another seed, other images; default 0
  * @throws DatasetError when the data set has that split already, or too few images (or groups) for it or for what is left
  * @example
  * ```ts

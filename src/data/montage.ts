@@ -32,8 +32,9 @@ const PAPER = 255;
 /**
  * Lays images out row by row on white, each fitted into a square tile on black.
  *
- * @param options.columns tiles in a row
- * @param options.tile side of a tile in pixels
+ * @param options
+ *   - `columns`: tiles in a row
+ *   - `tile`: side of a tile in pixels
  * @returns RGB, uint8; a last row that is not full stays white
  */
 export async function montage(
@@ -78,11 +79,12 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
 /**
  * Draws some images of a class, or of all, without repetition, and lays them out.
  *
- * @param options.class name of the class, or `options.label` its index
- * @param options.count images, default 5; fewer when the class has fewer
- * @param options.columns default 5
- * @param options.tile side of a tile in pixels, default 224
- * @param options.maxPixels and the other limits, and `sixteenBit`, as decodeImage has them
+ * @param options
+ *   - `class`: name of the class, or `options.label` its index
+ *   - `count`: images, default 5; fewer when the class has fewer
+ *   - `columns`: default 5
+ *   - `tile`: side of a tile in pixels, default 224
+ *   - `maxPixels`: and the other limits, and `sixteenBit`, as decodeImage has them
  * @throws DatasetError when there is no image of the class; BadImageError; AbortedError; InvalidOptionError
  * @example
  * ```ts

@@ -50,9 +50,10 @@ export type SplitOptions = z.input<typeof splitOptionsSchema>;
 /**
  * A data set of a list. The files are not looked at before they are decoded.
  *
- * @param options.classes class names in the order of their indices
- * @param options.samples an image (a path, `file:` URL, bytes, Blob or pixels; no stream, which could be read once only), its label as index or class name, and a name for it
- *   (default: the path, or `sample-<position>` for bytes)
+ * @param options
+ *   - `classes`: class names in the order of their indices
+ *   - `samples`: an image (a path, `file:` URL, bytes, Blob or pixels; no stream, which could be read once only), its label as index or class name, and a name for it
+ *     (default: the path, or `sample-<position>` for bytes)
  * @throws DatasetError for an unknown label or a repeated id; InvalidOptionError
  * @example
  * ```ts
@@ -132,9 +133,10 @@ function splitByClass(dataset: Dataset, fractions: readonly number[], seed: numb
  * Where samples have a `group`, e.g. the patient, a group is never torn apart, and the shares are met as nearly as the
  * groups allow. Without groups, slices of one patient may land in two parts.
  *
- * @param options.fractions shares of train, validation and test, which sum to 1; a part with share 0 is null
- * @param options.seed another seed, other parts; default 0
- * @param options.stratify each class is split in the same shares; default true
+ * @param options
+ *   - `fractions`: shares of train, validation and test, which sum to 1; a part with share 0 is null
+ *   - `seed`: another seed, other parts; default 0
+ *   - `stratify`: each class is split in the same shares; default true
  * @example
  * ```ts
  * import { openFolder, splitDataset } from 'covidct-torch';

@@ -119,10 +119,11 @@ export class PixelStore {
   }
 
   /**
-   * @param options.maxCacheBytes bytes kept, default 2 GiB; 0 keeps nothing
-   * @param options.onBadFile `error` (default) or `skip`: leave files out that cannot be decoded, count and report them
-   * @param options.concurrency images decoded at the same time, default 2
-   * @param options.maxPixels and the other limits, and `sixteenBit`, as decodeImage has them
+   * @param options
+   *   - `maxCacheBytes`: bytes kept, default 2 GiB; 0 keeps nothing
+   *   - `onBadFile`: `error` (default) or `skip`: leave files out that cannot be decoded, count and report them
+   *   - `concurrency`: images decoded at the same time, default 2
+   *   - `maxPixels`: and the other limits, and `sixteenBit`, as decodeImage has them
    */
   constructor(options: StoreOptions = {}) {
     this.#options = PixelStore.#check(options);
@@ -146,10 +147,11 @@ export class PixelStore {
   /**
    * The pixels of a sample. Callers share the bytes: do not write to them.
    *
-   * @param options.signal stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
-   * @param options.ahead the resize to do first; what is kept is its result, apart from the pixels as decoded
-   * @param options.sixteenBit another scale of 16-bit images than the store's; kept apart as well
-   * @param options.sizeCheck refuses what the caller cannot use
+   * @param options
+   *   - `signal`: stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
+   *   - `ahead`: the resize to do first; what is kept is its result, apart from the pixels as decoded
+   *   - `sixteenBit`: another scale of 16-bit images than the store's; kept apart as well
+   *   - `sizeCheck`: refuses what the caller cannot use
    * @throws BadImageError whatever `onBadFile` says; AbortedError
    */
   async get(sample: Pick<Sample, 'source' | 'origin'>, options: LoadOptions = {}): Promise<Pixels> {
@@ -186,7 +188,8 @@ export class PixelStore {
   /**
    * The pixels of the sample at `index` of a data set, or null when it cannot be decoded and `onBadFile` is `skip`.
    *
-   * @param options.onSkip told of each left-out file once, the first time it is met
+   * @param options
+   *   - `onSkip`: told of each left-out file once, the first time it is met
    */
   async load(
     sample: Sample,

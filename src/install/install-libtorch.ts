@@ -18,7 +18,7 @@ export interface LibTorchArchive {
   sha256: string;
 }
 
-/** PyTorch's archives of {@link TESTED_LIBTORCH} for the CPU, by `<platform>-<arch>`; elsewhere pip's wheel is taken. */
+/** PyTorch's archives of `TESTED_LIBTORCH` for the CPU, by `<platform>-<arch>`; elsewhere pip's wheel is taken. */
 export const LIBTORCH_ARCHIVES: Readonly<Record<string, LibTorchArchive>> = {
   'linux-x64': {
     url: 'https://download.pytorch.org/libtorch/cpu/libtorch-shared-with-deps-2.13.0%2Bcpu.zip',
@@ -43,7 +43,7 @@ export interface InstallOptions {
   env?: NodeJS.ProcessEnv;
   /** The archive to fetch; the platform's own by default. */
   archive?: LibTorchArchive;
-  /** SHA-256 of the one wheel that is taken from pip; see {@link downloadWheel}. The archive has its own. */
+  /** SHA-256 of the one wheel that is taken from pip; see `downloadWheel`. The archive has its own. */
   wheelSha256?: string;
   onProgress?: (progress: InstallProgress) => void;
   signal?: AbortSignal;
@@ -158,7 +158,7 @@ function removeLeftovers(folder: string): void {
 }
 
 /**
- * Makes sure that LibTorch {@link TESTED_LIBTORCH} for the CPU lies in `<cache>/libtorch/<version>+cpu`. Takes the
+ * Makes sure that LibTorch `TESTED_LIBTORCH` for the CPU lies in `<cache>/libtorch/<version>+cpu`. Takes the
  * official archive, or, where that host cannot be reached, PyTorch's wheel through pip; either by its SHA-256. A run
  * that was stopped is taken up by running again; a second process waits for the first and finds the work done.
  *

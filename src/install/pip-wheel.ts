@@ -70,7 +70,7 @@ async function runPip(request: readonly string[], folder: string, options: PipOp
   }
 }
 
-/** Options of {@link downloadWheel}. */
+/** Options of `downloadWheel`. */
 export interface PipOptions {
   env?: NodeJS.ProcessEnv;
   /** Bytes so far. */

@@ -14,7 +14,7 @@ import { duration, figure, inWords } from './format';
 
 /** How to speak: see {@link ConsoleLogger}. */
 export const CONSOLE_MODES = ['auto', 'progress', 'lines', 'json', 'quiet'] as const;
-/** One of {@link CONSOLE_MODES}. */
+/** One of `CONSOLE_MODES`. */
 export type ConsoleMode = (typeof CONSOLE_MODES)[number];
 
 /** Options of {@link ConsoleLogger}. */
@@ -116,7 +116,7 @@ export class ConsoleLogger implements TrainLogger {
   #epochsDone = 0;
   #silence: NodeJS.Timeout | null = null;
 
-  /** @throws InvalidOptionError when the mode is none of {@link CONSOLE_MODES} */
+  /** @throws InvalidOptionError when the mode is none of `CONSOLE_MODES` */
   constructor(options: ConsoleOptions = {}) {
     const { mode } = checkOptions(optionsSchema, options, 'ConsoleLogger');
     this.#stream = options.stream ?? process.stderr;

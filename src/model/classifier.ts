@@ -181,7 +181,8 @@ export class Classifier {
    *
    * @param sources one image or a list of them, each a path, `file:` URL, bytes, Blob, stream or pixels:
    *   {@link ImageInput}
-   * @param options.maxPixels and the other limits, as decodeImage has them; `sixteenBit`: the model's own by default
+   * @param options
+   *   - `maxPixels`: and the other limits, as decodeImage has them; `sixteenBit`: the model's own by default
    * @returns one prediction for each source, in order
    * @throws BadImageError naming the source; AbortedError; CovidCtError ERR_DISPOSED; ERR_OUT_OF_MEMORY naming a
    *   smaller batchSize to try
@@ -245,13 +246,14 @@ export class Classifier {
    * checkpoint, or ImageNet's normalization as an assumption, and the threshold 0.5. An `imageSize` that was asked for
    * stays.
    *
-   * @param options.replaceHead keep the classification head as it is when the file's has another size (default false)
-   * @param options.allowMissing names or prefixes that the file need not have; true for any (default false)
-   * @param options.allowUnexpected names or prefixes of the file that may go unused; true for any (default false)
-   * @param options.weightsOnly leave transform, threshold, origin and pretraining as they are (default false)
-   * @param options.entry where in a checkpoint the weights stand, e.g. `model_ema` (default: found)
-   * @param options.prefix under which of the file's names the network stands, e.g. `encoder_q.` (default: found)
-   * @param options.allowNonFinite read NaN and infinite numbers too, for a look inside (default false)
+   * @param options
+   *   - `replaceHead`: keep the classification head as it is when the file's has another size (default false)
+   *   - `allowMissing`: names or prefixes that the file need not have; true for any (default false)
+   *   - `allowUnexpected`: names or prefixes of the file that may go unused; true for any (default false)
+   *   - `weightsOnly`: leave transform, threshold, origin and pretraining as they are (default false)
+   *   - `entry`: where in a checkpoint the weights stand, e.g. `model_ema` (default: found)
+   *   - `prefix`: under which of the file's names the network stands, e.g. `encoder_q.` (default: found)
+   *   - `allowNonFinite`: read NaN and infinite numbers too, for a look inside (default false)
    * @throws CovidCtError ERR_WEIGHTS when the file is damaged, does not fit or is not finite, with the network as it
    *   was; AbortedError
    *

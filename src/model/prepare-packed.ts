@@ -23,10 +23,11 @@ import { Resizer } from './resizer';
  *
  * @param data any data set with splits, e.g. of `openDataset`
  * @param file to write, e.g. `covid-ct.pack`
- * @param options.resize pixels of the shorter side, up or down; default: as decoded
- * @param options.onBadFile `error` (default), or `skip`: leave out what cannot be decoded, and list it in the file
- * @param options.sixteenBit the values of 16-bit images that become 0 and 255; a training on the file stores them with
- *   the model. `options.maxPixels` and the other limits as decodeImage has them
+ * @param options
+ *   - `resize`: pixels of the shorter side, up or down; default: as decoded
+ *   - `onBadFile`: `error` (default), or `skip`: leave out what cannot be decoded, and list it in the file
+ *   - `sixteenBit`: the values of 16-bit images that become 0 and 255; a training on the file stores them with
+ *     the model. `options.maxPixels` and the other limits as decodeImage has them
  * @throws BadImageError; DatasetError; AbortedError; CovidCtError ERR_PACKED_DATA when it cannot be written or is there
  *   already
  * @example

@@ -19,7 +19,7 @@ export interface GradCamMontage extends Omit<GradCamGroup, 'png'> {
   readonly picture: { readonly png: Uint8Array; readonly width: number; readonly height: number } | null;
 }
 
-/** What {@link gradCamMontages} needs beside the evaluation. */
+/** What `gradCamMontages` needs beside the evaluation. */
 export interface GradCamMontagesOptions extends EvaluationPictures {
   /** Answers for the weights that were evaluated. */
   readonly model: Pick<Classifier, 'explain' | 'layers'>;

@@ -74,7 +74,8 @@ export async function encodeImage(pixels: Pixels): Promise<Uint8Array> {
  * An SVG drawn as PNG, at the resolution that the width asks for. Letters come from the machine's fonts: see
  * {@link textIsDrawn}.
  *
- * @param options.width in pixels
+ * @param options
+ *   - `width`: in pixels
  * @returns the PNG file and its size
  * @throws CovidCtError ERR_BAD_IMAGE when the SVG is not valid
  * @example
@@ -171,8 +172,9 @@ function captionSvg(lines: readonly string[], width: number, height: number): Bu
 /**
  * Lays pictures out row by row on white, each fitted whole into a square tile on black, with its caption below.
  *
- * @param options.columns tiles in a row, default 5; fewer when there are fewer tiles
- * @param options.tileSize side of a tile in pixels, default 224
+ * @param options
+ *   - `columns`: tiles in a row, default 5; fewer when there are fewer tiles
+ *   - `tileSize`: side of a tile in pixels, default 224
  * @returns RGB, uint8
  * @throws CovidCtError ERR_BAD_IMAGE when there is no tile; InvalidOptionError
  * @example

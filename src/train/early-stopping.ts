@@ -79,7 +79,7 @@ export class EarlyStopping {
   }
 
   /**
-   * Continues from what {@link state} returned.
+   * Continues from what `state()` returned.
    *
    * @throws InvalidOptionError when it is not such a state
    */

@@ -66,6 +66,7 @@ test('every step, in order; the count stands alone on the last line', () => {
     '== npm run format:check',
     '== npm run typecheck',
     '== npm run check:clang',
+    '== npm run docs',
   ]);
   expect(lines.at(-1)).toBe('500 passed, 0 failed');
 });

@@ -189,14 +189,15 @@ export async function decodeChecked(
  * else is refused by what it is, without a decoder having seen it.
  *
  * @param source a path, or the bytes of an encoded file; the file's name says nothing about its format
- * @param options.signal stops waiting at once (a decode under way runs out in the background)
- * @param options.maxPixels largest width x height, default 50 million
- * @param options.maxSide longest side in pixels, default 16,384
- * @param options.maxFileBytes largest encoded file, default 128 MiB
- * @param options.decodeTimeoutMs longest decoding, in whole seconds, default 20,000
- * @param options.sixteenBit `{ low, high }`: of 16-bit images, the values that become 0 and 255; without it all 16 bits
- *   count, and an image that uses less than an eighth of them is refused
- * @param options.origin the data set's line that names the file, for the message
+ * @param options
+ *   - `signal`: stops waiting at once (a decode under way runs out in the background)
+ *   - `maxPixels`: largest width x height, default 50 million
+ *   - `maxSide`: longest side in pixels, default 16,384
+ *   - `maxFileBytes`: largest encoded file, default 128 MiB
+ *   - `decodeTimeoutMs`: longest decoding, in whole seconds, default 20,000
+ *   - `sixteenBit`: `{ low, high }`: of 16-bit images, the values that become 0 and 255; without it all 16 bits
+ *     count, and an image that uses less than an eighth of them is refused
+ *   - `origin`: the data set's line that names the file, for the message
  * @returns RGB, uint8, height x width x 3, in the orientation the pixels are stored in (of TIFF: in the one it names)
  * @throws BadImageError naming file, reason and line; AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
  */

@@ -151,10 +151,11 @@ export function releaseSources(sources: readonly ImageSource[]): void {
  * Decodes an image.
  *
  * @param input see {@link ImageInput}; a file's name says nothing about its format. A stream is read once, to its end
- * @param options.signal stops waiting at once (a decode under way runs out in the background)
- * @param options.maxPixels largest width x height
- * @param options.maxFileBytes most bytes of an encoded file; a stream is given up as soon as it has more
- * @param options.origin the data set's line that names the file, for the message
+ * @param options
+ *   - `signal`: stops waiting at once (a decode under way runs out in the background)
+ *   - `maxPixels`: largest width x height
+ *   - `maxFileBytes`: most bytes of an encoded file; a stream is given up as soon as it has more
+ *   - `origin`: the data set's line that names the file, for the message
  * @returns RGB, uint8, height x width x 3
  * @throws InvalidOptionError for what is no image by its kind; BadImageError naming file, reason and line; AbortedError; of a
  *   packed image also CovidCtError ERR_PACKED_DATA

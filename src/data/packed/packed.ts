@@ -100,7 +100,8 @@ export class PackedDataset implements DatasetSplits {
   /**
    * Opens a packed data set and checks its index; an image is checked when it is first read.
    *
-   * @param options.classes the classes it must have, in that order
+   * @param options
+   *   - `classes`: the classes it must have, in that order
    * @throws CovidCtError ERR_PACKED_DATA for a file that is damaged, cut off, of another version or something else;
    *   DatasetError for other classes
    */

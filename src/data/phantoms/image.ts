@@ -118,10 +118,11 @@ function drawMiddle(draw: Draw, { canvas, tissue }: Anatomy): void {
 /**
  * Draws a made-up slice, gray stored as RGB.
  *
- * @param options.positive whether it gets ground-glass patches
- * @param options.seed together with `index` fixes the slice
- * @param options.index which slice of a seed, default 0
- * @param options.size typical width in pixels, default 160; the slice is 0.85 to 1.25 times as wide and flatter than wide
+ * @param options
+ *   - `positive`: whether it gets ground-glass patches
+ *   - `seed`: together with `index` fixes the slice
+ *   - `index`: which slice of a seed, default 0
+ *   - `size`: typical width in pixels, default 160; the slice is 0.85 to 1.25 times as wide and flatter than wide
  */
 export function phantomPixels(options: PhantomPixelsOptions): Pixels {
   const { positive, seed, index, size } = checkOptions(phantomPixelsOptionsSchema, options, 'phantomPixels');

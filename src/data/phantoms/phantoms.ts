@@ -92,9 +92,10 @@ async function writeLists(dir: string, label: number, names: readonly string[], 
  * validation and test, both classes alike. The folder appears whole or not at all; phantoms of other numbers that are
  * there already are replaced, and exactly these are left as they are.
  *
- * @param options.count images in all, default 120
- * @param options.seed another seed, other images; default 0
- * @param options.size typical width in pixels, default 160
+ * @param options
+ *   - `count`: images in all, default 120
+ *   - `seed`: another seed, other images; default 0
+ *   - `size`: typical width in pixels, default 160
  * @throws DatasetError when `dir` holds anything else; AbortedError
  * @example
  * ```ts

@@ -67,8 +67,9 @@ function sideBeforeCrop(size: number): number {
  * The tutorial's training transform: shorter side to `size * 256 / 224`, a random box of half to the whole area
  * resized to `size`, mirrored half of the time, normalized.
  *
- * @param options.size side of the output in pixels, default 224
- * @param options.normalization `imagenet` by default; `none` as the tutorial has it; or own mean and std
+ * @param options
+ *   - `size`: side of the output in pixels, default 224
+ *   - `normalization`: `imagenet` by default; `none` as the tutorial has it; or own mean and std
  * @example
  * ```ts
  * import { tutorialTrain } from 'covidct-torch';

@@ -79,8 +79,9 @@ export const randomResizedCropStep: StepDefinition<z.output<typeof schema>> = {
  * Cuts a random box and resizes it, as torchvision's `RandomResizedCrop`.
  *
  * @param size of the output in pixels: side of a square, or `[height, width]`
- * @param options.scale share of the image's area the box covers, default [0.08, 1]
- * @param options.ratio width / height of the box, drawn log-uniformly, default [3/4, 4/3]
+ * @param options
+ *   - `scale`: share of the image's area the box covers, default [0.08, 1]
+ *   - `ratio`: width / height of the box, drawn log-uniformly, default [3/4, 4/3]
  * @example
  * ```ts
  * import { compose, randomResizedCrop, toTensor } from 'covidct-torch';
