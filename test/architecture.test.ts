@@ -1,5 +1,5 @@
 /** The house rules a machine can check: no import points upward, the fences hold, no file has outgrown its reason. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const ROOT = join(__dirname, '..');
@@ -109,6 +109,40 @@ test('no import points upward', () => {
   }
   expect(wrong).toEqual([]);
 });
+
+/** The rooms that everything may stand on; the drawing leaves them out. */
+const GROUND = ['text', 'errors', 'intended-use', 'files', 'options'];
+
+/** Pairs of rooms that the table allows and that do not follow from others. */
+function drawnImports(): string[] {
+  const above = Object.keys(MAY_IMPORT).filter((room) => !GROUND.includes(room));
+  const next = (room: string) =>
+    MAY_IMPORT[room]!.filter((each) => above.includes(each) && !TYPES_ONLY[room]?.includes(each));
+  const reaches = (from: string, to: string): boolean => next(from).some((each) => each === to || reaches(each, to));
+  return above.flatMap((room) =>
+    next(room)
+      .filter((to) => !next(room).some((other) => other !== to && reaches(other, to)))
+      .map((to) => `${room} --> ${to}`),
+  );
+}
+
+test('docs/architecture.md draws the imports that the table allows', () => {
+  const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+  const drawing = /```mermaid\n([\s\S]*?)```/.exec(text)![1]!.replace(/\["[^"]*"\]/g, '');
+  const drawn = [...drawing.matchAll(/(\w+) --> (\w+)/g)].map(([edge]) => edge);
+  expect(drawn.sort()).toEqual(drawnImports().sort());
+  for (const room of GROUND) expect(text).toContain(`\`${room}\``);
+});
+
+test.each(['CONTRIBUTING.md', 'SECURITY.md', 'docs/architecture.md', 'docs/kinds.md'])(
+  'every file that %s names is there',
+  (document) => {
+    const text = readFileSync(join(ROOT, document), 'utf8');
+    const paths = [...text.matchAll(/`((?:src|native|test|scripts|docs)\/[\w./-]*)`/g)].map((match) => match[1]!);
+    expect(paths.length).toBeGreaterThan(3);
+    expect([...new Set(paths)].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  },
+);
 
 test('the entries are for users: of the sources only the command line imports them', () => {
   const wrong = sources.flatMap((file) =>
