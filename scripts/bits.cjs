@@ -65,7 +65,9 @@ async function measure({ checkout, architectures, real, folder }) {
         const weights = join(folder, '..', `weights-${process.pid}.safetensors`);
         await model.saveWeights(weights);
         print(`${architecture} ${convolution} initial`, sha(tensorBytes(weights)));
-        const recipes = convolution === 'auto' ? Object.keys(RECIPES) : ['plain'];
+        const hasNorms = model.tensors().some(({ name }) => name.endsWith('running_mean'));
+        const recipes =
+          convolution === 'auto' ? Object.keys(RECIPES).filter((each) => hasNorms || each !== 'tuned') : ['plain'];
         for (const recipe of recipes) {
           const options = { accumulate: 1, ...RECIPES[recipe] };
           const trainer = new api.Trainer({ model, epochs: 2, batchSize: 8, imageSize: 64, seed: 7, ...options });

@@ -231,3 +231,54 @@ test('no file is longer than 300 lines, none leaves work behind in a comment', (
   const introduced = all.filter(({ file }) => !file.endsWith('.cc'));
   expect(introduced.filter(({ text }) => !/^(\/\*\*|\/\/|#!)/.test(text)).map(({ file }) => file)).toEqual([]);
 });
+
+/** What each room of native/core may include, beside itself. */
+const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {
+  runtime: [],
+  kernels: ['runtime'],
+  input: ['runtime'],
+  nn: ['runtime', 'kernels'],
+  training: ['runtime', 'kernels', 'input', 'nn'],
+};
+
+const includesOf = (file: string): string[] =>
+  [...readFileSync(file, 'utf8').matchAll(/^#include "core\/([^"]+)"/gm)].map(([, target]) => target!);
+
+test('no include of native/core points upward, and every permission is used', () => {
+  const core = join(ROOT, 'native/core');
+  const used = new Set<string>();
+  const wrong: string[] = [];
+  for (const file of filesIn(core, /\.(cc|h)$/)) {
+    const room = relative(core, file).split('/')[0]!;
+    for (const target of includesOf(file)) {
+      const other = target.split('/')[0]!;
+      if (other === room) continue;
+      used.add(`${room} -> ${other}`);
+      if (!MAY_INCLUDE[room]?.includes(other)) wrong.push(`${relative(ROOT, file)} includes ${target}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+  const allowed = Object.entries(MAY_INCLUDE).flatMap(([room, others]) => others.map((other) => `${room} -> ${other}`));
+  expect(allowed.filter((each) => !used.has(each))).toEqual([]);
+});
+
+test('no header of native includes itself by way of others', () => {
+  const core = join(ROOT, 'native');
+  const graph = new Map(
+    filesIn(core, /\.h$/).map((file) => {
+      const text = readFileSync(file, 'utf8');
+      return [relative(core, file), [...text.matchAll(/^#include "([^"]+)"/gm)].map(([, target]) => target!)] as const;
+    }),
+  );
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) {
+      circles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      return;
+    }
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  expect(graph.size).toBeGreaterThan(20);
+  expect(circles).toEqual([]);
+});

@@ -156,6 +156,24 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) 
   return array;
 }
 
+Napi::Array from_nodes(Napi::Env env, const std::vector<NodeInfo>& nodes) {
+  Napi::Array array = Napi::Array::New(env, nodes.size());
+  for (uint32_t i = 0; i < nodes.size(); ++i) {
+    const NodeInfo& node = nodes[i];
+    Napi::Object object = Napi::Object::New(env);
+    Napi::Array inputs = Napi::Array::New(env, node.inputs.size());
+    for (uint32_t k = 0; k < node.inputs.size(); ++k) inputs.Set(k, static_cast<double>(node.inputs[k]));
+    object.Set("op", node.op);
+    object.Set("name", node.name);
+    object.Set("inputs", inputs);
+    if (!node.layer.empty()) object.Set("layer", node.layer);
+    for (const auto& [name, value] : node.attributes) object.Set(name, value);
+    if (node.op == "maxPool" || node.op == "avgPool") object.Set("ceilMode", node.ceil_mode);
+    array.Set(i, object);
+  }
+  return array;
+}
+
 }  // namespace
 
 Napi::Object from_facts(Napi::Env env, const Facts& facts, int threads) {
@@ -172,6 +190,7 @@ Napi::Object from_facts(Napi::Env env, const Facts& facts, int threads) {
   object.Set("norms", from_strings(env, facts.norms));
   object.Set("headPrefix", facts.head_prefix);
   object.Set("featureWidth", static_cast<double>(facts.feature_width));
+  object.Set("nodes", from_nodes(env, facts.nodes));
   return object;
 }
 

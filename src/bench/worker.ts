@@ -4,7 +4,7 @@ import { messageOf } from '../errors';
 import type { Classifier as ClassifierClass, networkOf as NetworkOf } from '../model/classifier';
 import type { Network } from '../model/types';
 import { packageFile } from '../addon/package-root';
-import type { NativeBatch } from '../addon/types';
+import type { NativeBatch } from '../addon/batch';
 import { peakMemory } from '../model/peak-memory';
 import { readImages } from './images';
 import { repeat } from './repeat';

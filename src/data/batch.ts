@@ -1,7 +1,7 @@
 /** Packs decoded images, their pixel programs and labels into the micro-batch the addon takes. */
 import { CovidCtError } from '../errors';
-import { PIXEL_OP_STRIDE } from '../addon/types';
-import type { NativeBatch } from '../addon/types';
+import { PIXEL_OP_STRIDE } from '../addon/batch';
+import type { NativeBatch } from '../addon/batch';
 import { planTransform } from './transforms/program';
 import type { Draw } from './random';
 import { inputSize, normalizationOf } from './transforms/transform';

@@ -1,6 +1,6 @@
 /** What the data room hands to the others. */
 import type { LeftOut } from '../files/left-out';
-import type { NativeBatch } from '../addon/types';
+import type { NativeBatch } from '../addon/batch';
 import type { SixteenBit } from './images/options';
 import type { DecodeOptions } from './images/options';
 import type { TransformStep } from './transforms/registry';

@@ -4,7 +4,7 @@ import { tutorialEval } from '../data/transforms/presets';
 import type { Pixels } from '../data/types';
 import { messageOf } from '../errors';
 import { loadNative } from '../addon/load';
-import type { NativeBatch } from '../addon/types';
+import type { NativeBatch } from '../addon/batch';
 import { createNetwork } from './open-network';
 import { peakMemory } from './peak-memory';
 import type { SizeAnswer, SizeTask } from './sizes';

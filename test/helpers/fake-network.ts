@@ -8,8 +8,8 @@ import type { Classifier } from '../../src/model/classifier';
 import type { Precision } from '../../src/model/options';
 import type { Network } from '../../src/model/types';
 import type { LoadReport } from '../../src/weights/match';
+import type { NativeBatch } from '../../src/addon/batch';
 import type {
-  NativeBatch,
   NativeGradCam,
   NativeInput,
   NativeOptimizerOptions,
@@ -84,6 +84,7 @@ export class FakeNetwork implements Network {
   readonly norms = [];
   readonly headPrefix = 'fc.';
   readonly featureWidth = FEATURES;
+  readonly nodes = [];
   readonly bytes = 0;
   readonly parameters: number;
   readonly tensors: readonly NativeTensor[];

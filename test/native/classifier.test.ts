@@ -7,7 +7,7 @@ import { CovidCtError } from '../../src/errors';
 import { Classifier, classifierOf } from '../../src/model/classifier';
 import type { Network } from '../../src/model/types';
 import { loadNative } from '../../src/addon/load';
-import type { NativeBatch } from '../../src/addon/types';
+import type { NativeBatch } from '../../src/addon/batch';
 import { madeUpBatch, SGD, SIDE, stepOptions, tiny } from './tiny';
 
 let network: Network;

@@ -6,8 +6,8 @@ import { PixelStore } from '../../src/data/store';
 import type { Dataset, Pixels } from '../../src/data/types';
 import { createNetwork } from '../../src/model/open-network';
 import { Resizer } from '../../src/model/resizer';
-import { PIXEL_OP } from '../../src/addon/types';
-import type { NativeBatch } from '../../src/addon/types';
+import { PIXEL_OP } from '../../src/addon/batch';
+import type { NativeBatch } from '../../src/addon/batch';
 import { SIZE, TRANSFORMS, colored, open, raw } from './inputs';
 
 const images = Array.from({ length: 5 }, (_, index) => colored(index, 50 + 9 * index));

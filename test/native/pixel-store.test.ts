@@ -7,8 +7,8 @@ import { randomHorizontalFlip } from '../../src/data/transforms/steps/random-hor
 import { resize } from '../../src/data/transforms/steps/resize';
 import { toTensor } from '../../src/data/transforms/steps/to-tensor';
 import type { Pixels, Transform } from '../../src/data/types';
-import { PIXEL_OP } from '../../src/addon/types';
-import type { NativeBatch } from '../../src/addon/types';
+import { PIXEL_OP } from '../../src/addon/batch';
+import type { NativeBatch } from '../../src/addon/batch';
 import { SIZE, TRANSFORMS, colored, raw } from './inputs';
 import { stepOptions } from './tiny';
 

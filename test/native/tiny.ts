@@ -3,7 +3,8 @@ import { makeBatch } from '../../src/data/batch';
 import { tutorialEval } from '../../src/data/transforms/presets';
 import { createNetwork } from '../../src/model/open-network';
 import type { Network } from '../../src/model/types';
-import type { NativeBatch, NativeTrainStepOptions } from '../../src/addon/types';
+import type { NativeBatch } from '../../src/addon/batch';
+import type { NativeTrainStepOptions } from '../../src/addon/types';
 
 export const SIDE = 64;
 

@@ -30,12 +30,12 @@ constexpr int64_t kLeastTiles = 32, kLeastChannels = 32;
 // bench:layers).
 constexpr int64_t kLeastGradientTiles = 128;
 
-bool is_3x3(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
-  return weight.size(2) == 3 && weight.size(3) == 3 && stride.stride == 1 && stride.padding == 1 && x.is_cpu() &&
-         x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat;
+bool is_3x3(const at::Tensor& x, const at::Tensor& weight, ConvGeometry geometry) {
+  return weight.size(2) == 3 && weight.size(3) == 3 && geometry.stride == 1 && geometry.padding == 1 &&
+         geometry.groups == 1 && x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat;
 }
 
-bool wins(const at::Tensor& x, const at::Tensor& weight) {
+bool winograd_is_faster(const at::Tensor& x, const at::Tensor& weight) {
   return grid_of(x).tiles() >= kLeastTiles && weight.size(0) >= kLeastChannels && weight.size(1) >= kLeastChannels;
 }
 
@@ -71,7 +71,8 @@ class Winograd : public torch::autograd::Function<Winograd> {
   }
 };
 
-at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool relu, ConvolutionKind kind) {
+at::Tensor winograd_forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool relu,
+                            ConvolutionKind kind) {
   return Winograd::apply(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, relu, kind);
 }
 
@@ -97,9 +98,9 @@ at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind) {
   return kind == ConvolutionKind::kLibTorch && x.is_cpu() ? x : channels_last(x);
 }
 
-bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, Stride stride, ConvolutionKind kind) {
-  return kind != ConvolutionKind::kLibTorch && is_3x3(x, weight, stride) &&
-         (kind == ConvolutionKind::kWinograd || wins(x, weight));
+bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, ConvGeometry geometry, ConvolutionKind kind) {
+  return kind != ConvolutionKind::kLibTorch && is_3x3(x, weight, geometry) &&
+         (kind == ConvolutionKind::kWinograd || winograd_is_faster(x, weight));
 }
 
 at::Tensor filter_gradient(const WinogradInput& input, const WinogradInput& gradient, const at::Tensor& weight,
@@ -115,16 +116,17 @@ at::Tensor filter_gradient(const WinogradInput& input, const WinogradInput& grad
       .contiguous();
 }
 
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride,
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, ConvGeometry geometry,
                     ConvolutionKind kind) {
-  if (is_own_convolution(x, weight, stride, kind)) return own(x, weight, bias, /*relu=*/false, kind);
-  return at::conv2d(x, weight, bias, {stride.stride, stride.stride}, {stride.padding, stride.padding});
+  if (is_own_convolution(x, weight, geometry, kind)) return winograd_forward(x, weight, bias, /*relu=*/false, kind);
+  return at::conv2d(x, weight, bias, {geometry.stride, geometry.stride}, {geometry.padding, geometry.padding}, {1, 1},
+                    geometry.groups);
 }
 
-at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride,
+at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, ConvGeometry geometry,
                          ConvolutionKind kind) {
-  if (is_own_convolution(x, weight, stride, kind)) return own(x, weight, bias, /*relu=*/true, kind);
-  return convolve(x, weight, bias, stride, kind).relu_();
+  if (is_own_convolution(x, weight, geometry, kind)) return winograd_forward(x, weight, bias, /*relu=*/true, kind);
+  return convolve(x, weight, bias, geometry, kind).relu_();
 }
 
 }  // namespace covidct

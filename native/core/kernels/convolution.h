@@ -26,18 +26,18 @@ at::Tensor to_layout(const at::Tensor& x, ConvolutionKind kind);
 // x itself where it is that already.
 at::Tensor channels_last(const at::Tensor& x);
 
-struct Stride {
-  int64_t stride = 1, padding = 0;
+struct ConvGeometry {
+  int64_t stride = 1, padding = 0, groups = 1;
 };
 
 // Whether a convolution of these is our own.
-bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, Stride stride, ConvolutionKind kind);
+bool is_own_convolution(const at::Tensor& x, const at::Tensor& weight, ConvGeometry geometry, ConvolutionKind kind);
 
-// weight: out x in x k x k; bias may be undefined. Differentiable once.
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride,
+// x: [n, in, h, w]; weight: [out, in / groups, k, k]; bias: [out] or undefined. Differentiable once.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, ConvGeometry geometry,
                     ConvolutionKind kind);
 // And a ReLU.
-at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Stride stride,
+at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, ConvGeometry geometry,
                          ConvolutionKind kind);
 
 // For the backward pass of our own convolution: the gradient of its filters, out x in x 3 x 3, contiguous, of its input

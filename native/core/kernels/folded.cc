@@ -38,9 +38,10 @@ double bound(const Gain& gain, const Bounded& x, const Bounded* added) {
   return most <= kSafe ? most : kUnproven;
 }
 
-bool wins(const at::Tensor& x, const at::Tensor& weight, Stride stride) {
-  return weight.size(2) == 3 && weight.size(3) == 3 && stride.stride == 1 && stride.padding == 1 &&
-         grid_of(x).tiles() >= kLeastTiles && weight.size(0) >= kLeastChannels && weight.size(1) >= kLeastChannels;
+bool winograd_is_faster(const at::Tensor& x, const at::Tensor& weight, ConvGeometry geometry) {
+  return geometry.groups == 1 && weight.size(2) == 3 && weight.size(3) == 3 && geometry.stride == 1 &&
+         geometry.padding == 1 && grid_of(x).tiles() >= kLeastTiles && weight.size(0) >= kLeastChannels &&
+         weight.size(1) >= kLeastChannels;
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ size_t Folded::add(FoldedLayer layer) {
   return layers_.size() - 1;
 }
 
-at::Tensor Folded::own(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added) {
+at::Tensor Folded::winograd_forward(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added) {
   const FoldedLayer& layer = kept.layer;
   const at::Tensor from = layer.weight.detach();
   Filters filters = filters_of(from, /*turned=*/false, nullptr);
@@ -71,17 +72,17 @@ at::Tensor Folded::own(Kept& kept, const Fold& folded, const at::Tensor& x, cons
   return layer.relu ? y.relu_() : y;
 }
 
-at::Tensor Folded::libtorchs(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added) {
+at::Tensor Folded::libtorch_forward(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added) {
   const FoldedLayer& layer = kept.layer;
   at::Tensor weight = kept.weight;
   if (!weight.defined()) {
     weight = layer.weight.detach();
     if (folded.scale.defined()) weight = weight.mul(folded.scale.view({-1, 1, 1, 1}));
-    weight =
-        pack_filters(weight, layer.stride, x);  // also where it is not kept: the first pass has the bits of all others
+    weight = pack_filters(weight, layer.geometry,
+                          x);  // also where it is not kept: the first pass has the bits of all others
     if (passes_ > 1) kept.weight = weight;
   }
-  const at::Tensor y = packed_convolution(x, weight, folded.bias, layer.stride, added, layer.relu);
+  const at::Tensor y = packed_convolution(x, weight, folded.bias, layer.geometry, added, layer.relu);
   return layer.pool ? at::max_pool2d(y, {2, 2}, {2, 2}) : y;
 }
 
@@ -93,19 +94,21 @@ Bounded Folded::run(size_t number, const Bounded& x, const Bounded* added) {
   const double most = bound(*kept.gain, x, added);
   // What LibTorch makes of one channel, which is in both formats at once, need not be channels last.
   const at::Tensor pixels = channels_last(x.x), sum = added == nullptr ? at::Tensor() : added->x;
-  const bool owns = wins(pixels, kept.layer.weight, kept.layer.stride) ||
-                    is_own_convolution(pixels, kept.layer.weight, kept.layer.stride, kind_);
-  return tightened({owns ? own(kept, folded, pixels, sum) : libtorchs(kept, folded, pixels, sum), most}, kLoose);
+  const bool owns = winograd_is_faster(pixels, kept.layer.weight, kept.layer.geometry) ||
+                    is_own_convolution(pixels, kept.layer.weight, kept.layer.geometry, kind_);
+  return tightened(
+      {owns ? winograd_forward(kept, folded, pixels, sum) : libtorch_forward(kept, folded, pixels, sum), most}, kLoose);
 }
 
-Bounded Folded::norm_relu(const Bounded& x, Norm& norm, const ForwardPass& pass) {
+Bounded Folded::norm_relu(const Bounded& x, Norm& norm) {
   const auto [found, is_new] = norm_gains_.try_emplace(&norm);
   if (is_new) {
     const NormState state =
         norm_state(norm.weight.detach(), norm.bias.detach(), norm.mean, norm.variance, /*batch=*/false);
     found->second = gain_of(state.scale, state.shift);
   }
-  return tightened({covidct::norm_relu(x.x, norm, pass, kind_), bound(found->second, x, nullptr)}, kLoose);
+  return tightened({covidct::norm_relu(x.x, norm, /*training=*/false, kind_), bound(found->second, x, nullptr)},
+                   kLoose);
 }
 
 void Folded::forget() {

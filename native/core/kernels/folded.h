@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "core/kernels/bounds.h"
-#include "core/nn/network.h"
+#include "core/kernels/convolution.h"
+#include "core/kernels/norm.h"
 
 namespace covidct {
 
@@ -17,7 +18,7 @@ namespace covidct {
 struct FoldedLayer {
   at::Tensor weight, bias;  // bias may be undefined
   const Norm* norm = nullptr;
-  Stride stride = {1, 1};
+  ConvGeometry geometry = {1, 1};
   bool relu = true;
   bool pool = false;
 };
@@ -36,11 +37,11 @@ class Folded {
   // To be called before every pass. From the second one with the same weights on the layers keep what they have
   // prepared of them: one pass would not be worth the memory.
   void begin() { ++passes_; }
-  // x as takes_fused has it. Equal to the layers one after another in evaluation mode, to rounding, where the result is
-  // proven to be. `added`: added to the output before the ReLU, where it is not null.
+  // x as supports_fused has it. Equal to the layers one after another in evaluation mode, to rounding, where the result
+  // is proven to be. `added`: added to the output before the ReLU, where it is not null.
   Bounded run(size_t layer, const Bounded& x, const Bounded* added = nullptr);
   // Batch norm by running statistics and a ReLU, of what no convolution is folded with.
-  Bounded norm_relu(const Bounded& x, Norm& norm, const ForwardPass& pass);
+  Bounded norm_relu(const Bounded& x, Norm& norm);
   // To be called when a weight or a running statistic has changed.
   void forget();
   // Of what is kept.
@@ -54,8 +55,8 @@ class Folded {
     std::optional<Gain> gain;
   };
 
-  at::Tensor own(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
-  at::Tensor libtorchs(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
+  at::Tensor winograd_forward(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
+  at::Tensor libtorch_forward(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added);
 
   ConvolutionKind kind_;
   std::vector<Kept> layers_;

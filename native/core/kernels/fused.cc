@@ -15,14 +15,14 @@ using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
 // Batch statistics where training asks for them, which also move the running ones; the running ones elsewhere.
-NormState state_of(const at::Tensor& x, Norm& norm, const ForwardPass& pass) {
+NormState state_of(const at::Tensor& x, Norm& norm, bool training) {
   c10::AutoGradMode no_grad(false);
   const at::Tensor weight = norm.weight.detach(), bias = norm.bias.detach();
-  if (!pass.training || norm.frozen) return norm_state(weight, bias, norm.mean, norm.variance, false);
+  if (!norm.takes_batch_statistics(training)) return norm_state(weight, bias, norm.mean, norm.variance, false);
   require_variance(x);
   const auto [mean, variance] = channel_moments(x.detach());
   const auto count = static_cast<double>(x.numel() / x.size(1));
-  norm.seen.add_(1);
+  norm.num_batches_tracked.add_(1);
   norm.mean.mul_(1 - kNormMomentum).add_(mean, kNormMomentum);
   norm.variance.mul_(1 - kNormMomentum).add_(variance, kNormMomentum * count / (count - 1));
   return norm_state(weight, bias, mean, variance, true);
@@ -114,28 +114,28 @@ class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
 
 }  // namespace
 
-bool takes_fused(const at::Tensor& x, ConvolutionKind kind) {
+bool supports_fused(const at::Tensor& x, ConvolutionKind kind) {
   return kind != ConvolutionKind::kLibTorch && x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 &&
          x.numel() > 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-at::Tensor norm_relu(const at::Tensor& x, Norm& norm, const ForwardPass& pass, ConvolutionKind kind) {
-  if (!takes_fused(x, kind)) return batch_norm(x, norm, pass).relu_();
-  return NormRelu::apply(x, norm.weight, norm.bias, state_of(x, norm, pass));
+at::Tensor norm_relu(const at::Tensor& x, Norm& norm, bool training, ConvolutionKind kind) {
+  if (!supports_fused(x, kind)) return batch_norm(x, norm, training).relu_();
+  return NormRelu::apply(x, norm.weight, norm.bias, state_of(x, norm, training));
 }
 
-at::Tensor norm_relu_pool(const at::Tensor& x, Norm& norm, const ForwardPass& pass, ConvolutionKind kind) {
-  if (!takes_fused(x, kind) || x.size(2) < 2 || x.size(3) < 2)
-    return at::max_pool2d(norm_relu(x, norm, pass, kind), {2, 2}, {2, 2});
-  return NormReluPool::apply(x, norm.weight, norm.bias, state_of(x, norm, pass));
+at::Tensor norm_relu_pool(const at::Tensor& x, Norm& norm, bool training, ConvolutionKind kind) {
+  if (!supports_fused(x, kind) || x.size(2) < 2 || x.size(3) < 2)
+    return at::max_pool2d(norm_relu(x, norm, training, kind), {2, 2}, {2, 2});
+  return NormReluPool::apply(x, norm.weight, norm.bias, state_of(x, norm, training));
 }
 
 at::Tensor norm_relu_convolve(const at::Tensor& x, Norm& norm, const at::Tensor& weight, const at::Tensor& bias,
-                              Stride stride, const ForwardPass& pass, ConvolutionKind kind) {
-  if (!takes_fused(x, kind) || !is_own_convolution(x, weight, stride, kind))
-    return convolve(norm_relu(x, norm, pass, kind), weight, bias, stride, kind);
+                              ConvGeometry geometry, bool training, ConvolutionKind kind) {
+  if (!supports_fused(x, kind) || !is_own_convolution(x, weight, geometry, kind))
+    return convolve(norm_relu(x, norm, training, kind), weight, bias, geometry, kind);
   const auto optional = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-  return NormReluConvolve::apply(x, norm.weight, norm.bias, weight, optional, state_of(x, norm, pass), kind);
+  return NormReluConvolve::apply(x, norm.weight, norm.bias, weight, optional, state_of(x, norm, training), kind);
 }
 
 }  // namespace covidct

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/kernels/norm.h"
 #include "core/kernels/norm_kernels.h"
-#include "core/nn/network.h"
 
 namespace covidct {
 

@@ -14,7 +14,7 @@ namespace covidct {
 namespace {
 
 void check_layer(const Network& network, const std::string& layer) {
-  const std::vector<std::string> names = network.layers();
+  const std::vector<std::string> names = network.graph().layers();
   if (std::find(names.begin(), names.end(), layer) != names.end()) return;
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;

@@ -7,18 +7,33 @@
 
 namespace covidct {
 
+namespace {
+
+const std::vector<Architecture>& architectures() {
+  static const std::vector<Architecture> all = [] {
+    std::vector<Architecture> rows;
+    for (const auto family : {vgg, resnet, densenet}) {
+      for (Architecture& each : family()) rows.push_back(std::move(each));
+    }
+    return rows;
+  }();
+  return all;
+}
+
+}  // namespace
+
 std::vector<std::string> architecture_names() {
-  std::vector<std::string> names = vgg_names();
-  for (const auto& family : {resnet_names(), densenet_names()}) names.insert(names.end(), family.begin(), family.end());
+  std::vector<std::string> names;
+  for (const Architecture& each : architectures()) names.push_back(each.name);
   return names;
 }
 
 std::unique_ptr<Network> build_network(const std::string& name, const NetworkOptions& options) {
-  for (const auto build : {build_vgg, build_resnet, build_densenet}) {
-    if (auto network = build(name, options)) return network;
-  }
   std::string known;
-  for (const std::string& each : architecture_names()) known += (known.empty() ? "" : ", ") + each;
+  for (const Architecture& each : architectures()) {
+    if (each.name == name) return std::make_unique<Network>(each, options);
+    known += (known.empty() ? "" : ", ") + each.name;
+  }
   throw Failure("ERR_INVALID_OPTION", "expected an architecture of " + known + ", got '" + name + "'");
 }
 

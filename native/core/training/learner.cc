@@ -257,27 +257,6 @@ void Learner::read(const std::string& path, const std::vector<TensorSource>& sou
   average_.drop();
 }
 
-std::vector<TensorInfo> Learner::tensors() const {
-  std::vector<TensorInfo> infos;
-  for (const NamedTensor& each : network_->tensors()) {
-    infos.push_back({each.name, dtype_name(each.tensor.scalar_type()), each.tensor.sizes().vec(), each.is_parameter});
-  }
-  return infos;
-}
-
-Facts Learner::facts() const {
-  int64_t parameters = 0;
-  for (const at::Tensor& each : parameters_) parameters += each.numel();
-  return {device_,
-          parameters,
-          tensors(),
-          network_->layers(),
-          network_->default_layer(),
-          norms(),
-          network_->head_prefix(),
-          feature_width()};
-}
-
 void Learner::release() {
   network_->weights_changed();
   arena_.trim();

@@ -16,9 +16,9 @@
 #include "core/runtime/device.h"
 #include "core/runtime/precision.h"
 #include "core/runtime/transfer.h"
-#include "core/runtime/weights.h"
 #include "core/training/average.h"
 #include "core/training/optimizer.h"
+#include "core/training/weights.h"
 
 namespace covidct {
 
@@ -62,6 +62,14 @@ struct TensorInfo {
   bool is_parameter;
 };
 
+// A node of the network: what it computes, from which earlier nodes.
+struct NodeInfo {
+  std::string op, name, layer;
+  std::vector<size_t> inputs;
+  std::vector<std::pair<std::string, double>> attributes;
+  bool ceil_mode;
+};
+
 // Everything about a network that never changes.
 struct Facts {
   DeviceChoice device;
@@ -71,7 +79,8 @@ struct Facts {
   std::string default_layer;
   std::vector<std::string> norms;
   std::string head_prefix;
-  int64_t feature_width;
+  int64_t feature_width;  // 0 where the features are maps
+  std::vector<NodeInfo> nodes;
 };
 
 // The input of the head: [n, width], row by row.
@@ -112,7 +121,7 @@ class Learner {
   void release();
   // From now on only these parameters are trained, and these batch norms keep their running statistics.
   void set_trainable(const std::vector<std::string>& parameters, const std::vector<std::string>& frozen_norms);
-  // Returns the input of the head in evaluation mode, [n, feature_width()], computed as predict() does with
+  // Returns the input of the head in evaluation mode, [n, feature width], computed as predict() does with
   // `prediction` and as train_step() does otherwise. The two are equal to rounding.
   std::vector<float> features(const Batch& batch, bool prediction);
   // `decay` is that of an update.
@@ -137,7 +146,7 @@ class Learner {
  private:
   std::vector<TensorInfo> tensors() const;
   std::vector<std::string> norms() const;
-  int64_t feature_width() const;
+  std::vector<NodeInfo> nodes() const;
   at::Tensor find(const std::string& name) const;
   // Logits in float32, whatever the precision.
   at::Tensor forward(const at::Tensor& x, ForwardPass& pass) const;

@@ -37,21 +37,13 @@ void Learner::set_trainable(const std::vector<std::string>& parameters, const st
     optimizer_->forget(i);
   }
   const std::unordered_set<std::string> frozen(frozen_norms.begin(), frozen_norms.end());
-  for (auto& [name, norm] : network_->norms()) norm->frozen = frozen.count(name) > 0;
+  for (auto& [name, norm] : network_->graph().norms()) norm->frozen = frozen.count(name) > 0;
 }
 
 std::vector<std::string> Learner::norms() const {
   std::vector<std::string> names;
-  for (const auto& [name, norm] : network_->norms()) names.push_back(name);
+  for (const auto& [name, norm] : network_->graph().norms()) names.push_back(name);
   return names;
-}
-
-int64_t Learner::feature_width() const {
-  const std::vector<NamedTensor>& tensors = network_->tensors();
-  const std::string prefix = network_->head_prefix();
-  const auto first = std::find_if(tensors.begin(), tensors.end(),
-                                  [&](const NamedTensor& each) { return each.name.rfind(prefix, 0) == 0; });
-  return first->tensor.size(1);
 }
 
 std::vector<float> Learner::features(const Batch& batch, bool prediction) {

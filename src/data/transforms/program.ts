@@ -1,6 +1,6 @@
 /** Turns a transform and an image's size into the pixel operations of that image, with torchvision's arithmetic. */
 import { InvalidOptionError } from '../../errors';
-import { PIXEL_OP } from '../../addon/types';
+import { PIXEL_OP } from '../../addon/batch';
 import type { Draw } from '../random';
 import type { Transform } from '../types';
 import { definitionOf } from './registry';

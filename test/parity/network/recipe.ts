@@ -6,7 +6,7 @@ import { makeBatch } from '../../../src/data/batch';
 import { tutorialEval } from '../../../src/data/transforms/presets';
 import { createNetwork } from '../../../src/model/open-network';
 import type { Network } from '../../../src/model/types';
-import type { NativeBatch } from '../../../src/addon/types';
+import type { NativeBatch } from '../../../src/addon/batch';
 
 const MICRO_BATCH = 4;
 const WINDOW = 2;

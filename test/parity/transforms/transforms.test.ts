@@ -16,8 +16,9 @@ import { resize } from '../../../src/data/transforms/steps/resize';
 import { toTensor } from '../../../src/data/transforms/steps/to-tensor';
 import type { Pixels } from '../../../src/data/types';
 import { loadNative } from '../../../src/addon/load';
-import { PIXEL_OP } from '../../../src/addon/types';
-import type { NativeBatch, NativeClassifier } from '../../../src/addon/types';
+import { PIXEL_OP } from '../../../src/addon/batch';
+import type { NativeBatch } from '../../../src/addon/batch';
+import type { NativeClassifier } from '../../../src/addon/types';
 
 type Five = [number, number, number, number, number];
 interface Reference {

@@ -2,7 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CovidCtError } from '../../../src/errors';
-import type { NativeBatch, NativeOutputs } from '../../../src/addon/types';
+import type { NativeBatch } from '../../../src/addon/batch';
+import type { NativeOutputs } from '../../../src/addon/types';
 import type { Precision } from '../../../src/model/options';
 import { evaluate } from '../../../src/train/evaluate';
 import { RunFolder } from '../../../src/train/run-folder';

@@ -1,6 +1,6 @@
 /** Cutting the middle out, as torchvision's `CenterCrop` does it on a PIL image. */
 import { z } from 'zod';
-import { PIXEL_OP } from '../../../addon/types';
+import { PIXEL_OP } from '../../../addon/batch';
 import { makeStep, sidePairSchema, toPair } from '../step';
 import { roundHalfEven } from '../../round';
 import type { Rectangle, SideOrPair, Size, StepDefinition } from '../step';

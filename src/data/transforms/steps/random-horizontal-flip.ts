@@ -1,6 +1,6 @@
 /** Mirroring left and right, as torchvision's `RandomHorizontalFlip`. */
 import { z } from 'zod';
-import { PIXEL_OP } from '../../../addon/types';
+import { PIXEL_OP } from '../../../addon/batch';
 import { makeStep, probabilitySchema } from '../step';
 import type { StepDefinition } from '../step';
 

@@ -1,6 +1,6 @@
 /** A random box, resized, as torchvision's `RandomResizedCrop` does it on a PIL image. */
 import { z } from 'zod';
-import { PIXEL_OP } from '../../../addon/types';
+import { PIXEL_OP } from '../../../addon/batch';
 import { checkOptions } from '../../../options/check';
 import { drawInteger } from '../../random';
 import type { Draw } from '../../random';

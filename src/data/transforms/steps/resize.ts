@@ -1,6 +1,6 @@
 /** Resizing, as torchvision's `Resize` does it on a PIL image. */
 import { z } from 'zod';
-import { PIXEL_OP } from '../../../addon/types';
+import { PIXEL_OP } from '../../../addon/batch';
 import { makeStep, sizeSchema } from '../step';
 import type { Largest, SideOrPair, Size, StepDefinition } from '../step';
 

@@ -13,7 +13,7 @@ import { randomResizedCrop } from '../../../../src/data/transforms/steps/random-
 import { resize } from '../../../../src/data/transforms/steps/resize';
 import { toTensor } from '../../../../src/data/transforms/steps/to-tensor';
 import { CovidCtError, InvalidOptionError } from '../../../../src/errors';
-import { PIXEL_OP } from '../../../../src/addon/types';
+import { PIXEL_OP } from '../../../../src/addon/batch';
 import { grayPixels } from '../helpers';
 
 const { RESIZE, CROP, FLIP } = PIXEL_OP;

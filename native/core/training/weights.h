@@ -1,11 +1,11 @@
 // Moves the bytes of named tensors between a file and memory; what the bytes mean is decided in src/model.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "core/nn/network.h"
 
 namespace covidct {
 

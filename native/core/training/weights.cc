@@ -1,4 +1,4 @@
-#include "core/runtime/weights.h"
+#include "core/training/weights.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>

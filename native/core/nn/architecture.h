@@ -1,0 +1,29 @@
+// What a family of networks says of each of its rows: a name, the list of nodes, and how its weights are drawn.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/nn/graph.h"
+#include "core/nn/initialize.h"
+
+namespace covidct {
+
+struct NetworkOptions {
+  int64_t classes;
+  uint64_t seed;
+  double dropout;
+  int64_t channels = 3;  // of the input: 3 (RGB) or 1 (gray)
+  ConvolutionKind convolution = ConvolutionKind::kLibTorch;
+  bool random = true;  // false: parameters are undefined until they are read from a file
+};
+
+struct Architecture {
+  std::string name;
+  std::function<Graph(const NetworkOptions&)> describe;
+  // torchvision initializes once more, module by module, after everything has been made with PyTorch's defaults.
+  std::function<void(Graph&, Initializer&)> initialize;
+};
+
+}  // namespace covidct

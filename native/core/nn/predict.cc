@@ -1,0 +1,79 @@
+// Predictions by the shortest way: batch norms folded into the convolutions before them.
+#include <ATen/ops/cat.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "core/kernels/fused.h"
+#include "core/nn/network.h"
+
+namespace covidct {
+
+namespace {
+
+// Bounds of what is concatenated are measured where they are beyond this: all that follows starts from them.
+constexpr double kLooseInConcat = 1e6;
+
+// What no output of a node exceeds when its inputs do not exceed these.
+double bound(const Node& node, const std::vector<const Bounded*>& inputs) {
+  double most = 0;
+  for (const Bounded* each : inputs) most = std::max(most, each->most);
+  switch (node.op) {
+    case Op::kSigmoid:
+      return most <= kSafe ? 1 : kUnproven;
+    case Op::kAdd:
+      return inputs.front()->most + inputs.back()->most;
+    case Op::kMultiply:
+      return inputs.front()->most * inputs.back()->most;
+    case Op::kConv:
+    case Op::kNorm:
+    case Op::kLinear:
+      return kUnproven;  // Only as parts of a step are their bounds known.
+    default:
+      return most;
+  }
+}
+
+}  // namespace
+
+at::Tensor Network::predict_features(at::Tensor x, ForwardPass& pass) {
+  const at::Tensor pixels = to_layout(x, convolution_);
+  if (supports_fused(pixels, convolution_)) {
+    const Bounded features = folded_features(measured(pixels), pass);
+    if (features.proven()) return features.x;
+    pass.plain = true;  // Something may not be finite: LibTorch's layers tell what and where.
+  }
+  return features(std::move(x), pass);
+}
+
+Bounded Network::folded_features(const Bounded& pixels, ForwardPass& pass) {
+  folded_.begin();
+  std::vector<Bounded> values(graph_.nodes().size());
+  values[0] = pixels;
+  for (const Step& step : predicted_) {
+    Bounded y = compute_folded(step, values, pass);
+    require_not_stopped(pass);
+    values[step.last()] = std::move(y);
+    for (const size_t each : step.release) values[each] = {};
+  }
+  return values[graph_.features()];
+}
+
+Bounded Network::compute_folded(const Step& step, const std::vector<Bounded>& values, ForwardPass& pass) {
+  Node& node = graph_[step.first()];
+  const Bounded& x = values[node.inputs.front()];
+  if (step.fusion == Fusion::kFoldedConv) {
+    const Bounded y = folded_.run(step.folded, x, step.added == 0 ? nullptr : &values[step.added]);
+    return step.concatenated ? tightened(y, kLooseInConcat) : y;
+  }
+  if (step.fusion == Fusion::kNormReLU) return folded_.norm_relu(x, node.norm);
+  std::vector<at::Tensor> tensors(values.size());
+  std::vector<const Bounded*> inputs;
+  for (const size_t each : node.inputs) {
+    tensors[each] = values[each].x;
+    inputs.push_back(&values[each]);
+  }
+  return {compute(node, tensors, pass), bound(node, inputs)};
+}
+
+}  // namespace covidct
