@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   data: ['text', 'errors', 'files', 'options', 'addon'],
   weights: ['errors', 'files', 'options', 'addon', 'data'],
   model: ['errors', 'intended-use', 'files', 'options', 'addon', 'data', 'weights'],
-  metrics: ['text', 'errors', 'files', 'options', 'log'],
+  metrics: ['text', 'errors', 'files', 'options'],
   log: ['text', 'errors', 'files', 'options', 'metrics'],
   train: ['text', 'errors', 'files', 'options', 'addon', 'data', 'model', 'metrics', 'log'],
   report: ['text', 'errors', 'intended-use', 'files', 'options', 'data', 'model', 'metrics', 'train', 'log'],
@@ -53,12 +53,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'train',
     'report',
     'bench',
+    'metrics',
   ],
 };
 
 /** Rooms of which only types may be imported, because of what their values would pull in. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
-  metrics: ['log'],
   report: ['model'],
 };
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { join } from 'node:path';
 import { addTraining } from '../report/index';
 import { Classifier, ConsoleLogger, TensorBoardLogger, Trainer } from '../index';
+import { BEST_BY } from '../metrics/registry';
 import { locateWeights } from '../weights/index';
 import type { DatasetSplits, TrainingHistory, TrainLogger } from '../index';
 import type { TrainCommandOptions } from './options';
@@ -95,7 +96,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
         'both',
       ]),
     )
-    .option('--best-by <metric>', 'accuracy (default), auc or loss of the validation split')
+    .option('--best-by <metric>', `of the validation split: ${BEST_BY.join(', ')} (default accuracy)`)
     .option('--threshold <t>', 'validation (default: chosen there) or a number in [0, 1]', threshold)
     .option('--seed <n>', 'seed of everything random (default: 0)', number)
     .option('--preset <name>', 'default, or tutorial: its accumulation and missing normalization')

@@ -4,7 +4,7 @@ import type { SingleBar } from 'cli-progress';
 import { z } from 'zod';
 import { writableSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { trainEventSchema } from '../metrics/evaluation-schema';
+import { trainEventSchema } from './event-schema';
 import { usedAfterClose, writeFailed } from './failure';
 import { JsonLinesLogger, writeTo } from './jsonl';
 import type { TrainEvent, TrainLogger } from './types';

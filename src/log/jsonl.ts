@@ -8,7 +8,7 @@ import { InvalidOptionError } from '../errors';
 import { printableJson } from '../text/printable';
 import { pathSchema, writableSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { EVENT_TYPES, trainEventSchema } from '../metrics/evaluation-schema';
+import { EVENT_TYPES, trainEventSchema } from './event-schema';
 import { usedAfterClose, writeFailed } from './failure';
 import type { TrainEvent, TrainLogger } from './types';
 

@@ -7,7 +7,8 @@ import { makeFolder } from '../files/write';
 import { z } from 'zod';
 import { bytesSchema, nameSchema, pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { trainEventSchema } from '../metrics/evaluation-schema';
+import { EPOCH_METRICS, validationKey } from '../metrics/registry';
+import { trainEventSchema } from './event-schema';
 import { encodeRecord } from './event-file';
 import type { EventBody, SummaryValue } from './event-file';
 import { usedAfterClose, writeFailed } from './failure';
@@ -178,15 +179,15 @@ export class TensorBoardLogger implements TrainLogger {
   }
 }
 
+/** The accuracy stands beside that of the training, in one chart, as the tutorial has it. */
+const tagOf = (key: string, title: string): string => `${key === 'accuracy' ? 'Accuracies' : title}/validation`;
+
 function epochValues(record: EpochRecord): SummaryValue[] {
   const values: Record<string, number | null> = {
     'Losses/train': record.trainLoss,
     'Losses/validation': record.validationLoss,
     'Accuracies/train': record.trainAccuracy,
-    'Accuracies/validation': record.validationAccuracy,
-    'AUC/validation': record.validationAuc,
-    'Sensitivity/validation': record.validationSensitivity,
-    'Specificity/validation': record.validationSpecificity,
+    ...Object.fromEntries(EPOCH_METRICS.map(({ key, title }) => [tagOf(key, title), record[validationKey(key)]])),
     learning_rate: record.learningRate,
   };
   return Object.entries(values).flatMap(([tag, value]) => (value === null ? [] : [{ tag, simpleValue: value }]));

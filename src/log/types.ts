@@ -1,8 +1,9 @@
 /** The events of a training and the interface of whatever writes them down. */
 import type { LeftOut } from '../files/left-out';
+import type { ValidationMetrics } from '../metrics/registry';
 
 /** The figures of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
-export interface EpochRecord {
+export interface EpochRecord extends ValidationMetrics {
   /** Counts from 1. */
   readonly epoch: number;
   /** Of the epoch's last optimizer step. */
@@ -10,10 +11,6 @@ export interface EpochRecord {
   readonly trainLoss: number;
   readonly trainAccuracy: number;
   readonly validationLoss: number | null;
-  readonly validationAccuracy: number | null;
-  readonly validationAuc: number | null;
-  readonly validationSensitivity: number | null;
-  readonly validationSpecificity: number | null;
   /** Running averages of the early stopping. */
   readonly runningLoss: number | null;
   readonly runningAccuracy: number | null;

@@ -1,8 +1,8 @@
-/** The figures of a split, the records and events of a training: as arguments, and as a run folder keeps them. */
+/** The metrics of a split: as arguments, and as a run folder keeps them. */
 import { z } from 'zod';
-import type { EpochRecord, TrainEvent } from '../log/types';
+import { METRICS } from './registry';
 import type { Evaluation } from './types';
-import { faultless, isObject, listFault, plainSchema } from '../options/atoms';
+import { faultless, isObject, listFault } from '../options/atoms';
 import type { Fault } from '../options/atoms';
 
 /** Class names of figures. */
@@ -63,7 +63,18 @@ function consistencyFault({
   return fault === null ? null : { path: ['samples', ...fault.path], message: fault.message };
 }
 
-/** Figures of one split. Keys that are not known are let through: a later version may have written them. */
+const metricShape = Object.fromEntries(
+  METRICS.map((metric) => [metric.key, 'optional' in metric ? figure.optional() : figure]),
+);
+const intervalShape = Object.fromEntries(
+  METRICS.flatMap((metric) => {
+    if (!('interval' in metric)) return [];
+    const schema = z.union([bounds, rate]);
+    return [[metric.key, 'optional' in metric ? schema.optional() : schema]];
+  }),
+);
+
+/** The metrics of one split. Keys that are not known are let through: a later version may have written them. */
 export const evaluationSchema = z
   .looseObject({
     split: z.string(),
@@ -71,19 +82,12 @@ export const evaluationSchema = z
     n: count,
     loss: figure,
     threshold: figure,
-    accuracy: figure,
-    sensitivity: figure,
-    specificity: figure,
-    precision: figure,
-    f1: figure,
-    auc: figure,
-    balancedAccuracy: figure.optional(),
-    averagePrecision: figure.optional(),
+    ...metricShape,
     confusionMatrix: z.array(z.array(count)),
     perClass: z
       .array(z.looseObject({ class: z.string(), sensitivity: rate, specificity: rate, precision: rate }))
       .optional(),
-    intervals: z.looseObject({ accuracy: rate, sensitivity: rate, specificity: rate, precision: rate, auc: bounds }),
+    intervals: z.looseObject(intervalShape),
     samples: faultless((value) =>
       Array.isArray(value) ? null : { path: [], message: 'expected a list of scored samples' },
     ),
@@ -112,137 +116,3 @@ export const summarizeInputSchema = z.looseObject({
   threshold: z.number().optional(),
   skipped: z.array(skippedFile).readonly().optional(),
 });
-
-/** Of a training that has diverged: NaN, which a file has as null. */
-const anyFigure = z.custom<number | null>(
-  (value) => typeof value === 'number' || value === null,
-  'expected a number or null',
-);
-const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expected a number');
-
-const epochShape = {
-  epoch: z.number(),
-  learningRate: anyNumber,
-  trainLoss: anyFigure,
-  trainAccuracy: anyFigure,
-  validationLoss: anyFigure,
-  validationAccuracy: anyFigure,
-  validationAuc: anyFigure,
-  validationSensitivity: anyFigure,
-  validationSpecificity: anyFigure,
-  runningLoss: anyFigure,
-  runningAccuracy: anyFigure,
-  best: z.boolean(),
-  seconds: anyNumber,
-};
-
-const record = z.looseObject(epochShape);
-
-/** The figures of the epochs of a training. */
-export const epochRecordsSchema = z.array(record) as unknown as z.ZodType<
-  readonly EpochRecord[],
-  readonly EpochRecord[]
->;
-
-/** An event of a training; of a type that this version knows. */
-export const trainEventSchema = z.discriminatedUnion('type', [
-  z.looseObject({
-    type: z.literal('start'),
-    epochs: z.number(),
-    stepsPerEpoch: z.number(),
-    trainSamples: z.number(),
-    validationSamples: z.number(),
-    architecture: z.string(),
-    device: z.string(),
-    out: z.string().nullable(),
-    config: plainSchema,
-    needs: z
-      .looseObject({ memoryBytes: z.number().nullable(), freeMemoryBytes: z.number(), diskBytes: z.number() })
-      .optional(),
-  }),
-  z.looseObject({
-    type: z.literal('step'),
-    epoch: z.number(),
-    step: z.number(),
-    steps: z.number(),
-    loss: anyNumber,
-    accuracy: anyNumber,
-    samples: z.number(),
-    updated: z.boolean(),
-  }),
-  z.looseObject({ type: z.literal('epoch'), ...epochShape }),
-  z.looseObject({
-    type: z.literal('learningRate'),
-    epoch: z.number(),
-    from: anyNumber,
-    to: anyNumber,
-    reason: z.string(),
-  }),
-  z.looseObject({
-    type: z.literal('unfrozen'),
-    epoch: z.number(),
-    parameters: z.number(),
-    tensors: z.number(),
-    frozenNorms: z.number(),
-  }),
-  z.looseObject({
-    type: z.literal('features'),
-    samples: z.number(),
-    augmentations: z.number(),
-    width: z.number(),
-    bytes: z.number(),
-    withoutAugmentation: z.boolean(),
-  }),
-  z.looseObject({
-    type: z.literal('checkpoint'),
-    epoch: z.number(),
-    kind: z.enum(['best', 'last']),
-    path: z.string(),
-    metric: z.string(),
-    value: anyFigure,
-  }),
-  z.looseObject({ type: z.literal('skipped'), split: z.string(), id: z.string(), reason: z.string() }),
-  z.looseObject({
-    type: z.literal('stop'),
-    reason: z.string(),
-    message: z.string(),
-    epochs: z.number(),
-    bestEpoch: figure,
-    bestValue: anyFigure,
-  }),
-]) as unknown as z.ZodType<TrainEvent, TrainEvent>;
-
-/** Types of event that this version knows. */
-export const EVENT_TYPES = [
-  'start',
-  'step',
-  'epoch',
-  'learningRate',
-  'unfrozen',
-  'features',
-  'checkpoint',
-  'skipped',
-  'stop',
-] as const;
-const KNOWN = new Set<string>(EVENT_TYPES);
-
-/** Names of events in run folders of version 0.1.0, and what they are called since. */
-const RENAMED_EVENTS: Readonly<Record<string, TrainEvent['type']>> = { trainable: 'unfrozen' };
-
-function withPresentName(line: unknown): unknown {
-  if (!isObject(line) || typeof line['type'] !== 'string' || !Object.hasOwn(RENAMED_EVENTS, line['type'])) return line;
-  return { ...line, type: RENAMED_EVENTS[line['type']] };
-}
-
-const knownEventSchema = z.looseObject({ type: z.string() }).superRefine((event, context) => {
-  if (!KNOWN.has(event.type)) return;
-  const result = trainEventSchema.safeParse(event);
-  for (const issue of result.error?.issues ?? [])
-    context.addIssue({ code: 'custom', path: issue.path, message: issue.message.replace(/, received [^,]*$/, '') });
-});
-
-/** A line of a run's history: an event, or one of a type that only a later version knows. */
-export const storedEventSchema = z.preprocess(withPresentName, knownEventSchema) as unknown as z.ZodType<
-  TrainEvent,
-  TrainEvent
->;

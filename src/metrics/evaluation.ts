@@ -3,21 +3,12 @@ import { checkArgument } from '../options/check';
 import { summarizeInputSchema } from './evaluation-schema';
 import { checkLabels, refuse } from './check';
 import { confusionMatrix } from './confusion-matrix';
-import { delongInterval, wilson } from './intervals';
 import { MeanMetric } from './mean';
-import {
-  balancedAccuracy,
-  binaryCounts,
-  f1,
-  meanOfDefined,
-  overallAccuracy,
-  precision,
-  sensitivity,
-  specificity,
-} from './rates';
+import { binaryCounts } from './rates';
 import type { BinaryCounts } from './rates';
-import { averagePrecision, rocAuc } from './roc';
-import type { ClassRates, Evaluation, Rate, ScoredSample } from './types';
+import { computeIntervals, computeMetrics, rate } from './registry';
+import type { ScoredSplit } from './registry';
+import type { ClassRates, Evaluation, ScoredSample } from './types';
 
 /** What {@link summarize} needs. */
 export interface SummarizeInput {
@@ -71,20 +62,6 @@ function predict(probabilities: readonly number[], threshold: number | null): nu
   return probabilities.reduce((best, value, index) => (value > probabilities[best]! ? index : best), 0);
 }
 
-function rate(numerator: number, denominator: number): Rate {
-  return {
-    value: denominator === 0 ? null : numerator / denominator,
-    numerator,
-    denominator,
-    interval: wilson(numerator, denominator),
-  };
-}
-
-/** A mean over classes is no proportion: it has neither counts nor a Wilson interval. */
-function macroRate(value: number): Rate {
-  return { value: orNull(value), numerator: null, denominator: null, interval: null };
-}
-
 /** Sensitivity, specificity and precision of what counts as positive, each with its own counts. */
 function ratesOf({
   truePositives: tp,
@@ -95,65 +72,9 @@ function ratesOf({
   return { sensitivity: rate(tp, tp + fn), specificity: rate(tn, tn + fp), precision: rate(tp, tp + fp) };
 }
 
-type Figures = Pick<
-  Evaluation,
-  'perClass' | 'sensitivity' | 'specificity' | 'precision' | 'f1' | 'auc' | 'averagePrecision'
-> & { intervals: Omit<Evaluation['intervals'], 'accuracy'> };
-
-function twoClassFigures(matrix: number[][], labels: number[], scores: number[]): Figures {
-  const counts = binaryCounts(matrix, 1);
-  const { truePositives: tp, falsePositives: fp, trueNegatives: tn, falseNegatives: fn } = counts;
-  const someOfBoth = tp + fn > 0 && tn + fp > 0;
-  const intervals = {
-    ...ratesOf(counts),
-    auc: someOfBoth ? delongInterval(labels, scores).interval : null,
-  };
-  return {
-    sensitivity: intervals.sensitivity.value,
-    specificity: intervals.specificity.value,
-    precision: intervals.precision.value,
-    f1: orNull(f1(counts)),
-    auc: someOfBoth ? rocAuc(labels, scores) : null,
-    averagePrecision: tp + fn > 0 ? averagePrecision(labels, scores) : null,
-    intervals,
-  };
-}
-
-function macroFigures(
-  classes: readonly string[],
-  matrix: number[][],
-  labels: number[],
-  rows: readonly (readonly number[])[],
-): Figures {
-  const perClass = matrix.map((_, index) => binaryCounts(matrix, index));
-  const macro = (of: (counts: BinaryCounts) => number): number => meanOfDefined(perClass.map(of));
-  // As scikit-learn's multi_class='ovr': one class without samples leaves the macro AUC undefined.
-  const oneVsRest = (of: typeof rocAuc): number => {
-    if (labels.length === 0 || perClass.some((counts) => counts.truePositives + counts.falseNegatives === 0))
-      return Number.NaN;
-    const areas = matrix.map((_, index) =>
-      of(
-        labels.map((label) => Number(label === index)),
-        rows.map((row) => row[index]!),
-      ),
-    );
-    return areas.reduce((sum, area) => sum + area, 0) / areas.length;
-  };
-  return {
-    perClass: perClass.map((counts, index) => ({ class: classes[index]!, ...ratesOf(counts) })),
-    sensitivity: orNull(macro(sensitivity)),
-    specificity: orNull(macro(specificity)),
-    precision: orNull(macro(precision)),
-    f1: orNull(macro(f1)),
-    auc: orNull(oneVsRest(rocAuc)),
-    averagePrecision: orNull(oneVsRest(averagePrecision)),
-    intervals: {
-      sensitivity: macroRate(macro(sensitivity)),
-      specificity: macroRate(macro(specificity)),
-      precision: macroRate(macro(precision)),
-      auc: null,
-    },
-  };
+/** The rates of each class against all others. */
+function classRates(classes: readonly string[], matrix: readonly (readonly number[])[]): ClassRates[] {
+  return matrix.map((_, index) => ({ class: classes[index]!, ...ratesOf(binaryCounts(matrix, index)) }));
 }
 
 /**
@@ -204,26 +125,17 @@ export function summarize(input: SummarizeInput): Evaluation {
   );
   const loss = new MeanMetric();
   loss.updateAll(samples.map((sample) => sample.loss));
-  const { intervals, ...figures } =
-    classes.length === 2
-      ? twoClassFigures(
-          matrix,
-          labels,
-          rows.map((row) => row[1]!),
-        )
-      : macroFigures(classes, matrix, labels, rows);
-  const right = matrix.reduce((sum, row, index) => sum + row[index]!, 0);
+  const scored: ScoredSplit = { classes, labels, probabilities: rows, matrix };
   return {
     split,
     classes: [...classes],
     n: samples.length,
     loss: orNull(loss.compute()),
     threshold,
-    accuracy: orNull(overallAccuracy(matrix)),
-    balancedAccuracy: orNull(balancedAccuracy(matrix)),
-    ...figures,
+    ...computeMetrics(scored),
     confusionMatrix: matrix,
-    intervals: { accuracy: rate(right, samples.length), ...intervals },
+    ...(classes.length === 2 ? {} : { perClass: classRates(classes, matrix) }),
+    intervals: computeIntervals(scored),
     samples,
     skipped: (input.skipped ?? []).map(({ id, reason }) => ({ id, reason })),
   };

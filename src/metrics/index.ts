@@ -20,9 +20,11 @@ export {
   sensitivity,
   specificity,
 } from './rates';
+export { METRICS } from './registry';
 export { averagePrecision, prCurve, rocAuc, rocCurve } from './roc';
 export type { ClassFigures, ClassificationReport } from './classification';
 export type { SummarizeInput } from './evaluation';
 export type { DeLong } from './intervals';
+export type { Metric, MetricKey, ScoredSplit } from './registry';
 export type { BinaryCounts } from './rates';
 export type { PrecisionRecallCurve, RocCurve } from './roc';

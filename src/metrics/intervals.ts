@@ -5,6 +5,18 @@ import { checkLabels, checkLengths, checkLevel, checkScores, refuse } from './ch
 /** A lower and an upper bound. */
 export type Interval = readonly [number, number];
 
+/**
+ * A proportion with its 95 % Wilson score interval; or, of more than two classes, a mean over classes, which comes from no
+ * two counts: its counts and its interval are null.
+ */
+export interface Rate {
+  /** `numerator / denominator` wherever there are counts; null where there is nothing to count. */
+  readonly value: number | null;
+  readonly numerator: number | null;
+  readonly denominator: number | null;
+  readonly interval: readonly [number, number] | null;
+}
+
 // Wichura's algorithm AS 241 (Applied Statistics 37, 1988), routine PPND16: coefficients of three rational functions,
 // to the precision of a double.
 const CENTRAL = {

@@ -1,7 +1,7 @@
 /** The curves by epoch. */
 import type { EpochRecord } from '../log/types';
 import { checkArgument } from '../options/check';
-import { epochRecordsSchema } from '../metrics/evaluation-schema';
+import { epochRecordsSchema } from '../log/event-schema';
 import { emptyNote, legend, PALETTE, valueAxis } from './chart-style';
 import type { Chart } from './chart-style';
 import { drawChart } from './draw-chart';

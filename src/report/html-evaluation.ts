@@ -1,5 +1,8 @@
 /** The report's part on one evaluated split: figures, curves, mistakes. */
-import type { Evaluation, Rate } from '../metrics/types';
+import type { Interval } from '../metrics/intervals';
+import { METRICS } from '../metrics/registry';
+import type { Evaluation } from '../metrics/types';
+import type { Rate } from '../metrics/intervals';
 import { confusionMatrixChart, misclassifiedHistogram, rocChart } from './charts';
 import { chartFigure, element, section, table } from './html-parts';
 import type { Cell, Html } from './html-parts';
@@ -22,42 +25,36 @@ function rateRow(name: string, value: number | null, rate: Rate): Cell[] {
   return [name, number(share(value)), number(interval(rate.interval)), number(countsOf({ ...rate, value }))];
 }
 
-/** The figures of a split with their 95 % intervals. */
+const isRate = (range: Rate | Interval | null | undefined): range is Rate =>
+  range !== undefined && range !== null && 'value' in range;
+
+/** The metrics of a split with their 95 % intervals. */
 export function figuresTable(evaluation: Evaluation): Html {
-  const { intervals } = evaluation;
-  const two = evaluation.classes.length === 2;
-  const of = two ? '' : ', mean over classes';
-  const extra: Cell[][] = [];
-  if (evaluation.balancedAccuracy !== undefined)
-    extra.push(['Balanced accuracy', number(share(evaluation.balancedAccuracy)), '', '']);
-  if (evaluation.averagePrecision !== undefined)
-    extra.push([`Average precision${of}`, number(share(evaluation.averagePrecision)), '', '']);
+  const { classes, intervals, loss, n, perClass = [] } = evaluation;
+  const perClassRows = perClass.flatMap(({ class: name, sensitivity, specificity, precision }) => [
+    rateRow(`Sensitivity, ${name} against the rest`, sensitivity.value, sensitivity),
+    rateRow(`Specificity, ${name} against the rest`, specificity.value, specificity),
+    rateRow(`Precision, ${name} against the rest`, precision.value, precision),
+  ]);
+  const rows = METRICS.flatMap(({ key, title, ...metric }): Cell[][] => {
+    const value = evaluation[key];
+    if (value === undefined) return []; // of an earlier version
+    const name = `${title}${classes.length > 2 && 'averaging' in metric ? metric.averaging : ''}`;
+    const range = (intervals as Partial<Record<string, Rate | Interval | null>>)[key];
+    if (isRate(range)) return [rateRow(name, value, range), ...(key === 'accuracy' ? perClassRows : [])];
+    if ('interval' in metric) return [[name, number(share(value)), number(interval(range ?? null)), number(String(n))]];
+    return [[name, number(share(value)), '', '']];
+  });
   return table(
     '',
     ['Figure', number('Value'), number('95 % interval'), number('Images')],
     [
-      rateRow('Accuracy', evaluation.accuracy, intervals.accuracy),
-      ...(evaluation.perClass ?? []).flatMap(({ class: name, sensitivity, specificity, precision }) => [
-        rateRow(`Sensitivity, ${name} against the rest`, sensitivity.value, sensitivity),
-        rateRow(`Specificity, ${name} against the rest`, specificity.value, specificity),
-        rateRow(`Precision, ${name} against the rest`, precision.value, precision),
-      ]),
-      rateRow(`Sensitivity${of}`, evaluation.sensitivity, intervals.sensitivity),
-      rateRow(`Specificity${of}`, evaluation.specificity, intervals.specificity),
-      rateRow(`Precision${of}`, evaluation.precision, intervals.precision),
-      [`F1${of}`, number(share(evaluation.f1)), '', ''],
-      [
-        `AUC${two ? '' : ', macro one-vs-rest'}`,
-        number(share(evaluation.auc)),
-        number(interval(intervals.auc)),
-        number(String(evaluation.n)),
-      ],
-      ...extra,
+      ...rows,
       [
         'Mean loss (cross entropy, nats)',
-        number(evaluation.loss === null ? 'not defined' : evaluation.loss.toFixed(4)),
+        number(loss === null ? 'not defined' : loss.toFixed(4)),
         '',
-        number(String(evaluation.n)),
+        number(String(n)),
       ],
     ],
   );

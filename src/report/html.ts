@@ -1,6 +1,7 @@
 /** The report as one HTML file that needs neither network nor script. */
 import { INTENDED_USE } from '../intended-use';
 import { leftOutReasonText } from '../files/left-out';
+import { EPOCH_METRICS, validationKey } from '../metrics/registry';
 import type { EpochRecord } from '../log/types';
 import { checkArgument } from '../options/check';
 import { accuracyCurve, lossCurve } from './charts';
@@ -64,6 +65,12 @@ function trainingTable(history: readonly EpochRecord[]): Html | null {
   const last = history.at(-1);
   if (last === undefined) return null;
   const best = history.findLast((record) => record.best);
+  // What the best epoch can be chosen by, where this run has it.
+  const shown = EPOCH_METRICS.filter(
+    ({ key, selects }) =>
+      selects === true &&
+      (key === 'accuracy' || key === 'auc' || history.some((each) => each[validationKey(key)] !== null)),
+  );
   const seconds = history.reduce((sum, record) => sum + record.seconds, 0);
   const row = (name: string, record: EpochRecord): Cell[] => [
     `${name}: ${record.epoch}`,
@@ -71,14 +78,15 @@ function trainingTable(history: readonly EpochRecord[]): Html | null {
       record.trainLoss,
       record.validationLoss,
       record.trainAccuracy,
-      record.validationAccuracy,
-      record.validationAuc,
+      ...shown.map(({ key }) => record[validationKey(key)]),
     ].map((value) => number(share(value))),
     number(String(Number(record.learningRate.toPrecision(6)))),
   ];
   const head = [
     'Epoch',
-    ...['Train loss', 'Val. loss', 'Train accuracy', 'Val. accuracy', 'Val. AUC', 'Learning rate'].map(number),
+    ...['Train loss', 'Val. loss', 'Train accuracy'].map(number),
+    ...shown.map(({ title }) => number(`Val. ${title === 'Accuracy' ? 'accuracy' : title}`)),
+    number('Learning rate'),
   ];
   return table(`${history.length} epochs in ${(seconds / 60).toFixed(1)} minutes`, head, [
     ...(best === undefined ? [] : [row('best', best)]),

@@ -8,7 +8,8 @@ import { imageShape } from '../data/images/options';
 import { evaluationPicturesSchema } from './options';
 import type { Explanation } from '../model/prediction';
 import type { Classifier } from '../model/classifier';
-import { epochRecordsSchema, evaluationSchema } from '../metrics/evaluation-schema';
+import { epochRecordsSchema } from '../log/event-schema';
+import { evaluationSchema } from '../metrics/evaluation-schema';
 import type { PictureFacts } from './picture-index';
 import type { ReportData } from './types';
 

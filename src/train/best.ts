@@ -1,21 +1,22 @@
 /** Decides which epoch's weights are the best so far. */
 import type { EpochRecord } from '../log/types';
-import type { ResolvedTrainOptions } from './options';
+import { findMetric, validationKey } from '../metrics/registry';
+import type { BestBy, ValidationMetrics } from '../metrics/registry';
 import type { BestEpoch } from './history';
 
-type Figures = Pick<EpochRecord, 'epoch' | 'validationLoss' | 'validationAccuracy' | 'validationAuc'>;
+type Figures = Pick<EpochRecord, 'epoch' | 'validationLoss'> & Partial<ValidationMetrics>;
 
 /**
- * Keeps the best epoch by one metric of the validation split: the highest accuracy or AUC, or the lowest loss. Ties go
+ * Keeps the best epoch by one metric of the validation split, or by the lowest loss. Ties go
  * to the lower validation loss, and then to the earlier epoch. By `last`, and without validation figures, the newest epoch
  * is the best.
  */
 export class BestTracker {
-  readonly #metric: ResolvedTrainOptions['bestBy'] | 'last';
+  readonly #metric: BestBy | 'last';
   #best: BestEpoch | null = null;
   #rank: readonly [number, number] | null = null;
 
-  constructor(metric: ResolvedTrainOptions['bestBy'] | 'last') {
+  constructor(metric: BestBy | 'last') {
     this.#metric = metric;
   }
 
@@ -30,11 +31,9 @@ export class BestTracker {
       this.#best = { epoch: record.epoch, metric: 'last', value: null };
       return true;
     }
-    const value = { accuracy: record.validationAccuracy, auc: record.validationAuc, loss: record.validationLoss }[
-      this.#metric
-    ];
-    const score = value === null ? -Infinity : value;
-    const rank = [this.#metric === 'loss' ? -score : score, -record.validationLoss] as const;
+    const lower = this.#metric === 'loss' || findMetric(this.#metric)!.direction === 'minimize';
+    const value = this.#metric === 'loss' ? record.validationLoss : (record[validationKey(this.#metric)] ?? null);
+    const rank = [value === null ? -Infinity : lower ? -value : value, -record.validationLoss] as const;
     if (this.#rank !== null && !isAbove(rank, this.#rank)) return false;
     this.#rank = rank;
     this.#best = { epoch: record.epoch, metric: this.#metric, value };

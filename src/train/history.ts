@@ -1,14 +1,14 @@
 /** What a training leaves behind, as plain data, and how it is read back from its lines. */
 import { parseJson } from '../files/json';
 import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
-import { storedEventSchema } from '../metrics/evaluation-schema';
-import type { ResolvedTrainOptions } from './options';
+import { storedEventSchema } from '../log/event-schema';
+import type { BestBy } from '../metrics/registry';
 
 /** The epoch whose weights were kept as the best. */
 export interface BestEpoch {
   readonly epoch: number;
   /** `last` where there was no validation split to choose by. */
-  readonly metric: ResolvedTrainOptions['bestBy'] | 'last';
+  readonly metric: BestBy | 'last';
   readonly value: number | null;
 }
 

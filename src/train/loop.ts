@@ -1,6 +1,6 @@
 /** The training loop. */
-import type { EpochRecord, StopReason, TrainEvent } from '../log/types';
-import type { Evaluation } from '../metrics/types';
+import type { StopReason, TrainEvent } from '../log/types';
+import { validationMetrics } from '../metrics/registry';
 import { updatesPerEpoch } from './accumulation';
 import { BatchSource } from './batch-source';
 import { BestTracker } from './best';
@@ -41,7 +41,13 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     const { learningRate } = stepper;
     const { runningLoss, runningAccuracy } = stopper;
     const training = { epoch, learningRate, trainLoss: loss, trainAccuracy: accuracy };
-    const record = { ...training, ...validationFigures(evaluation), runningLoss, runningAccuracy };
+    const record = {
+      ...training,
+      validationLoss: evaluation?.loss ?? null,
+      ...validationMetrics(evaluation),
+      runningLoss,
+      runningAccuracy,
+    };
     const best = tracker.offer(record);
     yield { type: 'epoch', ...record, best, seconds: (performance.now() - began) / 1000 };
     if (best && tracker.best !== null) yield await checkpoints.keepBest(tracker.best, evaluation);
@@ -81,20 +87,5 @@ function featuresEvent(
     width,
     bytes,
     withoutAugmentation,
-  };
-}
-
-type ValidationFigures = Pick<
-  EpochRecord,
-  'validationLoss' | 'validationAccuracy' | 'validationAuc' | 'validationSensitivity' | 'validationSpecificity'
->;
-
-function validationFigures(evaluation: Evaluation | null): ValidationFigures {
-  return {
-    validationLoss: evaluation?.loss ?? null,
-    validationAccuracy: evaluation?.accuracy ?? null,
-    validationAuc: evaluation?.auc ?? null,
-    validationSensitivity: evaluation?.sensitivity ?? null,
-    validationSpecificity: evaluation?.specificity ?? null,
   };
 }

@@ -5,12 +5,10 @@ import { fineTuningShape } from './fine-tuning-options';
 import { defaultsOf, OPTIMIZERS, optimizerShape } from './optimizers';
 import type { OptimizerSettings } from './optimizers';
 import { imageShape } from '../data/images/options';
+import { BEST_BY } from '../metrics/registry';
 
 /** Which recipe fills in what is not given: `default`, or the tutorial's accumulation and normalization. */
 export const PRESETS = ['default', 'tutorial'] as const;
-
-/** What decides which epoch's weights are the best; ties go to the lower validation loss. */
-export const BEST_BY = ['accuracy', 'auc', 'loss'] as const;
 
 export const trainOptionsSchema = z
   .strictObject({
@@ -34,7 +32,7 @@ export const trainOptionsSchema = z
     seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
     /** Weight of each class in the loss, one positive number a class; `balanced` derives them from the counts. */
     classWeights: z.union([z.literal('balanced'), z.array(z.number().positive().finite())]).optional(),
-    /** Metric of the validation split that chooses the best epoch. */
+    /** Metric of the validation split that chooses the best epoch; ties go to the lower validation loss. */
     bestBy: z.enum(BEST_BY).default('accuracy'),
     /** `tutorial` reproduces the tutorial's accumulation and its missing normalization. */
     preset: z.enum(PRESETS).default('default'),

@@ -1,4 +1,5 @@
 /** One training from the checks to the last file: everything around the loop. */
+import { findMetric } from '../metrics/registry';
 import { countClasses } from '../data/splits';
 import { datasetFingerprint } from '../data/fingerprint';
 import { PixelStore } from '../data/store';
@@ -105,11 +106,11 @@ function check({ network, train, validation, options }: TrainingRequest): Float3
   if (validation !== null) checkDataset(network, validation);
   if (
     validation !== null &&
-    options.bestBy === 'auc' &&
+    findMetric(options.bestBy)?.needsEveryClass === true &&
     new Set(validation.samples.map(({ label }) => label)).size < network.classes.length
   ) {
     throw new DatasetError(
-      `${validation.name}: bestBy 'auc' needs samples of every class; choose bestBy 'accuracy' or 'loss'`,
+      `${validation.name}: bestBy '${options.bestBy}' needs samples of every class; choose bestBy 'accuracy' or 'loss'`,
     );
   }
   return resolveClassWeights(options.classWeights, train);

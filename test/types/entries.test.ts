@@ -20,9 +20,9 @@ test('the package has six entries', () => {
   ]);
 });
 
-test('the main entry has about forty names, the others twenty at most', () => {
+test('the main entry has about forty names, the others twenty-two at most', () => {
   expect(values('covidct-torch').length).toBeLessThanOrEqual(46);
-  for (const { name } of ENTRIES.slice(1)) expect([name, values(name).length > 20]).toEqual([name, false]);
+  for (const { name } of ENTRIES.slice(1)) expect([name, values(name).length > 22]).toEqual([name, false]);
 });
 
 test('no name is exported by two entries, and nothing under two names', () => {

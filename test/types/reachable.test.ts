@@ -11,6 +11,12 @@ const INSIDE: Readonly<Record<string, string>> = {
   Text: 'what the constructors of errors take; the library alone makes them',
   SideOrPair: 'a number or a pair of them',
   OptimizerSettings: 'momentum, nesterov, betas, ...: the settings of the optimizers, by their names',
+  Entry: 'one of METRICS',
+  OptimizerSchema: 'the options of all optimizers, as zod has them',
+  IntervalOf: 'the interval of one of METRICS',
+  Measured: 'those of METRICS with an interval',
+  Optional: 'those of METRICS that version 0.1.0 did not have',
+  Recorded: 'those of METRICS in the record of an epoch',
   PreResize: 'of PixelStore, for the loader of batches alone',
   SizeCheck: 'of PixelStore, for the loader of batches alone',
 };
