@@ -187,7 +187,9 @@ function epochValues(record: EpochRecord): SummaryValue[] {
     'Losses/train': record.trainLoss,
     'Losses/validation': record.validationLoss,
     'Accuracies/train': record.trainAccuracy,
-    ...Object.fromEntries(EPOCH_METRICS.map(({ key, title }) => [tagOf(key, title), record[validationKey(key)]])),
+    ...Object.fromEntries(
+      EPOCH_METRICS.map(({ key, title }) => [tagOf(key, title), record[validationKey(key)] ?? null]),
+    ),
     learning_rate: record.learningRate,
   };
   return Object.entries(values).flatMap(([tag, value]) => (value === null ? [] : [{ tag, simpleValue: value }]));

@@ -15,6 +15,7 @@ export {
   balancedAccuracy,
   binaryCounts,
   f1,
+  matthewsCorrelation,
   overallAccuracy,
   precision,
   sensitivity,

@@ -182,6 +182,35 @@ export function balancedAccuracy(matrix: readonly (readonly number[])[]): number
   return meanOfDefined(matrix.map((_, index) => sensitivity(binaryCounts(matrix, index))));
 }
 
+/**
+ * Matthews correlation coefficient of labels and predictions of any number of classes, in [-1, 1] (Gorodkin,
+ * Computational Biology and Chemistry 28, 2004); equal to scikit-learn's `matthews_corrcoef`, but NaN instead of 0 where
+ * all labels or all predictions are of one class.
+ *
+ * @param matrix counts, [true][predicted]
+ * @throws CovidCtError ERR_METRICS when the matrix is not square
+ *
+ * @example
+ * ```ts
+ * import { matthewsCorrelation } from 'covidct-torch/metrics';
+ *
+ * const mcc: number = matthewsCorrelation([
+ *   [40, 10],
+ *   [5, 45],
+ * ]);
+ * ```
+ */
+export function matthewsCorrelation(matrix: readonly (readonly number[])[]): number {
+  checkMatrix('matthewsCorrelation', matrix);
+  const truths = matrix.map((row) => row.reduce((sum, count) => sum + count, 0));
+  const calls = matrix.map((_, index) => matrix.reduce((sum, row) => sum + row[index]!, 0));
+  const all = truths.reduce((sum, count) => sum + count, 0);
+  const right = matrix.reduce((sum, row, index) => sum + row[index]!, 0);
+  const squares = (counts: readonly number[]): number => all * all - counts.reduce((sum, n) => sum + n * n, 0);
+  const together = truths.reduce((sum, count, index) => sum + count * calls[index]!, 0);
+  return ratio(right * all - together, Math.sqrt(squares(truths) * squares(calls)));
+}
+
 /** Mean of the values that are not NaN; NaN when there are none. */
 export function meanOfDefined(values: readonly number[]): number {
   const defined = values.filter((value) => !Number.isNaN(value));

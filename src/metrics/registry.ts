@@ -2,7 +2,7 @@
  * Every metric of an evaluation, once: its name, how it is computed, its interval, and which direction is better. Tables,
  * the events of a training, TensorBoard, `bestBy` and the report iterate over this list; a metric is added here.
  */
-import { balancedAccuracy, binaryCounts, f1, meanOfDefined, overallAccuracy } from './rates';
+import { balancedAccuracy, binaryCounts, f1, matthewsCorrelation, meanOfDefined, overallAccuracy } from './rates';
 import { precision, sensitivity, specificity } from './rates';
 import type { BinaryCounts } from './rates';
 import { averagePrecision, rocAuc } from './roc';
@@ -179,6 +179,18 @@ export const METRICS = [
     compute: (split) =>
       split.classes.length === 2 && positives(split, 1) === 0 ? Number.NaN : area(split, averagePrecision),
     optional: true,
+    inEpochs: true,
+    selects: true,
+    needsEveryClass: true,
+  },
+  {
+    key: 'mcc',
+    title: 'Matthews correlation',
+    direction: 'maximize',
+    compute: ({ matrix }) => matthewsCorrelation(matrix),
+    optional: true,
+    inEpochs: true,
+    selects: true,
   },
 ] as const satisfies readonly Metric[];
 
@@ -204,8 +216,8 @@ type Recorded = Extract<(typeof METRICS)[number], { readonly inEpochs: true }>['
 
 /** Metrics of the validation split in the record of an epoch: `validationAuc` and so on. */
 export type ValidationMetrics = {
-  readonly [Key in Recorded as `validation${Capitalize<Key>}`]: number | null;
-};
+  readonly [Key in Exclude<Recorded, Optional> as `validation${Capitalize<Key>}`]: number | null;
+} & { readonly [Key in Extract<Recorded, Optional> as `validation${Capitalize<Key>}`]?: number | null };
 
 /** What the best epoch can be chosen by: a metric, or the loss. */
 export type BestBy = Extract<Entry, { readonly selects: true }>['key'] | 'loss';

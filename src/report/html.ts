@@ -69,7 +69,7 @@ function trainingTable(history: readonly EpochRecord[]): Html | null {
   const shown = EPOCH_METRICS.filter(
     ({ key, selects }) =>
       selects === true &&
-      (key === 'accuracy' || key === 'auc' || history.some((each) => each[validationKey(key)] !== null)),
+      (key === 'accuracy' || key === 'auc' || history.some((each) => typeof each[validationKey(key)] === 'number')),
   );
   const seconds = history.reduce((sum, record) => sum + record.seconds, 0);
   const row = (name: string, record: EpochRecord): Cell[] => [
@@ -78,7 +78,7 @@ function trainingTable(history: readonly EpochRecord[]): Html | null {
       record.trainLoss,
       record.validationLoss,
       record.trainAccuracy,
-      ...shown.map(({ key }) => record[validationKey(key)]),
+      ...shown.map(({ key }) => record[validationKey(key)] ?? null),
     ].map((value) => number(share(value))),
     number(String(Number(record.learningRate.toPrecision(6)))),
   ];

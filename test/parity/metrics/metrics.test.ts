@@ -21,6 +21,7 @@ type Figures = Record<
   | 'averagePrecision'
   | 'accuracy'
   | 'balancedAccuracy'
+  | 'mcc'
   | 'sensitivity'
   | 'specificity'
   | 'precision'
@@ -133,6 +134,7 @@ describe.each(reference.binary)('two classes: $name', (c) => {
     for (const name of [
       'accuracy',
       'balancedAccuracy',
+      'mcc',
       'sensitivity',
       'specificity',
       'precision',
@@ -169,6 +171,7 @@ describe.each(reference.multiclass)('more classes: $name', (c) => {
       'auc',
       'averagePrecision',
       'balancedAccuracy',
+      'mcc',
     ] as const)
       expectClose(evaluation[name], nullIfNaN(c[name]), name);
     expect(evaluation.threshold).toBeNull();
