@@ -23,7 +23,7 @@ export interface ScoredSplit {
 
 /** One metric of an evaluation. */
 export interface Metric {
-  /** Its key in an {@link Evaluation} and in `bestBy`; `validation<Key>` in the record of an epoch. */
+  /** Its key in an `Evaluation` and in `bestBy`; `validation<Key>` in the record of an epoch. */
   readonly key: string;
   /** Its name in tables and TensorBoard. */
   readonly title: string;

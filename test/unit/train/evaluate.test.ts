@@ -80,7 +80,7 @@ test('an option that does not exist, a transform that is none, and a data set th
     message: expect.stringContaining('bachSize'),
   });
   await expect(
-    evaluate(lopsided().classifier, dataset, { transform: { steps: [{ type: 'bogus' }] } as never }),
+    evaluate(lopsided().classifier, dataset, { transform: { steps: [{ type: 'bogus' }] } }),
   ).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   await expect(evaluate(lopsided().classifier, dataset, { signal: {} as never })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
