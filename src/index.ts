@@ -66,9 +66,13 @@ export type { LeftOut, LeftOutReason } from './files/left-out';
 // Transforms
 export { aspectEval, IMAGENET_MEAN, IMAGENET_STD, tutorialEval, tutorialTrain } from './data/transforms/presets';
 export { centerCrop } from './data/transforms/steps/center-crop';
+export { colorJitter } from './data/transforms/steps/color-jitter';
+export { gaussianBlur } from './data/transforms/steps/gaussian-blur';
 export { normalize } from './data/transforms/steps/normalize';
+export { randomErasing } from './data/transforms/steps/random-erasing';
 export { randomHorizontalFlip } from './data/transforms/steps/random-horizontal-flip';
 export { randomResizedCrop } from './data/transforms/steps/random-resized-crop';
+export { randomRotation } from './data/transforms/steps/random-rotation';
 export { resize } from './data/transforms/steps/resize';
 export { toTensor } from './data/transforms/steps/to-tensor';
 export { compose, parseTransform } from './data/transforms/transform';

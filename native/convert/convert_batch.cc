@@ -23,7 +23,17 @@ std::array<double, 3> to_triple(const Napi::Value& value, const char* what) {
   return {numbers[0], numbers[1], numbers[2]};
 }
 
-using Program = std::vector<std::array<int32_t, kPixelOpStride>>;
+// The rows of real numbers, one for each row of the programs; without `factors` all are 0.
+std::vector<double> to_factors(const Napi::Value& value, size_t rows) {
+  if (value.IsUndefined()) return std::vector<double>(rows * kPixelFactorStride, 0.0);
+  std::vector<double> factors = to_numbers<double>(value, napi_float64_array, "factors");
+  if (factors.size() != rows * kPixelFactorStride ||
+      !std::all_of(factors.begin(), factors.end(), [](double each) { return std::isfinite(each); })) {
+    bad_batch(value,
+              "factors must hold " + std::to_string(kPixelFactorStride) + " finite numbers for each row of programs");
+  }
+  return factors;
+}
 
 // The rows of each image.
 std::vector<Program> to_programs(const Napi::Object& object, size_t images) {
@@ -35,10 +45,13 @@ std::vector<Program> to_programs(const Napi::Object& object, size_t images) {
       offsets.back() != count || !std::is_sorted(offsets.begin(), offsets.end())) {
     bad_batch(value, "programs and programOffsets do not fit the images");
   }
+  const std::vector<double> factors = to_factors(object.Get("factors"), static_cast<size_t>(count));
   std::vector<Program> programs(images);
   for (size_t i = 0; i < images; ++i) {
     for (int64_t row = offsets[i]; row < offsets[i + 1]; ++row) {
-      std::copy_n(rows.begin() + row * kPixelOpStride, kPixelOpStride, programs[i].emplace_back().begin());
+      PixelStep& step = programs[i].emplace_back();
+      std::copy_n(rows.begin() + row * kPixelOpStride, kPixelOpStride, step.whole.begin());
+      std::copy_n(factors.begin() + row * kPixelFactorStride, kPixelFactorStride, step.factors.begin());
     }
   }
   return programs;
@@ -46,8 +59,8 @@ std::vector<Program> to_programs(const Napi::Object& object, size_t images) {
 
 // Whether the program begins by cutting out a box that lies in the image.
 bool begins_inside(const Program& program, int32_t height, int32_t width) {
-  if (program.empty() || program[0][0] != kCrop) return false;
-  const auto [op, top, left, box_height, box_width] = program[0];
+  if (program.empty() || program[0].op() != kCrop) return false;
+  const auto [op, top, left, box_height, box_width] = program[0].whole;
   return top >= 0 && left >= 0 && box_height >= 1 && box_width >= 1 && int64_t{top} + box_height <= height &&
          int64_t{left} + box_width <= width;
 }
@@ -63,7 +76,7 @@ struct Wanted {
 Wanted wanted_of(int32_t height, int32_t width, bool whole, Program& program) {
   const size_t stride = static_cast<size_t>(width) * 3;
   if (whole || !begins_inside(program, height, width)) return {0, static_cast<size_t>(height), stride, stride};
-  const auto [op, top, left, box_height, box_width] = program[0];
+  const auto [op, top, left, box_height, box_width] = program[0].whole;
   program.erase(program.begin());
   return {top * stride + left * size_t{3}, static_cast<size_t>(box_height), box_width * size_t{3}, stride};
 }
@@ -122,6 +135,7 @@ void read_images(const Napi::Object& object, const Napi::Array& images, uint32_t
                 "an image of " + std::to_string(height) + " x " + std::to_string(width) + " pixels cannot be taken");
     }
     bytes_of(images[i], height, width);  // before any memory is asked for; again when it is copied
+    if (!runs_on_device(programs[i])) keys[i] = 0;
     kept.push_back(kept_of(object, batch, keys[i], height, width));
     // What would find no room in the store is better made ready on the host.
     if (!kept.back().defined() && !(batch.store && batch.store->has_room(int64_t{height} * width * 3))) keys[i] = 0;

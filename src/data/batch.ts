@@ -1,10 +1,11 @@
 /** Packs decoded images, their pixel programs and labels into the micro-batch the addon takes. */
 import { CovidCtError } from '../errors';
-import { PIXEL_OP_STRIDE } from '../addon/batch';
+import { PIXEL_FACTOR_STRIDE, PIXEL_OP_STRIDE } from '../addon/batch';
 import type { NativeBatch } from '../addon/batch';
 import { planTransform } from './transforms/program';
 import type { Draw } from './random';
 import { inputSize, normalizationOf } from './transforms/transform';
+import type { PixelRow } from './transforms/step';
 import type { Pixels, Transform } from './types';
 
 function checkPixels({ data, height, width }: Pixels, index: number): void {
@@ -13,6 +14,16 @@ function checkPixels({ data, height, width }: Pixels, index: number): void {
     'ERR_BAD_BATCH',
     `image ${index} of the batch: expected height x width x 3 bytes of RGB, got ${data.length} bytes for ${height} x ${width}`,
   );
+}
+
+/** Rows as the addon takes them; real numbers only where a row has some. */
+function packRows(rows: readonly PixelRow[]): Pick<NativeBatch, 'programs' | 'factors'> {
+  const programs = new Int32Array(rows.length * PIXEL_OP_STRIDE);
+  rows.forEach((row, index) => programs.set(row.slice(0, PIXEL_OP_STRIDE), index * PIXEL_OP_STRIDE));
+  if (!rows.some(({ length }) => length > PIXEL_OP_STRIDE)) return { programs };
+  const factors = new Float64Array(rows.length * PIXEL_FACTOR_STRIDE);
+  rows.forEach((row, index) => factors.set(row.slice(PIXEL_OP_STRIDE), index * PIXEL_FACTOR_STRIDE));
+  return { programs, factors };
 }
 
 /**
@@ -41,21 +52,18 @@ export function makeBatch(
   }
   const sizes = new Int32Array(pixels.length * 2);
   const programOffsets = new Int32Array(pixels.length + 1);
-  const rows: number[] = [];
+  const rows: PixelRow[] = [];
   pixels.forEach((image, index) => {
     checkPixels(image, index);
     sizes.set([image.height, image.width], index * 2);
-    for (const row of planTransform(transform, image, draws?.[index] ?? null)) {
-      rows.push(...row);
-      for (let missing = row.length; missing < PIXEL_OP_STRIDE; missing += 1) rows.push(0);
-    }
-    programOffsets[index + 1] = rows.length / PIXEL_OP_STRIDE;
+    rows.push(...planTransform(transform, image, draws?.[index] ?? null));
+    programOffsets[index + 1] = rows.length;
   });
   const { mean, std } = normalizationOf(transform);
   return {
     images: pixels.map((image) => image.data),
     sizes,
-    programs: Int32Array.from(rows),
+    ...packRows(rows),
     programOffsets,
     ...inputSize(transform),
     mean: Float64Array.from(mean),

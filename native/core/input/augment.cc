@@ -8,9 +8,11 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 
+#include "core/input/pixel_ops.h"
 #include "core/runtime/failure.h"
 
 namespace covidct {
@@ -29,8 +31,11 @@ bool drawable(int64_t height, int64_t width) {
   return height >= 1 && width >= 1 && height <= kMaxPixels && width <= kMaxPixels && height * width <= kMaxPixels;
 }
 
-Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_t image) {
-  switch (row[0]) {
+// Whether half of a kernel's side can be mirrored at the edges of an image.
+bool blurs(int32_t kernel, int64_t side) { return kernel >= 1 && kernel % 2 == 1 && kernel / 2 < side; }
+
+Size size_after(Size size, const PixelStep& row, size_t image) {
+  switch (row.op()) {
     case kResize: {
       const int64_t between = pixels_between(size.height, size.width, row[1], row[2]);
       if (between > kMaxPixelsBetween)
@@ -49,8 +54,24 @@ Size size_after(Size size, const std::array<int32_t, kPixelOpStride>& row, size_
     }
     case kFlip:
       break;
+    case kRotate:
+      size = {row[1], row[2]};
+      break;
+    case kBrightness:
+    case kContrast:
+      if (!(row.factors[0] >= 0)) refuse(image, "a factor of brightness or contrast is less than 0");
+      break;
+    case kBlur:
+      if (!blurs(row[1], size.width) || !blurs(row[2], size.height) || !(row.factors[0] > 0))
+        refuse(image, "a blur's kernel is even or too large for the image, or its sigma is not above 0");
+      break;
+    case kErase:
+      if (row[1] < 0 || row[2] < 0 || row[3] < 1 || row[4] < 1 || int64_t{row[1]} + row[3] > size.height ||
+          int64_t{row[2]} + row[4] > size.width || !(row.factors[4] >= 0 && row.factors[4] < 0x1p53))
+        refuse(image, "a box to erase lies outside the image");
+      break;
     default:
-      refuse(image, "unknown pixel operation " + std::to_string(row[0]));
+      refuse(image, "unknown pixel operation " + std::to_string(row.op()));
   }
   if (!drawable(size.height, size.width)) {
     refuse(image, "an operation makes an image of " + std::to_string(size.height) + " x " + std::to_string(size.width) +
@@ -140,15 +161,16 @@ void write_image(const Image& image, int64_t channels, const Tables<T>& tables, 
   at::Tensor x = at::from_blob(const_cast<uint8_t*>(pixels), {1, image.height, image.width, channels}, at::kByte)
                      .permute({0, 3, 1, 2});
   // A flip at the end costs nothing: the last pass writes from right to left.
-  const bool mirrored = !image.program.empty() && image.program.back()[0] == kFlip;
-  for (size_t i = 0; i + (mirrored ? 1 : 0) < image.program.size(); ++i) {
-    const auto& row = image.program[i];
-    if (row[0] == kResize)
-      x = resize(x, row[1], row[2]);
-    else if (row[0] == kCrop)
-      x = crop(x, row[1], row[2], row[3], row[4]);
+  auto end = end_of_pixels(image.program);
+  const bool mirrored = end != image.program.begin() && std::prev(end)->op() == kFlip;
+  if (mirrored) --end;
+  for (auto row = image.program.begin(); row != end; ++row) {
+    if (row->op() == kResize)
+      x = resize(x, (*row)[1], (*row)[2]);
+    else if (row->op() == kCrop)
+      x = crop(x, (*row)[1], (*row)[2], (*row)[3], (*row)[4]);
     else
-      x = x.flip({3});
+      x = row->op() == kFlip ? x.flip({3}) : apply_pixel_op(x, *row);
   }
   write(x, mirrored, tables, to, strides);
 }
@@ -181,7 +203,10 @@ void check_programs(const Batch& batch) {
   for (size_t i = 0; i < batch.images.size(); ++i) {
     const Image& image = batch.images[i];
     Size size{image.height, image.width};
-    for (const auto& row : image.program) size = size_after(size, row, i);
+    for (const PixelStep& row : image.program) size = size_after(size, row, i);
+    if (!std::all_of(end_of_pixels(image.program), image.program.end(),
+                     [](const PixelStep& row) { return row.op() == kErase; }))
+      refuse(i, "an operation on pixels comes after a box was erased");
     if (size.height != batch.height || size.width != batch.width) {
       refuse(i, "its operations end at " + std::to_string(size.height) + " x " + std::to_string(size.width) +
                     " pixels, expected " + std::to_string(batch.height) + " x " + std::to_string(batch.width));
@@ -195,6 +220,14 @@ void resize_image(const uint8_t* rgb, int64_t height, int64_t width, uint8_t* to
   write(resize(x, to_height, to_width), false, unchanged(), to, Strides{1, to_width * 3, 3});
 }
 
+void erase_boxes(const std::vector<Image>& images, const at::Tensor& x) {
+  for (size_t i = 0; i < images.size(); ++i) {
+    const Program& program = images[i].program;
+    for (auto row = end_of_pixels(program); row != program.end(); ++row)
+      erase(x.select(0, static_cast<int64_t>(i)), *row);
+  }
+}
+
 void write_pixels(const std::vector<const Image*>& images, at::Tensor& to) { write_images(images, unchanged(), to); }
 
 at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at::MemoryFormat format) {
@@ -205,6 +238,7 @@ at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels, at:
   std::vector<const Image*> images;
   for (const Image& each : batch.images) images.push_back(&each);
   write_images(images, normalized(batch), x);
+  erase_boxes(batch.images, x);
   return x;
 }
 

@@ -1,4 +1,4 @@
-// From raw bytes to the network's input: crop, antialiased resize, flip, scale, normalize.
+// From raw bytes to the network's input: the operations on its pixels, scale, normalize, erase.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,13 +11,11 @@
 #include <vector>
 
 #include "core/input/pixel_buffer.h"
+#include "core/input/pixel_program.h"
 #include "core/input/pixel_store.h"
 
 namespace covidct {
 
-// Codes and stride of src/addon/types.ts.
-enum PixelOp : int32_t { kResize = 1, kCrop = 2, kFlip = 3 };
-constexpr int64_t kPixelOpStride = 5;
 // No intermediate image may have more pixels than this.
 constexpr int64_t kMaxPixels = int64_t{1} << 28;
 // A resize goes over the columns first, as Pillow's does, as long as the image between its two passes has at most so
@@ -31,7 +29,7 @@ struct Image {
   const uint8_t* rgb;  // height x width x 3, in the batch's pixels; null where `kept` has them
   int64_t height;
   int64_t width;
-  std::vector<std::array<int32_t, kPixelOpStride>> program;
+  Program program;
   int64_t key = 0;  // not 0: it is whole, and in the batch's store or to be put there
   at::Tensor kept;  // by the store
 };
@@ -64,6 +62,8 @@ at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,
 // The same numbers for a GPU, without a wait for it, channels_last: images of the store are cropped, resized and
 // flipped there; of the others the bytes go there in one copy from pinned memory. (augment_device.cc)
 at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t channels);
+// Does what the programs erase, in x: float32, n x channels x height x width, normalized, on any device.
+void erase_boxes(const std::vector<Image>& images, const at::Tensor& x);
 // Images after their operations, not yet scaled, into `to`: uint8, n x channels x height x width, contiguous or
 // channels_last.
 void write_pixels(const std::vector<const Image*>& images, at::Tensor& to);

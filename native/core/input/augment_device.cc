@@ -58,14 +58,15 @@ std::vector<Pass> passes_of(const Image& image) {
     if (too_late) passes.emplace_back(passes.back().to_height, passes.back().to_width);
     return passes.back();
   };
-  for (const auto& row : image.program) {
+  for (auto step = image.program.begin(); step != end_of_pixels(image.program); ++step) {
+    const PixelStep& row = *step;
     const Pass& last = passes.back();
-    if (row[0] == kCrop) {
+    if (row.op() == kCrop) {
       Pass& pass = next(last.cut || last.resized || last.mirrored);
       pass.top = row[1], pass.left = row[2];
       pass.box_height = pass.to_height = row[3], pass.box_width = pass.to_width = row[4];
       pass.cut = true;
-    } else if (row[0] == kResize) {
+    } else if (row.op() == kResize) {
       Pass& pass = next(last.resized || last.mirrored);
       pass.to_height = row[1], pass.to_width = row[2];
       pass.resized = true;
@@ -202,7 +203,9 @@ at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t cha
   at::Tensor x = parts.size() == 1 ? parts.front() : at::cat(parts);
   if (!std::is_sorted(order.begin(), order.end()))
     x = x.index_select(0, to_device(at::tensor(order, at::kLong), device));
-  return normalize(x.contiguous(at::MemoryFormat::ChannelsLast), batch, device);
+  x = normalize(x.contiguous(at::MemoryFormat::ChannelsLast), batch, device);
+  erase_boxes(batch.images, x);
+  return x;
 }
 
 }  // namespace covidct

@@ -7,7 +7,7 @@ import { definitionOf } from './registry';
 import type { PixelRow, Rectangle, Size } from './step';
 
 function sizeAfter(row: PixelRow, size: Size): Size {
-  if (row[0] === PIXEL_OP.RESIZE) return { height: row[1]!, width: row[2]! };
+  if (row[0] === PIXEL_OP.RESIZE || row[0] === PIXEL_OP.ROTATE) return { height: row[1]!, width: row[2]! };
   if (row[0] === PIXEL_OP.CROP) return { height: row[3]!, width: row[4]! };
   return size;
 }

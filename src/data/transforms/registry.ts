@@ -2,9 +2,13 @@
 import { z } from 'zod';
 import type { StepDefinition } from './step';
 import { centerCropStep } from './steps/center-crop';
+import { colorJitterStep } from './steps/color-jitter';
+import { gaussianBlurStep } from './steps/gaussian-blur';
 import { normalizeStep } from './steps/normalize';
+import { randomErasingStep } from './steps/random-erasing';
 import { randomHorizontalFlipStep } from './steps/random-horizontal-flip';
 import { randomResizedCropStep } from './steps/random-resized-crop';
+import { randomRotationStep } from './steps/random-rotation';
 import { resizeStep } from './steps/resize';
 import { toTensorStep } from './steps/to-tensor';
 
@@ -13,8 +17,12 @@ const DEFINITIONS = [
   centerCropStep,
   randomResizedCropStep,
   randomHorizontalFlipStep,
+  randomRotationStep,
+  colorJitterStep,
+  gaussianBlurStep,
   toTensorStep,
   normalizeStep,
+  randomErasingStep,
 ] as const;
 
 /** One step of a transform, as it is stored. */

@@ -15,7 +15,7 @@ export interface Rectangle extends Size {
   readonly left: number;
 }
 
-/** A row of `NativeBatch.programs`: an operation of PIXEL_OP and its arguments; missing ones are 0. */
+/** An operation of PIXEL_OP and its arguments: four whole numbers, then six real ones; missing ones are 0. */
 export type PixelRow = readonly [operation: number, ...args: number[]];
 
 /** The places of a transform, in their order. */
@@ -80,6 +80,16 @@ export function rangeSchema(what: string) {
     .tuple([z.number().positive().finite(), z.number().positive().finite()])
     .refine(([low, high]) => low <= high, `the ${what} must be [low, high] with low <= high`)
     .readonly();
+}
+
+/** One number for each of the three channels. */
+export function channelsSchema(number: z.ZodNumber) {
+  return z.tuple([number, number, number]).readonly();
+}
+
+/** The number of every channel, or the three themselves. */
+export function toChannels(numbers: number | readonly [number, number, number]): readonly [number, number, number] {
+  return typeof numbers === 'number' ? [numbers, numbers, numbers] : numbers;
 }
 
 /** A square side, or height and width. */
