@@ -5,8 +5,6 @@ import { checkOptions } from '../../../options/check';
 import { drawBetween, makeStep } from '../step';
 import type { PixelRow, StepDefinition } from '../step';
 
-type Range = readonly [number, number];
-
 const amount = z.number().min(0).finite();
 const rangeOfFactors = z
   .tuple([amount, amount])
@@ -19,11 +17,11 @@ const schema = z
   .strictObject({ type: z.literal('colorJitter'), brightness: rangeOfFactors, contrast: rangeOfFactors })
   .readonly();
 
-const changes = ([low, high]: Range): boolean => low !== 1 || high !== 1;
-const varies = ([low, high]: Range): boolean => low < high;
+const changes = ([low, high]: readonly [number, number]): boolean => low !== 1 || high !== 1;
+const varies = ([low, high]: readonly [number, number]): boolean => low < high;
 
 /** `[max(0, 1 - amount), 1 + amount]`, as torchvision reads a number. */
-function toRange(given: number | Range): Range {
+function toRange(given: number | readonly [number, number]): readonly [number, number] {
   return typeof given === 'number' ? [Math.max(0, 1 - given), 1 + given] : given;
 }
 
@@ -36,7 +34,7 @@ export const colorJitterStep: StepDefinition<z.output<typeof schema>> = {
   isRandom: ({ brightness, contrast }) =>
     varies(brightness) || varies(contrast) || (changes(brightness) && changes(contrast)),
   plan: ({ brightness, contrast }, _size, draw) => {
-    const operation = (op: number, range: Range): PixelRow[] =>
+    const operation = (op: number, range: readonly [number, number]): PixelRow[] =>
       changes(range) ? [[op, 0, 0, 0, 0, drawBetween(draw, range)]] : [];
     const contrastFirst = changes(brightness) && changes(contrast) && draw() < 0.5;
     const rows = [operation(PIXEL_OP.BRIGHTNESS, brightness), operation(PIXEL_OP.CONTRAST, contrast)];
@@ -58,7 +56,9 @@ export const colorJitterStep: StepDefinition<z.output<typeof schema>> = {
  * const transform = compose([resize([224, 224]), colorJitter({ brightness: 0.2, contrast: [0.9, 1.5] }), toTensor()]);
  * ```
  */
-export function colorJitter(options: { brightness?: number | Range; contrast?: number | Range } = {}) {
+export function colorJitter(
+  options: { brightness?: number | readonly [number, number]; contrast?: number | readonly [number, number] } = {},
+) {
   const { brightness, contrast } = checkOptions(optionsSchema, options, 'colorJitter');
   return makeStep(colorJitterStep, { brightness: toRange(brightness), contrast: toRange(contrast) });
 }

@@ -8,8 +8,6 @@ import { roundHalfEven } from '../../round';
 import { channelsSchema, drawBetween, makeStep, probabilitySchema, rangeSchema, toChannels } from '../step';
 import type { Rectangle, Size, StepDefinition } from '../step';
 
-type Range = readonly [number, number];
-
 const value = z.number().min(-1e6).max(1e6);
 const scaleSchema = z
   .tuple([probabilitySchema, probabilitySchema])
@@ -38,7 +36,12 @@ const schema = z
  * @param draw consumed in torchvision's order: area, ratio, and for a box that fits top and left
  * @returns null where no try fits: the image stays as it is
  */
-export function randomErasingBox({ height, width }: Size, scale: Range, ratio: Range, draw: Draw): Rectangle | null {
+export function randomErasingBox(
+  { height, width }: Size,
+  scale: readonly [number, number],
+  ratio: readonly [number, number],
+  draw: Draw,
+): Rectangle | null {
   const logRatio = [Math.log(ratio[0]), Math.log(ratio[1])] as const;
   for (let attempt = 0; attempt < 10; attempt += 1) {
     const area = height * width * drawBetween(draw, scale);
@@ -91,7 +94,11 @@ export const randomErasingStep: StepDefinition<z.output<typeof schema>> = {
  */
 export function randomErasing(
   p = 0.5,
-  options: { scale?: Range; ratio?: Range; value?: number | readonly [number, number, number] | 'random' } = {},
+  options: {
+    scale?: readonly [number, number];
+    ratio?: readonly [number, number];
+    value?: number | readonly [number, number, number] | 'random';
+  } = {},
 ) {
   const { value: erased, ...rest } = checkOptions(optionsSchema, options, 'randomErasing');
   return makeStep(randomErasingStep, { p, ...rest, value: erased === 'random' ? erased : toChannels(erased) });
