@@ -6,7 +6,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/', 'runs/', 'phantoms/', 'coverage/', 'docs/api/'] },
   js.configs.recommended,
   {
-    files: ['src/**/*.ts', 'test/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'examples/*.mjs'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { project: ['./tsconfig.lint.json'], tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -39,6 +39,15 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',
+    },
+  },
+  {
+    files: ['examples/*.mjs'],
+    languageOptions: { globals: globals.node },
+    // A program that a reader takes in at one look.
+    rules: {
+      'max-lines': ['error', { max: 60, skipBlankLines: false, skipComments: false }],
+      'max-len': ['error', 120],
     },
   },
   {
