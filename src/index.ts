@@ -94,7 +94,7 @@ export type {
 } from './model/options';
 export type { Explanation, Prediction } from './model/prediction';
 export type { Preprocessing } from './model/preprocessing';
-export type { ModelCard } from './model/types';
+export type { ModelCard } from './model/card';
 export type { MatchOptions, LoadReport, ShapeDifference } from './weights/match';
 
 // Training and evaluation

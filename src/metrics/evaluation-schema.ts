@@ -67,10 +67,9 @@ const metricShape = Object.fromEntries(
   METRICS.map((metric) => [metric.key, 'optional' in metric ? figure.optional() : figure]),
 );
 const intervalShape = Object.fromEntries(
-  METRICS.flatMap((metric) => {
-    if (!('interval' in metric)) return [];
-    const schema = z.union([bounds, rate]);
-    return [[metric.key, 'optional' in metric ? schema.optional() : schema]];
+  METRICS.flatMap((metric): [string, z.ZodType][] => {
+    if ('rate' in metric) return [[metric.key, rate]];
+    return 'interval' in metric ? [[metric.key, bounds]] : [];
   }),
 );
 

@@ -5,9 +5,9 @@ import { checkLabels, refuse } from './check';
 import { confusionMatrix } from './confusion-matrix';
 import { MeanMetric } from './mean';
 import { binaryCounts } from './rates';
-import type { BinaryCounts } from './rates';
-import { computeIntervals, computeMetrics, rate } from './registry';
-import type { ScoredSplit } from './registry';
+import { computeIntervals, computeMetrics } from './registry';
+import { classRate, orNull } from './scored-split';
+import type { ScoredSplit } from './scored-split';
 import type { ClassRates, Evaluation, ScoredSample } from './types';
 
 /** What {@link summarize} needs. */
@@ -26,8 +26,6 @@ export interface SummarizeInput {
   /** Files left out because they could not be decoded. */
   readonly skipped?: readonly { readonly id: string; readonly reason: string }[];
 }
-
-const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
 function check(input: SummarizeInput): void {
   const { classes, samples, threshold } = input;
@@ -62,19 +60,17 @@ function predict(probabilities: readonly number[], threshold: number | null): nu
   return probabilities.reduce((best, value, index) => (value > probabilities[best]! ? index : best), 0);
 }
 
-/** Sensitivity, specificity and precision of what counts as positive, each with its own counts. */
-function ratesOf({
-  truePositives: tp,
-  falsePositives: fp,
-  trueNegatives: tn,
-  falseNegatives: fn,
-}: BinaryCounts): Omit<ClassRates, 'class'> {
-  return { sensitivity: rate(tp, tp + fn), specificity: rate(tn, tn + fp), precision: rate(tp, tp + fp) };
-}
-
 /** The rates of each class against all others. */
 function classRates(classes: readonly string[], matrix: readonly (readonly number[])[]): ClassRates[] {
-  return matrix.map((_, index) => ({ class: classes[index]!, ...ratesOf(binaryCounts(matrix, index)) }));
+  return classes.map((name, index) => {
+    const counts = binaryCounts(matrix, index);
+    return {
+      class: name,
+      sensitivity: classRate('sensitivity', counts),
+      specificity: classRate('specificity', counts),
+      precision: classRate('precision', counts),
+    };
+  });
 }
 
 /**

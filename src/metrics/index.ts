@@ -26,6 +26,7 @@ export { averagePrecision, prCurve, rocAuc, rocCurve } from './roc';
 export type { ClassFigures, ClassificationReport } from './classification';
 export type { SummarizeInput } from './evaluation';
 export type { DeLong } from './intervals';
-export type { Metric, MetricKey, ScoredSplit } from './registry';
+export type { Metric, MetricKey } from './registry';
+export type { ScoredSplit } from './scored-split';
 export type { BinaryCounts } from './rates';
 export type { PrecisionRecallCurve, RocCurve } from './roc';

@@ -1,25 +1,22 @@
 /**
- * Every metric of an evaluation, once: its name, how it is computed, its interval, and which direction is better. Tables,
+ * Every metric of an evaluation, once: its name, how it is computed, its interval, and which direction is better. Evaluations,
  * the events of a training, TensorBoard, `bestBy` and the report iterate over this list; a metric is added here.
  */
-import { balancedAccuracy, binaryCounts, f1, matthewsCorrelation, meanOfDefined, overallAccuracy } from './rates';
-import { precision, sensitivity, specificity } from './rates';
-import type { BinaryCounts } from './rates';
-import { averagePrecision, rocAuc } from './roc';
-import { delongInterval, wilson } from './intervals';
+import { delongInterval } from './intervals';
 import type { Interval, Rate } from './intervals';
-
-/** The scores of a split, ready to be counted. */
-export interface ScoredSplit {
-  /** Class names, two or more; class 1 of two is positive. */
-  readonly classes: readonly string[];
-  /** True class indices, n. */
-  readonly labels: readonly number[];
-  /** Probabilities, n rows of one number a class. */
-  readonly probabilities: readonly (readonly number[])[];
-  /** Counts, [true][predicted]. */
-  readonly matrix: readonly (readonly number[])[];
-}
+import { balancedAccuracy, f1, matthewsCorrelation, overallAccuracy } from './rates';
+import { averagePrecision, rocAuc } from './roc';
+import {
+  areaOverClasses,
+  CLASS_RATES,
+  orNull,
+  overClasses,
+  proportion,
+  rateOverClasses,
+  scoresOf,
+  support,
+} from './scored-split';
+import type { ClassRate, ScoredSplit } from './scored-split';
 
 /** One metric of an evaluation. */
 export interface Metric {
@@ -33,8 +30,10 @@ export interface Metric {
   readonly direction: 'maximize' | 'minimize';
   /** The metric of a split; NaN where it is not defined. */
   readonly compute: (split: ScoredSplit) => number;
-  /** Its 95 % interval: with the counts where it is a proportion, null where there is none. */
-  readonly interval?: (split: ScoredSplit) => Rate | Interval | null;
+  /** Where it is a proportion: its counts and their 95 % interval. */
+  readonly rate?: (split: ScoredSplit) => Rate;
+  /** Where it is none: its 95 % interval, null where there is none. */
+  readonly interval?: (split: ScoredSplit) => Interval | null;
   /** Whether evaluations that version 0.1.0 stored may lack it. */
   readonly optional?: true;
   /** Whether the record of each epoch has it. */
@@ -45,55 +44,21 @@ export interface Metric {
   readonly needsEveryClass?: true;
 }
 
-const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
-
-/** A proportion with its counts and Wilson's interval. */
-export function rate(numerator: number, denominator: number): Rate {
+/** The metric of a rate of one class. */
+function classRateMetric<Key extends ClassRate>(key: Key, title: string) {
   return {
-    value: denominator === 0 ? null : numerator / denominator,
-    numerator,
-    denominator,
-    interval: wilson(numerator, denominator),
+    key,
+    title,
+    averaging: ', mean over classes',
+    direction: 'maximize' as const,
+    compute: (split: ScoredSplit) => overClasses(split, CLASS_RATES[key].value),
+    rate: (split: ScoredSplit) => rateOverClasses(split, key),
   };
 }
 
-/** Of two classes the value of class 1; of more the mean over classes, each against the rest, undefined ones left out. */
-function overClasses({ classes, matrix }: ScoredSplit, of: (counts: BinaryCounts) => number): number {
-  if (classes.length === 2) return of(binaryCounts(matrix, 1));
-  return meanOfDefined(matrix.map((_, index) => of(binaryCounts(matrix, index))));
-}
-
-/** The counts of class 1; a mean over classes is no proportion, and has neither counts nor an interval. */
-function rateOf(
-  split: ScoredSplit,
-  of: (counts: BinaryCounts) => number,
-  counts: (counts: BinaryCounts) => readonly [number, number],
-): Rate {
-  if (split.classes.length === 2) return rate(...counts(binaryCounts(split.matrix, 1)));
-  return { value: orNull(overClasses(split, of)), numerator: null, denominator: null, interval: null };
-}
-
-type Curve = (labels: ArrayLike<number>, scores: ArrayLike<number>) => number;
-
-const positives = (split: ScoredSplit, index: number): number => split.labels.filter((label) => label === index).length;
-
-const scoresOf = (split: ScoredSplit, index: number): number[] => split.probabilities.map((row) => row[index]!);
-
-/** Of two classes the area of class 1; of more the macro mean of one-vs-rest, as scikit-learn's `multi_class='ovr'`. */
-function area(split: ScoredSplit, of: Curve): number {
-  const { classes, labels, matrix } = split;
-  if (classes.length === 2) return of(labels, scoresOf(split, 1));
-  if (labels.length === 0 || classes.some((_, index) => positives(split, index) === 0)) return Number.NaN;
-  const areas = matrix.map((_, index) =>
-    of(
-      labels.map((label) => Number(label === index)),
-      scoresOf(split, index),
-    ),
-  );
-  return areas.reduce((sum, each) => sum + each, 0) / areas.length;
-}
-
-const hasBoth = (split: ScoredSplit): boolean => positives(split, 0) > 0 && positives(split, 1) > 0;
+/** Whether one of two classes has no samples: there is no curve then. */
+const isOneSided = (split: ScoredSplit): boolean =>
+  split.classes.length === 2 && (support(split, 0) === 0 || support(split, 1) === 0);
 
 /**
  * The metrics in the order of the tables.
@@ -111,40 +76,17 @@ export const METRICS = [
     title: 'Accuracy',
     direction: 'maximize',
     compute: ({ matrix }) => overallAccuracy(matrix),
-    interval: ({ matrix, labels }) =>
-      rate(
+    rate: ({ matrix, labels }) =>
+      proportion(
         matrix.reduce((sum, row, index) => sum + row[index]!, 0),
         labels.length,
       ),
     inEpochs: true,
     selects: true,
   },
-  {
-    key: 'sensitivity',
-    title: 'Sensitivity',
-    averaging: ', mean over classes',
-    direction: 'maximize',
-    compute: (split) => overClasses(split, sensitivity),
-    interval: (split) => rateOf(split, sensitivity, (c) => [c.truePositives, c.truePositives + c.falseNegatives]),
-    inEpochs: true,
-  },
-  {
-    key: 'specificity',
-    title: 'Specificity',
-    averaging: ', mean over classes',
-    direction: 'maximize',
-    compute: (split) => overClasses(split, specificity),
-    interval: (split) => rateOf(split, specificity, (c) => [c.trueNegatives, c.trueNegatives + c.falsePositives]),
-    inEpochs: true,
-  },
-  {
-    key: 'precision',
-    title: 'Precision',
-    averaging: ', mean over classes',
-    direction: 'maximize',
-    compute: (split) => overClasses(split, precision),
-    interval: (split) => rateOf(split, precision, (c) => [c.truePositives, c.truePositives + c.falsePositives]),
-  },
+  { ...classRateMetric('sensitivity', 'Sensitivity'), inEpochs: true },
+  { ...classRateMetric('specificity', 'Specificity'), inEpochs: true },
+  classRateMetric('precision', 'Precision'),
   {
     key: 'f1',
     title: 'F1',
@@ -157,9 +99,11 @@ export const METRICS = [
     title: 'AUC',
     averaging: ', macro one-vs-rest',
     direction: 'maximize',
-    compute: (split) => (split.classes.length === 2 && !hasBoth(split) ? Number.NaN : area(split, rocAuc)),
+    compute: (split) => (isOneSided(split) ? Number.NaN : areaOverClasses(split, rocAuc)),
     interval: (split) =>
-      split.classes.length === 2 && hasBoth(split) ? delongInterval(split.labels, scoresOf(split, 1)).interval : null,
+      split.classes.length === 2 && !isOneSided(split)
+        ? delongInterval(split.labels, scoresOf(split, 1)).interval
+        : null,
     inEpochs: true,
     selects: true,
     needsEveryClass: true,
@@ -177,7 +121,7 @@ export const METRICS = [
     averaging: ', mean over classes',
     direction: 'maximize',
     compute: (split) =>
-      split.classes.length === 2 && positives(split, 1) === 0 ? Number.NaN : area(split, averagePrecision),
+      split.classes.length === 2 && support(split, 1) === 0 ? Number.NaN : areaOverClasses(split, averagePrecision),
     optional: true,
     inEpochs: true,
     selects: true,
@@ -199,18 +143,18 @@ export type MetricKey = (typeof METRICS)[number]['key'];
 
 type Entry = (typeof METRICS)[number];
 type Optional = Extract<Entry, { readonly optional: true }>['key'];
-type Measured = Extract<Entry, { readonly interval: unknown }>;
-type IntervalOf<Key> = ReturnType<Extract<Measured, { readonly key: Key }>['interval']>;
+type WithRate = Extract<Entry, { readonly rate: unknown }>['key'];
+type WithInterval = Extract<Entry, { readonly interval: unknown }>['key'];
 
 /** Every metric by its key, null where it is not defined; what version 0.1.0 did not have may be absent. */
 export type MetricValues = { readonly [Key in Exclude<MetricKey, Optional>]: number | null } & {
   readonly [Key in Optional]?: number | null;
 };
 
-/** The intervals by key; what version 0.1.0 did not have may be absent. */
-export type MetricIntervals = {
-  readonly [Key in Exclude<Measured['key'], Optional>]: IntervalOf<Key>;
-} & { readonly [Key in Extract<Measured['key'], Optional>]?: IntervalOf<Key> };
+/** The rates with their counts, and the intervals of what is no proportion, by key. */
+export type MetricIntervals = { readonly [Key in WithRate]: Rate } & {
+  readonly [Key in WithInterval]: Interval | null;
+};
 
 type Recorded = Extract<(typeof METRICS)[number], { readonly inEpochs: true }>['key'];
 
@@ -251,10 +195,13 @@ export function computeMetrics(split: ScoredSplit): Record<MetricKey, number | n
   >;
 }
 
-/** The intervals of the metrics that have one. */
+/** The rates and the intervals of the metrics that have one. */
 export function computeIntervals(split: ScoredSplit): MetricIntervals {
   return Object.fromEntries(
-    all.flatMap(({ key, interval }) => (interval === undefined ? [] : [[key, interval(split)]])),
+    all.flatMap(({ key, rate, interval }) => {
+      const measure = rate ?? interval;
+      return measure === undefined ? [] : [[key, measure(split)]];
+    }),
   ) as unknown as MetricIntervals;
 }
 

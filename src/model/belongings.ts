@@ -1,7 +1,6 @@
 /**
  * What belongs to weights and comes and goes with them: how images are prepared for them, the operating point, where
- * they
- * come from. It is one object, replaced as a whole when weights are loaded, so that nothing of others stays behind.
+ * they come from. It is one object, replaced as a whole when weights are loaded, so that nothing of others stays behind.
  */
 import { z } from 'zod';
 import { GRAY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
@@ -15,7 +14,7 @@ import { PRETRAINING_KEY, pretrainingOf, detectPretraining, trainedFor } from '.
 import type { Pretraining } from '../weights/pretrained';
 import { checkPreprocessing } from './preprocessing';
 import type { Preprocessing } from './preprocessing';
-import type { ModelCard } from './types';
+import type { ModelCard } from './card';
 import type { LoadReport } from '../weights/match';
 
 /** The operating point of weights that say nothing of theirs. */

@@ -5,15 +5,51 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { transformSchema } from '../data/transforms/transform';
 import { sixteenBitSchema } from '../data/images/options';
+import type { SixteenBit } from '../data/images/options';
+import type { Transform } from '../data/types';
+import type { Pretraining } from '../weights/pretrained';
 import { classNamesSchema, precisionSchema } from './options';
 import { CovidCtError, messageOf } from '../errors';
 import { readJsonIfThere } from '../files/json';
 import { writeWhole } from '../files/write';
 import { INTENDED_USE } from '../intended-use';
-import type { ModelCard } from './types';
+import type { Precision } from './options';
 
 /** The card's file name. */
 export const CARD_FILE = 'model.json';
+
+/** What is stored beside the weights as `model.json`. */
+export interface ModelCard {
+  readonly format: 'covidct-torch/model';
+  readonly formatVersion: 1;
+  readonly architecture: string;
+  readonly classes: readonly string[];
+  /** How an image becomes the network's input at prediction. */
+  readonly transform: Transform;
+  /** Probability of the dropout layers when it is trained on; 0.5 where a card does not say. */
+  readonly dropout?: number;
+  /** Channels of the network's input; 3 where a card does not say. */
+  readonly channels?: 1 | 3;
+  /**
+   * In which numbers the network computed that these weights are of; float32 where a card does not say. The weights
+   * themselves are float32.
+   */
+  readonly precision?: Precision;
+  /** What the weights it began with were trained for; absent where they were random. */
+  readonly pretraining?: Pretraining;
+  /** A probability of the last class at or above this is called positive (two classes only). */
+  readonly threshold: number;
+  /** Values of 16-bit images that become 0 and 255; absent: all 16 bits count. */
+  readonly sixteenBit?: SixteenBit | undefined;
+  /** Weight file beside the card. */
+  readonly weights: string;
+  /** Where the weights came from: `random (seed 0)`, a file's name, ... */
+  readonly origin: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly intendedUse: string;
+}
 
 const channelValues = z.tuple([z.number(), z.number(), z.number()]);
 const pretrainingSchema = z.object({

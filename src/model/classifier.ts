@@ -18,7 +18,8 @@ import type {
 import type { Explanation, Prediction } from './prediction';
 import type { Preprocessing } from './preprocessing';
 import { saveModel } from './save';
-import type { ModelCard, Network } from './types';
+import type { ModelCard } from './card';
+import type { Network } from './types';
 
 let reveal: (classifier: Classifier) => Network;
 let wrap: (network: Network) => Classifier;

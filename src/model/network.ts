@@ -12,34 +12,23 @@ import { writeSafetensors } from '../weights/safetensors';
 import { belongingsOf, weightsMetadata } from './belongings';
 import type { Belongings } from './belongings';
 import { configureSchema, loadWeightsOptionsSchema } from './options';
-import type { Convolution, LoadWeightsOptions, Precision } from './options';
+import type { LoadWeightsOptions } from './options';
 import { checkPreprocessing } from './preprocessing';
 import type { Preprocessing } from './preprocessing';
 import { Resizer } from './resizer';
-import type { NativeCalls, Network } from './types';
+import type { NativeCalls, Network, NetworkSettings } from './types';
 import { libraryVersions } from './versions';
-
-/** What a network was made with. */
-export interface NetworkSettings {
-  readonly architecture: string;
-  readonly classes: readonly string[];
-  readonly channels: 1 | 3;
-  readonly dropout: number;
-  readonly precision: Precision;
-  readonly convolution: Convolution;
-  /** The image size that was asked for; undefined where none was. */
-  readonly imageSize: number | undefined;
-}
 
 /** Makes the network of an addon's object that is ready. */
 export function makeNetwork(
   handle: NativeClassifier,
   facts: NativeFacts,
   settings: NetworkSettings,
+  imageSize: number | undefined,
   belongings: Belongings,
 ): Network {
-  const calls = guardedCalls(handle);
-  return Object.assign(new WeightHolder(handle, calls, settings, facts, belongings), facts, calls);
+  const own = { ...settings, ...facts, ...guardedCalls(handle) };
+  return Object.assign(new WeightHolder(handle, own, imageSize, belongings), own);
 }
 
 /** The addon's calls with its errors made the library's own. A call that the addon gains needs no line here. */
@@ -71,46 +60,32 @@ export async function readInto(
   return await readWeights(target, path, options);
 }
 
-/** The part of a network that is not the addon's. */
+/** The part of a network that is neither the addon's nor fixed. */
 class WeightHolder {
-  readonly architecture: string;
-  readonly classes: readonly string[];
-  readonly channels: 1 | 3;
-  readonly dropout: number;
-  readonly precision: Precision;
-  readonly convolution: Convolution;
   readonly resizePixels: ResizePixels | undefined;
   belongings: Belongings;
   readonly #handle: NativeClassifier;
-  readonly #calls: NativeCalls;
-  readonly #facts: NativeFacts;
+  readonly #own: NetworkSettings & NativeFacts & NativeCalls;
   readonly #imageSize: number | undefined;
   readonly #resizer = new Resizer();
   #owner: string | null = null;
 
+  /** @param imageSize the image size that was asked for; undefined where none was */
   constructor(
     handle: NativeClassifier,
-    calls: NativeCalls,
-    settings: NetworkSettings,
-    facts: NativeFacts,
+    own: NetworkSettings & NativeFacts & NativeCalls,
+    imageSize: number | undefined,
     belongings: Belongings,
   ) {
-    this.architecture = settings.architecture;
-    this.classes = settings.classes;
-    this.channels = settings.channels;
-    this.dropout = settings.dropout;
-    this.precision = settings.precision;
-    this.convolution = settings.convolution;
-    this.resizePixels = settings.channels === 3 ? (pixels, size) => this.#resizer.resize(pixels, size) : undefined;
     this.#handle = handle;
-    this.#calls = calls;
-    this.#facts = facts;
-    this.#imageSize = settings.imageSize;
+    this.#own = own;
+    this.#imageSize = imageSize;
     this.belongings = belongings;
+    this.resizePixels = own.channels === 3 ? (pixels, size) => this.#resizer.resize(pixels, size) : undefined;
   }
 
   get normalization(): { mean: [number, number, number]; std: [number, number, number] } | undefined {
-    if (this.channels === 1) return GRAY_NORMALIZATION;
+    if (this.#own.channels === 1) return GRAY_NORMALIZATION;
     const { pretraining } = this.belongings;
     return pretraining === null ? undefined : { mean: [...pretraining.mean], std: [...pretraining.std] };
   }
@@ -133,25 +108,20 @@ class WeightHolder {
   async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     checkArgument(pathSchema, path, 'saveWeights', 'path');
     checkArgument(metadataSchema, metadata, 'saveWeights', 'metadata');
-    const { classes, channels } = this;
+    const { architecture, classes, channels, tensors, writeTensors } = this.#own;
     const { transform, threshold, sixteenBit = null, origin } = this.belongings;
-    const own = {
-      architecture: this.architecture,
-      ...weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin }),
-    };
-    const { tensors } = this.#facts;
+    const prediction = weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin });
     const names = tensors.map(({ name }) => name);
-    await writeSafetensors(path, tensors, { ...own, ...metadata }, (file, offset) =>
-      this.#calls.writeTensors(file, offset, names),
+    await writeSafetensors(path, tensors, { architecture, ...prediction, ...metadata }, (file, offset) =>
+      writeTensors(file, offset, names),
     );
   }
 
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
     const { weightsOnly, allowNonFinite, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
     checkArgument(pathSchema, path, 'loadWeights', 'path');
-    const { architecture, classes, channels } = this;
-    const target = { architecture, tensors: this.#facts.tensors, readTensors: this.#calls.readTensors };
-    const read = await readInto(target, path, given, allowNonFinite);
+    const { classes, channels } = this.#own;
+    const read = await readInto(this.#own, path, given, allowNonFinite);
     if (weightsOnly) return read.report;
     const holder = { classes, channels, imageSize: this.#imageSize, before: this.belongings };
     const { belongings, notes } = belongingsOf(path, read, holder);

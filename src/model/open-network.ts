@@ -49,7 +49,8 @@ export async function createNetwork(options: ClassifierOptions, random = true): 
     return makeNetwork(
       handle,
       facts,
-      { architecture, classes: Object.freeze([...classes]), channels, dropout, precision, convolution, imageSize },
+      { architecture, classes: Object.freeze([...classes]), channels, dropout, precision, convolution },
+      imageSize,
       {
         transform: tutorialEval({ size: imageSize, normalization }),
         threshold: DEFAULT_THRESHOLD,

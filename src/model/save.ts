@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { pathSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
 import { makeCard, writeCard } from './card';
-import type { ModelCard, Network } from './types';
+import type { ModelCard } from './card';
+import type { Network } from './types';
 
 /** Writes `model.safetensors` and `model.json`; see {@link Classifier.save}. */
 export async function saveModel(network: Network, dir: string): Promise<ModelCard> {

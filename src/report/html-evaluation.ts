@@ -1,8 +1,7 @@
 /** The report's part on one evaluated split: figures, curves, mistakes. */
-import type { Interval } from '../metrics/intervals';
+import type { Rate } from '../metrics/intervals';
 import { METRICS } from '../metrics/registry';
 import type { Evaluation } from '../metrics/types';
-import type { Rate } from '../metrics/intervals';
 import { confusionMatrixChart, misclassifiedHistogram, rocChart } from './charts';
 import { chartFigure, element, section, table } from './html-parts';
 import type { Cell, Html } from './html-parts';
@@ -25,9 +24,6 @@ function rateRow(name: string, value: number | null, rate: Rate): Cell[] {
   return [name, number(share(value)), number(interval(rate.interval)), number(countsOf({ ...rate, value }))];
 }
 
-const isRate = (range: Rate | Interval | null | undefined): range is Rate =>
-  range !== undefined && range !== null && 'value' in range;
-
 /** The metrics of a split with their 95 % intervals. */
 export function figuresTable(evaluation: Evaluation): Html {
   const { classes, intervals, loss, n, perClass = [] } = evaluation;
@@ -36,13 +32,14 @@ export function figuresTable(evaluation: Evaluation): Html {
     rateRow(`Specificity, ${name} against the rest`, specificity.value, specificity),
     rateRow(`Precision, ${name} against the rest`, precision.value, precision),
   ]);
-  const rows = METRICS.flatMap(({ key, title, ...metric }): Cell[][] => {
-    const value = evaluation[key];
+  const rows = METRICS.flatMap((metric): Cell[][] => {
+    const value = evaluation[metric.key];
     if (value === undefined) return []; // of an earlier version
-    const name = `${title}${classes.length > 2 && 'averaging' in metric ? metric.averaging : ''}`;
-    const range = (intervals as Partial<Record<string, Rate | Interval | null>>)[key];
-    if (isRate(range)) return [rateRow(name, value, range), ...(key === 'accuracy' ? perClassRows : [])];
-    if ('interval' in metric) return [[name, number(share(value)), number(interval(range ?? null)), number(String(n))]];
+    const name = `${metric.title}${classes.length > 2 && 'averaging' in metric ? metric.averaging : ''}`;
+    if ('rate' in metric)
+      return [rateRow(name, value, intervals[metric.key]), ...(metric.key === 'accuracy' ? perClassRows : [])];
+    if ('interval' in metric)
+      return [[name, number(share(value)), number(interval(intervals[metric.key])), number(String(n))]];
     return [[name, number(share(value)), '', '']];
   });
   return table(

@@ -2,29 +2,7 @@
 import { readJsonIfThere } from '../files/json';
 import type { RunFolder } from '../train/run-folder';
 import { pictureFactsSchema } from './schema';
-import type { GradCamGroup, ReportSplit } from './types';
-
-/** A Grad-CAM montage as it lies in the folder. */
-export interface MontageFacts extends Omit<GradCamGroup, 'png'> {
-  /** File in `pictures/`; null when no image is of this kind. */
-  readonly file: string | null;
-}
-
-/** A picture of some samples as it lies in the folder. */
-export interface SampleFacts {
-  readonly file: string;
-  readonly title: string;
-  readonly caption: string;
-}
-
-/** What a training or an evaluation leaves for the report. */
-export interface PictureFacts {
-  /** Grad-CAM montages of one split; null before an evaluation, and where there are not two classes. */
-  readonly gradCam: { readonly split: string; readonly layer: string; readonly groups: readonly MontageFacts[] } | null;
-  readonly samples: readonly SampleFacts[];
-  /** The split that the samples are of. */
-  readonly split: ReportSplit;
-}
+import type { PictureFacts } from './types';
 
 const FILE = 'pictures/pictures.json';
 

@@ -6,7 +6,7 @@ import type { Evaluation } from '../metrics/types';
 import type { StoredHistory } from '../train/history';
 import type { RunFolder } from '../train/run-folder';
 import type { RunConfig } from '../train/run-schema';
-import type { PictureFacts } from './picture-index';
+import type { PictureFacts } from './types';
 import type { GradCamGroup, ReportData, ReportMontage, ReportSplit } from './types';
 
 /** What has been read of a run already. */

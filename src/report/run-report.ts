@@ -8,7 +8,7 @@ import { checkArgument, checkOptions } from '../options/check';
 import { RunFolder } from '../train/run-folder';
 import { TensorBoardImages } from './tensorboard-images';
 import { readFacts, writeFacts } from './picture-index';
-import type { MontageFacts, PictureFacts } from './picture-index';
+import type { MontageFacts, PictureFacts } from './types';
 import { gatherReport } from './report-data';
 import { dashed, gradCamMontages, sourcesOf } from './grad-cam';
 import type { GradCamMontagesOptions } from './grad-cam';

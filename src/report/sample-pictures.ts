@@ -4,7 +4,7 @@ import type { Dataset } from '../data/types';
 import type { ImageOptions } from '../data/images/options';
 import type { RunFolder } from '../train/run-folder';
 import type { TensorBoardImages } from './tensorboard-images';
-import type { SampleFacts } from './picture-index';
+import type { SampleFacts } from './types';
 import { encodeImage } from './overlay';
 
 interface KeepSamples {

@@ -10,7 +10,7 @@ import type { Explanation } from '../model/prediction';
 import type { Classifier } from '../model/classifier';
 import { epochRecordsSchema } from '../log/event-schema';
 import { evaluationSchema } from '../metrics/evaluation-schema';
-import type { PictureFacts } from './picture-index';
+import type { PictureFacts } from './types';
 import type { ReportData } from './types';
 
 const count = z.number().min(0);

@@ -8,7 +8,7 @@ import { readJson, readJsonIfThere, readTextIfThere } from '../files/json';
 import type { JsonAbout } from '../files/json';
 import type { Evaluation } from '../metrics/types';
 import { readCard } from '../model/card';
-import type { ModelCard } from '../model/types';
+import type { ModelCard } from '../model/card';
 import { bytesSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { evaluationSchema } from '../metrics/evaluation-schema';

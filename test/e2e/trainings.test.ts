@@ -20,33 +20,24 @@ beforeAll(async () => {
 
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
+/** The arguments of a training that goes on until it is ended from outside. */
+const endless = (out: string): string[] =>
+  ['train', '--data', phantoms, '--out', out, ...QUICK, '--epochs', '100000', '--patience', '100000'].concat([
+    '--keep',
+    'both',
+    '--json',
+  ]);
+
 test('Ctrl-C ends the training after the step, with code 130 and a usable run folder', async () => {
   const out = join(dir, 'interrupted');
   let sent = false;
-  const { code, stdout, stderr } = await covidct(
-    [
-      'train',
-      '--data',
-      phantoms,
-      '--out',
-      out,
-      ...QUICK,
-      '--epochs',
-      '100000',
-      '--patience',
-      '100000',
-      '--keep',
-      'both',
-      '--json',
-    ],
-    {
-      onLine: (line, kill) => {
-        if (sent || !line.includes('"type":"step","epoch":2')) return;
-        sent = true;
-        kill('SIGINT');
-      },
+  const { code, stdout, stderr } = await covidct(endless(out), {
+    onLine: (line, kill) => {
+      if (sent || !line.includes('"type":"step","epoch":2')) return;
+      sent = true;
+      kill('SIGINT');
     },
-  );
+  });
   expect(code).toBe(130);
   expect(stderr).toContain('Ctrl-C to quit at once');
   expect(jsonLines(stdout).at(-1)).toMatchObject({ type: 'result', stop: { reason: 'aborted' } });
@@ -113,30 +104,13 @@ test('a folder of classes, with a file that is no image and an order of its own,
 test('nobody reads on (`| head`): the training stops after the step, keeps its weights and does not say 0', async () => {
   const out = join(dir, 'unread');
   let closed = false;
-  const { code } = await covidct(
-    [
-      'train',
-      '--data',
-      phantoms,
-      '--out',
-      out,
-      ...QUICK,
-      '--epochs',
-      '100000',
-      '--patience',
-      '100000',
-      '--keep',
-      'both',
-      '--json',
-    ],
-    {
-      onLine: (line, _, close) => {
-        if (closed || !line.includes('"type":"step","epoch":2')) return;
-        closed = true;
-        close();
-      },
+  const { code } = await covidct(endless(out), {
+    onLine: (line, _, close) => {
+      if (closed || !line.includes('"type":"step","epoch":2')) return;
+      closed = true;
+      close();
     },
-  );
+  });
   expect(code).toBe(141);
   expect(await readdir(join(out, 'weights'))).toEqual(expect.arrayContaining(['best.safetensors', 'last.safetensors']));
   expect(await readFile(join(out, 'history.jsonl'), 'utf8')).toContain('"type":"stop","reason":"aborted"');

@@ -26,4 +26,17 @@ struct Architecture {
   std::function<void(Graph&, Initializer&)> initialize;
 };
 
+// Makes the architectures of a family from its rows, which outlive them.
+template <typename Row>
+std::vector<Architecture> architectures_of(const std::vector<Row>& rows,
+                                           Graph (*describe)(const Row&, const NetworkOptions&),
+                                           void (*initialize)(const Row&, Graph&, Initializer&)) {
+  std::vector<Architecture> all;
+  for (const Row& row : rows) {
+    all.push_back({row.name, [&row, describe](const NetworkOptions& options) { return describe(row, options); },
+                   [&row, initialize](Graph& graph, Initializer& draw) { initialize(row, graph, draw); }});
+  }
+  return all;
+}
+
 }  // namespace covidct

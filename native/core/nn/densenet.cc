@@ -57,7 +57,7 @@ Graph describe(const Row& row, const NetworkOptions& options) {
   return graph;
 }
 
-void initialize(Graph& graph, Initializer& draw) {
+void initialize(const Row&, Graph& graph, Initializer& draw) {
   for (Node& node : graph.nodes()) {
     if (node.op == Op::kConv) draw.kaiming_normal_fan_in(node.weight);
     if (node.op == Op::kLinear) node.bias.zero_();
@@ -66,11 +66,6 @@ void initialize(Graph& graph, Initializer& draw) {
 
 }  // namespace
 
-std::vector<Architecture> densenet() {
-  std::vector<Architecture> all;
-  for (const Row& row : kRows)
-    all.push_back({row.name, [&row](const NetworkOptions& options) { return describe(row, options); }, initialize});
-  return all;
-}
+std::vector<Architecture> densenet() { return architectures_of(kRows, describe, initialize); }
 
 }  // namespace covidct

@@ -9,6 +9,8 @@ namespace covidct {
 Graph::Graph(int64_t channels) { append({Op::kInput, "", {}, channels}); }
 
 size_t Graph::append(Node node) {
+  for (const size_t input : node.inputs) consumers_[input].push_back(nodes_.size());
+  consumers_.emplace_back();
   nodes_.push_back(std::move(node));
   return nodes_.size() - 1;
 }
@@ -30,15 +32,15 @@ size_t Graph::norm(const std::string& name, size_t x) {
   return node;
 }
 
-size_t Graph::max_pool(const std::string& name, size_t x, const Pool& pool) {
-  const size_t node = unary(Op::kMaxPool, name, x);
+size_t Graph::pooling(Op op, const std::string& name, size_t x, const Pool& pool) {
+  const size_t node = unary(op, name, x);
   nodes_[node].pool = pool;
   return node;
 }
 
-size_t Graph::avg_pool(const std::string& name, size_t x, const Pool& pool) {
-  const size_t node = unary(Op::kAvgPool, name, x);
-  nodes_[node].pool = pool;
+size_t Graph::dropping(Op op, const std::string& name, size_t x, double p) {
+  const size_t node = unary(op, name, x);
+  nodes_[node].p = p;
   return node;
 }
 
@@ -71,18 +73,6 @@ size_t Graph::linear(const std::string& name, size_t x, int64_t out) {
   return append(std::move(node));
 }
 
-size_t Graph::dropout(const std::string& name, size_t x, double p) {
-  const size_t node = unary(Op::kDropout, name, x);
-  nodes_[node].p = p;
-  return node;
-}
-
-size_t Graph::stochastic_depth(const std::string& name, size_t x, double p) {
-  const size_t node = unary(Op::kStochasticDepth, name, x);
-  nodes_[node].p = p;
-  return node;
-}
-
 size_t Graph::layer(const std::string& name, size_t x) {
   nodes_[x].layer = name;
   return x;
@@ -96,15 +86,6 @@ size_t Graph::head_after(size_t x, std::string prefix) {
 void Graph::drawn_before(size_t node, size_t other) {
   draw_order_.erase(std::find(draw_order_.begin(), draw_order_.end(), node));
   draw_order_.insert(std::find(draw_order_.begin(), draw_order_.end(), other), node);
-}
-
-std::vector<size_t> Graph::consumers(size_t i) const {
-  std::vector<size_t> found;
-  for (size_t each = i + 1; each < nodes_.size(); ++each) {
-    const std::vector<size_t>& inputs = nodes_[each].inputs;
-    if (std::find(inputs.begin(), inputs.end(), i) != inputs.end()) found.push_back(each);
-  }
-  return found;
 }
 
 int64_t Graph::feature_width() const {

@@ -75,8 +75,8 @@ class Graph {
   size_t relu(const std::string& name, size_t x) { return unary(Op::kReLU, name, x); }
   size_t silu(const std::string& name, size_t x) { return unary(Op::kSiLU, name, x); }
   size_t sigmoid(const std::string& name, size_t x) { return unary(Op::kSigmoid, name, x); }
-  size_t max_pool(const std::string& name, size_t x, const Pool& pool);
-  size_t avg_pool(const std::string& name, size_t x, const Pool& pool);
+  size_t max_pool(const std::string& name, size_t x, const Pool& pool) { return pooling(Op::kMaxPool, name, x, pool); }
+  size_t avg_pool(const std::string& name, size_t x, const Pool& pool) { return pooling(Op::kAvgPool, name, x, pool); }
   size_t adaptive_avg_pool(const std::string& name, size_t x, int64_t side);
   size_t add(size_t x, size_t y);
   // y is [n, c, h, w] or [n, c, 1, 1].
@@ -84,9 +84,11 @@ class Graph {
   size_t concat(const std::vector<size_t>& all);
   size_t flatten(size_t x);
   size_t linear(const std::string& name, size_t x, int64_t out);
-  size_t dropout(const std::string& name, size_t x, double p);
+  size_t dropout(const std::string& name, size_t x, double p) { return dropping(Op::kDropout, name, x, p); }
   // Drops whole images of a branch.
-  size_t stochastic_depth(const std::string& name, size_t x, double p);
+  size_t stochastic_depth(const std::string& name, size_t x, double p) {
+    return dropping(Op::kStochasticDepth, name, x, p);
+  }
 
   // Gives the output of x a name under which it can be looked at. Returns x.
   size_t layer(const std::string& name, size_t x);
@@ -102,7 +104,7 @@ class Graph {
   const Node& operator[](size_t i) const { return nodes_[i]; }
   Node& operator[](size_t i) { return nodes_[i]; }
   // Nodes that take the output of node i.
-  std::vector<size_t> consumers(size_t i) const;
+  const std::vector<size_t>& consumers(size_t i) const { return consumers_[i]; }
   // The last node of the backbone.
   size_t features() const { return features_; }
   const std::string& head_prefix() const { return head_prefix_; }
@@ -120,8 +122,11 @@ class Graph {
  private:
   size_t append(Node node);
   size_t unary(Op op, const std::string& name, size_t x);
+  size_t pooling(Op op, const std::string& name, size_t x, const Pool& pool);
+  size_t dropping(Op op, const std::string& name, size_t x, double p);
 
   std::vector<Node> nodes_;
+  std::vector<std::vector<size_t>> consumers_;
   std::vector<size_t> draw_order_;
   std::string head_prefix_;
   size_t features_ = 0, default_layer_ = 0;

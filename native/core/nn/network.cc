@@ -132,8 +132,11 @@ at::Tensor Network::compute(const Step& step, const std::vector<at::Tensor>& val
       return norm_relu_convolve(x, node.norm, last.weight, last.bias, last.geometry, pass.training, kind(pass));
     case Fusion::kLinearReLU:
       return linear(node, x, /*relu=*/true, pass);
-    default:
-      return compute(node, values, pass);
+    default: {
+      std::vector<at::Tensor> inputs;
+      for (const size_t each : node.inputs) inputs.push_back(values[each]);
+      return compute(node, inputs, pass);
+    }
   }
 }
 
@@ -147,9 +150,9 @@ at::Tensor Network::linear(const Node& node, const at::Tensor& x, bool relu, con
   return relu ? y.relu_() : y;
 }
 
-at::Tensor Network::compute(Node& node, const std::vector<at::Tensor>& values, ForwardPass& pass) {
+at::Tensor Network::compute(Node& node, const std::vector<at::Tensor>& inputs, ForwardPass& pass) {
   const size_t input = node.inputs.front();
-  at::Tensor x = values[input];
+  at::Tensor x = inputs.front();
   // What was watched is a leaf, and stays as it is.
   const bool in_place = overwritable_[input] && (pass.watch.empty() || graph_[input].layer != pass.watch);
   switch (node.op) {
@@ -169,14 +172,11 @@ at::Tensor Network::compute(Node& node, const std::vector<at::Tensor>& values, F
     case Op::kAdaptiveAvgPool:
       return at::adaptive_avg_pool2d(x, {node.side, node.side});
     case Op::kAdd:
-      return in_place ? x.add_(values[node.inputs.back()]) : x.add(values[node.inputs.back()]);
+      return in_place ? x.add_(inputs.back()) : x.add(inputs.back());
     case Op::kMultiply:
-      return x.mul(values[node.inputs.back()]);
-    case Op::kConcat: {
-      std::vector<at::Tensor> all;
-      for (const size_t each : node.inputs) all.push_back(values[each]);
-      return at::cat(all, 1);
-    }
+      return x.mul(inputs.back());
+    case Op::kConcat:
+      return at::cat(inputs, 1);
     case Op::kFlatten:
       return x.flatten(1);
     case Op::kLinear:

@@ -1,7 +1,4 @@
 // Predictions by the shortest way: batch norms folded into the convolutions before them.
-#include <ATen/ops/cat.h>
-#include <c10/core/GradMode.h>
-
 #include <algorithm>
 
 #include "core/kernels/fused.h"
@@ -14,17 +11,19 @@ namespace {
 // Bounds of what is concatenated are measured where they are beyond this: all that follows starts from them.
 constexpr double kLooseInConcat = 1e6;
 
+// Infinity times zero is no bound, and would not be seen in a maximum.
+double proven_or_none(double most) { return most <= kSafe ? most : kUnproven; }
+
 // What no output of a node exceeds when its inputs do not exceed these.
-double bound(const Node& node, const std::vector<const Bounded*>& inputs) {
-  double most = 0;
-  for (const Bounded* each : inputs) most = std::max(most, each->most);
+double bound(const Node& node, const std::vector<double>& inputs) {
+  const double most = *std::max_element(inputs.begin(), inputs.end());
   switch (node.op) {
     case Op::kSigmoid:
       return most <= kSafe ? 1 : kUnproven;
     case Op::kAdd:
-      return inputs.front()->most + inputs.back()->most;
+      return proven_or_none(inputs.front() + inputs.back());
     case Op::kMultiply:
-      return inputs.front()->most * inputs.back()->most;
+      return proven_or_none(inputs.front() * inputs.back());
     case Op::kConv:
     case Op::kNorm:
     case Op::kLinear:
@@ -67,13 +66,13 @@ Bounded Network::compute_folded(const Step& step, const std::vector<Bounded>& va
     return step.concatenated ? tightened(y, kLooseInConcat) : y;
   }
   if (step.fusion == Fusion::kNormReLU) return folded_.norm_relu(x, node.norm);
-  std::vector<at::Tensor> tensors(values.size());
-  std::vector<const Bounded*> inputs;
+  std::vector<at::Tensor> inputs;
+  std::vector<double> bounds;
   for (const size_t each : node.inputs) {
-    tensors[each] = values[each].x;
-    inputs.push_back(&values[each]);
+    inputs.push_back(values[each].x);
+    bounds.push_back(values[each].most);
   }
-  return {compute(node, tensors, pass), bound(node, inputs)};
+  return {compute(node, inputs, pass), bound(node, bounds)};
 }
 
 }  // namespace covidct

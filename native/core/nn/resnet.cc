@@ -52,7 +52,7 @@ Graph describe(const Row& row, const NetworkOptions& options) {
   return graph;
 }
 
-void initialize(Graph& graph, Initializer& draw) {
+void initialize(const Row&, Graph& graph, Initializer& draw) {
   for (Node& node : graph.nodes()) {
     if (node.op == Op::kConv) draw.kaiming_normal_fan_out(node.weight);
   }
@@ -60,11 +60,6 @@ void initialize(Graph& graph, Initializer& draw) {
 
 }  // namespace
 
-std::vector<Architecture> resnet() {
-  std::vector<Architecture> all;
-  for (const Row& row : kRows)
-    all.push_back({row.name, [&row](const NetworkOptions& options) { return describe(row, options); }, initialize});
-  return all;
-}
+std::vector<Architecture> resnet() { return architectures_of(kRows, describe, initialize); }
 
 }  // namespace covidct

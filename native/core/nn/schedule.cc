@@ -14,22 +14,20 @@ bool is_2x2(const Node& node) {
 // Finds which nodes are computed together; the steps are put in order by their last node.
 class Scheduler {
  public:
-  explicit Scheduler(const Graph& graph) : graph_(graph), taken_(graph.nodes().size()) {
-    for (size_t i = 0; i < graph.nodes().size(); ++i) consumers_.push_back(graph.consumers(i));
-  }
+  explicit Scheduler(const Graph& graph) : graph_(graph), taken_(graph.nodes().size()) {}
 
   const Node& node(size_t i) const { return graph_[i]; }
   bool taken(size_t i) const { return taken_[i]; }
-  const std::vector<size_t>& consumers(size_t i) const { return consumers_[i]; }
 
   // The node behind i where i has one, of this kind and on the same side of the head; 0 elsewhere.
   size_t only(size_t i, Op op) const {
-    if (consumers_[i].size() != 1 || i == graph_.features()) return 0;
-    const size_t next = consumers_[i].front();
+    if (graph_.consumers(i).size() != 1 || i == graph_.features()) return 0;
+    const size_t next = graph_.consumers(i).front();
     return node(next).op == op ? next : 0;
   }
   bool feeds(size_t i, Op op) const {
-    return std::any_of(consumers_[i].begin(), consumers_[i].end(), [&](size_t each) { return node(each).op == op; });
+    const std::vector<size_t>& all = graph_.consumers(i);
+    return std::any_of(all.begin(), all.end(), [&](size_t each) { return node(each).op == op; });
   }
 
   void add(Step step) {
@@ -55,7 +53,6 @@ class Scheduler {
  private:
   const Graph& graph_;
   std::vector<bool> taken_;
-  std::vector<std::vector<size_t>> consumers_;
   Schedule steps_;
 };
 

@@ -65,13 +65,6 @@ void initialize(const Row& row, Graph& graph, Initializer& draw) {
 
 }  // namespace
 
-std::vector<Architecture> vgg() {
-  std::vector<Architecture> all;
-  for (const Row& row : kRows) {
-    all.push_back({row.name, [&row](const NetworkOptions& options) { return describe(row, options); },
-                   [&row](Graph& graph, Initializer& draw) { initialize(row, graph, draw); }});
-  }
-  return all;
-}
+std::vector<Architecture> vgg() { return architectures_of(kRows, describe, initialize); }
 
 }  // namespace covidct
