@@ -10,53 +10,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-# torchvision's compiled operators are not needed; without them its import asks for these two names.
-_library = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    try:
-        _library.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    except RuntimeError:
-        pass  # the compiled operators are there
-
-import torchvision  # noqa: E402
-from torchvision import transforms as T  # noqa: E402
-from torchvision.transforms import functional as F  # noqa: E402
+from known_draws import Uniforms, drawing_from
+from known_draws import functional as F
+from known_draws import torchvision
+from known_draws import transforms as T
 
 HEIGHT, WIDTH = 19, 27
+# The size of a slice; of its results every SPARSE-th byte is kept.
+LARGE_HEIGHT, LARGE_WIDTH, SPARSE = 301, 257, 211
 
 
-def picture(channels):
-    y, x, c = np.mgrid[0:HEIGHT, 0:WIDTH, 0:channels]
+def picture(channels, height=HEIGHT, width=WIDTH):
+    y, x, c = np.mgrid[0:height, 0:width, 0:channels]
     return torch.from_numpy(((x * x * 3 + y * 29 + x * y + c * 71) % 256).astype(np.uint8)).permute(2, 0, 1)
 
 
-class Uniforms:
-    """Stands in for torch's generators: hands out known uniform numbers, in double precision."""
-
-    def __init__(self, rng):
-        self.rng, self.used = rng, []
-
-    def next(self):
-        self.used.append(round(float(self.rng.random()), 6))
-        return self.used[-1]
-
-    def uniform_(self, low, high):
-        return torch.tensor([float(low) + (float(high) - float(low)) * self.next()], dtype=torch.float64)
-
-    def randint(self, low, high, size):
-        return torch.tensor([low + int((high - low) * self.next())])
-
-
 def params(uniforms, get):
-    empty, randint, dtype = torch.empty, torch.randint, torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.empty, torch.randint = (lambda *_: uniforms), uniforms.randint
-    try:
+    with drawing_from(uniforms):
         return get()
-    finally:
-        torch.empty, torch.randint = empty, randint
-        torch.set_default_dtype(dtype)
 
 
 def rotation(image, uniforms, degrees, interpolation="nearest", expand=False, center=None, fill=0):
@@ -113,30 +84,46 @@ CASES = {
         {"degrees": [90, 90], "expand": True}, {"degrees": 120, "expand": True, "center": [1, 30]},
     ],
     "colorJitter": [
-        {"brightness": 0.5}, {"brightness": [1.5, 2.5]}, {"contrast": 0.8}, {"contrast": [1.2, 3]}, {"brightness": 2, "contrast": 0.9},
-        {"brightness": 0.3, "contrast": 0.3}, {"brightness": 0.6, "contrast": [0, 2]}, {"brightness": [0, 0]}, {"contrast": [0, 0]},
+        {"brightness": 0.5}, {"brightness": [1.5, 2.5]}, {"contrast": 0.8}, {"contrast": [1.2, 3]},
+        {"brightness": 2, "contrast": 0.9}, {"brightness": 0.3, "contrast": 0.3},
+        {"brightness": 0.6, "contrast": [0, 2]}, {"brightness": [0, 0]}, {"contrast": [0, 0]},
     ],
     "gaussianBlur": [
-        {"kernelSize": 3, "sigma": (0.1, 2)}, {"kernelSize": 9, "sigma": (0.1, 2)}, {"kernelSize": [5, 11], "sigma": (1, 3)},
-        {"kernelSize": [37, 37], "sigma": 6.0}, {"kernelSize": [1, 3], "sigma": 0.2},
+        {"kernelSize": 3, "sigma": (0.1, 2)}, {"kernelSize": 9, "sigma": (0.1, 2)},
+        {"kernelSize": [5, 11], "sigma": (1, 3)}, {"kernelSize": [37, 37], "sigma": 6.0},
+        {"kernelSize": [1, 3], "sigma": 0.2},
     ],
 }
 MAKERS = {"randomRotation": rotation, "colorJitter": jitter, "gaussianBlur": blur}
 rng = np.random.default_rng(7)
 
 
+def pixel_case(kind, options, image, every):
+    uniforms = Uniforms(rng)
+    out = MAKERS[kind](image, uniforms, **options)
+    kept = out.permute(1, 2, 0).contiguous().numpy().reshape(-1)[::every]
+    return {
+        "kind": kind, "options": options, "channels": out.shape[0], "uniforms": uniforms.used,
+        "height": out.shape[1], "width": out.shape[2], "bytes": base64.b64encode(kept.tobytes()).decode(),
+    }
+
+
 def pixel_cases():
     for kind, options in CASES.items():
         for each in options:
             for channels in (3, 1):
-                uniforms = Uniforms(rng)
-                out = MAKERS[kind](picture(channels), uniforms, **each)
-                data = base64.b64encode(out.permute(1, 2, 0).contiguous().numpy().tobytes()).decode()
-                yield {"kind": kind, "options": each, "channels": channels, "uniforms": uniforms.used, "height": out.shape[1], "width": out.shape[2], "bytes": data}
+                yield pixel_case(kind, each, picture(channels), 1)
+
+
+def large_cases():
+    for kind, options in CASES.items():
+        for each in options:
+            yield pixel_case(kind, each, picture(3, LARGE_HEIGHT, LARGE_WIDTH), SPARSE)
 
 
 def erasing_cases():
-    for each in [{"p": 0.5}, {"p": 0.9, "value": [1.5, -2, 0.25]}, {"p": 1, "scale": [0.3, 0.9], "ratio": [0.5, 2]}, {"p": 1, "scale": [0.9, 1], "ratio": [2, 3]}] * 6:
+    wide, certain = {"p": 1, "scale": [0.3, 0.9], "ratio": [0.5, 2]}, {"p": 1, "scale": [0.9, 1], "ratio": [2, 3]}
+    for each in [{"p": 0.5}, {"p": 0.9, "value": [1.5, -2, 0.25]}, wide, certain] * 6:
         uniforms = Uniforms(rng)
         yield {"options": each, "box": erasing(picture(3), uniforms, **each), "uniforms": uniforms.used}
 
@@ -144,7 +131,8 @@ def erasing_cases():
 def draws(count=500):
     """torchvision's own draws, for the distribution."""
     torch.manual_seed(0)
-    boxes = [T.RandomErasing.get_params(torch.zeros(3, 60, 80), (0.02, 0.33), (0.3, 3.3), [0.0])[:4] for _ in range(count)]
+    image = torch.zeros(3, 60, 80)
+    boxes = [T.RandomErasing.get_params(image, (0.02, 0.33), (0.3, 3.3), [0.0])[:4] for _ in range(count)]
     rounded = lambda get: [round(float(get()), 4) for _ in range(count)]
     return {
         "angle": rounded(lambda: T.RandomRotation.get_params([-30.0, 10.0])),
@@ -154,5 +142,15 @@ def draws(count=500):
     }
 
 
-data = {"madeBy": f"augment_reference.py with torchvision {torchvision.__version__}", "height": HEIGHT, "width": WIDTH, "pixels": list(pixel_cases()), "erasings": list(erasing_cases()), "draws": draws()}
+data = {
+    "madeBy": f"augment_reference.py with torchvision {torchvision.__version__}",
+    "height": HEIGHT,
+    "width": WIDTH,
+    "pixels": list(pixel_cases()),
+    "erasings": list(erasing_cases()),
+    "draws": draws(),
+    "large": {
+        "height": LARGE_HEIGHT, "width": LARGE_WIDTH, "sparse": SPARSE, "pixels": list(large_cases()),
+    },
+}
 (Path(__file__).parent / "fixtures" / "augment.json").write_text(json.dumps(data, separators=(",", ":")) + "\n")

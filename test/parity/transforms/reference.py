@@ -15,17 +15,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageCms
 
-# torchvision's compiled operators are not needed; without them its import asks for these two names.
-_library = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    try:
-        _library.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    except RuntimeError:
-        pass  # the compiled operators are there
-
-import torchvision  # noqa: E402
-from torchvision import transforms as T  # noqa: E402
-from torchvision.transforms import functional as F  # noqa: E402
+from known_draws import Uniforms, drawing_from
+from known_draws import functional as F
+from known_draws import torchvision
+from known_draws import transforms as T
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -161,39 +154,17 @@ def center_crops():
         yield [height, width, crop_height, crop_width, int(top - row), int(left - column)]
 
 
-class Uniforms:
-    """Stands in for torch.empty and torch.randint: hands out known uniform numbers, in double precision."""
-
-    def __init__(self, rng):
-        self.rng, self.used = rng, []
-
-    def next(self):
-        self.used.append(round(float(self.rng.random()), 6))
-        return self.used[-1]
-
-    def uniform_(self, low, high):
-        return torch.tensor([low + (high - low) * self.next()], dtype=torch.float64)
-
-    def randint(self, low, high, size):
-        return torch.tensor([low + int((high - low) * self.next())])
-
-
 def crop_boxes():
     """get_params on known uniform numbers: the arithmetic alone."""
     rng = np.random.default_rng(3)
-    empty, randint, dtype = torch.empty, torch.randint, torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
     for number in range(200):
         height, width = (int(v) for v in rng.integers(20, 700, 2))
         scale, ratio = ([0.5, 1.0], [3 / 4, 4 / 3]) if number % 2 == 0 else ([0.08, 1.0], [0.9, 1.2])
         uniforms = Uniforms(rng)
-        torch.empty, torch.randint = (lambda *_: uniforms), uniforms.randint
-        try:
-            top, left, box_height, box_width = T.RandomResizedCrop.get_params(Image.new("L", (width, height)), scale, ratio)
-        finally:
-            torch.empty, torch.randint = empty, randint
-        yield {"height": height, "width": width, "scale": scale, "ratio": ratio, "uniforms": uniforms.used, "box": [top, left, box_height, box_width]}
-    torch.set_default_dtype(dtype)
+        with drawing_from(uniforms):
+            box = T.RandomResizedCrop.get_params(Image.new("L", (width, height)), scale, ratio)
+        size = {"height": height, "width": width}
+        yield {**size, "scale": scale, "ratio": ratio, "uniforms": uniforms.used, "box": list(box)}
 
 
 def drawn_boxes(count=600):
