@@ -1,9 +1,18 @@
-/** Who imports whom: the files of src/, its rooms, and the headers of native/. Used by the architecture test and `npm run house`. */
+/**
+ * Which file imports which: the files of src/, its rooms, and the headers of native/. Used by the architecture test and
+ * by `npm run house`.
+ */
 const { readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const ts = require('typescript');
 
-/** The files below `folder` whose names match, as sorted absolute paths. */
+/**
+ * The files below `folder` whose names match, as sorted absolute paths.
+ *
+ * @param {string} folder
+ * @param {RegExp} ending
+ * @returns {string[]}
+ */
 function filesBelow(folder, ending) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => ending.test(name))
@@ -27,7 +36,12 @@ function isTypeOnly(statement) {
   );
 }
 
-/** Imports and re-exports of a TypeScript file, with `import()` and `require()`: `{ target, typeOnly }`, the target as written. */
+/**
+ * Imports and re-exports of a TypeScript file, with `import()` and `require()`, the target as written.
+ *
+ * @param {string} file
+ * @returns {{ target: string, typeOnly: boolean }[]}
+ */
 function importsOf(file) {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022, false);
   const found = [];
@@ -52,7 +66,12 @@ function roomOf(src, file) {
   return path.relative(src, file).replace(/\.ts$/, '').split(path.sep)[0];
 }
 
-/** Every import of one file of src/ by another: `{ from, to, typeOnly }`. */
+/**
+ * Every import of one file of src/ by another.
+ *
+ * @param {string} root
+ * @returns {{ from: string, to: string, typeOnly: boolean }[]}
+ */
 function sourceEdges(root) {
   const src = path.join(root, 'src');
   const files = filesBelow(src, /\.ts$/);
@@ -80,7 +99,12 @@ function roomEdges(root) {
   return [...pairs.values()];
 }
 
-/** Every `#include "..."` of one header of native/ by another. */
+/**
+ * Every `#include "..."` of one header of native/ by another.
+ *
+ * @param {string} root
+ * @returns {{ from: string, to: string }[]}
+ */
 function headerEdges(root) {
   const native = path.join(root, 'native');
   const headers = filesBelow(native, /\.h$/);
@@ -93,7 +117,12 @@ function headerEdges(root) {
   );
 }
 
-/** Sets of nodes that reach each other (strongly connected components of more than one node), each sorted. */
+/**
+ * Sets of nodes that reach each other (strongly connected components of more than one node), each sorted.
+ *
+ * @param {readonly { from: string, to: string }[]} edges
+ * @returns {string[][]}
+ */
 function circles(edges) {
   const next = new Map();
   for (const { from, to } of edges) next.set(from, [...(next.get(from) ?? []), to]);

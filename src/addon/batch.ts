@@ -20,8 +20,8 @@ export const PIXEL_OP = {
   /** `[BLUR, width, height, 0, 0]` of the kernel, and sigma. Done on the host. */
   BLUR: 7,
   /**
-   * `[ERASE, top, left, height, width]`, a value for each channel, 1 where standard normal values stand in its place, and
-   * their seed. On normalized values; no other operation may follow.
+   * `[ERASE, top, left, height, width]`, a value for each channel, 1 where standard normal values stand in its place,
+   * and their seed. On normalized values; no other operation may follow.
    */
   ERASE: 8,
 } as const;

@@ -1,6 +1,7 @@
 /**
- * Every metric of an evaluation, once: its name, how it is computed, its interval, and which direction is better. Evaluations,
- * the events of a training, TensorBoard, `bestBy` and the report iterate over this list; a metric is added here.
+ * Every metric of an evaluation, once: its name, how it is computed, its interval, and which direction is better.
+ * Evaluations, the events of a training, TensorBoard, `bestBy` and the report iterate over this list; a metric is added
+ * here.
  */
 import { delongInterval } from './intervals';
 import type { Interval, Rate } from './intervals';

@@ -55,8 +55,8 @@ export function classRate(name: ClassRate, counts: BinaryCounts): Rate {
 }
 
 /**
- * Returns the value of class 1 of two classes; of more the mean over classes, each against the rest, undefined ones left
- * out.
+ * Returns the value of class 1 of two classes; of more the mean over classes, each against the rest, undefined ones
+ * left out.
  */
 export function overClasses({ classes, matrix }: ScoredSplit, of: (counts: BinaryCounts) => number): number {
   if (classes.length === 2) return of(binaryCounts(matrix, 1));

@@ -1,6 +1,7 @@
 /**
  * What belongs to weights and comes and goes with them: how images are prepared for them, the operating point, where
- * they come from. It is one object, replaced as a whole when weights are loaded, so that nothing of others stays behind.
+ * they come from. It is one object, replaced as a whole when weights are loaded, so that nothing of others stays
+ * behind.
  */
 import { z } from 'zod';
 import { GRAY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';

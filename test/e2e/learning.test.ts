@@ -3,7 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Classifier, evaluate, makePhantoms, openDataset, Trainer, tutorialEval } from '../../src/index';
+import { colorJitter, compose, gaussianBlur, normalize, parseTransform, randomErasing } from '../../src/index';
+import { randomRotation, resize, toTensor } from '../../src/index';
 import type { Dataset, TrainEvent, TrainerOptions } from '../../src/index';
+import { RunFolder } from '../../src/train/run-folder';
 
 const SIZE = 64;
 let dir: string;
@@ -48,6 +51,30 @@ function recipe(model: Classifier, options: Partial<TrainerOptions> = {}): Train
     ...options,
   };
 }
+
+test('the random pixel steps train, before and after the resize, and stand in the configuration of the run', async () => {
+  const gray = normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+  const trainTransform = compose([
+    randomRotation(10, { interpolation: 'bilinear' }),
+    resize([SIZE, SIZE]),
+    colorJitter({ brightness: 0.2, contrast: 0.2 }),
+    gaussianBlur(3),
+    toTensor(),
+    gray,
+    randomErasing(0.5, { value: 'random' }),
+  ]);
+  const losses = async (out: string): Promise<number[]> => {
+    const options = { trainTransform, evalTransform: tutorialEval({ size: SIZE }), epochs: 2, seed: 5, out };
+    const { epochs } = await new Trainer(recipe(await tiny(), options)).fit(train, null);
+    return epochs.map(({ trainLoss }) => trainLoss);
+  };
+  const out = join(dir, 'steps');
+  const first = await losses(out);
+  expect(first.every(Number.isFinite)).toBe(true);
+  expect(await losses(join(dir, 'again'))).toEqual(first);
+  const { options } = await (await RunFolder.open(out)).config();
+  expect(parseTransform(options['trainTransform'])).toEqual(trainTransform);
+});
 
 test('sixteen made-up slices are learnt to more than 0.9', async () => {
   const model = await tiny();

@@ -53,10 +53,10 @@ function worst(ours: Section, theirs: Section): number {
 }
 
 /**
- * The least of a distance over a few seeds. A ReLU or a maximum that stands on its edge falls to the other side with the
- * last bit, and moves the gradients before it by a thousandth in any two implementations; a wrong kernel is wrong for all.
- * Which seeds are free of such edges depends on the processor (with AVX2, vgg11_bn at 64 pixels has them in seeds 0 to 5
- * and 9, and lies within 1e-5 in 6, 7 and 8), so there are twelve.
+ * The least of a distance over a few seeds. A ReLU or a maximum that stands on its edge falls to the other side with
+ * the last bit, and moves the gradients before it by a thousandth in any two implementations; a wrong kernel is wrong
+ * for all. Which seeds are free of such edges depends on the processor (with AVX2, vgg11_bn at 64 pixels has them in
+ * seeds 0 to 5 and 9, and lies within 1e-5 in 6, 7 and 8), so there are twelve.
  */
 async function leastOf(measure: (seed: number) => Promise<number>): Promise<number> {
   let least = Infinity;

@@ -30,8 +30,8 @@ const schema = z
   .readonly();
 
 /**
- * torchvision's `RandomErasing.get_params`: ten tries at a box, smaller than the image, whose share of the area is uniform
- * in `scale` and whose log of height / width is uniform in log `ratio`.
+ * Draws a box as torchvision's `RandomErasing.get_params`: ten tries at one smaller than the image, whose share of the
+ * area is uniform in `scale` and whose log of height / width is uniform in log `ratio`.
  *
  * @param draw consumed in torchvision's order: area, ratio, and for a box that fits top and left
  * @returns null where no try fits: the image stays as it is

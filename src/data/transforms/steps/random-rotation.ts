@@ -74,12 +74,14 @@ export const randomRotationStep: StepDefinition<z.output<typeof schema>> = {
 };
 
 /**
- * Rotates by a random angle, as torchvision's `RandomRotation` on a uint8 tensor. For training only: predictions refuse it.
+ * Rotates by a random angle, as torchvision's `RandomRotation` on a uint8 tensor. For training only: predictions
+ * refuse it.
  *
  * @param degrees `[low, high]` in [-360, 360], counterclockwise, drawn uniformly; a number d >= 0 stands for [-d, d]
  * @param options
  *   - `interpolation`: `nearest` (default) or `bilinear`
- *   - `expand`: whether the image grows to hold all of the rotated one (default false); a step that fixes the size follows
+ *   - `expand`: whether the image grows to hold all of the rotated one (default false); a step that fixes the size
+ *     follows
  *   - `center`: `[x, y]` in pixels from the upper left corner; default null, the middle
  *   - `fill`: level in [0, 255] of what lies outside of the image, or one for each channel; default 0
  * @throws InvalidOptionError for angles or options out of range
