@@ -41,6 +41,7 @@ double to_number_between(const Napi::Value& value, double low, double high, cons
 
 Features to_features(const Napi::Object& object, int64_t width, int64_t classes, bool labeled) {
   const Napi::Value values = object.Get("features"), labels = object.Get("labels");
+  if (width == 0) bad_batch(values, "expected images: the head of this network takes maps, which are not kept");
   Features features{to_numbers<float>(values, napi_float32_array, "features"), width, {}};
   const size_t row = static_cast<size_t>(width);
   if (features.values.empty() || features.values.size() % row != 0) {

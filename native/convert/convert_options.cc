@@ -13,7 +13,8 @@ LearnerOptions to_learner_options(const Napi::Value& value, int& threads) {
   options.classes = static_cast<int64_t>(to_number_between(object.Get("classes"), 1, 65536, "classes"));
   options.device = to_string(object.Get("device"), "device");
   options.seed = static_cast<uint64_t>(to_number_between(object.Get("seed"), 0, kMaxSafeInteger, "seed"));
-  options.dropout = to_number_between(object.Get("dropout"), 0, 0.999, "dropout");
+  if (!object.Get("dropout").IsUndefined())
+    options.dropout = to_number_between(object.Get("dropout"), 0, 0.999, "dropout");
   const Napi::Value channels = object.Get("channels");
   options.channels = channels.IsUndefined() ? 3 : static_cast<int64_t>(to_number_between(channels, 1, 3, "channels"));
   if (options.channels == 2) throw_js(value.Env(), "ERR_INVALID_OPTION", "expected 3 (RGB) or 1 (gray) channels");

@@ -24,8 +24,8 @@ export interface NativeClassifierOptions {
   /** OpenMP threads of this classifier; 0 leaves LibTorch's choice. */
   threads: number;
   seed: number;
-  /** Probability of VGG's two dropout layers. */
-  dropout: number;
+  /** Probability of the dropout layers of the head; the architecture's own where left out. */
+  dropout?: number;
   /** Channels of the network's input: 3 (RGB, the default) or 1 (gray). */
   channels?: 1 | 3;
   /**
@@ -232,7 +232,7 @@ export interface NativeClassifier {
   /** Runs forward in evaluation mode, before every queued training step. Losses when the input has labels. */
   predict(input: NativeInput): Promise<NativeOutputs>;
   /**
-   * Resolves with the input of the head in evaluation mode, float32 `[n, featureWidth]`. With `prediction` it is
+   * Resolves with the input of the head in evaluation mode, float32 `[n, featureWidth]`, or the maps that it takes. With `prediction` it is
    * computed as `predict` does, otherwise as `trainStep` does with every batch norm frozen; the two are equal to
    * rounding.
    */

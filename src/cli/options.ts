@@ -38,7 +38,8 @@ export const trainCommandSchema = z.strictObject({
   /** `imagenet`, a known name, or a weight file with torchvision's names to start from; its head may have another size. */
   weights: z.string().min(1).optional(),
   channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (gray)').default(3),
-  dropout: z.number().min(0).lt(1).default(0.5),
+  /** The architecture's own where left out. */
+  dropout: z.number().min(0).lt(1).optional(),
   device: z.string().default('auto'),
   threads: z.int().min(0).max(1024).default(0),
   precision: precisionSchema,

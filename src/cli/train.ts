@@ -85,7 +85,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--weight-decay <l2>', 'L2 penalty (default: 0; adamw: 0.01)', number)
     .option('--dampening <d>', 'dampening of the momentum (default: 0)', number)
     .option('--nesterov', 'Nesterov momentum')
-    .option('--dropout <p>', 'dropout of the classifier head (default: 0.5)', number)
+    .option('--dropout <p>', 'dropout of the head (default: that of the architecture; 0.5 for VGG)', number)
     .option('--image-size <px>', 'side of the square the network sees (default: that of the weights, or 224)', number)
     .option('--patience <n>', 'epochs without improvement that are forgiven (default: 5)', number)
     .option('--class-weights <w>', 'balanced, or one number a class, separated by commas', classWeights)

@@ -26,7 +26,7 @@ export interface ModelCard {
   readonly classes: readonly string[];
   /** How an image becomes the network's input at prediction. */
   readonly transform: Transform;
-  /** Probability of the dropout layers when it is trained on; 0.5 where a card does not say. */
+  /** Probability of the dropout layers when it is trained on; the architecture's own where a card does not say. */
   readonly dropout?: number;
   /** Channels of the network's input; 3 where a card does not say. */
   readonly channels?: 1 | 3;

@@ -35,7 +35,7 @@ export async function createNetwork(options: ClassifierOptions, random = true): 
       device,
       threads,
       seed,
-      dropout,
+      ...(dropout === undefined ? {} : { dropout }),
       channels,
       convolution,
       precision,
@@ -49,7 +49,15 @@ export async function createNetwork(options: ClassifierOptions, random = true): 
     return makeNetwork(
       handle,
       facts,
-      { architecture, classes: Object.freeze([...classes]), channels, dropout, precision, convolution },
+      {
+        architecture,
+        classes: Object.freeze([...classes]),
+        channels,
+        // A network without a dropout layer keeps the number for the next one that is made of its settings.
+        dropout: facts.nodes.find(({ op }) => op === 'dropout')?.p ?? dropout ?? 0.5,
+        precision,
+        convolution,
+      },
       imageSize,
       {
         transform: tutorialEval({ size: imageSize, normalization }),

@@ -35,8 +35,8 @@ export const classNamesSchema = z
 
 export const classifierOptionsSchema = z.strictObject({
   /**
-   * `vgg11` to `vgg19`, each with or without `_bn`; `resnet18` to `152`; `densenet121` to `201`; `tiny` for tests and
-   * demonstrations.
+   * `vgg11` to `vgg19`, each with or without `_bn`; `resnet18` to `152`; `densenet121` to `201`; `squeezenet1_0` and
+   * `squeezenet1_1`; `efficientnet_b0` to `_b2`; `tiny` for tests and demonstrations.
    */
   architecture: z.string().min(1).default('vgg19_bn'),
   classes: classNamesSchema,
@@ -49,8 +49,11 @@ export const classifierOptionsSchema = z.strictObject({
   threads,
   /** Seed of the initial weights; the same seed gives the weights torchvision makes after `torch.manual_seed(seed)`. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-  /** Probability of VGG's two dropout layers; the other families have none. */
-  dropout: z.number().min(0).lt(1).default(0.5),
+  /**
+   * Probability of the dropout layers of the head; torchvision's where left out: 0.5 for VGG and SqueezeNet, 0.2 for
+   * EfficientNet B0 and B1, 0.3 for B2. ResNet and DenseNet have none.
+   */
+  dropout: z.number().min(0).lt(1).optional(),
   /**
    * Side of the square the network sees at prediction, until a training or a loaded model sets the transform; 224, or
    * the weights' own.

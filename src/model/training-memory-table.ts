@@ -1,25 +1,28 @@
 /** Written by `npm run table:memory`; not to be edited by hand. */
 
-/**
- * Most MiB of a process that trains, at 224 pixels with 1 and with 8 images: SGD with momentum, float32, on the CPU.
- */
+/** Most MiB of a process that trains, at 224 pixels with 1 and with 8 images: SGD with momentum, float32, on the CPU. */
 export const MEASURED_MEMORY: Readonly<Record<string, readonly [number, number]>> = {
-  vgg11: [1827, 2260],
-  vgg11_bn: [1817, 2242],
-  vgg13: [1850, 2495],
-  vgg13_bn: [1822, 2395],
-  vgg16: [1922, 2567],
-  vgg16_bn: [1897, 2487],
-  vgg19: [1984, 2649],
-  vgg19_bn: [1964, 2584],
-  tiny: [218, 304],
+  vgg11: [1827, 2264],
+  vgg11_bn: [1810, 2246],
+  vgg13: [1845, 2499],
+  vgg13_bn: [1821, 2393],
+  vgg16: [1915, 2563],
+  vgg16_bn: [1893, 2485],
+  vgg19: [1980, 2650],
+  vgg19_bn: [1967, 2583],
+  tiny: [216, 303],
   resnet18: [391, 578],
-  resnet34: [508, 738],
-  resnet50: [601, 1194],
-  resnet101: [809, 1636],
-  resnet152: [1027, 2117],
-  densenet121: [435, 1190],
-  densenet161: [724, 2171],
-  densenet169: [519, 1453],
-  densenet201: [618, 1863],
+  resnet34: [508, 744],
+  resnet50: [599, 1194],
+  resnet101: [814, 1640],
+  resnet152: [1028, 2115],
+  densenet121: [432, 1196],
+  densenet161: [719, 2145],
+  densenet169: [522, 1455],
+  densenet201: [618, 1855],
+  squeezenet1_0: [270, 524],
+  squeezenet1_1: [237, 394],
+  efficientnet_b0: [355, 955],
+  efficientnet_b1: [420, 1250],
+  efficientnet_b2: [447, 1308],
 };

@@ -80,6 +80,12 @@ export function planFeatures(
       'cacheFeatures',
       "expected a backbone that is frozen whole, its batch norms on running statistics; give freeze: 'backbone'",
     );
+  if (network.featureWidth === 0)
+    throw refused(
+      'cacheFeatures',
+      `expected an architecture whose head takes one vector an image; that of ${network.architecture} takes maps; ` +
+        'train it without cacheFeatures',
+    );
   const withoutAugmentation = cacheFeatures === true && isRandom(trainTransform);
   const transform = withoutAugmentation ? evalTransform : trainTransform;
   const variants = cacheFeatures === true || !isRandom(transform) ? 1 : cacheFeatures.augmentations;

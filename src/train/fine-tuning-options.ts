@@ -72,7 +72,10 @@ const freezeObject = z
   .strictObject({
     /** Names and prefixes as in groups. */
     parameters: names.optional(),
-    /** The first so many stages of the backbone: convolutions of a VGG, stem and layers of a ResNet, stem, blocks and transitions of a DenseNet. */
+    /**
+     * The first so many stages of the backbone: convolutions of a VGG, stem and layers of a ResNet, stem, blocks and
+     * transitions of a DenseNet, stem and Fire modules of a SqueezeNet, stem and stages of an EfficientNet.
+     */
     depth: z.int().min(1).optional(),
     /** A batch norm whose weight is frozen: on its running statistics, or on those of the batch (which then update them). */
     batchNorm: z.enum(['running', 'batch']).default('running'),

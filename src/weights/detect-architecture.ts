@@ -27,9 +27,16 @@ const DENSENET: Readonly<Record<number, string>> = {
   168: 'densenet169',
   200: 'densenet201',
 };
+const SQUEEZENET: Readonly<Record<number, string>> = { 96: 'squeezenet1_0', 64: 'squeezenet1_1' };
+/** Convolutions of each depth; B1 and B2 have the same blocks, and other widths. */
+const EFFICIENTNET: Readonly<Record<string, string>> = {
+  '81,1280': 'efficientnet_b0',
+  '115,1280': 'efficientnet_b1',
+  '115,1408': 'efficientnet_b2',
+};
 
 /** A name that each family has, and no other. */
-const MARKS = ['layer1.0.conv1.weight', 'features.conv0.weight', 'features.0.weight'];
+const MARKS = ['layer1.0.conv1.weight', 'features.conv0.weight', 'features.0.weight', 'features.0.0.weight'];
 
 /** What stands before the names of the network: wrappers, and the member of a larger module that it is. */
 function prefixOf(names: readonly string[]): string {
@@ -57,9 +64,13 @@ export function detectArchitecture(tensors: readonly Pick<NativeTensorSource, 'n
   const prefix = prefixOf(plain.map(({ name }) => name));
   const inside = plain.filter(({ name }) => name.startsWith(prefix));
   const names = new Set(inside.map(({ name }) => name.slice(prefix.length)));
+  const channelsOf = (name: string): number | undefined => inside.find((each) => each.name === prefix + name)?.shape[0];
   const convolutions = inside.filter(({ shape }) => shape.length === 4).length;
   if (names.has('layer1.0.conv1.weight')) return RESNET[convolutions] ?? null;
   if (names.has('features.conv0.weight')) return DENSENET[convolutions] ?? null;
+  if (names.has('features.3.squeeze.weight')) return SQUEEZENET[channelsOf('features.0.weight') ?? 0] ?? null;
+  if (names.has('features.1.0.block.1.fc1.weight'))
+    return EFFICIENTNET[`${convolutions},${channelsOf('features.8.0.weight') ?? 0}`] ?? null;
   if (!names.has('features.0.weight') || !names.has('classifier.6.weight')) return null;
   if (convolutions === 3) return 'tiny';
   const depth = VGG[convolutions];

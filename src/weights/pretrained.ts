@@ -51,6 +51,7 @@ function row(
   sizeMiB: number,
   imagenetAccuracy: number,
   resize: number,
+  imageSize = 224,
 ): PretrainedWeights {
   return {
     name,
@@ -62,7 +63,7 @@ function row(
     sha256Prefix: file.slice(file.lastIndexOf('-') + 1, -'.pth'.length),
     imagenetAccuracy,
     resize,
-    pretraining: { name, mean: MEAN, std: STD, imageSize: 224, assumed: false },
+    pretraining: { name, mean: MEAN, std: STD, imageSize, assumed: false },
     terms: TERMS,
   };
 }
@@ -88,6 +89,29 @@ const TABLE: readonly PretrainedWeights[] = [
   row('densenet161-imagenet', 'densenet161', 'densenet161-8d451a50.pth', 110.369, 77.138, 256),
   row('densenet169-imagenet', 'densenet169', 'densenet169-b2777c0a.pth', 54.708, 75.6, 256),
   row('densenet201-imagenet', 'densenet201', 'densenet201-c1103571.pth', 77.373, 76.896, 256),
+  row('squeezenet1_0-imagenet', 'squeezenet1_0', 'squeezenet1_0-b66bff10.pth', 4.778, 58.092, 256),
+  row('squeezenet1_1-imagenet', 'squeezenet1_1', 'squeezenet1_1-b8a52dc0.pth', 4.729, 58.178, 256),
+  // All of EfficientNet but the second set of B1 was trained on images that had been resized with a bicubic filter.
+  row('efficientnet_b0-imagenet', 'efficientnet_b0', 'efficientnet_b0_rwightman-7f5810bc.pth', 20.451, 77.692, 256),
+  row(
+    'efficientnet_b1-imagenet',
+    'efficientnet_b1',
+    'efficientnet_b1_rwightman-bac287d4.pth',
+    30.134,
+    78.642,
+    256,
+    240,
+  ),
+  row('efficientnet_b1-imagenet-v2', 'efficientnet_b1', 'efficientnet_b1-c27df63c.pth', 30.136, 79.838, 255, 240),
+  row(
+    'efficientnet_b2-imagenet',
+    'efficientnet_b2',
+    'efficientnet_b2_rwightman-c35c1473.pth',
+    35.174,
+    80.608,
+    288,
+    288,
+  ),
 ];
 
 /**

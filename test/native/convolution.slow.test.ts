@@ -76,6 +76,10 @@ test.each([
   ['resnet50', 64],
   ['densenet121', 64],
   ['densenet121', 70],
+  ['squeezenet1_0', 65],
+  ['squeezenet1_1', 64],
+  ['efficientnet_b0', 64],
+  ['efficientnet_b1', 75],
 ] as const)(
   '%s at %i pixels answers the same to rounding',
   async (architecture, side) => {
@@ -133,7 +137,7 @@ test('auto is the default; it and winograd truly are something else than libtorc
   await expect(logits({ convolution: 'direct' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 }, 60_000);
 
-test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121'])(
+test.each(['tiny', 'vgg11_bn', 'resnet18', 'densenet121', 'squeezenet1_1', 'efficientnet_b0'])(
   '%s: gray images, and kept filters, answer the same to rounding',
   async (architecture) => {
     const batch = batchOf([0, 1, 2], 64);
@@ -156,6 +160,8 @@ test.each([
   ['vgg11', 'winograd'],
   ['resnet18', 'auto'],
   ['densenet121', 'auto'],
+  ['squeezenet1_1', 'auto'],
+  ['efficientnet_b0', 'auto'],
 ] as const)(
   '%s, %s: the same twice, and after another size in between: what is kept leaves nothing behind',
   async (architecture, convolution) => {
@@ -171,7 +177,7 @@ test.each([
   60_000,
 );
 
-test.each(['vgg19_bn', 'resnet50', 'densenet121'])(
+test.each(['vgg19_bn', 'resnet50', 'densenet121', 'efficientnet_b0'])(
   '%s at 224 pixels: batch norm folded into the filters answers within 1e-5 of the layers one after another',
   async (architecture) => {
     using model = await create(architecture, 'auto');
@@ -225,7 +231,7 @@ test('predictions with kept filters are those of the present weights, whatever c
   }
 }, 60_000);
 
-test.each(['vgg11', 'vgg11_bn', 'resnet18', 'densenet121'])(
+test.each(['vgg11', 'vgg11_bn', 'resnet18', 'densenet121', 'squeezenet1_1', 'efficientnet_b0'])(
   '%s: what is not a number is not hidden by a ReLU or a pool',
   async (architecture) => {
     using model = await create(architecture, 'auto');

@@ -60,6 +60,19 @@ test.each(['tiny', 'resnet18', 'densenet121'])(
   },
 );
 
+test('the maps that the head of a SqueezeNet takes can be looked at, and are refused as its input', async () => {
+  using model = await createNetwork({ architecture: 'squeezenet1_1', classes: ['a', 'b'], device: 'cpu' });
+  expect(model.featureWidth).toBe(0);
+  const batch = madeUpBatch(2);
+  const features = await model.features(batch);
+  expect(features.length % (2 * 512)).toBe(0);
+  for (const call of [
+    () => model.predict({ features }),
+    () => model.trainStep({ features, labels: batch.labels! }, stepOptions(2)),
+  ])
+    await expect(call()).rejects.toMatchObject({ code: 'ERR_BAD_BATCH', message: expect.stringMatching(/takes maps/) });
+});
+
 test('what is frozen stays as it was, and its gradients and state are given back', async () => {
   using model = await tiny();
   const before = await readOut(model, '');

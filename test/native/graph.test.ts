@@ -1,6 +1,7 @@
 /** The list of nodes that every network is: what TypeScript reads of it is what the network has. */
 import type { NativeNode, NativeOp } from '../../src/addon/nodes';
 import { loadNative } from '../../src/addon/load';
+import { detectArchitecture } from '../../src/weights/detect-architecture';
 import { createNetwork } from '../../src/model/open-network';
 
 const architectures = (): string[] => loadNative().architectures();
@@ -41,6 +42,7 @@ test.each(architectures())('%s: names, shapes and layers follow from the list', 
     expect([...owners]).toEqual(
       nodes.filter(({ op }) => ['conv', 'norm', 'linear'].includes(op)).map(({ name }) => name),
     );
+    expect(detectArchitecture(tensors)).toBe(architecture);
     expect(nodes.flatMap(({ layer }) => layer ?? [])).toEqual(layers.names);
     expect(layers.names).toContain(layers.default);
     expect(nodes.filter(({ op }) => op === 'norm').map(({ name }) => name)).toEqual(norms);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,8 @@ namespace covidct {
 struct NetworkOptions {
   int64_t classes;
   uint64_t seed;
-  double dropout;
-  int64_t channels = 3;  // of the input: 3 (RGB) or 1 (gray)
+  std::optional<double> dropout;  // by default the one the architecture was published with
+  int64_t channels = 3;           // of the input: 3 (RGB) or 1 (gray)
   ConvolutionKind convolution = ConvolutionKind::kLibTorch;
   bool random = true;  // false: parameters are undefined until they are read from a file
 };

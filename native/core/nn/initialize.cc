@@ -29,8 +29,17 @@ void Initializer::kaiming_normal_fan_in(at::Tensor weight) {
   normal(weight, std::sqrt(2.0) / std::sqrt(fan_in));
 }
 
+void Initializer::kaiming_uniform_fan_in(at::Tensor weight) {
+  const double fan_in = static_cast<double>(weight.numel() / weight.size(0));
+  uniform(weight, std::sqrt(3.0) * (std::sqrt(2.0) / std::sqrt(fan_in)));
+}
+
 void Initializer::normal(at::Tensor weight, double deviation) {
   if (generator_) weight.normal_(0.0, deviation, generator_);
+}
+
+void Initializer::uniform(at::Tensor weight, double bound) {
+  if (generator_) weight.uniform_(-bound, bound, generator_);
 }
 
 }  // namespace covidct

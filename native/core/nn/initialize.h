@@ -21,7 +21,11 @@ class Initializer {
   void kaiming_normal_fan_out(at::Tensor weight);
   // nn.init.kaiming_normal_() with its defaults of a convolution weight.
   void kaiming_normal_fan_in(at::Tensor weight);
+  // nn.init.kaiming_uniform_() with its defaults of a convolution weight.
+  void kaiming_uniform_fan_in(at::Tensor weight);
   void normal(at::Tensor weight, double deviation);
+  // In [-bound, bound).
+  void uniform(at::Tensor weight, double bound);
 
  private:
   std::optional<at::Generator> generator_;

@@ -1,7 +1,9 @@
 #include "core/nn/registry.h"
 
 #include "core/nn/densenet.h"
+#include "core/nn/efficientnet.h"
 #include "core/nn/resnet.h"
+#include "core/nn/squeezenet.h"
 #include "core/nn/vgg.h"
 #include "core/runtime/failure.h"
 
@@ -12,7 +14,7 @@ namespace {
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> all = [] {
     std::vector<Architecture> rows;
-    for (const auto family : {vgg, resnet, densenet}) {
+    for (const auto family : {vgg, resnet, densenet, squeezenet, efficientnet}) {
       for (Architecture& each : family()) rows.push_back(std::move(each));
     }
     return rows;

@@ -30,6 +30,7 @@ const std::vector<Row> kRows = {{"vgg11", kA, false},   {"vgg11_bn", kA, true}, 
                                 {"vgg19", kE, false},   {"vgg19_bn", kE, true}, {"tiny", kTiny, true, 4, 64, 0.08}};
 
 Graph describe(const Row& row, const NetworkOptions& options) {
+  const double dropout = options.dropout.value_or(0.5);
   Graph graph(options.channels);
   size_t x = 0, module = 0, last_relu = 0;
   // Every module of `features` can be looked at.
@@ -49,8 +50,8 @@ Graph describe(const Row& row, const NetworkOptions& options) {
   graph.default_layer(last_relu);  // the last convolutional block at its full resolution, before it is pooled
   x = graph.head_after(graph.flatten(graph.adaptive_avg_pool("avgpool", x, row.pooled)), "classifier.");
   x = graph.relu("classifier.1", graph.linear("classifier.0", x, row.hidden));
-  x = graph.linear("classifier.3", graph.dropout("classifier.2", x, options.dropout), row.hidden);
-  x = graph.dropout("classifier.5", graph.relu("classifier.4", x), options.dropout);
+  x = graph.linear("classifier.3", graph.dropout("classifier.2", x, dropout), row.hidden);
+  x = graph.dropout("classifier.5", graph.relu("classifier.4", x), dropout);
   graph.linear("classifier.6", x, options.classes);
   return graph;
 }

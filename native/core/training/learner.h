@@ -27,7 +27,7 @@ struct LearnerOptions {
   int64_t classes;
   std::string device;
   uint64_t seed;
-  double dropout;
+  std::optional<double> dropout;
   int64_t channels;  // of the network's input: 3 (RGB) or 1 (gray)
   std::string convolution = "libtorch";
   bool random = true;  // initial weights; otherwise undefined until read() has all of them

@@ -7,7 +7,7 @@
                                                      memory formats, for truth.cjs: DIR/float64, DIR/float32, DIR/channels_last
 
 Needs torch, torchvision and safetensors. The recipe: torch.manual_seed(0), a network for two classes, made-up images of
-32 x 32 pixels (64 x 64 for ResNet and DenseNet); logits in evaluation mode; gradients after one window of two micro-batches of four; losses, weights and
+32 x 32 pixels (64 x 64 for all but VGG); logits in evaluation mode; gradients after one window of two micro-batches of four; losses, weights and
 running statistics after five windows with SGD; Grad-CAM of the trained network.
 """
 import json
@@ -34,7 +34,7 @@ MICRO_BATCH, WINDOW, STEPS = 4, 2, 5
 torch.set_num_threads(2)
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-SGD = dict(lr=0.01, momentum=0.9, weight_decay=1e-4)
+SGD = dict(momentum=0.9, weight_decay=1e-4)
 
 
 class Tiny(vgg.VGG):
@@ -62,8 +62,13 @@ def build(name, seed=0):
 
 
 def side_for(name):
-    """Of 32 pixels ResNet and DenseNet leave one, and batch statistics of four numbers."""
-    return 64 if name.startswith(("resnet", "densenet")) else 32
+    """Of 32 pixels all but VGG leave one or none, and batch statistics of four numbers."""
+    return 64 if name.startswith(("resnet", "densenet", "squeezenet", "efficientnet")) else 32
+
+
+def learning_rate(name):
+    """At 0.01 EfficientNet's loss grows from 1 to 31 in the five steps, and every last bit's difference with it."""
+    return 0.001 if name.startswith("efficientnet") else 0.01
 
 
 def image(index, side):
@@ -88,6 +93,10 @@ def micro_batch(step, part):
 
 def last_maps(model, x):
     """The last block's activations in front of the pooling, and the rest of the network behind them."""
+    if isinstance(model, torchvision.models.SqueezeNet):
+        return model.features(x), lambda a: torch.flatten(model.classifier(a), 1)
+    if isinstance(model, torchvision.models.EfficientNet):
+        return model.features(x), lambda a: model.classifier(torch.flatten(model.avgpool(a), 1))
     if hasattr(model, "fc"):  # ResNet
         for layer in (model.conv1, model.bn1, model.relu, model.maxpool, model.layer1, model.layer2, model.layer3, model.layer4):
             x = layer(x)
@@ -124,7 +133,7 @@ def run(name, seed=0, dtype=torch.float32, memory_format=torch.contiguous_format
     with torch.no_grad():
         sections["logits"] = {"logits": model(pixels(range(4)))}
     model.train()
-    optimizer = torch.optim.SGD(model.parameters(), **SGD)
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate(name), **SGD)
     losses = []
     for step in range(STEPS):
         optimizer.zero_grad()

@@ -31,14 +31,25 @@ function relative(ours, theirs) {
   return Math.sqrt(apart) / Math.max(Math.sqrt(size), 1e-30);
 }
 
-/** A bias in front of batch norm has no gradient but rounding: there the weight's norm beside it is the measure. */
+const meanSquare = (values) => values.reduce((sum, x) => sum + x * x, 0) / values.length;
+
+/**
+ * What a tensor's root mean square is at least taken for. A bias in front of batch norm has no gradient but rounding:
+ * the weight beside it is the measure. So is, for a running mean, the deviation beside it: where a convolution follows
+ * a batch norm directly, its mean is a sum of numbers that cancel.
+ */
+function scaleBeside(name, theirs) {
+  const variance = theirs[name.replace(/\.running_mean$/, '.running_var')];
+  if (name.endsWith('.running_mean')) return Math.sqrt(variance.reduce((sum, x) => sum + x, 0) / variance.length);
+  return Math.sqrt(meanSquare(theirs[name.replace(/\.bias$/, '.weight')] ?? theirs[name]));
+}
+
 function worst(ours, theirs) {
   let largest = 0;
   for (const name of Object.keys(theirs)) {
     if (!(name in ours)) return Infinity;
-    const weight = theirs[name.replace(/\.bias$/, '.weight')] ?? theirs[name];
-    const scale = Math.sqrt(weight.reduce((sum, x) => sum + x * x, 0) / weight.length) * Math.sqrt(theirs[name].length);
-    const own = Math.sqrt(theirs[name].reduce((sum, x) => sum + x * x, 0));
+    const scale = scaleBeside(name, theirs) * Math.sqrt(theirs[name].length);
+    const own = Math.sqrt(meanSquare(theirs[name]) * theirs[name].length);
     const difference = relative(ours[name], theirs[name]) * (own / Math.max(own, scale, 1e-30));
     largest = Math.max(largest, difference);
   }
