@@ -157,6 +157,20 @@ test("the lines of a message are an array: a line's end in a string would be sho
   expect(wrong).toEqual([]);
 });
 
+test('an error about an argument names a function that exists', () => {
+  const texts = sources.map((file) => readFileSync(file, 'utf8'));
+  const all = texts.join('\n');
+  const called = /\bcheck(?:Argument|Options)\(\s*[^'`;]*?,\s*'(\w+)(?:\.(\w+))?'/g;
+  const named = texts.flatMap((text) => [...text.matchAll(called)]);
+  expect(named.length).toBeGreaterThan(50);
+  const exists = ([, owner, member]: RegExpExecArray): boolean =>
+    new RegExp(`\\b(function\\*?|class|const) ${owner}\\b`).test(all) &&
+    (member === undefined || new RegExp(`\\b${member}(<[^>]*>)?\\(`).test(all));
+  const FILES = ['config.json'];
+  const names = named.filter((each) => !exists(each)).map(([, ...name]) => name.filter(Boolean).join('.'));
+  expect(names.filter((name) => !FILES.includes(name))).toEqual([]);
+});
+
 test('folders are made in one place: a recursive mkdir never comes back from a file system that takes none', () => {
   const makers = sources
     .filter((file) => /\bmkdir(Sync)?\(/.test(readFileSync(file, 'utf8')))

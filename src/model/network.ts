@@ -106,8 +106,8 @@ class WeightHolder {
   }
 
   async saveWeights(path: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
-    checkArgument(pathSchema, path, 'saveWeights', 'path');
-    checkArgument(metadataSchema, metadata, 'saveWeights', 'metadata');
+    checkArgument(pathSchema, path, 'Classifier.saveWeights', 'path');
+    checkArgument(metadataSchema, metadata, 'Classifier.saveWeights', 'metadata');
     const { architecture, classes, channels, tensors, writeTensors } = this.#own;
     const { transform, threshold, sixteenBit = null, origin } = this.belongings;
     const prediction = weightsMetadata({ classes, channels, transform, threshold, sixteenBit, origin });
@@ -118,8 +118,8 @@ class WeightHolder {
   }
 
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
-    const { weightsOnly, allowNonFinite, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'loadWeights');
-    checkArgument(pathSchema, path, 'loadWeights', 'path');
+    const { weightsOnly, allowNonFinite, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'Classifier.loadWeights');
+    checkArgument(pathSchema, path, 'Classifier.loadWeights', 'path');
     const { classes, channels } = this.#own;
     const read = await readInto(this.#own, path, given, allowNonFinite);
     if (weightsOnly) return read.report;

@@ -59,7 +59,7 @@ function prefixOf(names: readonly string[]): string {
  * ```
  */
 export function detectArchitecture(tensors: readonly Pick<NativeTensorSource, 'name' | 'shape'>[]): string | null {
-  checkArgument(tensorsSchema, tensors, 'guessArchitecture', 'tensors');
+  checkArgument(tensorsSchema, tensors, 'detectArchitecture', 'tensors');
   const plain = tensors.map(({ name, shape }) => ({ name: withoutWrappers(name), shape }));
   const prefix = prefixOf(plain.map(({ name }) => name));
   const inside = plain.filter(({ name }) => name.startsWith(prefix));

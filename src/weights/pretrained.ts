@@ -134,8 +134,8 @@ export function pretrainedWeights(): readonly PretrainedWeights[] {
  * @returns undefined where no checkpoint has that name
  */
 export function findPretrainedWeights(name: string, architecture?: string): PretrainedWeights | undefined {
-  checkArgument(nameSchema, name, 'findKnownWeights', 'name');
-  checkArgument(nameSchema.optional(), architecture, 'findKnownWeights', 'architecture');
+  checkArgument(nameSchema, name, 'findPretrainedWeights', 'name');
+  checkArgument(nameSchema.optional(), architecture, 'findPretrainedWeights', 'architecture');
   if (name === 'imagenet') return TABLE.find((each) => each.architecture === architecture);
   return TABLE.find((each) => each.name === name);
 }
@@ -183,8 +183,8 @@ export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretr
 
 /** What is known of a weight file's training: by its metadata, by its name, or ImageNet's statistics as an assumption. */
 export function detectPretraining(path: string, metadata: Readonly<Record<string, string>>): Pretraining {
-  checkArgument(pathSchema, path, 'recognizeWeights', 'path');
-  checkArgument(metadataSchema, metadata, 'recognizeWeights', 'metadata');
+  checkArgument(pathSchema, path, 'detectPretraining', 'path');
+  checkArgument(metadataSchema, metadata, 'detectPretraining', 'metadata');
   const base = path.split(/[\\/]/).at(-1) ?? path;
   return (
     pretrainingOf(metadata) ??
