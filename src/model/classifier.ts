@@ -5,7 +5,7 @@ import type { Transform } from '../data/types';
 import type { NativeTensor } from '../addon/types';
 import type { LoadReport } from '../weights/match';
 import type { Pretraining } from '../weights/pretrained';
-import { explainImages, predictImages } from './answer';
+import { explainImages, predictImages } from './inference';
 import { createNetwork, loadNetwork } from './open-network';
 import type {
   ClassifierOptions,
