@@ -98,7 +98,7 @@ export interface ProgressRow {
   readonly text: string;
 }
 
-/** One contender's figures in one measurement. */
+/** One contender's results in one measurement. */
 export interface BackendResult {
   readonly contender: BackendName;
   readonly title: string;

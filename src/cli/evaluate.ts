@@ -1,4 +1,4 @@
-/** `covidct evaluate`: the figures of a trained model on one split. */
+/** `covidct evaluate`: the metrics of a trained model on one split. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { addEvaluation } from '../report/index';
@@ -82,7 +82,7 @@ export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<nu
 /**
  * Evaluates, prints, and brings the run folder up to date.
  *
- * @param more put before the figures in the line of JSON, to tell it from other lines
+ * @param more put before the metrics in the line of JSON, to tell it from other lines
  */
 export async function evaluateRun(
   flags: EvaluateFlags,
@@ -165,7 +165,7 @@ interface Asked {
   readonly stored: number;
 }
 
-/** Why the figures are none that the run's report should show, in words; null when they are the run's own. */
+/** Why the metrics are none that the run's report should show, in words; null when they are the run's own. */
 async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, stored }: Asked): Promise<string | null> {
   if (flags.which === 'last') return 'its report shows the best weights, and these are the figures of the last';
   if (threshold !== undefined && threshold !== stored)

@@ -31,7 +31,7 @@ const epochShape = {
 
 const record = z.looseObject(epochShape);
 
-/** The figures of the epochs of a training. */
+/** The metrics of the epochs of a training. */
 export const epochRecordsSchema = z.array(record) as unknown as z.ZodType<
   readonly EpochRecord[],
   readonly EpochRecord[]

@@ -1,4 +1,4 @@
-/** Writes figures, pictures and texts where TensorBoard finds them. */
+/** Writes scalars, pictures and texts where TensorBoard finds them. */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';

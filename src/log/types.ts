@@ -2,7 +2,7 @@
 import type { LeftOut } from '../files/left-out';
 import type { ValidationMetrics } from '../metrics/registry';
 
-/** The figures of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
+/** The metrics of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
 export interface EpochRecord extends ValidationMetrics {
   /** Counts from 1. */
   readonly epoch: number;

@@ -5,7 +5,7 @@ import { checkLengths, checkLabels, checkList, checkScores, refuse } from './che
 import { confusionMatrix } from './confusion-matrix';
 import { binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity } from './rates';
 
-/** One row of the report. Figures are NaN where there is nothing to divide by. */
+/** One row of the report. Metrics are NaN where there is nothing to divide by. */
 export interface ClassFigures {
   readonly precision: number;
   readonly recall: number;
@@ -14,14 +14,14 @@ export interface ClassFigures {
   readonly support: number;
 }
 
-/** Figures by class and their averages, as scikit-learn's `classification_report` with `zero_division=np.nan`. */
+/** Metrics by class and their averages, as scikit-learn's `classification_report` with `zero_division=np.nan`. */
 export interface ClassificationReport {
   /** In the order of the class list. */
   readonly perClass: readonly (ClassFigures & { readonly name: string })[];
   readonly accuracy: number;
-  /** Plain mean over classes, figures that are NaN left out. */
+  /** Plain mean over classes, metrics that are NaN left out. */
   readonly macro: ClassFigures;
-  /** Mean over classes weighted by support, figures that are NaN left out with their weight. */
+  /** Mean over classes weighted by support, metrics that are NaN left out with their weight. */
   readonly weighted: ClassFigures;
 }
 

@@ -5,7 +5,7 @@ import type { Evaluation } from './types';
 import { faultless, isObject, listFault } from '../options/atoms';
 import type { Fault } from '../options/atoms';
 
-/** Class names of figures. */
+/** Class names of an evaluation. */
 export const classNamesSchema = z.array(z.string()).min(1).readonly();
 
 const figure = z.number().nullable();
@@ -46,7 +46,7 @@ function scoredFault(value: unknown, classes: number, isCalled: boolean): Fault 
   return typeof value['loss'] === 'number' ? null : wrong('expected a number', 'loss');
 }
 
-/** What contradicts itself in figures whose parts are right each by itself. */
+/** What contradicts itself in an evaluation whose parts are right each by itself. */
 function consistencyFault({
   classes,
   confusionMatrix,
@@ -98,7 +98,7 @@ export const evaluationSchema = z
     if (fault !== null) context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });
   }) as unknown as z.ZodType<Evaluation, Evaluation>;
 
-/** The part of figures that the choice of samples looks at. */
+/** The part of an evaluation that the choice of samples looks at. */
 export const scoredSchema = faultless<Pick<Evaluation, 'samples' | 'classes'>>((value) => {
   if (!isObject(value) || !Array.isArray(value['classes']))
     return { path: [], message: 'expected an evaluation, e.g. of evaluate()' };

@@ -1,4 +1,4 @@
-/** Turns the scores of a split's samples into its figures. */
+/** Turns the scores of a split's samples into its metrics. */
 import { checkArgument } from '../options/check';
 import { summarizeInputSchema } from './evaluation-schema';
 import { checkLabels, refuse } from './check';
@@ -74,11 +74,11 @@ function classRates(classes: readonly string[], matrix: readonly (readonly numbe
 }
 
 /**
- * The figures of one split.
+ * The metrics of one split.
  *
  * Two classes: class 1 is positive, the call is made by `threshold`, rates carry Wilson intervals and the AUC carries
  * DeLong's. More than two: the call is the argmax (the lower index on ties); sensitivity, specificity, precision and F1
- * are plain means over classes of the one-vs-rest figures (undefined ones left out), AUC and average precision are the
+ * are plain means over classes of the one-vs-rest metrics (undefined ones left out), AUC and average precision are the
  * macro mean of one-vs-rest, and only the accuracy has counts and an interval; `perClass` has the rates of each class with
  * theirs. What is not defined (no samples, one class only) is
  * null; nothing in the result is NaN.

@@ -17,7 +17,7 @@ export interface ScoredSample {
   readonly loss: number;
 }
 
-/** Figures of one class against all others. */
+/** Metrics of one class against all others. */
 export interface ClassRates {
   readonly class: string;
   readonly sensitivity: Rate;

@@ -118,7 +118,11 @@ class WeightHolder {
   }
 
   async loadWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadReport> {
-    const { weightsOnly, allowNonFinite, ...given } = checkOptions(loadWeightsOptionsSchema, options, 'Classifier.loadWeights');
+    const { weightsOnly, allowNonFinite, ...given } = checkOptions(
+      loadWeightsOptionsSchema,
+      options,
+      'Classifier.loadWeights',
+    );
     checkArgument(pathSchema, path, 'Classifier.loadWeights', 'path');
     const { classes, channels } = this.#own;
     const read = await readInto(this.#own, path, given, allowNonFinite);

@@ -1,4 +1,4 @@
-/** Memory of a training on the CPU, from measured figures. */
+/** Memory of a training on the CPU, from measurements. */
 import { MEASURED_MEMORY } from './training-memory-table';
 
 const [SMALL, LARGE] = [1, 8];

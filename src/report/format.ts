@@ -1,4 +1,4 @@
-/** Figures as the report words them. */
+/** Metrics as the report words them. */
 
 /** What stands where a figure is not defined. */
 export const NOT_DEFINED = 'not defined';

@@ -1,4 +1,4 @@
-/** The report's part on one evaluated split: figures, curves, mistakes. */
+/** The report's part on one evaluated split: metrics, curves, mistakes. */
 import type { Rate } from '../metrics/intervals';
 import { METRICS } from '../metrics/registry';
 import type { Evaluation } from '../metrics/types';
@@ -15,7 +15,7 @@ const number = (value: string): Cell => ({ text: value, kind: 'number' });
 /** The counts that a rate comes from; none where it comes from no counts, nor beside counts of something else. */
 function countsOf({ value, numerator, denominator }: Rate): string {
   if (numerator === null || denominator === null) return '';
-  // Older figures hold pooled counts beside the means over classes.
+  // Older metrics hold pooled counts beside the means over classes.
   const fits = denominator === 0 ? value === null : value !== null && Math.abs(value - numerator / denominator) < 1e-9;
   return fits ? `${numerator}/${denominator}` : '';
 }

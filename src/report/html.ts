@@ -213,7 +213,7 @@ function body(data: ReportData): Html {
 }
 
 /**
- * The report as one self-contained HTML document: figures with 95 % intervals, curves, ROC, confusion matrix, mistakes,
+ * The report as one self-contained HTML document: metrics with 95 % intervals, curves, ROC, confusion matrix, mistakes,
  * Grad-CAM, data, configuration, files left out, versions. No script, no request to any network; all text is escaped.
  * The same data gives the same document.
  *

@@ -1,4 +1,4 @@
-/** Brings the figures, pictures and report of a run folder up to date. */
+/** Brings the metrics, pictures and report of a run folder up to date. */
 import { countClasses } from '../data/splits';
 import type { Dataset } from '../data/types';
 import { InvalidOptionError } from '../errors';
@@ -106,7 +106,7 @@ export async function addTraining(runDir: string, options: AddTrainingOptions): 
  * @returns absolute path of the report
  * @throws InvalidOptionError for an evaluation of another split than train, validation or test; DatasetError when it is
  *   not of this data set; CovidCtError ERR_RUN_FOLDER; as `Classifier.explain`. Before the first picture is drawn, the
- *   figures are in the folder
+ *   metrics are in the folder
  * @example
  * ```ts
  * import { Classifier, evaluate, openDataset } from 'covidct-torch';

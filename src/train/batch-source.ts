@@ -94,7 +94,7 @@ export class BatchSource {
     }
   }
 
-  /** The validation split's figures; null without one. */
+  /** The validation split's metrics; null without one. */
   async validate(): Promise<Evaluation | null> {
     const {
       network,

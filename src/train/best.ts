@@ -8,7 +8,7 @@ type Figures = Pick<EpochRecord, 'epoch' | 'validationLoss'> & Partial<Validatio
 
 /**
  * Keeps the best epoch by one metric of the validation split, or by the lowest loss. Ties go
- * to the lower validation loss, and then to the earlier epoch. By `last`, and without validation figures, the newest epoch
+ * to the lower validation loss, and then to the earlier epoch. By `last`, and without validation metrics, the newest epoch
  * is the best.
  */
 export class BestTracker {
@@ -25,7 +25,7 @@ export class BestTracker {
     return this.#best;
   }
 
-  /** Takes in an epoch's figures; whether it is the best so far. */
+  /** Takes in an epoch's metrics; whether it is the best so far. */
   offer(record: Figures): boolean {
     if (record.validationLoss === null || this.#metric === 'last') {
       this.#best = { epoch: record.epoch, metric: 'last', value: null };

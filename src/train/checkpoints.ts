@@ -84,7 +84,7 @@ export class Checkpoints {
   }
 
   /**
-   * Keeps the network's weights as the best, the card with the threshold chosen on `evaluation`, and its figures.
+   * Keeps the network's weights as the best, the card with the threshold chosen on `evaluation`, and its metrics.
    *
    * @param epoch the epoch that is the best now
    * @param evaluation of the validation split with these weights; null without one

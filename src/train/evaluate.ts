@@ -1,4 +1,4 @@
-/** Runs a network over a split and gives its figures. */
+/** Runs a network over a split and returns its metrics. */
 import { z } from 'zod';
 import { pathOfSource } from '../data/images/decode';
 import { loadBatches } from '../data/loader';
@@ -21,7 +21,7 @@ import { transformSchema } from '../data/transforms/transform';
 import { imageOptionsOf, imageShape } from '../data/images/options';
 
 const optionsSchema = z.strictObject({
-  /** Images in one forward pass, 1 to 4096 (default 8); does not change the figures. */
+  /** Images in one forward pass, 1 to 4096 (default 8); does not change the metrics. */
   batchSize: z.int().min(1).max(4096).default(8),
   /** Two classes: a probability of class 1 at or above it, in [0, 1], is called class 1; the model's own by default. */
   threshold: z.number().min(0).max(1).optional(),
@@ -29,7 +29,7 @@ const optionsSchema = z.strictObject({
   onBadFile: z.enum(['error', 'skip']).default('error'),
   /** Micro-batches prepared ahead, 0 to 64 (default 2). */
   prefetch: z.int().min(0).max(64).default(2),
-  /** Name of the split in the figures; the data set's name by default. */
+  /** Name of the split in the metrics; the data set's name by default. */
   split: z.string().min(1).optional(),
   ...imageShape,
   /** How an image becomes the network's input; the model's own by default. */
@@ -54,11 +54,11 @@ const modelSchema = faultless<Classifier>((value) =>
 );
 
 /**
- * Evaluates a network on a split: forward in evaluation mode, softmax scores, and the figures of {@link summarize}.
+ * Evaluates a network on a split: forward in evaluation mode, softmax scores, and the metrics of {@link summarize}.
  *
  * @param options `threshold`: two classes only, a probability of class 1 at or above it is called positive (the
- *   model's own by default); `batchSize`: images in one forward pass (default 8), which does not change the figures
- * @returns the figures with one scored sample for each image that could be read
+ *   model's own by default); `batchSize`: images in one forward pass (default 8), which does not change the metrics
+ * @returns the metrics with one scored sample for each image that could be read
  * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the network
  *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
  * @example
@@ -138,7 +138,7 @@ export interface Answer {
   readonly outputs: NativeOutputs;
 }
 
-/** The figures of answers that are already there; {@link evaluate} says the rest. */
+/** The metrics of predictions that are already there; {@link evaluate} says the rest. */
 export async function evaluateAnswers({
   network,
   dataset,

@@ -61,7 +61,7 @@ export function parseHistory(text: string, file: string): StoredHistory {
   return { epochs, events, stop: last('stop'), start: last('start') };
 }
 
-/** The figures of an epoch event. */
+/** The metrics of an epoch event. */
 export function recordOf(event: Extract<TrainEvent, { type: 'epoch' }>): EpochRecord {
   const { type, ...record } = event;
   void type;

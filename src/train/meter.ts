@@ -1,4 +1,4 @@
-/** Counts loss and correct answers over the micro-batches of an epoch; figures are per sample, never a mean of means. */
+/** Counts loss and correct answers over the micro-batches of an epoch; metrics are per sample, never a mean of means. */
 import type { NativeOutputs } from '../addon/types';
 
 /** Mean cross entropy per sample in nats, and the share answered right in [0, 1]. */
@@ -14,7 +14,7 @@ export class Meter {
   #correct = 0;
   #samples = 0;
 
-  /** Takes in one micro-batch; gives its own figures. */
+  /** Takes in one micro-batch; returns its own metrics. */
   update(outputs: NativeOutputs, labels: Int32Array): MeterFigures {
     const classes = labels.length === 0 ? 0 : outputs.probabilities.length / labels.length;
     let loss = 0;
@@ -29,7 +29,7 @@ export class Meter {
     return figures(loss, correct, labels.length);
   }
 
-  /** The figures of everything taken in; NaN before the first sample. */
+  /** The metrics of everything taken in; NaN before the first sample. */
   compute(): MeterFigures {
     return figures(this.#loss, this.#correct, this.#samples);
   }

@@ -162,13 +162,13 @@ export class RunFolder {
       : (await readCard(this.dir)).card;
   }
 
-  /** Adds the figures of one split to `metrics.json`; those of other splits stay. */
+  /** Adds the metrics of one split to `metrics.json`; those of other splits stay. */
   async writeMetrics(evaluation: Evaluation): Promise<void> {
     checkArgument(evaluationSchema, evaluation, 'RunFolder.writeMetrics', 'evaluation');
     await this.#writeJson('metrics.json', { ...(await this.metrics()), [evaluation.split]: evaluation });
   }
 
-  /** Figures by split; empty before the first evaluation. */
+  /** Metrics by split; empty before the first evaluation. */
   async metrics(): Promise<Readonly<Record<string, Evaluation>>> {
     return (await readJsonIfThere(this.file('metrics.json'), runMetricsSchema, METRICS)) ?? {};
   }

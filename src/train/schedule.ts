@@ -1,4 +1,4 @@
-/** The learning-rate rule: the rate of each optimizer step, and what follows from the figures of an epoch. */
+/** The learning-rate rule: the rate of each optimizer step, and what follows from the metrics of an epoch. */
 import { z } from 'zod';
 import { methodsSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
@@ -7,7 +7,7 @@ import type { ScheduleOptions } from './fine-tuning-options';
 import type { EarlyStopping } from './early-stopping';
 import { plannedRate } from './schedules';
 
-/** What follows from an epoch's figures, with the reason in words. */
+/** What follows from an epoch's metrics, with the reason in words. */
 export type ScheduleDecision =
   | { readonly action: 'continue'; readonly reason: string }
   | { readonly action: 'reduce'; readonly from: number; readonly to: number; readonly reason: string }

@@ -1,4 +1,4 @@
-/** The learning rate as a function of the optimizer step, for the schedules that do not look at the figures. */
+/** The learning rate as a function of the optimizer step, for the schedules that do not look at the metrics. */
 import type { ScheduleOptions } from './fine-tuning-options';
 
 /** Where the rate is asked for. */

@@ -43,7 +43,7 @@ export function historyText({ stop, epochs, best, skipped, out }: TrainingHistor
   return lines;
 }
 
-/** The figures of a split. */
+/** The metrics of a split. */
 export function evaluationText(evaluation: Evaluation): string[] {
   const { split, n, loss, threshold, auc, intervals, classes, confusionMatrix, skipped } = evaluation;
   const width = Math.max(...classes.map((name) => name.length), 8);
