@@ -220,7 +220,7 @@ export class ArchitectureBench {
   }
 }
 
-/** Of one image: forward; forward and backward. */
+/** Multiplications for one image: forward; forward and backward. */
 interface Flops {
   readonly forward: number;
   readonly training: number;

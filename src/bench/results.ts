@@ -12,7 +12,7 @@ export interface Measured {
   readonly contender: Backend;
   readonly milliseconds: number[];
   readonly peakBytes: number[];
-  /** Of the first round. */
+  /** The outputs of the first round. */
   numbers: readonly number[] | null;
   problem: string | null;
 }
@@ -23,7 +23,7 @@ export interface Circumstances {
   readonly mode: Mode;
   readonly batchSize: number;
   readonly imageSize: number;
-  /** Of one image; null where nobody counted. */
+  /** Multiplications for one image; null where nobody counted. */
   readonly flopsOfImage: number | null;
   /** Fastest matrix product; null where there is no PyTorch. */
   readonly gigaflopsPerSecond: number | null;

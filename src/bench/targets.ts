@@ -11,7 +11,7 @@ interface Target {
   readonly limit: number;
 }
 
-/** Of VGG19-BN at 224 pixels, the network that this package is built for. */
+/** Targets for VGG19-BN at 224 pixels, the network that this package is built for. */
 export const VGG19_BN_TARGETS: readonly Target[] = [
   { figure: 'time', mode: 'train', batchSize: 8, against: 'pytorch', limit: 0.5 },
   { figure: 'time', mode: 'predict', batchSize: 1, against: 'best peer', limit: 0.6 },
@@ -21,7 +21,7 @@ export const VGG19_BN_TARGETS: readonly Target[] = [
   { figure: 'time', mode: 'cold', batchSize: 1, against: 'best peer', limit: 0.5 },
 ];
 
-/** Of every other network: no slower than PyTorch. Two equal times differ by as much in a short measurement. */
+/** Targets for every other network: no slower than PyTorch. Two equal times differ by as much in a short measurement. */
 const NO_SLOWER = 1.05;
 
 function figureText({ figure, mode, batchSize }: Omit<Target, 'against' | 'limit'>): string {

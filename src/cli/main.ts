@@ -41,7 +41,7 @@ ignoreBrokenPipe(process.stdout, (error) => {
     error.code === 'EPIPE'
       ? 'nobody reads the results any more'
       : `the results cannot be written: ${printable(messageOf(error))}`;
-  // Of a command that only had its last words left (`--help | head`) there is nothing to stop.
+  // A command that only had its last words left (`--help | head`) needs no stop.
   setImmediate(() => {
     if (!finished) tell(`${why}: `);
     else if (error.code !== 'EPIPE') process.stderr.write(`covidct: ${why}\n`);

@@ -25,7 +25,7 @@ export const trainCommandSchema = z.strictObject({
   data: z.string('expected a data set: give --data PATH or set COVIDCT_DATA').min(1),
   /** Class names in the order of their indices; those found, sorted, without it. */
   classes: classNamesSchema.optional(),
-  /** Of a folder of classes: a regular expression over the path of an image whose group says what belongs together. */
+  /** For a folder of classes, a regular expression over the path of an image whose group says what belongs together. */
   groupPattern: z
     .union(
       [regExpSchema('expected a regular expression'), z.string().min(1).transform(toRegExp)],

@@ -13,7 +13,7 @@ export const classListSchema = z
 export const classChoice = {
   /** Class names in the order of their indices; without it those found, sorted. Also allows names that are refused otherwise. */
   classes: classListSchema.optional(),
-  /** Of two classes the one that counts as positive: it comes last. */
+  /** The one of two classes that counts as positive: it comes last. */
   positive: z.string().min(1).optional(),
 };
 
@@ -21,7 +21,7 @@ export const classChoice = {
 export interface ClassChoice {
   /** Names in the order of their indices; also allows names that would be doubted. */
   readonly classes?: readonly string[] | undefined;
-  /** Of two classes the one that counts as positive: it comes last. */
+  /** The one of two classes that counts as positive: it comes last. */
   readonly positive?: string | undefined;
 }
 

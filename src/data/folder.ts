@@ -44,7 +44,7 @@ interface Level {
 /** A folder that stands for a split. */
 interface SplitFolder extends Level {
   readonly split: SplitName;
-  /** Of the ids: empty, or ending in a slash. */
+  /** Prefix of the ids: empty, or ending in a slash. */
   readonly prefix: string;
   readonly finder: ImageFinder;
 }

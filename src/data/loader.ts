@@ -14,7 +14,7 @@ import { transformProblem } from './transforms/limits';
 import type { Batch, Dataset, Pixels, ResizePixels, SkippedFile, Transform } from './types';
 import { z } from 'zod';
 
-/** Of the objects only their presence is checked here: their own makers have checked the rest. */
+/** Only the presence of the objects is checked here: their own makers have checked the rest. */
 function given<T>(what: string, keys: readonly string[] = []): z.ZodType<T, T> {
   return z.custom<T>((value) => isObject(value) && keys.every((key) => key in value), `expected ${what}`);
 }

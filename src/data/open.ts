@@ -34,7 +34,7 @@ export const openDatasetOptionsSchema = z
   .strictObject({
     ...dataShape,
     groupPattern: folderOptionsSchema.shape.groupPattern,
-    /** Of the COVID-CT layout: folder of the split lists; default `Data-split`. */
+    /** In the COVID-CT layout, the folder of the split lists; default `Data-split`. */
     split: z.string().min(1).optional(),
     onProgress: callbackSchema<(progress: UnpackProgress) => void>().optional(),
     signal: signalSchema,

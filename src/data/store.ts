@@ -67,7 +67,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** Without it they are as decoded. */
   readonly ahead?: PreResize;
-  /** Of 16-bit images; the store's own where it is left out. */
+  /** How 16-bit images are read; as the store reads them where it is left out. */
   readonly sixteenBit?: SixteenBit | undefined;
   /** Refuses an image whose pixels, as they are kept, are of no use to the caller. */
   readonly sizeCheck?: SizeCheck;
@@ -77,7 +77,7 @@ export interface LoadOptions {
 interface CacheTier {
   readonly ahead: PreResize | undefined;
   readonly sixteenBit: SixteenBit | undefined;
-  /** Of everything that was ever asked for, kept or not. */
+  /** The keys of everything that was ever asked for, kept or not. */
   readonly keys: Map<ImageSource, number>;
   readonly kept: Map<ImageSource, Pixels>;
   readonly underWay: Map<ImageSource, InFlight>;

@@ -10,7 +10,10 @@ export interface Pixels {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** Of a PixelStore: a number > 0 that no other pixels of this thread have, and these have each time they are asked for: the image as it was first read. */
+  /**
+   * A number > 0 that a PixelStore gives these pixels alone in this thread, and each time they are asked for: the image
+   * as it was first read.
+   */
   readonly key?: number;
 }
 

@@ -4,7 +4,7 @@ import { EPOCH_METRICS, validationKey } from '../metrics/registry';
 import { isObject, plainSchema } from '../options/atoms';
 import type { EpochRecord, TrainEvent } from './types';
 
-/** Of a training that has diverged: NaN, which a file has as null. */
+/** A loss of a training that has diverged is NaN, which a file has as null. */
 const anyFigure = z.custom<number | null>(
   (value) => typeof value === 'number' || value === null,
   'expected a number or null',

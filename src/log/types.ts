@@ -6,7 +6,7 @@ import type { ValidationMetrics } from '../metrics/registry';
 export interface EpochRecord extends ValidationMetrics {
   /** Counts from 1. */
   readonly epoch: number;
-  /** Of the epoch's last optimizer step. */
+  /** The rate of the epoch's last optimizer step. */
   readonly learningRate: number;
   readonly trainLoss: number;
   readonly trainAccuracy: number;
@@ -21,11 +21,11 @@ export interface EpochRecord extends ValidationMetrics {
 
 /** What a training is expected to take, in bytes. */
 export interface TrainingNeeds {
-  /** Of memory, at most and about; null where nothing was measured: on a GPU, and of a network of one's own. */
+  /** Bytes of memory, at most and about; null where nothing was measured: on a GPU, and for a network of one's own. */
   readonly memoryBytes: number | null;
   /** Memory that the process could have when the training began. */
   readonly freeMemoryBytes: number;
-  /** Of the run folder when it is done; 0 without one. */
+  /** Bytes of the run folder when it is done; 0 without one. */
   readonly diskBytes: number;
 }
 

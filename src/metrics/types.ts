@@ -35,7 +35,7 @@ export interface Evaluation extends MetricValues {
   readonly threshold: number | null;
   /** confusionMatrix[true][predicted], counts. */
   readonly confusionMatrix: readonly (readonly number[])[];
-  /** Of more than two classes: each against all others. */
+  /** One entry a class where there are more than two: each against all others. */
   readonly perClass?: readonly ClassRates[];
   /** 95 % intervals: Wilson's of the rates, DeLong's of the AUC. */
   readonly intervals: MetricIntervals;

@@ -106,7 +106,7 @@ export interface Holder {
   readonly channels: 1 | 3;
   /** As it was asked for when the network was made. */
   readonly imageSize: number | undefined;
-  /** Of the weights before. */
+  /** What belonged to the weights before. */
   readonly before: Belongings;
 }
 

@@ -66,7 +66,7 @@ export const classifierOptionsSchema = z.strictObject({
 });
 export type ClassifierOptions = z.input<typeof classifierOptionsSchema>;
 
-/** Of `Classifier.configure`; it takes a whole card, so what else is there is let through. */
+/** Options of `Classifier.configure`; it takes a whole card, so what else is there is let through. */
 export const configureSchema = z.looseObject({
   transform: transformSchema,
   threshold: z.number().min(0).max(1),

@@ -21,7 +21,7 @@ export interface Picture {
   readonly png: string;
   /** Content of the PNG file, e.g. for TensorBoard. */
   readonly bytes: Uint8Array;
-  /** Of the PNG, in pixels. */
+  /** Size of the PNG, in pixels. */
   readonly width: number;
   readonly height: number;
 }

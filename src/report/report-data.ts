@@ -60,7 +60,7 @@ export async function gatherReport(folder: RunFolder, { history, metrics, facts 
   };
 }
 
-/** Of the run's own splits, and of the test split where it was evaluated. */
+/** The files left out of the run's own splits, and of the test split where it was evaluated. */
 function leftOutOf({ data }: RunConfig, { test }: RunContents['metrics']): NonNullable<ReportData['leftOut']> {
   const of = (split: string, leftOut: readonly LeftOut[] | undefined) =>
     (leftOut ?? []).map((entry) => ({ split, ...entry }));

@@ -57,9 +57,9 @@ export class Checkpoints {
   #temporary: string | null = null;
   #best: { readonly path: string; readonly epoch: BestEpoch } | null = null;
   #bestIsCurrent = false;
-  /** Of the best weights. */
+  /** The threshold of the best weights. */
   #threshold: number;
-  /** Of the weights as they are now; null where they have changed since they were evaluated. */
+  /** The threshold of the weights as they are now; null where they have changed since they were evaluated. */
   #current: number | null = null;
 
   constructor(options: CheckpointsOptions) {

@@ -35,13 +35,13 @@ export interface FeatureBatch {
 
 /** What is going to be kept. */
 export interface FeaturePlan {
-  /** Of the training images. */
+  /** The transform of the training images. */
   readonly transform: Transform;
   /** Rounds of augmentation kept; 1 where the transform is not random. */
   readonly variants: number;
   /** Numbers a feature has. */
   readonly width: number;
-  /** Of memory that all features take in the end. */
+  /** Bytes of memory that all features take in the end. */
   readonly bytes: number;
   /** Whether the random trainTransform gave way to the evalTransform. */
   readonly withoutAugmentation: boolean;

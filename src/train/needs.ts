@@ -23,7 +23,7 @@ function weightBytesOf({ tensors }: Network): number {
 
 function memoryOf(network: Network, options: ResolvedTrainOptions, images: number, weightBytes: number): number | null {
   const { batchSize, imageSize, maxCacheBytes, optimizer, ema } = options;
-  // Of a GPU's memory nothing was measured.
+  // A GPU's memory was not measured.
   const alone = network.device === 'cpu' ? trainingMemory(network.architecture, { batchSize, imageSize }) : null;
   if (alone === null) return null;
   // The table was measured with SGD, which has one tensor of state for each parameter.

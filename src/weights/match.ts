@@ -37,7 +37,7 @@ export interface MatchOptions {
   readonly allowMissing?: boolean | readonly string[];
   /** Names (or prefixes that end in a dot) of the file that may go unused; true for any. */
   readonly allowUnexpected?: boolean | readonly string[];
-  /** Of the file's names, under which the network stands, e.g. `encoder_q.`; found by itself when left out. */
+  /** Prefix of the file's names under which the network stands, e.g. `encoder_q.`; found by itself when left out. */
   readonly prefix?: string | undefined;
 }
 

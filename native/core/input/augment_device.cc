@@ -18,7 +18,8 @@ namespace covidct {
 
 namespace {
 
-// Of one group of images as int32, before or after a pass: a few large images at a time rather than all of a batch.
+// Bytes of one group of images as int32, before or after a pass: a few large images at a time rather than all of a
+// batch.
 constexpr int64_t kGroupBytes = int64_t{128} << 20;
 
 at::Tensor on_channels(const std::array<double, 3>& values, int64_t channels, c10::Device device) {

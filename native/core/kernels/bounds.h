@@ -43,10 +43,10 @@ Bounded measured(const at::Tensor& x);
 // The same where the bound it has is proven and larger than `loose`, x as it is elsewhere.
 Bounded tightened(const Bounded& x, double loose);
 
-// Of a convolution: weight, out x in x k x k, without gaps, multiplied by `scale` for each output channel, plus `bias`;
-// both may be undefined.
+// The gain of a convolution: weight, out x in x k x k, without gaps, multiplied by `scale` for each output channel,
+// plus `bias`; both may be undefined.
 Gain gain_of(const at::Tensor& weight, const at::Tensor& scale, const at::Tensor& bias);
-// Of scale x + shift.
+// The gain of scale x + shift.
 Gain gain_of(const at::Tensor& scale, const at::Tensor& shift);
 
 }  // namespace covidct

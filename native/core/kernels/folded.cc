@@ -28,7 +28,7 @@ Fold fold(const FoldedLayer& layer) {
   return {state.scale, bias.defined() ? bias.mul(state.scale).add_(state.shift) : state.shift};
 }
 
-// Of what a layer computes. Where the inputs' bounds lead to nothing, their true ones may.
+// Bounds what a layer computes. Where the inputs' bounds lead to nothing, their true ones may.
 double bound(const Gain& gain, const Bounded& x, const Bounded* added) {
   const auto reach = [&](double loose) {
     return gain.of(tightened(x, loose).most) + (added == nullptr ? 0 : tightened(*added, loose).most);

@@ -44,7 +44,7 @@ class Folded {
   Bounded norm_relu(const Bounded& x, Norm& norm);
   // To be called when a weight or a running statistic has changed.
   void forget();
-  // Of what is kept.
+  // Bytes of what is kept.
   int64_t bytes() const;
 
  private:

@@ -90,7 +90,7 @@ Step folded_conv(const Scheduler& all, size_t i) {
   const size_t normed = step.nodes.size();
   take(all.only(step.last(), Op::kStochasticDepth));
   const size_t sum = all.only(step.last(), Op::kAdd);
-  // Of two convolutions that are added up the first takes the sum into its pass.
+  // The first of two convolutions that are added up takes the sum into its pass.
   if (sum != 0 && all.node(sum).inputs.front() == step.last() && take(sum)) {
     step.added = all.node(sum).inputs.back();
   } else {

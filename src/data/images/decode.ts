@@ -145,7 +145,7 @@ export function badImage(
 ): BadImageError {
   const name = nameOfSource(source);
   const listed = origin === undefined ? '' : ` (listed in ${origin})`;
-  // Of bytes that somebody has handed in there is neither a file nor a list.
+  // Bytes that somebody has handed in have neither a file nor a list.
   const advice =
     pathOfSource(source) !== null || origin !== undefined
       ? "Replace the file, take it off the list, or leave bad files out with onBadFile: 'skip'"

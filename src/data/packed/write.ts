@@ -22,7 +22,7 @@ import type { ResolvedPrepareOptions } from './prepare-options';
 export interface PackedSummary {
   /** Absolute. */
   readonly file: string;
-  /** Of the file. */
+  /** Size of the file in bytes. */
   readonly bytes: number;
   readonly fingerprint: string;
   /** Images of each split that is there. */
