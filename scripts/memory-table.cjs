@@ -27,7 +27,7 @@ async function peaks(batchSize, threads) {
 
 const source = (rows) => `/** Written by \`npm run table:memory\`; not to be edited by hand. */
 
-/** Most MiB of a process that trains, at 224 pixels with ${BATCHES.join(' and with ')} images: SGD with momentum, float32, on the CPU. */
+/** Most MiB of a process that trains, at 224 pixels with ${BATCHES.join(' and with ')} images, by SGD with momentum, float32, CPU. */
 export const MEASURED_MEMORY: Readonly<Record<string, readonly [number, number]>> = {
 ${rows.map(([name, ...figures]) => `  ${name}: [${figures.join(', ')}],`).join('\n')}
 };

@@ -232,7 +232,8 @@ export interface NativeClassifier {
   /** Runs forward in evaluation mode, before every queued training step. Losses when the input has labels. */
   predict(input: NativeInput): Promise<NativeOutputs>;
   /**
-   * Resolves with the input of the head in evaluation mode, float32 `[n, featureWidth]`, or the maps that it takes. With `prediction` it is
+   * Resolves with the input of the head in evaluation mode, float32 `[n, featureWidth]`, or the maps that it takes.
+   * With `prediction` it is
    * computed as `predict` does, otherwise as `trainStep` does with every batch norm frozen; the two are equal to
    * rounding.
    */

@@ -21,7 +21,7 @@ export const VGG19_BN_TARGETS: readonly Target[] = [
   { figure: 'time', mode: 'cold', batchSize: 1, against: 'best peer', limit: 0.5 },
 ];
 
-/** Targets for every other network: no slower than PyTorch. Two equal times differ by as much in a short measurement. */
+/** Targets for the others: no slower than PyTorch. Two equal times differ by as much in a short measurement. */
 const NO_SLOWER = 1.05;
 
 function figureText({ figure, mode, batchSize }: Omit<Target, 'against' | 'limit'>): string {

@@ -1,6 +1,6 @@
 /** Written by `npm run table:memory`; not to be edited by hand. */
 
-/** Most MiB of a process that trains, at 224 pixels with 1 and with 8 images: SGD with momentum, float32, on the CPU. */
+/** Most MiB of a process that trains, at 224 pixels with 1 and with 8 images, by SGD with momentum, float32, CPU. */
 export const MEASURED_MEMORY: Readonly<Record<string, readonly [number, number]>> = {
   vgg11: [1827, 2264],
   vgg11_bn: [1810, 2246],

@@ -8,7 +8,8 @@ type Figures = Pick<EpochRecord, 'epoch' | 'validationLoss'> & Partial<Validatio
 
 /**
  * Keeps the best epoch by one metric of the validation split, or by the lowest loss. Ties go
- * to the lower validation loss, and then to the earlier epoch. By `last`, and without validation metrics, the newest epoch
+ * to the lower validation loss, and then to the earlier epoch. By `last`, and without validation metrics, the newest
+ * epoch
  * is the best.
  */
 export class BestTracker {

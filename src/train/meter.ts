@@ -1,4 +1,4 @@
-/** Counts loss and correct answers over the micro-batches of an epoch; metrics are per sample, never a mean of means. */
+/** Counts loss and correct answers over the micro-batches of an epoch; all are per sample, never a mean of means. */
 import type { NativeOutputs } from '../addon/types';
 
 /** Mean cross entropy per sample in nats, and the share answered right in [0, 1]. */

@@ -31,7 +31,7 @@ export type SixteenBit = Readonly<z.output<typeof sixteenBitSchema>>;
 export const imageShape = {
   ...imageLimitsShape,
   /**
-   * For 16-bit images, the value that becomes 0 and the one that becomes 255, e.g. `{ low: 0, high: 4095 }` for 12 bits;
+   * For 16-bit images, the values that become 0 and 255, e.g. `{ low: 0, high: 4095 }` for 12 bits;
    * what lies outside is cut off. Without it all 16 bits count, and an image that uses less than an eighth of them is
    * refused.
    */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNative } from '../../../src/addon/load';
-import { BOUNDS, runRecipe } from './recipe';
+import { BOUNDS, CANCELING_MEAN, runRecipe } from './recipe';
 
 interface Sampled {
   readonly norm: number;
@@ -51,9 +51,8 @@ interface Worst {
 }
 
 /**
- * What a tensor's root mean square is at least taken for: of a bias in front of batch norm that of the weight beside it,
- * and of a running mean the deviation beside it; where a convolution follows a batch norm directly, its mean is a sum of
- * numbers that cancel.
+ * What a tensor's root mean square is at least taken for: that of the weight beside a bias in front of batch norm, and
+ * the deviation beside a running mean that is a sum of numbers that cancel.
  */
 function scaleBeside(
   tensor: string,
@@ -61,8 +60,10 @@ function scaleBeside(
   values: Record<string, Float32Array | Float64Array>,
 ): number {
   const beside = tensor.replace(/\.bias$/, '.weight').replace(/\.running_mean$/, '.running_var');
+  if (!CANCELING_MEAN.test(tensor) && tensor.endsWith('.running_mean'))
+    return rms(expected[tensor]!, values[tensor]?.length ?? 0);
   const scale = rms(expected[beside]!, values[beside]?.length ?? 0);
-  return tensor.endsWith('.running_mean') ? Math.sqrt(scale) : scale;
+  return CANCELING_MEAN.test(tensor) ? Math.sqrt(scale) : scale;
 }
 
 /** The tensor of a section that lies farthest from a reference. */

@@ -131,6 +131,12 @@ export async function runRecipe(
   }
 }
 
+/**
+ * EfficientNet's convolutions that follow a batch norm without an activation between them: the mean of what they
+ * compute is a sum of numbers that cancel.
+ */
+export const CANCELING_MEAN = /^features\.\d+\.(\d+\.block\.\d+\.)?1\.running_mean$/;
+
 /** How far two sets of tensors may lie apart, relative to the reference's norm. */
 export const BOUNDS: Readonly<Record<string, number>> = {
   init: 0,

@@ -7,8 +7,9 @@
                                                      memory formats, for truth.cjs: DIR/float64, DIR/float32, DIR/channels_last
 
 Needs torch, torchvision and safetensors. The recipe: torch.manual_seed(0), a network for two classes, made-up images of
-32 x 32 pixels (64 x 64 for all but VGG); logits in evaluation mode; gradients after one window of two micro-batches of four; losses, weights and
-running statistics after five windows with SGD; Grad-CAM of the trained network.
+32 x 32 pixels (64 x 64 for all but VGG); logits in evaluation mode;
+gradients after one window of two micro-batches of four;
+losses, weights and running statistics after five windows with SGD; Grad-CAM of the trained network.
 """
 import json
 import os

@@ -1,4 +1,5 @@
 /** What the live comparisons share: tensors of a safetensors file, and the largest distance between two sets of them. */
+const { CANCELING_MEAN } = require('./recipe.ts');
 const { closeSync, openSync, readSync } = require('node:fs');
 const { readSafetensorsHeader } = require('../../../src/weights/safetensors.ts');
 
@@ -35,12 +36,11 @@ const meanSquare = (values) => values.reduce((sum, x) => sum + x * x, 0) / value
 
 /**
  * What a tensor's root mean square is at least taken for. A bias in front of batch norm has no gradient but rounding:
- * the weight beside it is the measure. So is, for a running mean, the deviation beside it: where a convolution follows
- * a batch norm directly, its mean is a sum of numbers that cancel.
+ * the weight beside it is the measure. So is the deviation beside a running mean that is a sum of numbers that cancel.
  */
 function scaleBeside(name, theirs) {
   const variance = theirs[name.replace(/\.running_mean$/, '.running_var')];
-  if (name.endsWith('.running_mean')) return Math.sqrt(variance.reduce((sum, x) => sum + x, 0) / variance.length);
+  if (CANCELING_MEAN.test(name)) return Math.sqrt(variance.reduce((sum, x) => sum + x, 0) / variance.length);
   return Math.sqrt(meanSquare(theirs[name.replace(/\.bias$/, '.weight')] ?? theirs[name]));
 }
 
