@@ -4,22 +4,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../files/json';
 import { checkOptions } from '../options/check';
+import { RUN_FORMAT, runConfigSchema } from '../train/run-schema';
+import type { RunConfig } from '../train/run-schema';
 import { trainCommandSchema } from './options';
 import type { TrainCommandOptions } from './options';
 import { datasetFingerprint } from '../data/fingerprint';
 import { InvalidOptionError } from '../index';
 import type { DatasetSplits, TrainEvent } from '../index';
-
-const splitSchema = z.looseObject({ fingerprint: z.string() });
-
-/** What is read of a run's `config.json`; the options are checked like any others. */
-const runConfigSchema = z.looseObject({
-  format: z.literal('covidct-torch/run'),
-  options: z.record(z.string(), z.unknown()),
-  model: z.looseObject({ architecture: z.string(), startedFrom: z.string().nullish() }),
-  data: z.looseObject({ train: splitSchema, validation: splitSchema.nullable() }),
-});
-type RunConfig = z.output<typeof runConfigSchema>;
 
 /** How the origin of weights that a training has made begins; see Trainer. */
 const TRAINED = 'trained on ';
@@ -71,7 +62,7 @@ async function readConfig(named: string): Promise<{ options: Record<string, unkn
     pipes: true,
   } as const;
   const json = await readJson(file, z.record(z.string(), z.unknown()), about);
-  if (json['format'] !== 'covidct-torch/run') return { options: json, run: null };
+  if (json['format'] !== RUN_FORMAT) return { options: json, run: null };
   const run = checkOptions(runConfigSchema, json, file);
   return { options: optionsOfRun(run), run };
 }

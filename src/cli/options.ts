@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { regExpSchema } from '../options/atoms';
 import { dataShape } from '../data/open';
+import { transformSchema } from '../data/transforms/transform';
 import { classNamesSchema, convolutionSchema, precisionSchema } from '../model/options';
 import { trainOptionsSchema } from '../train/options';
 
@@ -44,6 +45,10 @@ export const trainCommandSchema = z.strictObject({
   threads: z.int().min(0).max(1024).default(0),
   precision: precisionSchema,
   convolution: convolutionSchema,
+  /** How a training image becomes the network's input, as its JSON; for configuration files, there is no flag for it. */
+  trainTransform: transformSchema.optional(),
+  /** The same for validation and prediction. */
+  evalTransform: transformSchema.optional(),
 });
 
 /** With every default filled in. */

@@ -12,6 +12,7 @@ import { givenImages } from '../../../src/cli/sources';
 import { evaluationText, percent } from '../../../src/cli/format/format';
 import { openFolder } from '../../../src/data/folder';
 import { CovidCtError, DatasetError, InvalidOptionError, LibTorchNotFoundError } from '../../../src/errors';
+import { aspectEval, compose, randomErasing, randomRotation, resize, toTensor } from '../../../src/index';
 import { resolveTrainOptions } from '../../../src/train/options';
 import { summarize } from '../../../src/metrics/evaluation';
 
@@ -151,6 +152,30 @@ test('flags win over the file, the file over the environment and the defaults; u
   }
 });
 
+test('a configuration file may name the transforms, as their JSON', async () => {
+  const file = join(dir, 'transforms.json');
+  const trainTransform = compose([randomRotation(10), resize([32, 32]), toTensor(), randomErasing()]);
+  const evalTransform = aspectEval({ size: 32 });
+  await writeFile(file, JSON.stringify({ data: 'd', out: 'o', trainTransform, evalTransform }));
+  expect((await gatherTrainOptions(file, {})).options).toMatchObject({ trainTransform, evalTransform });
+  await writeFile(file, JSON.stringify({ data: 'd', out: 'o', trainTransform: { steps: [{ type: 'rotate' }] } }));
+  await expect(gatherTrainOptions(file, {})).rejects.toThrow(/trainTransform\.steps\[0\]\.type: .*'randomRotation'/);
+});
+
+/** The config.json of a run, as a training writes it. */
+function runConfig(options: object, model: object): object {
+  const train = { name: 'd train', samples: 2, classes: { a: 1, b: 1 }, fingerprint: 'x' };
+  return {
+    format: 'covidct-torch/run',
+    formatVersion: 1,
+    created: '2026-01-01T00:00:00.000Z',
+    options,
+    model: { classes: ['a', 'b'], device: 'cpu', dropout: null, ...model },
+    data: { train, validation: null },
+    versions: {},
+  };
+}
+
 const RECIPES: Record<string, unknown>[] = [
   {},
   { optimizer: 'adamw', betas: [0.8, 0.9], weightDecay: 0.1, schedule: { type: 'cosine', warmupEpochs: 2 } },
@@ -206,14 +231,11 @@ test.each(RECIPES)('the config.json of a run gives the options that the run was 
     dropout,
     precision,
     convolution,
-    device: 'cpu',
     startedFrom: 'random (seed 0)',
   };
   const trainer = resolveTrainOptions(rest);
-  await writeFile(
-    join(run, 'config.json'),
-    `\ufeff${JSON.stringify({ format: 'covidct-torch/run', formatVersion: 1, created: '', options: { ...trainer, out, trainTransform: { steps: [] }, evalTransform: {} }, model, data: { train: { fingerprint: 'x' }, validation: null }, versions: {} })}`,
-  );
+  const options = { ...trainer, out, trainTransform: { steps: [] }, evalTransform: {} };
+  await writeFile(join(run, 'config.json'), `\ufeff${JSON.stringify(runConfig(options, model))}`);
   for (const named of [run, join(run, 'config.json')]) {
     const { options: again, run: stored } = await gatherTrainOptions(named, { data, out: 'other' });
     expect(again).toEqual({ ...first, ...trainer, out: 'other' });
@@ -224,25 +246,16 @@ test.each(RECIPES)('the config.json of a run gives the options that the run was 
 
 test('a run that began with weights begins with them again; a config.json of another shape is refused', async () => {
   const file = join(dir, 'config.json');
-  const config = {
-    format: 'covidct-torch/run',
-    options: {},
-    model: { architecture: 'resnet18', startedFrom: '/weights/resnet18.pth' },
-    data: { train: { fingerprint: 'x' }, validation: null },
-  };
-  await writeFile(file, JSON.stringify(config));
+  const write = (options: object, model: object): Promise<void> =>
+    writeFile(file, JSON.stringify(runConfig(options, model)));
+  await write({}, { architecture: 'resnet18', startedFrom: '/weights/resnet18.pth' });
   expect((await gatherTrainOptions(file, { data: 'd', out: 'o' })).options).toMatchObject({
     weights: '/weights/resnet18.pth',
     architecture: 'resnet18',
   });
   // What a training has made is in no file that its origin names.
-  await writeFile(
-    file,
-    JSON.stringify({
-      ...config,
-      model: { architecture: 'resnet18', startedFrom: 'trained on COVID-CT train from random (seed 0), epoch 1' },
-    }),
-  );
+  const startedFrom = 'trained on COVID-CT train from random (seed 0), epoch 1';
+  await write({}, { architecture: 'resnet18', startedFrom });
   await expect(gatherTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringMatching(
@@ -253,12 +266,12 @@ test('a run that began with weights begins with them again; a config.json of ano
     weights: 'w.pth',
     architecture: 'resnet18',
   });
-  await writeFile(file, JSON.stringify({ ...config, model: {} }));
+  await write({}, { startedFrom: null });
   await expect(gatherTrainOptions(file, { data: 'd', out: 'o' })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringMatching(/model\.architecture/),
   });
-  await writeFile(file, JSON.stringify({ ...config, options: { newOption: 1 } }));
+  await write({ newOption: 1 }, { architecture: 'resnet18', startedFrom: null });
   await expect(gatherTrainOptions(file, { data: 'd', out: 'o' })).rejects.toThrow(/newOption/);
 });
 
