@@ -1,5 +1,4 @@
 /** A made-up report: figures, curves and pictures of nothing that exists. */
-import type { Pixels } from '../../src/data/types';
 import type { EpochRecord } from '../../src/log/types';
 import { summarize } from '../../src/metrics/evaluation';
 import type { Evaluation } from '../../src/metrics/types';
@@ -48,24 +47,6 @@ export function madeUpEvaluation(
     return { id, path: `/data/${id}`, label, probabilities, loss: -Math.log(probabilities[label]!) };
   });
   return summarize({ split: more.split ?? 'test', classes, samples });
-}
-
-/** A round gray shape on black with some specks: an image that is seen to be made up. */
-export function phantom(width: number, height: number, seed = 3): Pixels {
-  const draw = numbers(seed);
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const radius = Math.hypot((x / width - 0.5) / 0.46, (y / height - 0.5) / 0.4);
-      const lung = Math.min(
-        Math.hypot((x / width - 0.32) / 0.12, (y / height - 0.5) / 0.24),
-        Math.hypot((x / width - 0.68) / 0.12, (y / height - 0.5) / 0.24),
-      );
-      const gray = radius > 1 ? 8 : lung < 1 ? 35 : 150;
-      data.fill(Math.round(gray + 18 * draw()), (y * width + x) * 3, (y * width + x) * 3 + 3);
-    }
-  }
-  return { data, width, height };
 }
 
 export function madeUpReport(more: Partial<ReportData> = {}): ReportData {

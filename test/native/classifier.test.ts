@@ -9,6 +9,7 @@ import type { Network } from '../../src/model/types';
 import { loadNative } from '../../src/addon/load';
 import type { NativeBatch } from '../../src/addon/batch';
 import { madeUpBatch, SGD, SIDE, stepOptions, tiny } from './tiny';
+import { flatPixels } from '../helpers/images';
 
 let network: Network;
 beforeEach(async () => {
@@ -122,7 +123,7 @@ describe('prediction', () => {
 
   test('of images from files names a smaller batch when memory runs out, as an explanation does', async () => {
     const full = new CovidCtError('ERR_OUT_OF_MEMORY', 'the device ran out of memory');
-    const image = await encodePng({ data: new Uint8Array(SIDE * SIDE * 3), width: SIDE, height: SIDE });
+    const image = await encodePng(flatPixels(0, SIDE));
     const cam = jest.spyOn(network, 'gradCam').mockRejectedValue(full);
     const message = (what: string): unknown =>
       expect.stringContaining(`${what} with batchSize 3; try batchSize 1 (the device ran out of memory)`);

@@ -12,6 +12,7 @@ import { toTensor } from '../../src/data/transforms/steps/to-tensor';
 import { readOut } from '../parity/network/recipe';
 import type { Section } from '../parity/network/recipe';
 import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
+import { makePixels } from '../helpers/images';
 
 const ADAM = {
   kind: 'adam',
@@ -138,9 +139,9 @@ test("one channel: gray as PIL's convert('L') rounds it", async () => {
     [10, 200, 30, 124],
     [1, 2, 3, 2],
   ];
-  const data = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => colors[Math.floor(i / 3) % colors.length]![i % 3]!);
+  const pixels = makePixels(32, 32, (i) => colors[Math.floor(i / 3) % colors.length]![i % 3]!);
   const transform = compose([resize([32, 32]), toTensor(), normalize({ mean: [0, 0, 0], std: [1, 1, 1] })]);
-  const input = await model.input(makeBatch([{ data, width: 32, height: 32 }], null, transform));
+  const input = await model.input(makeBatch([pixels], null, transform));
   expect(input).toHaveLength(32 * 32);
   colors.forEach((color, i) => expect(Math.round(input[i]! * 255)).toBe(color[3]));
 });
@@ -194,9 +195,9 @@ test('RGB filters summed for gray: what the network says of a gray image is what
   } finally {
     await rm(dir, { recursive: true });
   }
-  const data = Uint8Array.from({ length: 48 * 48 * 3 }, (_, i) => (Math.floor(i / 3) * 31) % 256);
+  const pixels = makePixels(48, 48, (i) => Math.floor(i / 3) * 31);
   const plain = compose([resize([48, 48]), toTensor(), normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] })]);
-  const batch = makeBatch([{ data, width: 48, height: 48 }], null, plain);
+  const batch = makeBatch([pixels], null, plain);
   const [a, b] = [(await rgb.predict(batch)).logits, (await gray.predict(batch)).logits];
   a.forEach((value, i) => expect(Math.abs(value - b[i]!)).toBeLessThan(1e-5));
 });

@@ -8,6 +8,7 @@ import { Classifier, classifierOf } from '../../src/model/classifier';
 import type { Network } from '../../src/model/types';
 import { evaluate } from '../../src/train/evaluate';
 import { madeUpBatch, tiny } from './tiny';
+import { flatPixels } from '../helpers/images';
 
 let dir: string, model: Network;
 
@@ -107,7 +108,7 @@ test('in the middle of a large tensor, by several threads, the first one is name
   expect((await victim.predict(madeUpBatch(1))).logits).toEqual(before);
 
   await victim.loadWeights(path, { allowNonFinite: true });
-  const png = await encodePng({ data: new Uint8Array(64 * 64 * 3).fill(90), width: 64, height: 64 });
+  const png = await encodePng(flatPixels(90, 64));
   const data = fromSamples({
     name: 'one',
     classes: victim.classes,
@@ -134,7 +135,7 @@ test('a logit of minus infinity, of which softmax makes 0 and 1, is no answer', 
   const path = writeFile('logit.safetensors', { 'classifier.6.bias': { dtype: 'F32', shape: [2], bytes } });
   await other.loadWeights(path, { allowMissing: true, weightsOnly: true, allowNonFinite: true });
   expect([...(await other.predict(madeUpBatch(1))).probabilities]).toEqual([0, 1]);
-  const png = await encodePng({ data: new Uint8Array(64 * 64 * 3).fill(90), width: 64, height: 64 });
+  const png = await encodePng(flatPixels(90, 64));
   await expect(classifierOf(other).predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
   await expect(
     evaluate(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fromSamples } from '../../src/data/samples';
 import { PackedDataset } from '../../src/data/packed/packed';
 import { preparePacked } from '../../src/model/prepare-packed';
-import { grayPng } from '../unit/data/helpers';
+import { grayPng } from '../helpers/images';
 
 const CHILD = join(__dirname, 'child', 'input.cjs');
 const hasProc = existsSync('/proc/self/status');

@@ -8,9 +8,11 @@ import { createNetwork } from '../../src/model/open-network';
 import { Resizer } from '../../src/model/resizer';
 import { PIXEL_OP } from '../../src/addon/batch';
 import type { NativeBatch } from '../../src/addon/batch';
-import { SIZE, TRANSFORMS, colored, open, raw } from './inputs';
+import { coloredPhantom } from '../helpers/images';
+import { SIZE, TRANSFORMS, open, raw } from './inputs';
+import { makePixels } from '../helpers/images';
 
-const images = Array.from({ length: 5 }, (_, index) => colored(index, 50 + 9 * index));
+const images = Array.from({ length: 5 }, (_, index) => coloredPhantom(index, 50 + 9 * index));
 const draws = () => images.map((_, sample) => makeDraw({ seed: 1, sample }));
 
 describe.each(Object.entries(TRANSFORMS))('%s', (_name, transform) => {
@@ -56,7 +58,7 @@ describe.each(Object.entries(TRANSFORMS))('%s', (_name, transform) => {
 test('a box that is cut first is the box of the whole image', async () => {
   const handle = await raw();
   const side = 6;
-  const data = Uint8Array.from({ length: side * side * 3 }, (_, i) => i);
+  const { data } = makePixels(side, side, (i) => i);
   const cut = (top: number, left: number, height: number, width: number): NativeBatch => ({
     images: [data],
     sizes: Int32Array.of(side, side),

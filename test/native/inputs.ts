@@ -1,5 +1,4 @@
 /** What the tests of the network's input share: colored made-up images, raw handles that are freed after each test, transforms. */
-import { phantomPixels } from '../../src/data/phantoms/phantoms';
 import { aspectEval, tutorialEval, tutorialTrain } from '../../src/data/transforms/presets';
 import { centerCrop } from '../../src/data/transforms/steps/center-crop';
 import { compose } from '../../src/data/transforms/transform';
@@ -7,7 +6,7 @@ import { normalize } from '../../src/data/transforms/steps/normalize';
 import { randomHorizontalFlip } from '../../src/data/transforms/steps/random-horizontal-flip';
 import { resize } from '../../src/data/transforms/steps/resize';
 import { toTensor } from '../../src/data/transforms/steps/to-tensor';
-import type { Pixels, Transform } from '../../src/data/types';
+import type { Transform } from '../../src/data/types';
 import { loadNative } from '../../src/addon/load';
 import type { NativeClassifier } from '../../src/addon/types';
 
@@ -19,12 +18,6 @@ export const open: { dispose(): void }[] = [];
 afterEach(() => {
   for (const each of open.splice(0)) each.dispose();
 });
-
-/** A square made-up image whose three channels differ. */
-export function colored(index: number, side: number): Pixels {
-  const { data, ...size } = phantomPixels({ positive: false, index, size: side });
-  return { ...size, data: data.map((value, i) => (value + 50 * (i % 3)) % 256) };
-}
 
 /** The addon's own object, ready. */
 export async function raw({

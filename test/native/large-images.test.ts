@@ -10,7 +10,8 @@ import { compose } from '../../src/data/transforms/transform';
 import { resize } from '../../src/data/transforms/steps/resize';
 import { toTensor } from '../../src/data/transforms/steps/to-tensor';
 import { Resizer } from '../../src/model/resizer';
-import { colored, raw } from './inputs';
+import { coloredPhantom, makePixels } from '../helpers/images';
+import { raw } from './inputs';
 
 const CHILD = join(__dirname, 'child', 'large-images.cjs');
 const MOST_BYTES = 250e6;
@@ -55,11 +56,7 @@ testOnLinux.each([
 );
 
 describe('the order of the passes of a resize', () => {
-  const image = (height: number, width: number): Pixels => ({
-    data: Uint8Array.from({ length: height * width * 3 }, (_, i) => (i * 2_654_435_761) >>> 24),
-    height,
-    width,
-  });
+  const image = (height: number, width: number): Pixels => makePixels(height, width, (i) => (i * 2_654_435_761) >>> 24);
 
   /** Largest and mean difference of one call from columns first and rows then, which are two calls. */
   async function difference(source: Pixels, height: number, width: number): Promise<[number, number]> {
@@ -89,7 +86,10 @@ describe('the order of the passes of a resize', () => {
 
   test('is the same for images that are kept on the device, beside others of their batch', async () => {
     const handle = await raw();
-    const pixels = [colored(1, 40), image(8193, 24), colored(2, 50)].map((each, i) => ({ ...each, key: i + 1 }));
+    const pixels = [coloredPhantom(1, 40), image(8193, 24), coloredPhantom(2, 50)].map((each, i) => ({
+      ...each,
+      key: i + 1,
+    }));
     const batch = makeBatch(pixels, null, compose([resize([60, 2100]), resize([64, 64]), toTensor()]));
     const expected = await handle.input(batch);
     await handle.keepPixels(2 ** 22);

@@ -9,11 +9,13 @@ import { toTensor } from '../../src/data/transforms/steps/to-tensor';
 import type { Pixels, Transform } from '../../src/data/types';
 import { PIXEL_OP } from '../../src/addon/batch';
 import type { NativeBatch } from '../../src/addon/batch';
-import { SIZE, TRANSFORMS, colored, raw } from './inputs';
+import { coloredPhantom } from '../helpers/images';
+import { SIZE, TRANSFORMS, raw } from './inputs';
 import { stepOptions } from './tiny';
+import { noisePixels } from '../helpers/images';
 
 const MIB = 2 ** 20;
-const images = Array.from({ length: 6 }, (_, index) => keyed(colored(index, 33 + 17 * index), index + 1));
+const images = Array.from({ length: 6 }, (_, index) => keyed(coloredPhantom(index, 33 + 17 * index), index + 1));
 const BYTES = images.reduce((sum, { data }) => sum + data.length, 0);
 const draws = (seed = 1) => images.map((_, sample) => makeDraw({ seed, sample }));
 
@@ -65,9 +67,7 @@ test('any box, resized up and down by anything', async () => {
     const draw = makeDraw({ seed: number, sample: 1 });
     const cases = sides.flatMap((height) => sides.map((width) => ({ height, width })));
     const batch: NativeBatch = {
-      images: cases.map(({ height, width }) =>
-        Uint8Array.from({ length: height * width * 3 }, () => Math.floor(draw() * 256)),
-      ),
+      images: cases.map(({ height, width }) => noisePixels(height, width, draw).data),
       sizes: Int32Array.from(cases.flatMap(({ height, width }) => [height, width])),
       programs: Int32Array.from(
         cases.flatMap(({ height, width }) => {

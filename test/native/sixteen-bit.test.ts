@@ -9,7 +9,7 @@ import { preparePacked } from '../../src/model/prepare-packed';
 import { addTraining } from '../../src/report/run-report';
 import { evaluate } from '../../src/train/evaluate';
 import { Trainer } from '../../src/train/trainer';
-import { rawPng } from '../unit/data/images/raw-images';
+import { rawPng } from '../helpers/image-files';
 import { tiny as tinyNetwork } from './tiny';
 
 const tiny = async (): Promise<Classifier> => classifierOf(await tinyNetwork());

@@ -5,6 +5,7 @@ import { createNetwork } from '../../src/model/open-network';
 import type { Network } from '../../src/model/types';
 import type { NativeBatch } from '../../src/addon/batch';
 import type { NativeTrainStepOptions } from '../../src/addon/types';
+import { patternPixels } from '../helpers/images';
 
 export const SIDE = 64;
 
@@ -23,14 +24,7 @@ export async function tiny(options: { seed?: number; dropout?: number; threads?:
 
 /** n made-up images of the given side; label = index mod 2. */
 export function madeUpBatch(n: number, { side = SIDE, size = SIDE, labels = true, from = 0 } = {}): NativeBatch {
-  const pixels = Array.from({ length: n }, (_, i) => ({
-    data: Uint8Array.from(
-      { length: side * side * 3 },
-      (_unused, k) => (k * (7 + 4 * ((i + from) % 2)) + (i + from) * 37) % 256,
-    ),
-    width: side,
-    height: side,
-  }));
+  const pixels = Array.from({ length: n }, (_, i) => patternPixels(i + from, side));
   return makeBatch(pixels, labels ? pixels.map((_, i) => (i + from) % 2) : null, tutorialEval({ size }));
 }
 

@@ -7,6 +7,7 @@ import { tutorialEval } from '../../../src/data/transforms/presets';
 import { createNetwork } from '../../../src/model/open-network';
 import type { Network } from '../../../src/model/types';
 import type { NativeBatch } from '../../../src/addon/batch';
+import { patternPixels } from '../../helpers/images';
 
 const MICRO_BATCH = 4;
 const WINDOW = 2;
@@ -20,16 +21,9 @@ function sideFor(architecture: string): number {
   return /^(resnet|densenet|squeezenet|efficientnet)/.test(architecture) ? 64 : 32;
 }
 
-function image(index: number, side: number): Uint8Array {
-  return Uint8Array.from(
-    { length: side * side * 3 },
-    (_, k) => (k * (7 + 2 * (index % 5)) + index * 31 + Math.floor((k * k) / 128) * (1 + (index % 2))) % 256,
-  );
-}
-
 /** The made-up images of these numbers as a batch; label = number mod 2. */
 export function batchOf(indices: readonly number[], side = 32): NativeBatch {
-  const pixels = indices.map((index) => ({ data: image(index, side), width: side, height: side }));
+  const pixels = indices.map((index) => patternPixels(index, side));
   return makeBatch(
     pixels,
     indices.map((index) => index % 2),

@@ -18,6 +18,7 @@ import type { Size } from '../../../src/data/transforms/step';
 import type { Transform } from '../../../src/data/types';
 import { InvalidOptionError } from '../../../src/errors';
 import { raw } from '../../native/inputs';
+import { makePixels } from '../../helpers/images';
 
 type Options = Record<string, unknown>;
 interface PixelCase {
@@ -44,11 +45,10 @@ const half = normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
 
 /** The picture of augment_reference.py; for one channel all three are the first. */
 function picture(channels: 1 | 3, { height, width }: Size = reference) {
-  const data = Uint8Array.from({ length: height * width * 3 }, (_, index) => {
+  return makePixels(height, width, (index) => {
     const [c, x, y] = [channels === 1 ? 0 : index % 3, Math.floor(index / 3) % width, Math.floor(index / 3 / width)];
-    return (x * x * 3 + y * 29 + x * y + c * 71) % 256;
+    return x * x * 3 + y * 29 + x * y + c * 71;
   });
-  return { data, height, width };
 }
 
 const MAKERS = {

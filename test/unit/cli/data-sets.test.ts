@@ -7,7 +7,7 @@ import { gatherTrainOptions } from '../../../src/cli/config';
 import { partOptions } from '../../../src/cli/data-flags';
 import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
-import { grayPng } from '../data/helpers';
+import { grayPng } from '../../helpers/images';
 
 class Text extends Writable {
   text = '';

@@ -5,7 +5,8 @@ import { openFolder } from '../../../src/data/folder';
 import { openDataset } from '../../../src/data/open';
 import { roleOf, understandSplitNames } from '../../../src/data/split-names';
 import { DatasetError } from '../../../src/errors';
-import { grayPng, newFolder, removeFolders, writeAt, writeCovidCt } from './helpers';
+import { grayPng } from '../../helpers/images';
+import { newFolder, removeFolders, writeAt, writeCovidCt } from './helpers';
 
 afterEach(removeFolders);
 

@@ -8,7 +8,8 @@ import { findImages } from '../../../src/data/find-images';
 import { makeDraw } from '../../../src/data/random';
 import { countLeftOut, LEFT_OUT_REASONS, leftOutText, mergeLeftOut } from '../../../src/files/left-out';
 import { BadImageError } from '../../../src/errors';
-import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng } from '../../helpers/images';
+import { newFolder, removeFolders, writeAt } from './helpers';
 
 afterEach(removeFolders);
 

@@ -1,10 +1,9 @@
-/** Folders, encoded images and zip files for the tests of the data room; all images are made up. */
+/** Folders and zip files for the tests of the data room; all images are made up. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
-import { encodePng } from '../../../src/data/images/decode';
-import type { Pixels } from '../../../src/data/types';
+import { grayPng } from '../../helpers/images';
 
 const made: string[] = [];
 
@@ -17,17 +16,6 @@ export function newFolder(): string {
 
 export function removeFolders(): void {
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
-}
-
-/** Flat gray with one brighter pixel. */
-export function grayPixels(level: number, height = 6, width = 8): Pixels {
-  const data = new Uint8Array(height * width * 3).fill(level);
-  data.fill(255, 0, 3);
-  return { data, height, width };
-}
-
-export async function grayPng(level: number, height = 6, width = 8): Promise<Buffer> {
-  return encodePng(grayPixels(level, height, width));
 }
 
 export function writeAt(root: string, name: string, content: string | Uint8Array): string {

@@ -9,7 +9,8 @@ import { fromSamples, splitDataset } from '../../../src/data/samples';
 import { countClasses } from '../../../src/data/splits';
 import type { Dataset, DatasetSplits } from '../../../src/data/types';
 import { preparePacked } from '../../../src/model/prepare-packed';
-import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng } from '../../helpers/images';
+import { newFolder, removeFolders, writeAt } from './helpers';
 
 afterEach(removeFolders);
 

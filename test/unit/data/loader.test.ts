@@ -9,7 +9,7 @@ import { fromSamples } from '../../../src/data/samples';
 import { PixelStore } from '../../../src/data/store';
 import type { Batch, Dataset, SkippedFile } from '../../../src/data/types';
 import { AbortedError, BadImageError, DatasetError, InvalidOptionError } from '../../../src/errors';
-import { grayPng } from './helpers';
+import { grayPng } from '../../helpers/images';
 
 const EVAL = tutorialEval({ size: 8 });
 const TRAIN = tutorialTrain({ size: 16 });

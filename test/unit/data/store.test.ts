@@ -10,7 +10,8 @@ import { resize } from '../../../src/data/transforms/steps/resize';
 import { toTensor } from '../../../src/data/transforms/steps/to-tensor';
 import type { Dataset, ResizePixels, SkippedFile, Transform } from '../../../src/data/types';
 import { BadImageError, InvalidOptionError } from '../../../src/errors';
-import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng } from '../../helpers/images';
+import { newFolder, removeFolders, writeAt } from './helpers';
 
 afterEach(removeFolders);
 const IMAGE_BYTES = 6 * 8 * 3;

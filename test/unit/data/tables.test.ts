@@ -7,7 +7,8 @@ import { openDataset } from '../../../src/data/open';
 import { makeDraw } from '../../../src/data/random';
 import { decodeText } from '../../../src/data/table';
 import { CovidCtError, DatasetError } from '../../../src/errors';
-import { grayPng, newFolder, removeFolders, writeAt } from './helpers';
+import { grayPng } from '../../helpers/images';
+import { newFolder, removeFolders, writeAt } from './helpers';
 
 let root: string;
 beforeAll(async () => {

@@ -1,12 +1,9 @@
 /** Grad-CAM over an image: the image's geometry, the map's maximum, no NaN. */
 import { blendHeat, resizeMap } from '../../../src/report/heat';
+import { flatPixels } from '../../helpers/images';
 import type { Pixels } from '../../../src/data/types';
 
-const gray = (width: number, height: number, value = 100): Pixels => ({
-  data: new Uint8Array(width * height * 3).fill(value),
-  width,
-  height,
-});
+const gray = (width: number, height: number, value = 100): Pixels => flatPixels(value, height, width);
 const whole = (pixels: Pixels) => ({ left: 0, top: 0, width: pixels.width, height: pixels.height });
 
 test('a map as large as the image is only divided by its maximum', () => {

@@ -3,13 +3,9 @@ import { PNG_SIGNATURE, pngSize } from '../../helpers/png';
 import { encodeImage, heatOverlay, montage, svgToPng, textIsDrawn } from '../../../src/report/overlay';
 import { lossCurve } from '../../../src/report/charts';
 import type { Pixels } from '../../../src/data/types';
-import { madeUpHistory, phantom } from '../../helpers/report-data';
+import { flatPixels, makePixels, patternPixels } from '../../helpers/images';
+import { madeUpHistory } from '../../helpers/report-data';
 
-const color = (width: number, height: number, rgb: [number, number, number]): Pixels => ({
-  data: Uint8Array.from({ length: width * height * 3 }, (_, index) => rgb[index % 3]!),
-  width,
-  height,
-});
 const pixel = ({ data, width }: Pixels, x: number, y: number): number[] => [
   ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
 ];
@@ -21,7 +17,7 @@ const dark = ({ data, width }: Pixels, top: number, bottom: number): number => {
 };
 
 test('encodeImage gives a PNG of the right size and refuses bytes that do not fit', async () => {
-  const png = await encodeImage(phantom(31, 17));
+  const png = await encodeImage(makePixels(17, 31, (index) => index));
   expect([...png.subarray(0, 8)]).toEqual(PNG_SIGNATURE);
   expect(pngSize(png)).toEqual({ width: 31, height: 17 });
   await expect(encodeImage({ data: new Uint8Array(5), width: 31, height: 17 })).rejects.toMatchObject({
@@ -38,9 +34,11 @@ test('svgToPng draws at the width that is asked for and refuses what is no SVG',
 });
 
 test('a montage keeps order, proportions and colors', async () => {
-  const tiles = [color(60, 30, [200, 0, 0]), color(30, 60, [0, 200, 0]), color(9, 9, [0, 0, 200])].map((pixels) => ({
-    pixels,
-  }));
+  const tiles = [flatPixels([200, 0, 0], 30, 60), flatPixels([0, 200, 0], 60, 30), flatPixels([0, 0, 200], 9, 9)].map(
+    (pixels) => ({
+      pixels,
+    }),
+  );
   const sheet = await montage(tiles, { columns: 2, tileSize: 60 });
   expect([sheet.width, sheet.height, sheet.data.length]).toEqual([6 + 2 * 66, 6 + 2 * 66, 138 * 138 * 3]);
   expect(pixel(sheet, 6 + 30, 6 + 30)).toEqual([200, 0, 0]);
@@ -52,7 +50,7 @@ test('a montage keeps order, proportions and colors', async () => {
 });
 
 test('captions stand under their tiles; markup in them is text', async () => {
-  const pixels = color(64, 64, [255, 255, 255]);
+  const pixels = flatPixels([255, 255, 255], 64, 64);
   const plain = await montage([{ pixels }], { tileSize: 128 });
   const worded = await montage([{ pixels, caption: '<b>&"\u0000\ud800\nCOVID 0.97' }], { tileSize: 128 });
   expect(plain.height).toBe(140);
@@ -75,7 +73,7 @@ test('a montage of nothing, and options that do not exist, are refused', async (
 });
 
 test('heatOverlay rejects where its input is wrong', async () => {
-  const pixels = phantom(8, 8);
+  const pixels = patternPixels(1, 8);
   await expect(
     heatOverlay({
       pixels,

@@ -13,7 +13,8 @@ import type { Classifier } from '../../../src/model/classifier';
 import { drawExplanation } from '../../../src/report/grad-cam';
 import { addEvaluation, addTraining, writeReport } from '../../../src/report/run-report';
 import { RunFolder } from '../../../src/train/run-folder';
-import { madeUpHistory, phantom } from '../../helpers/report-data';
+import { makePixels } from '../../helpers/images';
+import { madeUpHistory } from '../../helpers/report-data';
 
 const CLASSES = ['NonCOVID', 'COVID'];
 const BROKEN = 'broken.png';
@@ -24,7 +25,7 @@ let dataset: Dataset;
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'covidct-report-'));
-  const png = await encodePng(phantom(48, 40));
+  const png = await encodePng(makePixels(40, 48, (index) => index * 7));
   const names = Array.from({ length: 12 }, (_, index) => `${index}.png`);
   for (const name of names) writeFileSync(path.join(folder, name), png);
   writeFileSync(path.join(folder, BROKEN), 'no image');
@@ -93,7 +94,7 @@ const model: Pick<Classifier, 'explain' | 'layers'> = {
         height: 2,
         width: 2,
         region: { top: 0, left: 0, height: 40, width: 48 },
-        pixels: phantom(48, 40),
+        pixels: makePixels(40, 48, (index) => index * 7),
       })),
     );
   },
@@ -198,7 +199,7 @@ test('refused before anything is written: another split, another data set, no ru
 
 test('an explanation is drawn where the network looked', async () => {
   const [explanation] = await model.explain(['x.png']);
-  const image = phantom(48, 40);
+  const image = makePixels(40, 48, (index) => index * 7);
   const drawn = await drawExplanation(explanation!, { alpha: 1, colormap: 'jet' });
   expect([drawn.width, drawn.height]).toEqual([48, 40]);
   expect(drawn.data[0]).not.toBe(image.data[0]);

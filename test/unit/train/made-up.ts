@@ -2,13 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import { encodePng } from '../../../src/data/images/decode';
 import { makeDraw } from '../../../src/data/random';
 import type { Dataset, Sample } from '../../../src/data/types';
 import type { TrainEvent, TrainLogger } from '../../../src/log/types';
 import { Trainer } from '../../../src/train/trainer';
 import type { TrainerOptions } from '../../../src/train/trainer';
 import { FakeNetwork } from '../../helpers/fake-network';
+import { makePixels } from '../../helpers/images';
 
 export const CLASSES = ['dark', 'bright'];
 
@@ -23,18 +24,11 @@ export async function makeDataset(
   const samples: Sample[] = [];
   for (let index = 0; index < count; index += 1) {
     const label = index % classes.length;
-    const data = Buffer.alloc(16 * 16 * 3);
-    for (let pixel = 0; pixel < 256; pixel += 1) {
-      const inQuarter = pixel < 128 && pixel % 16 < 8;
-      data.fill(
-        Math.floor(draw() * 128) + (inQuarter && label === classes.length - 1 ? 90 : 0),
-        pixel * 3,
-        pixel * 3 + 3,
-      );
-    }
-    const source = await sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
-      .png()
-      .toBuffer();
+    const gray = Array.from({ length: 16 * 16 }, (_, pixel) => {
+      const bright = label === classes.length - 1 && pixel < 128 && pixel % 16 < 8;
+      return Math.floor(draw() * 128) + (bright ? 90 : 0);
+    });
+    const source = await encodePng(makePixels(16, 16, (byte) => gray[Math.floor(byte / 3)]!));
     samples.push({
       id: `${name}-${index}.png`,
       source,

@@ -7,8 +7,9 @@ import { PixelStore } from '../../../../src/data/store';
 import { MAX_PIXELS_ON_THE_WAY, transformProblem } from '../../../../src/data/transforms/limits';
 import { aspectEval, tutorialEval, tutorialTrain } from '../../../../src/data/transforms/presets';
 import { BadImageError } from '../../../../src/errors';
-import { grayPng, newFolder, removeFolders, writeAt } from '../helpers';
-import { rawPng } from './raw-images';
+import { grayPng } from '../../../helpers/images';
+import { newFolder, removeFolders, writeAt } from '../helpers';
+import { rawPng } from '../../../helpers/image-files';
 
 jest.mock('../../../../src/data/images/libvips', () => {
   const actual = jest.requireActual<typeof libvips>('../../../../src/data/images/libvips');

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodeImage, encodePng, imageLibraryVersions, letterbox } from '../../../../src/data/images/decode';
 import { BadImageError } from '../../../../src/errors';
-import { grayPixels, grayPng, newFolder, removeFolders, writeAt } from '../helpers';
+import { grayPixels, grayPng, makePixels } from '../../../helpers/images';
+import { newFolder, removeFolders, writeAt } from '../helpers';
 
 const FIXTURES = path.resolve(__dirname, '../../../parity/transforms/fixtures');
 afterEach(removeFolders);
@@ -18,8 +19,8 @@ async function refusal(work: Promise<unknown>): Promise<BadImageError> {
 }
 
 test('PNG keeps every byte, from a path and from a Buffer', async () => {
-  const data = Uint8Array.from({ length: 7 * 5 * 3 }, (_, index) => (index * 37) % 256);
-  const png = await encodePng({ data, width: 7, height: 5 });
+  const { data, ...size } = makePixels(5, 7, (index) => index * 37);
+  const png = await encodePng({ data, ...size });
   const file = writeAt(newFolder(), 'a, b [c]%0.png', png);
   for (const source of [file, png, new Uint8Array(png)]) {
     const pixels = await decodeImage(source);

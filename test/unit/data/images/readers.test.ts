@@ -8,7 +8,8 @@ import { openDataset } from '../../../../src/data/open';
 import { fromSamples, splitDataset } from '../../../../src/data/samples';
 import { countClasses } from '../../../../src/data/splits';
 import { DatasetError, InvalidOptionError } from '../../../../src/errors';
-import { grayPng, newFolder, removeFolders, writeAt, writeCovidCt } from '../helpers';
+import { grayPng } from '../../../helpers/images';
+import { newFolder, removeFolders, writeAt, writeCovidCt } from '../helpers';
 
 afterEach(removeFolders);
 

@@ -8,8 +8,9 @@ import { PixelStore } from '../../../../src/data/store';
 import { storedSixteenBit } from '../../../../src/data/packed/packed-resize';
 import { BadImageError, DatasetError, InvalidOptionError } from '../../../../src/errors';
 import { preparePacked } from '../../../../src/model/prepare-packed';
-import { grayPng, newFolder, removeFolders } from '../helpers';
-import { rawPgm16, rawPng, rawTiff16 } from './raw-images';
+import { grayPng } from '../../../helpers/images';
+import { newFolder, removeFolders } from '../helpers';
+import { rawPgm16, rawPng, rawTiff16 } from '../../../helpers/image-files';
 
 afterEach(removeFolders);
 

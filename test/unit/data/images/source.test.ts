@@ -11,16 +11,12 @@ import { countClasses } from '../../../../src/data/splits';
 import { sourceOfBytes } from '../../../../src/data/images/byte-path';
 import { fromSamples } from '../../../../src/data/samples';
 import { BadImageError, CovidCtError, InvalidOptionError } from '../../../../src/errors';
+import { makePixels } from '../../../helpers/images';
 
 const dir = mkdtempSync(join(tmpdir(), 'covidct-source-'));
 const path = join(dir, 'a b%20é.png');
-const WIDTH = 5,
-  HEIGHT = 4;
-const pixels = {
-  data: Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, index) => (index * 37) % 256),
-  width: WIDTH,
-  height: HEIGHT,
-};
+const [HEIGHT, WIDTH] = [4, 5];
+const pixels = makePixels(HEIGHT, WIDTH, (index) => index * 37);
 let png: Buffer;
 
 beforeAll(async () => {

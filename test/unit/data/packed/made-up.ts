@@ -4,7 +4,8 @@ import { fromSamples } from '../../../../src/data/samples';
 import type { DatasetSplits } from '../../../../src/data/types';
 import { CovidCtError } from '../../../../src/errors';
 import { preparePacked } from '../../../../src/model/prepare-packed';
-import { grayPng, newFolder, writeAt } from '../helpers';
+import { grayPng } from '../../../helpers/images';
+import { newFolder, writeAt } from '../helpers';
 
 /** Five training images of different sizes, no validation, two for test; `bad` of the training images are no images. */
 export async function someSplits(root: string, bad: readonly number[] = []): Promise<DatasetSplits> {

@@ -4,7 +4,8 @@ import type * as promises from 'node:fs/promises';
 import path from 'node:path';
 import { fromSamples } from '../../../../src/data/samples';
 import { preparePacked } from '../../../../src/model/prepare-packed';
-import { grayPng, newFolder, removeFolders } from '../helpers';
+import { grayPng } from '../../../helpers/images';
+import { newFolder, removeFolders } from '../helpers';
 
 const full = { after: Infinity };
 jest.mock('node:fs/promises', () => {

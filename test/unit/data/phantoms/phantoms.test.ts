@@ -8,7 +8,8 @@ import { makePhantoms, phantomPixels } from '../../../../src/data/phantoms/phant
 import { fromSamples } from '../../../../src/data/samples';
 import type { Pixels } from '../../../../src/data/types';
 import { DatasetError, InvalidOptionError } from '../../../../src/errors';
-import { grayPixels, grayPng, newFolder, removeFolders, writeAt } from '../helpers';
+import { grayPixels, grayPng } from '../../../helpers/images';
+import { newFolder, removeFolders, writeAt } from '../helpers';
 
 afterEach(removeFolders);
 

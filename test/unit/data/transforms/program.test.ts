@@ -14,7 +14,7 @@ import { resize } from '../../../../src/data/transforms/steps/resize';
 import { toTensor } from '../../../../src/data/transforms/steps/to-tensor';
 import { CovidCtError, InvalidOptionError } from '../../../../src/errors';
 import { PIXEL_OP } from '../../../../src/addon/batch';
-import { grayPixels } from '../helpers';
+import { grayPixels } from '../../../helpers/images';
 
 const { RESIZE, CROP, FLIP } = PIXEL_OP;
 
