@@ -7,7 +7,7 @@ import { drawExplanation, encodeImage } from '../report/index';
 import type { Classifier, Explanation } from '../index';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { imageFlags, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import { imageFlags, withModelAndImages } from './flags';
 import type { ImageFlags } from './flags';
 import { loadModel } from './load-model';
 import type { ModelFlags } from './load-model';
@@ -35,16 +35,11 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
   const command = program
     .command('explain')
     .summary('where in an image the evidence lies (Grad-CAM)')
-    .description('Writes images with Grad-CAM over them.')
-    .argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(
-    withOutput(
-      withImages(withBadFile(withDevice(withAnyNumbers(command)))),
-      'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities',
-    ),
-    'write CSV: path, overlay, label, explained, layer, one probability a class, error',
-  )
-    .requiredOption('--model <dir>', 'run folder or model folder')
+    .description('Writes images with Grad-CAM over them.');
+  withModelAndImages(command, {
+    json: 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities',
+    csv: 'write CSV: path, overlay, label, explained, layer, one probability a class, error',
+  })
     .requiredOption('--out <dir>', 'where the overlays go')
     .option('--class <name>', 'class to explain (default: the one that is called)')
     .option('--layer <name>', 'layer to look at (default: the last convolutional block)')

@@ -95,6 +95,15 @@ export function withBadFile(command: Command): Command {
   );
 }
 
+/** Images in, one result an image out: the paths, --model, and every flag of what opens an image and shows a result. */
+export function withModelAndImages(command: Command, output: { readonly json: string; readonly csv: string }): Command {
+  command.argument('<path...>', 'image files, folders of images, @FILE, @- or -');
+  return withCsv(
+    withOutput(withImages(withBadFile(withDevice(withAnyNumbers(command)))), output.json),
+    output.csv,
+  ).requiredOption('--model <dir>', 'run folder or model folder');
+}
+
 /** `0:4095`, the values of 16-bit images that are black and white. */
 export function sixteenBit(text: string): { low: number; high: number } {
   const [, low, high] = /^(\d+):(\d+)$/.exec(text.trim()) ?? [];

@@ -6,7 +6,7 @@ import { checkOptions } from '../options/check';
 import { predictOptionsSchema } from '../model/options';
 import { csvPath, probabilityColumns } from './csv';
 import { EXIT } from './exit-codes';
-import { imageFlags, number, withAnyNumbers, withBadFile, withCsv, withDevice, withImages, withOutput } from './flags';
+import { imageFlags, number, withModelAndImages } from './flags';
 import type { ImageFlags } from './flags';
 import { loadModel } from './load-model';
 import type { ModelFlags } from './load-model';
@@ -35,16 +35,11 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
   const command = program
     .command('predict')
     .summary('what a trained model says of images')
-    .description('Classifies images.')
-    .argument('<path...>', 'image files, folders of images, @FILE, @- or -');
-  withCsv(
-    withOutput(
-      withImages(withBadFile(withDevice(withAnyNumbers(command)))),
-      'write one JSON object a line for each image: path, label, probabilities',
-    ),
-    'write CSV: path, label, one probability a class, error',
-  )
-    .requiredOption('--model <dir>', 'run folder or model folder')
+    .description('Classifies images.');
+  withModelAndImages(command, {
+    json: 'write one JSON object a line for each image: path, label, probabilities',
+    csv: 'write CSV: path, label, one probability a class, error',
+  })
     .option('--batch-size <n>', 'images in one forward pass (default: 8)', number)
     .addHelpText('after', EXAMPLES)
     .action((paths: string[], flags: Flags) => run((io) => predict(paths, flags, io)));

@@ -4,25 +4,9 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import type { Io } from '../../src/cli/io';
-import { runCommandLine } from '../../src/cli/program';
 import { makePhantoms } from '../../src/index';
 import { makeFolder, writeWhole } from '../../src/files/write';
-
-class Text extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-async function run(args: readonly string[]): Promise<{ code: number; stderr: string }> {
-  const [stdout, stderr] = [new Text(), new Text()];
-  const io: Io = { stdout, stderr, env: {}, signal: new AbortController().signal, interruptedCode: () => 130 };
-  return { code: await runCommandLine(args, io), stderr: stderr.text };
-}
+import { runCommand as run, tinyTraining } from '../helpers/command-line';
 
 let dir: string;
 let phantoms: string;
@@ -38,22 +22,8 @@ beforeAll(async () => {
   await writeFile(join(dir, 'a-file'), 'x');
   await mkdir(join(dir, 'a-folder'));
   await symlink(join(dir, 'loop'), join(dir, 'loop'));
-  const trained = await run([
-    'train',
-    '--data',
-    phantoms,
-    '--out',
-    model,
-    '--arch',
-    'tiny',
-    '--image-size',
-    '32',
-    '--threads',
-    '1',
-    '--epochs',
-    '1',
-  ]);
-  expect({ ...trained, code: trained.code }).toEqual({ stderr: trained.stderr, code: 0 });
+  const trained = await run(tinyTraining(phantoms, model));
+  expect(trained).toMatchObject({ code: 0 });
   weights = join(model, 'weights/best.safetensors');
   try {
     // Only root may mount; elsewhere a folder without the right to write stands in.
@@ -125,21 +95,7 @@ const READERS: Readonly<Record<string, (path: string) => string[]>> = {
 
 /** Commands that write where a path says. */
 const WRITERS: Readonly<Record<string, (path: string) => string[]>> = {
-  'train --out': (path) => [
-    'train',
-    '--data',
-    phantoms,
-    '--out',
-    path,
-    '--arch',
-    'tiny',
-    '--image-size',
-    '32',
-    '--threads',
-    '1',
-    '--epochs',
-    '1',
-  ],
+  'train --out': (path) => tinyTraining(phantoms, path),
   'prepare --out': (path) => ['prepare', '--data', phantoms, '--out', path],
   'explain --out': (path) => [
     'explain',

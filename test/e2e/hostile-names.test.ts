@@ -2,35 +2,11 @@
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import type { Io } from '../../src/cli/io';
-import { runCommandLine } from '../../src/cli/program';
 import { makePhantoms, openCsv } from '../../src/index';
+import { runCommand as run, tinyTraining } from '../helpers/command-line';
 
 /** Moves the cursor, colors, rings, forges a line, turns the writing direction; one name for all. */
 const H = '\u001b[31m\u0007\u009b2J\u202e\u200b\u007f\rR\nFORGED line\u2028';
-
-class Text extends Writable {
-  text = '';
-  readonly columns = 100;
-  constructor(readonly isTTY: boolean) {
-    super();
-  }
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-async function run(
-  args: readonly string[],
-  { env = {}, tty = false }: { env?: Record<string, string>; tty?: boolean } = {},
-) {
-  const [stdout, stderr] = [new Text(tty), new Text(tty)];
-  const io: Io = { stdout, stderr, env, signal: new AbortController().signal, interruptedCode: () => 130 };
-  const code = await runCommandLine(args, io);
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
 
 /** Our own control sequences on a terminal: the start of the line, erasing, moving, hiding the cursor; no colors. */
 // eslint-disable-next-line no-control-regex
@@ -90,24 +66,7 @@ beforeAll(async () => {
   broken = join(data, 'test', `yes${H}`, `broken${H}.png`);
   weights = join(dir, `weights${H}.safetensors`);
   await writeFile(weights, hostileWeights());
-  const trained = await run([
-    'train',
-    '--data',
-    data,
-    '--out',
-    model,
-    '--arch',
-    'tiny',
-    '--image-size',
-    '32',
-    '--threads',
-    '1',
-    '--epochs',
-    '1',
-    '--on-bad-file',
-    'skip',
-    '--test',
-  ]);
+  const trained = await run([...tinyTraining(data, model), '--on-bad-file', 'skip', '--test']);
   expectClean(trained.stdout);
   expectClean(trained.stderr);
   expect({ code: trained.code, stderr: trained.stderr }).toEqual({ code: 0, stderr: trained.stderr });
@@ -116,28 +75,12 @@ beforeAll(async () => {
 
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-const quick = (): string[] => [
-  '--arch',
-  'tiny',
-  '--image-size',
-  '32',
-  '--threads',
-  '1',
-  '--epochs',
-  '1',
-  '--on-bad-file',
-  'skip',
-  '--overwrite',
-];
+const again = (): string[] => [...tinyTraining(data, join(dir, `other${H}`)), '--on-bad-file', 'skip', '--overwrite'];
 
 test.each<[string, number, () => string[]]>([
-  ['train on a terminal', 0, () => ['train', '--data', data, '--out', join(dir, `other${H}`), ...quick()]],
-  ['train --json', 0, () => ['train', '--data', data, '--out', join(dir, `other${H}`), ...quick(), '--json']],
-  [
-    'train on a file that is no image',
-    1,
-    () => ['train', '--data', data, '--out', join(dir, 'x'), '--arch', 'tiny', '--image-size', '32'],
-  ],
+  ['train on a terminal', 0, again],
+  ['train --json', 0, () => [...again(), '--json']],
+  ['train on a file that is no image', 1, () => tinyTraining(data, join(dir, 'x'))],
   ['evaluate', 0, () => ['evaluate', '--model', model, '--data', data, '--on-bad-file', 'skip']],
   ['evaluate --json', 0, () => ['evaluate', '--model', model, '--data', data, '--on-bad-file', 'skip', '--json']],
   ['evaluate on a file that is no image', 1, () => ['evaluate', '--model', model, '--data', data]],

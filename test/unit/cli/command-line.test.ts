@@ -2,12 +2,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { gatherTrainOptions } from '../../../src/cli/config';
 import { exitCodeOf } from '../../../src/cli/exit-codes';
 import { bytes, classWeights, dataFolder, names, number, threshold } from '../../../src/cli/flags';
 import type { Io } from '../../../src/cli/io';
-import { runCommandLine } from '../../../src/cli/program';
 import { givenImages } from '../../../src/cli/sources';
 import { evaluationText, percent } from '../../../src/cli/format/format';
 import { openFolder } from '../../../src/data/folder';
@@ -15,22 +13,9 @@ import { CovidCtError, DatasetError, InvalidOptionError, LibTorchNotFoundError }
 import { aspectEval, compose, randomErasing, randomRotation, resize, toTensor } from '../../../src/index';
 import { resolveTrainOptions } from '../../../src/train/options';
 import { summarize } from '../../../src/metrics/evaluation';
+import { runCommand } from '../../helpers/command-line';
 
-class Text extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-async function run(args: string[], env: Record<string, string> = {}) {
-  const stdout = new Text();
-  const stderr = new Text();
-  const io: Io = { stdout, stderr, env, signal: new AbortController().signal, interruptedCode: () => 130 };
-  const code = await runCommandLine(args, io);
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
+const run = (args: string[], env: Record<string, string> = {}) => runCommand(args, { env });
 
 const VERBS = ['train', 'evaluate', 'predict', 'explain', 'report', 'doctor', 'install-libtorch', 'demo'];
 

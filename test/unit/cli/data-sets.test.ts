@@ -2,28 +2,12 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Writable } from 'node:stream';
 import { gatherTrainOptions } from '../../../src/cli/config';
 import { partOptions } from '../../../src/cli/data-flags';
-import type { Io } from '../../../src/cli/io';
-import { runCommandLine } from '../../../src/cli/program';
+import { runCommand } from '../../helpers/command-line';
 import { grayPng } from '../../helpers/images';
 
-class Text extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-async function run(...args: string[]) {
-  const stdout = new Text();
-  const stderr = new Text();
-  const io: Io = { stdout, stderr, env: {}, signal: new AbortController().signal, interruptedCode: () => 130 };
-  const code = await runCommandLine(args, io);
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
+const run = (...args: string[]) => runCommand(args);
 
 let dir: string;
 beforeAll(async () => {

@@ -1,39 +1,12 @@
 /** Long work is never silent: the one line of progress, on a terminal and elsewhere, and the command that was silent longest. */
-import { Writable } from 'node:stream';
 import { during, progressLine } from '../../../src/cli/io';
-import type { Io } from '../../../src/cli/io';
 import { runCommandLine } from '../../../src/cli/program';
+import { makeIo } from '../../helpers/command-line';
 import { setUpNative } from '../../../src/install/set-up';
 
 jest.mock('../../../src/install/set-up');
 
-class Text extends Writable {
-  text = '';
-  constructor(
-    readonly isTTY: boolean,
-    readonly columns = 40,
-  ) {
-    super();
-  }
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-  take(): string {
-    const text = this.text;
-    this.text = '';
-    return text;
-  }
-}
-
-function ioOf(isTTY: boolean): { io: Io; stderr: Text; stdout: Text } {
-  const [stdout, stderr] = [new Text(false), new Text(isTTY)];
-  return {
-    io: { stdout, stderr, env: {}, signal: new AbortController().signal, interruptedCode: () => 130 },
-    stderr,
-    stdout,
-  };
-}
+const ioOf = (tty: boolean) => makeIo({ tty, columns: 40 });
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => {
