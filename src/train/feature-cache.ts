@@ -8,7 +8,7 @@ import { throwIfAborted } from '../errors';
 import { withOutOfMemoryAdvice } from '../model/out-of-memory';
 import type { Network } from '../model/types';
 import type { ResolvedTrainOptions } from './options';
-import { refused } from './parameter-selection';
+import { refused } from './refused';
 
 /** What features are computed from. */
 export interface FeatureSource {

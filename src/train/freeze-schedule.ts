@@ -2,7 +2,8 @@
 import type { TrainEvent } from '../log/types';
 import type { Network } from '../model/types';
 import type { FreezeOptions } from './fine-tuning-options';
-import { inventoryOf, refused, selectAll, stagesOf } from './parameter-selection';
+import { inventoryOf, selectAll, stagesOf } from './parameter-selection';
+import { refused } from './refused';
 import type { Inventory } from './parameter-selection';
 
 /** What is trained from the beginning of an epoch on. */

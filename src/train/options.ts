@@ -1,9 +1,9 @@
 /** Options of the Trainer: the defaults are the tutorial's recipe. */
 import { z } from 'zod';
-import { InvalidOptionError } from '../errors';
 import { fineTuningShape } from './fine-tuning-options';
 import { defaultsOf, OPTIMIZERS, optimizerShape } from './optimizers';
 import type { OptimizerSettings } from './optimizers';
+import { refused } from './refused';
 import { imageShape } from '../data/images/options';
 import { BEST_BY } from '../metrics/registry';
 
@@ -118,8 +118,4 @@ export function resolveTrainOptions(
       throw refused(`freeze.unfreeze[${index}].epoch`, `expected at most the ${epochs} epochs; got ${step.epoch}`);
   }
   return { ...options, ...filled, imageSize: options.imageSize ?? ownImageSize ?? 224 };
-}
-
-function refused(path: string, message: string): InvalidOptionError {
-  return new InvalidOptionError(`Trainer: ${path}: ${message}`, [{ path, message }]);
 }

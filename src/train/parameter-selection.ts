@@ -1,5 +1,5 @@
 /** Names and words that options use for parameters become the network's own names. */
-import { InvalidOptionError } from '../errors';
+import { refused } from './refused';
 import type { Network } from '../model/types';
 
 /** What there is to choose from. */
@@ -55,11 +55,6 @@ export function stagesOf({ parameters, norms, headPrefix }: Inventory): string[]
     else stages.push(own);
   }
   return stages;
-}
-
-/** @returns an error that names the option */
-export function refused(path: string, message: string): InvalidOptionError {
-  return new InvalidOptionError(`Trainer: ${path}: ${message}`, [{ path, message }]);
 }
 
 function matches(match: string, name: string, { norms, headPrefix }: Inventory): boolean {

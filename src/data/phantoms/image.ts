@@ -50,7 +50,11 @@ function drawBody(draw: Draw, size: number): Anatomy {
   fillEllipse(canvas, { u: 0, v: 0, a: 1, b: 1, power: 2.4 }, tissue - between(draw, 12, 45));
   fillEllipse(canvas, { u: 0, v: 0.01, a: 0.93, b: 0.91, power: 2.4 }, tissue);
   for (let angle = between(draw, 0, 0.4); angle < 2 * Math.PI; angle += between(draw, 0.4, 0.62)) {
-    fillEllipse(canvas, { u: 0.86 * Math.cos(angle), v: 0.84 * Math.sin(angle), a: 0.075, b: 0.035, power: 2, tilt: angle + Math.PI / 2 }, 250);
+    fillEllipse(
+      canvas,
+      { u: 0.86 * Math.cos(angle), v: 0.84 * Math.sin(angle), a: 0.075, b: 0.035, power: 2, tilt: angle + Math.PI / 2 },
+      250,
+    );
   }
   const spread = between(draw, 0.92, 1.06);
   const lungs = [-1, 1].map((side): Ellipse => ({
@@ -84,7 +88,10 @@ function drawGroundGlass(draw: Draw, anatomy: Anatomy): void {
     const shape = anatomy.lungs[drawInteger(draw, 2)]!;
     const angle = between(draw, -0.35, 1.25) * (Math.PI / 2);
     const outward = Math.sign(shape.u);
-    const center = { u: shape.u + outward * shape.a * 0.8 * Math.cos(angle), v: shape.v + shape.b * 0.8 * Math.sin(angle) };
+    const center = {
+      u: shape.u + outward * shape.a * 0.8 * Math.cos(angle),
+      v: shape.v + shape.b * 0.8 * Math.sin(angle),
+    };
     const density = between(draw, 50, 115);
     const reach = { a: between(draw, 0.13, 0.26), b: between(draw, 0.15, 0.34) };
     blobs(anatomy.canvas, shape, { ...center, ...reach }, (u, v) => density * (0.75 + 0.5 * texture(u, v)));
@@ -96,18 +103,40 @@ function drawDistractors(draw: Draw, { canvas, lungs }: Anatomy): void {
   if (draw() < 0.3) {
     const shape = lungs[drawInteger(draw, 2)]!;
     const radius = between(draw, 0.02, 0.05);
-    fillEllipse(canvas, { u: shape.u + between(draw, -0.15, 0.15), v: shape.v + between(draw, -0.3, 0.3), a: radius, b: radius * 1.3, power: 2 }, between(draw, 150, 215));
+    fillEllipse(
+      canvas,
+      {
+        u: shape.u + between(draw, -0.15, 0.15),
+        v: shape.v + between(draw, -0.3, 0.3),
+        a: radius,
+        b: radius * 1.3,
+        power: 2,
+      },
+      between(draw, 150, 215),
+    );
   }
   if (draw() < 0.3) {
     const strength = between(draw, 10, 30);
-    for (const shape of lungs) blobs(canvas, shape, { u: shape.u, v: shape.v + shape.b, a: shape.a, b: 0.16 }, () => strength);
+    for (const shape of lungs)
+      blobs(canvas, shape, { u: shape.u, v: shape.v + shape.b, a: shape.a, b: 0.16 }, () => strength);
   }
 }
 
 /** Heart and great vessels, windpipe and spine. */
 function drawMiddle(draw: Draw, { canvas, tissue }: Anatomy): void {
   const bright = Math.min(252, tissue + between(draw, 0, 18));
-  fillEllipse(canvas, { u: between(draw, 0.02, 0.1), v: between(draw, -0.24, -0.08), a: between(draw, 0.19, 0.28), b: between(draw, 0.3, 0.44), power: 2.2, tilt: between(draw, -0.2, 0.3) }, bright);
+  fillEllipse(
+    canvas,
+    {
+      u: between(draw, 0.02, 0.1),
+      v: between(draw, -0.24, -0.08),
+      a: between(draw, 0.19, 0.28),
+      b: between(draw, 0.3, 0.44),
+      power: 2.2,
+      tilt: between(draw, -0.2, 0.3),
+    },
+    bright,
+  );
   fillEllipse(canvas, { u: 0.02, v: 0.2, a: 0.12, b: 0.4, power: 2 }, tissue);
   if (draw() < 0.7) for (const u of [-0.06, 0.07]) fillEllipse(canvas, { u, v: 0.13, a: 0.028, b: 0.04, power: 2 }, 25);
   fillEllipse(canvas, { u: 0, v: 0.6, a: 0.15, b: 0.2, power: 2.4 }, 248);

@@ -59,11 +59,20 @@ async function existing(dir: string): Promise<string | null> {
     throw new DatasetError(`${dir}: phantoms cannot be written there: ${messageOf(error)}`, { cause: error });
   });
   if (names.length === 0) return null;
-  if (names.includes(PHANTOMS_FILE) && names.every((name) => OWN_FILES.has(name))) return readFile(path.join(dir, PHANTOMS_FILE), 'utf8');
-  throw new DatasetError(`${dir} holds other files. Give an empty folder, or a name that does not exist, for the phantoms`);
+  if (names.includes(PHANTOMS_FILE) && names.every((name) => OWN_FILES.has(name)))
+    return readFile(path.join(dir, PHANTOMS_FILE), 'utf8');
+  throw new DatasetError(
+    `${dir} holds other files. Give an empty folder, or a name that does not exist, for the phantoms`,
+  );
 }
 
-async function writeClass(dir: string, label: number, count: number, facts: Facts, signal: AbortSignal | undefined): Promise<string[]> {
+async function writeClass(
+  dir: string,
+  label: number,
+  count: number,
+  facts: Facts,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
   const className = COVID_CT_CLASSES[label]!;
   const folder = path.join(dir, 'Images-processed', `CT_${className}`);
   await makeFolder(folder);
@@ -71,7 +80,12 @@ async function writeClass(dir: string, label: number, count: number, facts: Fact
   for (let number = 0; number < count; number += 1) {
     throwIfAborted(signal);
     const name = `phantom-${className.toLowerCase()}-${String(number + 1).padStart(4, '0')}.png`;
-    const pixels = phantomPixels({ seed: facts.seed, index: number * 2 + label, positive: label === 1, size: facts.size });
+    const pixels = phantomPixels({
+      seed: facts.seed,
+      index: number * 2 + label,
+      positive: label === 1,
+      size: facts.size,
+    });
     await writeFile(path.join(folder, name), await encodePng(pixels));
     names.push(name);
   }
@@ -84,7 +98,8 @@ async function writeLists(dir: string, label: number, names: readonly string[], 
   await makeFolder(folder);
   const cut = names.length - 2 * held;
   const parts = { train: names.slice(0, cut), val: names.slice(cut, cut + held), test: names.slice(cut + held) };
-  for (const [split, list] of Object.entries(parts)) await writeFile(path.join(folder, `${split}CT_${className}.txt`), `${list.join('\n')}\n`);
+  for (const [split, list] of Object.entries(parts))
+    await writeFile(path.join(folder, `${split}CT_${className}.txt`), `${list.join('\n')}\n`);
 }
 
 /**
@@ -118,7 +133,8 @@ export async function makePhantoms(dir: string, options: PhantomOptions = {}): P
   if (there === text) return { dir: root, counts, written: false };
   const unfinished = `${root}.unfinished-${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
-    for (const label of COVID_CT_CLASSES.keys()) await writeLists(unfinished, label, await writeClass(unfinished, label, each, facts, signal), held);
+    for (const label of COVID_CT_CLASSES.keys())
+      await writeLists(unfinished, label, await writeClass(unfinished, label, each, facts, signal), held);
     await writeFile(path.join(unfinished, 'README.txt'), README);
     await writeFile(path.join(unfinished, PHANTOMS_FILE), text);
     await rm(root, { recursive: true, force: true });

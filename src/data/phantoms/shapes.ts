@@ -58,7 +58,11 @@ export class Canvas {
     for (let r = top; r <= bottom; r += 1) {
       for (let c = left; c <= right; c += 1) {
         const index = r * this.width + c;
-        this.values[index] = paint(((c - x) * cosine + (r - y) * sine) / a, ((r - y) * cosine - (c - x) * sine) / b, this.values[index]!);
+        this.values[index] = paint(
+          ((c - x) * cosine + (r - y) * sine) / a,
+          ((r - y) * cosine - (c - x) * sine) / b,
+          this.values[index]!,
+        );
       }
     }
   }
@@ -110,11 +114,14 @@ export function fillEllipse(canvas: Canvas, shape: Ellipse, level: number | Fiel
 export function blobs(canvas: Canvas, mask: Ellipse, cloud: Ellipse, strength: Field): void {
   const inside = coverage(canvas, mask);
   const distance = radius(cloud);
-  canvas.each((u, v, value) => {
-    const far = distance(u, v);
-    if (far > 2.2) return value;
-    return value + inside(u, v) * strength(u, v) * exp(-(far ** 3));
-  }, around(cloud, 2.2));
+  canvas.each(
+    (u, v, value) => {
+      const far = distance(u, v);
+      if (far > 2.2) return value;
+      return value + inside(u, v) * strength(u, v) * exp(-(far ** 3));
+    },
+    around(cloud, 2.2),
+  );
 }
 
 /** Smooth noise in [-1, 1]: random values on a lattice, blended between its points. */
@@ -150,7 +157,13 @@ function stamp(canvas: Canvas, u: number, v: number, pixelRadius: number, level:
 }
 
 /** Vessels that leave `root`, taper and fork while they stay inside `lung`. */
-export function vesselTree(canvas: Canvas, draw: Draw, root: { u: number; v: number }, lung: Ellipse, level: number): void {
+export function vesselTree(
+  canvas: Canvas,
+  draw: Draw,
+  root: { u: number; v: number },
+  lung: Ellipse,
+  level: number,
+): void {
   const distance = radius({ ...lung, a: lung.a * 0.95, b: lung.b * 0.95 });
   const step = 0.012;
   const grow = (u: number, v: number, heading: number, thickness: number, depth: number): void => {
@@ -164,11 +177,13 @@ export function vesselTree(canvas: Canvas, draw: Draw, root: { u: number; v: num
       y += step * 1.3 * sin(angle);
     }
     if (depth === 0 || distance(x, y) >= 1) return;
-    for (const turn of [-1, 1]) if (draw() < 0.9) grow(x, y, angle + turn * (0.25 + 0.5 * draw()), width * 0.8, depth - 1);
+    for (const turn of [-1, 1])
+      if (draw() < 0.9) grow(x, y, angle + turn * (0.25 + 0.5 * draw()), width * 0.8, depth - 1);
   };
   const outward = lung.u < root.u ? Math.PI : 0;
   const thick = (0.9 + 0.6 * draw()) * (canvas.frame.a / 72);
-  for (const heading of [-1.15, -0.6, -0.1, 0.4, 0.9]) grow(root.u, root.v, outward + heading + (draw() - 0.5) * 0.4, thick, 4);
+  for (const heading of [-1.15, -0.6, -0.1, 0.4, 0.9])
+    grow(root.u, root.v, outward + heading + (draw() - 0.5) * 0.4, thick, 4);
 }
 
 /** Adds noise with the given standard deviation, half of it shared between neighbors as a reconstruction kernel does. */
