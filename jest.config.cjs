@@ -1,6 +1,6 @@
 /**
- * Tests run from TypeScript sources; `npm test` has built the addon and dist/ before jest starts. What takes long is called
- * `*.slow.test.ts` and runs with jest.slow.config.cjs.
+ * Tests run from TypeScript sources; `npm test` has built the addon and dist/ before jest starts. What takes long is
+ * called `*.slow.test.ts` and runs with jest.slow.config.cjs.
  *
  * Two workers, each of which computes in one thread: on two cores that is twice as fast as one worker with two threads,
  * since much of a test is spent outside LibTorch. Set OMP_NUM_THREADS to have it otherwise.

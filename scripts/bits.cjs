@@ -1,8 +1,8 @@
 /**
  * The bits of trainings and predictions of one or two checkouts, on the same made-up images:
  *   npm run bits -- [CHECKOUT] [OTHER] [--architectures a,b] [--real COVID-CT]
- * Prints one hash a case; with two checkouts both are run, and the exit code is 1 where a hash differs. For a refactoring
- * that must change nothing: build both checkouts first.
+ * Prints one hash a case; with two checkouts both are run, and the exit code is 1 where a hash differs. For a
+ * refactoring that must change nothing: build both checkouts first.
  */
 const { execFileSync } = require('node:child_process');
 const { createHash } = require('node:crypto');

@@ -4,8 +4,8 @@
  *   node scripts/build.cjs --ts       TypeScript and the ESM entry
  *   node scripts/build.cjs --native   the addon
  *   --force: the addon from nothing; --verbose: show the compiler's output; --jobs=N: compilers at once (default 2)
- * In a checkout, LibTorch is fetched into the per-user cache where none is found. Objects stay in build/ for the next time,
- * the finished addon goes into the cache.
+ * In a checkout, LibTorch is fetched into the per-user cache where none is found. Objects stay in build/ for the next
+ * time, the finished addon goes into the cache.
  */
 const { buildTypeScript, writeEsmEntries, compileNativeRoom, noteSources } = require('./typescript.cjs');
 const { setUp } = require('./set-up.cjs');

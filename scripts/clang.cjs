@@ -1,6 +1,6 @@
 /**
- * Compiles and links the addon with clang, warnings as errors, into build/clang; it is not installed. Does nothing where
- * there is no clang++. `npm run build` uses the system's own compiler, mostly gcc.
+ * Compiles and links the addon with clang, warnings as errors, into build/clang; it is not installed. Does nothing
+ * where there is no clang++. `npm run build` uses the system's own compiler, mostly gcc.
  */
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');

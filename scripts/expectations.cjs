@@ -1,7 +1,8 @@
 /**
  * What a training takes on this machine: time of an epoch, most memory, disk of the run folder, as a Markdown table.
  *   node scripts/expectations.cjs --data COVID-CT [--arch vgg19_bn,vgg11_bn,resnet18] [--threads 2]
- * Trains one epoch each with the tutorial's recipe at 224 pixels, in a process of its own; on a quiet machine only. Says the load.
+ * Trains one epoch each with the tutorial's recipe at 224 pixels, in a process of its own; on a quiet machine only.
+ * Says the load.
  */
 const { spawn } = require('node:child_process');
 const { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } = require('node:fs');
@@ -24,7 +25,10 @@ function sizeOf(folder) {
     .reduce((sum, each) => sum + (each.isFile() ? each.size : 0), 0);
 }
 
-/** The most resident memory that the system says the process has had, in bytes; looked at often, for it goes with the process. */
+/**
+ * The most resident memory that the system says the process has had, in
+ * bytes; looked at often, for it goes with the process.
+ */
 function peakOf(pid) {
   try {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
@@ -66,7 +70,8 @@ function train(architecture, out) {
 async function main() {
   const root = mkdtempSync(join(tmpdir(), 'covidct-expectations-'));
   console.log(
-    `${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)} before\n\n| network | one epoch | memory | run folder |\n| --- | --- | --- | --- |`,
+    `${cpus()[0]?.model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)} before\n` +
+      `\n| network | one epoch | memory | run folder |\n| --- | --- | --- | --- |`,
   );
   try {
     for (const architecture of values.arch.split(',')) {
@@ -78,7 +83,8 @@ async function main() {
         .map((line) => JSON.parse(line))
         .find(({ type }) => type === 'epoch');
       console.log(
-        `| ${architecture} | ${Math.round(epoch.seconds)} s | ${(peak / 2 ** 30).toFixed(1)} GiB | ${Math.round(sizeOf(out) / 2 ** 20)} MiB |`,
+        `| ${architecture} | ${Math.round(epoch.seconds)} s ` +
+          `| ${(peak / 2 ** 30).toFixed(1)} GiB | ${Math.round(sizeOf(out) / 2 ** 20)} MiB |`,
       );
     }
   } finally {

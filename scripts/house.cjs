@@ -1,7 +1,8 @@
 /**
  * Counts what says how a checkout is built: the boundary, what an editor shows, long lines, imports, entries, sizes.
  *   node scripts/house.cjs [checkout]      default: this one
- * An import points upward when it names a room that comes later in the table of the checkout's test/architecture.test.ts.
+ * An import points upward when it names a room that comes later in the table of the checkout's
+ * test/architecture.test.ts.
  */
 const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');

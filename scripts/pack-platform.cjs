@@ -1,9 +1,9 @@
 /**
- * Makes the platform package for the LibTorch that is found (COVIDCT_TORCH_LIBTORCH chooses another one): the addon, what
- * it was made of, and the fields by which npm installs it on the right machines alone.
+ * Makes the platform package for the LibTorch that is found (COVIDCT_TORCH_LIBTORCH chooses another one): the addon,
+ * what it was made of, and the fields by which npm installs it on the right machines alone.
  *   node scripts/pack-platform.cjs [--out build/release]
- * Prints the package's folder, which `npm pack` and `npm publish` take; scripts/pack-release.cjs names it as an optional
- * dependency of the main package.
+ * Prints the package's folder, which `npm pack` and `npm publish` take; scripts/pack-release.cjs names it as an
+ * optional dependency of the main package.
  */
 const { spawnSync } = require('node:child_process');
 const { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } = require('node:fs');
@@ -32,7 +32,9 @@ function packageManifest(name, libtorch, libc) {
   return {
     name,
     version: main.version,
-    description: `The addon of covidct-torch ${main.version}, compiled for ${process.platform}-${process.arch} and LibTorch ${libtorch.version} (${libtorch.variant}).`,
+    description:
+      `The addon of covidct-torch ${main.version}, compiled ` +
+      `for ${process.platform}-${process.arch} and LibTorch ${libtorch.version} (${libtorch.variant}).`,
     license: main.license,
     os: [process.platform],
     cpu: [process.arch],
@@ -83,10 +85,12 @@ async function main() {
   copyFileSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
   writeFileSync(
     path.join(folder, 'README.md'),
-    `# ${name}\n\n${manifest.description} It is installed with covidct-torch, which uses it where it matches exactly and compiles its own otherwise.\n`,
+    `# ${name}\n\n${manifest.description} It is installed with covidct-torch, ` +
+      `which uses it where it matches exactly and compiles its own otherwise.\n`,
   );
   console.error(
-    `${name}@${manifest.version}: ${(statSync(file).size / 1e6).toFixed(1)} MB, needs ${libc === null ? process.platform : `${libc.family} ${libc.version}`}`,
+    `${name}@${manifest.version}: ${(statSync(file).size / 1e6).toFixed(1)} MB, ` +
+      `needs ${libc === null ? process.platform : `${libc.family} ${libc.version}`}`,
   );
   console.log(folder);
 }

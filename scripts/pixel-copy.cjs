@@ -2,8 +2,8 @@
  * What it costs that the pixels of each micro-batch are copied into the addon again in every epoch:
  *   node scripts/pixel-copy.cjs [--arch resnet18] [--batch 8] [--side 256] [--threads N] [--steps 5]
  * Prints the milliseconds for which the call of a training step holds the event loop (the copy, with the checks), those
- * that the network's input takes in the addon, and those of the whole step. Keeping the resized pixels on the native side
- * could save at most the first.
+ * that the network's input takes in the addon, and those of the whole step. Keeping the resized pixels on the native
+ * side could save at most the first.
  */
 const { parseArgs } = require('node:util');
 const { tutorialTrain } = require('../dist/index.js');

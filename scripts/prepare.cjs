@@ -19,7 +19,8 @@ async function main() {
 
 main().catch((error) => {
   console.error(
-    `the native part of covidct-torch could not be set up.\n${error.message}\nWhen that is put right, run: npm run build`,
+    'the native part of covidct-torch could not be set ' +
+      `up.\n${error.message}\nWhen that is put right, run: npm run build`,
   );
   if (process.env.npm_package_resolved !== undefined) process.exitCode = 1;
 });

@@ -1,7 +1,8 @@
 /**
  * Shows that nobody has to compile: publishes this checkout's packages to a registry of its own on this machine
- * (verdaccio, installed for the time), installs covidct-torch from there in a new project on a PATH without compiler, cmake, make
- * and ninja, fetches LibTorch, and predicts. Every other package comes through the same registry from npm's.
+ * (verdaccio, installed for the time), installs covidct-torch from there in a new project on a PATH without compiler,
+ * cmake, make and ninja, fetches LibTorch, and predicts. Every other package comes through the same registry from
+ * npm's.
  *   node scripts/prove-platform-package.cjs [--libtorch DIR] [--npm 12] [--keep]
  *   --libtorch: a LibTorch that is there instead of fetching one (190 MB or more); --npm: npm of that version installs;
  *   --keep: leave the folder for a look
@@ -73,7 +74,9 @@ function freePort() {
   });
 }
 
-/** Verdaccio asks for node-fetch by the tag `cjs`, which not every mirror of npm's registry knows: the version is named. */
+/**
+ * Verdaccio asks for node-fetch by the tag `cjs`, which not every mirror of npm's registry knows: the version is named.
+ */
 const TOOLS = { private: true, dependencies: { verdaccio: '^6' }, overrides: { 'node-fetch': '^2.7.0' } };
 
 async function startRegistry(port) {
@@ -97,7 +100,10 @@ async function startRegistry(port) {
   throw new Error('verdaccio did not start within a minute');
 }
 
-/** node, npm, the shell that npx starts, python3 (pip fetches LibTorch where PyTorch's host cannot be reached): nothing else. */
+/**
+ * node, npm, the shell that npx starts, python3 (pip fetches LibTorch
+ * where PyTorch's host cannot be reached): nothing else.
+ */
 function barePath() {
   mkdirSync(bin);
   const npm = execFileSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).trim();

@@ -1,3 +1,6 @@
-/** npm's `prepublishOnly`: the repository itself is not what is published, and its package.json names no platform package. */
+/**
+ * npm's `prepublishOnly`: the repository itself is not what is
+ * published, and its package.json names no platform package.
+ */
 console.error('publish build/release/covidct-torch instead: docs/releasing.md says how it is made');
 process.exitCode = 1;

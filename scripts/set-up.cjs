@@ -4,7 +4,9 @@ const path = require('node:path');
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
 
-/** Returns a function that prints progress: one line that is overwritten on a terminal, one for every tenth otherwise. */
+/**
+ * Returns a function that prints progress: one line that is overwritten on a terminal, one for every tenth otherwise.
+ */
 function reporter(verbose) {
   const { isTTY } = process.stderr;
   let last = '';
@@ -35,7 +37,8 @@ function reporter(verbose) {
         );
       case 'found':
         return line(
-          `LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) at ${progress.libtorch.root}${progress.remark ? `\n${progress.remark}` : ''}`,
+          `LibTorch ${progress.libtorch.version} (${progress.libtorch.variant}) ` +
+            `at ${progress.libtorch.root}${progress.remark ? `\n${progress.remark}` : ''}`,
         );
       case 'compile':
         return line(`compiling the addon: ${progress.reason}`);

@@ -25,8 +25,8 @@ function buildTypeScript() {
 }
 
 /**
- * Writes `| undefined` after the type of every optional property of the declarations. To most projects that says nothing
- * new; one with `exactOptionalPropertyTypes` may then hand on an option that it was not given itself.
+ * Writes `| undefined` after the type of every optional property of the declarations. To most projects that says
+ * nothing new; one with `exactOptionalPropertyTypes` may then hand on an option that it was not given itself.
  */
 function widenOptionals() {
   const typescript = require('typescript');
@@ -61,7 +61,10 @@ function saysUndefined(typescript, type) {
   );
 }
 
-/** Removes what was compiled from a source that has been renamed or deleted since; tsc leaves it, and it would be published. */
+/**
+ * Removes what was compiled from a source that has been renamed or
+ * deleted since; tsc leaves it, and it would be published.
+ */
 function removeOrphans() {
   const dist = path.join(root, 'dist');
   for (const name of readdirSync(dist, { recursive: true })) {
@@ -118,8 +121,8 @@ function entryFiles() {
 }
 
 /**
- * Writes an index.mjs beside the index.js of every entry, with each of its names spelled out, so that `import { Trainer }`
- * does not hang on Node's guess at what a CommonJS file exports.
+ * Writes an index.mjs beside the index.js of every entry, with each of its names spelled out, so that
+ * `import { Trainer }` does not hang on Node's guess at what a CommonJS file exports.
  */
 function writeEsmEntries() {
   if (!hasSources) return;

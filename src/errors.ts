@@ -196,7 +196,10 @@ function isError(error: unknown): error is Error {
   return error instanceof Error || types.isNativeError(error);
 }
 
-/** The message of anything that was thrown, to stand in another one: the system's failures in words, our own lines in one. */
+/**
+ * The message of anything that was thrown, to stand in another one:
+ * the system's failures in words, our own lines in one.
+ */
 export function messageOf(error: unknown): string {
   try {
     if (error instanceof CovidCtError)

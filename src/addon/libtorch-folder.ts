@@ -34,7 +34,10 @@ export const OLDEST_LIBTORCH = `${SUPPORTED_LIBTORCH[0]}.0`;
 export function untestedRemark(version: string): string | undefined {
   const newest = SUPPORTED_LIBTORCH.at(-1) ?? '';
   if (compareVersions(minorOf(version), newest) <= 0) return undefined;
-  return `LibTorch ${version} is newer than those this version of covidct-torch was tested with (${SUPPORTED_LIBTORCH[0]} to ${newest})`;
+  return (
+    `LibTorch ${version} is newer than those this version of covidct-torch ` +
+    `was tested with (${SUPPORTED_LIBTORCH[0]} to ${newest})`
+  );
 }
 
 /** What {@link inspectLibTorch} says: a LibTorch, or the reason why there is none. */
@@ -138,7 +141,9 @@ export function inspectLibTorch(
   if (version === undefined) return { reason: 'does not say its version' };
   if (compareVersions(version, OLDEST_LIBTORCH) < 0) {
     return {
-      reason: `is LibTorch ${version}, too old: ${OLDEST_LIBTORCH} or newer is needed, up to ${SUPPORTED_LIBTORCH.at(-1)} is tested`,
+      reason:
+        `is LibTorch ${version}, too old: ${OLDEST_LIBTORCH} or newer ` +
+        `is needed, up to ${SUPPORTED_LIBTORCH.at(-1)} is tested`,
     };
   }
   const root = realpathSync(place.root);

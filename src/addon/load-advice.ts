@@ -6,7 +6,8 @@ const ADVICE: readonly { pattern: RegExp; advice: (command: string) => string }[
     pattern:
       /lib(cudart|cublas|cublasLt|cudnn|cufft|curand|cusolver|cusparse|cusparseLt|nccl|nvrtc|nvToolsExt|nvJitLink|nvshmem\w*|cupti|cufile|cuda)\b[^:]*: cannot open shared object/,
     advice: () =>
-      "this LibTorch is built for CUDA and NVIDIA's libraries are not there: install its wheel with pip, which brings them, or use a CPU LibTorch",
+      "this LibTorch is built for CUDA and NVIDIA's libraries are not there: " +
+      'install its wheel with pip, which brings them, or use a CPU LibTorch',
   },
   {
     pattern:
@@ -25,7 +26,8 @@ const ADVICE: readonly { pattern: RegExp; advice: (command: string) => string }[
   {
     pattern: /static TLS block/,
     advice: () =>
-      'too many large libraries were loaded before it: load it earlier, or start node with LD_PRELOAD set to the library that is named',
+      'too many large libraries were loaded before it: load it earlier, ' +
+      'or start node with LD_PRELOAD set to the library that is named',
   },
   {
     pattern: /invalid ELF header|wrong ELF class|mach-o|incompatible architecture|cannot execute/i,

@@ -41,7 +41,8 @@ export function locateAddon(libtorch: LibTorch): string {
   const taken = takePrebuilt(libtorch, sources, folder, packageRoot());
   if (typeof taken === 'string') return taken;
   throw new CovidCtError('ERR_ADDON_NOT_BUILT', [
-    `the addon has not been built for LibTorch ${libtorchKey(libtorch)} (${libtorch.root}, from ${libtorch.source}): ${join(folder, ADDON_FILE)} does not exist, and ${taken.reason}.`,
+    `the addon has not been built for LibTorch ${libtorchKey(libtorch)} (${libtorch.root}, ` +
+      `from ${libtorch.source}): ${join(folder, ADDON_FILE)} does not exist, and ${taken.reason}.`,
     `Run \`${buildCommand()}\`.`,
   ]);
 }
@@ -85,7 +86,8 @@ function checkVersion(native: NativeModule, libtorch: LibTorch, file: string): v
   const loaded = native.info().libtorchVersion;
   if (minorOf(loaded) !== minorOf(libtorch.version)) {
     throw new CovidCtError('ERR_ADDON_LOAD', [
-      `the addon ${file} was built with the headers of LibTorch ${loaded}, but LibTorch ${libtorch.version} was found at ${libtorch.root}.`,
+      `the addon ${file} was built with the headers of LibTorch ${loaded}, ` +
+        `but LibTorch ${libtorch.version} was found at ${libtorch.root}.`,
       `Run \`${forced(buildCommand())}\`.`,
     ]);
   }

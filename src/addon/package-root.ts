@@ -5,9 +5,11 @@ import { CovidCtError } from '../errors';
 
 /** What a bundler's user has to do; named in every message that a bundle causes. */
 const BUNDLE_ADVICE = [
-  'A bundle cannot hold them: leave `covidct-torch` and `sharp` external (esbuild: `--external:covidct-torch --external:sharp`; ' +
+  'A bundle cannot hold them: leave `covidct-torch` and `sharp` ' +
+    'external (esbuild: `--external:covidct-torch --external:sharp`; ' +
     'vite: `ssr.external`; webpack: `externals`) and install both beside the bundle.',
-  'A bundle of it can still load an addon that `npx covidct install-libtorch` of the same version has put into the cache, or the one that COVIDCT_TORCH_ADDON names.',
+  'A bundle of it can still load an addon that `npx covidct install-libtorch` of the ' +
+    'same version has put into the cache, or the one that COVIDCT_TORCH_ADDON names.',
 ] as const;
 
 /** The folder two above this file, as source or compiled; undefined in an ESM bundle, which has no `__dirname`. */
@@ -25,7 +27,8 @@ export function packageRoot(): string {
   if (root !== undefined && existsSync(join(root, 'CMakeLists.txt')) && existsSync(join(root, 'native/addon.cc')))
     return root;
   throw new CovidCtError('ERR_PACKAGE_FILES', [
-    `covidct-torch cannot find its own files${root === undefined ? '' : ` in ${root}`}: it seems to be part of a bundle.`,
+    'covidct-torch cannot find its own ' +
+      `files${root === undefined ? '' : ` in ${root}`}: it seems to be part of a bundle.`,
     ...BUNDLE_ADVICE,
   ]);
 }

@@ -54,13 +54,15 @@ function judge(file: string, libtorchVersion: string, { stdout, stderr, status, 
     const how = signal ? `was ended by ${signal}` : `ended with ${status}`;
     throw new CovidCtError(
       'ERR_ADDON_LOAD',
-      `the addon ${file} was loaded in a process of its own, which ${how}${stderr.trim() === '' ? '' : `: ${stderr.trim().slice(-2000)}`}`,
+      `the addon ${file} was loaded in a process of its own, ` +
+        `which ${how}${stderr.trim() === '' ? '' : `: ${stderr.trim().slice(-2000)}`}`,
     );
   }
   if (minorOf(version) !== minorOf(libtorchVersion)) {
     throw new CovidCtError(
       'ERR_ADDON_LOAD',
-      `the addon ${file} was built with the headers of LibTorch ${version}, but it is to be used with LibTorch ${libtorchVersion}`,
+      `the addon ${file} was built with the headers of LibTorch ${version}, ` +
+        `but it is to be used with LibTorch ${libtorchVersion}`,
     );
   }
 }

@@ -1,5 +1,6 @@
 /**
- * The entry `covidct-torch/bench`: speed and memory of this machine, beside PyTorch and ONNX Runtime where they are there.
+ * The entry `covidct-torch/bench`: speed and memory of this machine, beside PyTorch and ONNX Runtime where they are
+ * there.
  *
  * @packageDocumentation
  */

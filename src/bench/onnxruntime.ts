@@ -36,7 +36,10 @@ export function findOnnxRuntime(folder: string | undefined): OnnxRuntime {
     return { file, version };
   } catch {
     return {
-      problem: `no onnxruntime-node was found from ${from}: run \`ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --prefix DIR onnxruntime-node\` and give --onnxruntime DIR`,
+      problem:
+        `no onnxruntime-node was found from ${from}: run ` +
+        `\`ONNXRUNTIME_NODE_INSTALL_CUDA=skip npm install --prefix DIR onnxruntime-node\` ` +
+        'and give --onnxruntime DIR',
     };
   }
 }

@@ -19,7 +19,10 @@ const differing = (values: readonly unknown[]): boolean => new Set(values).size 
 export const benchOptionsSchema = z.strictObject({
   /** Names of `architectures()`. */
   architectures: z.array(z.string().min(1)).min(1).refine(differing, 'names must differ').default(['vgg19_bn']),
-  /** Training steps, predictions, cold start to the first prediction, peak memory of the processes that train and predict. */
+  /**
+   * Training steps, predictions, cold start to the first prediction, peak
+   * memory of the processes that train and predict.
+   */
   what: z
     .array(z.enum(['train', 'predict', 'cold', 'memory']))
     .min(1)
@@ -42,7 +45,9 @@ export const benchOptionsSchema = z.strictObject({
     .array(z.enum(PEER_NAMES))
     .refine(differing, 'names must differ')
     .default([...PEER_NAMES]),
-  /** Most time for one measuring process, its compilation and loading included; what takes longer is ended and said so. */
+  /**
+   * Most time for one measuring process, its compilation and loading included; what takes longer is ended and said so.
+   */
   timeoutMs: z.int().min(1000).max(86_400_000).default(300_000),
   signal: signalSchema,
 });

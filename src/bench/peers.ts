@@ -33,7 +33,10 @@ export interface Peers {
 }
 
 function remedy(python: string, problem: string): string {
-  return `${problem.startsWith(python) ? problem : `${python}: ${problem}`}; give --python a Python that has them: \`PYTHON -m pip install torch torchvision safetensors\``;
+  return (
+    `${problem.startsWith(python) ? problem : `${python}: ${problem}`}; give --python ` +
+    `a Python that has them: \`PYTHON -m pip install torch torchvision safetensors\``
+  );
 }
 
 /**

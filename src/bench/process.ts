@@ -34,7 +34,10 @@ function lastLine(text: string): string {
   );
 }
 
-/** What went wrong, in one line: the exception where a traceback has one (its message may have many lines), else the last. */
+/**
+ * What went wrong, in one line: the exception where a traceback has one
+ * (its message may have many lines), else the last.
+ */
 export function failureIn(stderr: string): string {
   return (
     stderr

@@ -16,12 +16,12 @@ import type { BenchRow, CeilingsRow, ResultRow, SettingRow } from './types';
 import { judgeTargets } from './targets';
 
 /**
- * Measures training steps, predictions, cold start and peak memory of ours and of what else runs the same network: on the
- * CPU, in float32, with the same weights, images and threads. Takes minutes, and as many gigabytes of the temporary folder
- * as three copies of the weights; both are free again when it ends, also by `signal` or by leaving the loop.
+ * Measures training steps, predictions, cold start and peak memory of ours and of what else runs the same network: on
+ * the CPU, in float32, with the same weights, images and threads. Takes minutes, and as many gigabytes of the temporary
+ * folder as three copies of the weights; both are free again when it ends, also by `signal` or by leaving the loop.
  *
- * @returns the setting, who was found, the ceilings of the machine, a row for every measurement as soon as it is there, and
- *   at last the targets; in between, what is being measured
+ * @returns the setting, who was found, the ceilings of the machine, a row for every measurement as soon as it is there,
+ *   and at last the targets; in between, what is being measured
  * @throws InvalidOptionError; AbortedError, with no process left behind; LibTorchNotFoundError and ERR_ADDON_*
  * @example
  * ```ts

@@ -26,7 +26,10 @@ const NO_SLOWER = 1.05;
 
 function figureText({ figure, mode, batchSize }: Omit<Target, 'against' | 'limit'>): string {
   if (mode === 'cold') return 'cold start to first prediction';
-  return `${figure === 'memory' ? 'peak memory, ' : ''}${mode === 'train' ? 'training step' : 'prediction'}, batch ${batchSize}`;
+  return (
+    `${figure === 'memory' ? 'peak memory, ' : ''}${mode === 'train' ? 'training step' : 'prediction'}, ` +
+    `batch ${batchSize}`
+  );
 }
 
 /** Peak of ours as a share of a peer's, which need not be PyTorch. */

@@ -82,7 +82,9 @@ export interface SettingRow {
   readonly rounds: number;
 }
 
-/** What the machine reaches with these threads, as PyTorch measures it; null with the reason where there is no PyTorch. */
+/**
+ * What the machine reaches with these threads, as PyTorch measures it; null with the reason where there is no PyTorch.
+ */
 export interface CeilingsRow {
   readonly type: 'ceilings';
   /** float32, square. */
@@ -109,11 +111,17 @@ export interface BackendResult {
   readonly timeToPyTorch: Spread | null;
   readonly peakBytes: Spread | null;
   readonly peakToPyTorch: Spread | null;
-  /** Arithmetic of a direct computation divided by the median time; more than there is of it where multiplications are saved. */
+  /**
+   * Arithmetic of a direct computation divided by the median time; more
+   * than there is of it where multiplications are saved.
+   */
   readonly gigaflopsPerSecond: number | null;
   /** That as a share of the fastest matrix product. */
   readonly shareOfMatrixProduct: number | null;
-  /** Largest difference of logits (of losses in training) to the reference's, as a share of the reference's largest; null of the reference itself. */
+  /**
+   * Largest difference of logits (of losses in training) to the reference's, as a share of the reference's largest;
+   * null of the reference itself.
+   */
   readonly difference: number | null;
   /** Whether it computes the same; what does not is no peer. */
   readonly agrees: boolean;
@@ -128,7 +136,9 @@ export interface ResultRow {
   readonly mode: Mode;
   readonly batchSize: number;
   readonly imageSize: number;
-  /** Whom the outputs are compared with: PyTorch eager, or ours with LibTorch's convolutions where there is no PyTorch. */
+  /**
+   * Whom the outputs are compared with: PyTorch eager, or ours with LibTorch's convolutions where there is no PyTorch.
+   */
   readonly reference: BackendName | null;
   readonly contenders: readonly BackendResult[];
   /** The fastest that is not ours; null where there is none. */

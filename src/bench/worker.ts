@@ -40,7 +40,10 @@ async function step(network: Network, batch: NativeBatch, task: Task): Promise<n
   return objective;
 }
 
-/** A model folder from a fixed seed, without dropout; one training step's forward gives its batch norms statistics of their own. */
+/**
+ * A model folder from a fixed seed, without dropout; one training step's
+ * forward gives its batch norms statistics of their own.
+ */
 async function prepare(task: Task): Promise<Answer> {
   const model = await packageOf().Classifier.create({
     architecture: task.architecture,

@@ -31,7 +31,8 @@ export function addBench(program: Command, run: (work: (io: Io) => Promise<numbe
     .command('bench')
     .summary('measure speed and memory beside PyTorch and ONNX Runtime')
     .description(
-      'Measures training steps, predictions, cold start and peak memory of ours and of what else runs the same network on this machine: same weights, images and threads, each in a process of its own, in turn.',
+      'Measures training steps, predictions, cold start and peak memory of ours and of what else runs the ' +
+        'same network on this machine: same weights, images and threads, each in a process of its own, in turn.',
     )
     .option('--arch <names>', 'architectures; all for every one (default: vgg19_bn)', names)
     .option('--what <names>', 'of train, predict, cold, memory (default: all four)', names)
@@ -49,14 +50,16 @@ export function addBench(program: Command, run: (work: (io: Io) => Promise<numbe
     )
     .option(
       '--peers <names>',
-      'of pytorch, pytorch-fused, pytorch-channels-last, pytorch-folded, pytorch-meta, torchscript, torch-compile, onnxruntime; all, or none (default: all)',
+      'of pytorch, pytorch-fused, pytorch-channels-last, pytorch-folded, pytorch-meta, ' +
+        'torchscript, torch-compile, onnxruntime; all, or none (default: all)',
       names,
     )
     .option('--timeout <seconds>', 'most time for one measuring process (default: 300)', number)
     .option('--json', 'write one JSON object a line to standard output')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ covidct bench --python python3\n  $ covidct bench --what predict --batch 1 --rounds 5 --onnxruntime ~/onnx\n  $ covidct bench --arch all --batch 8 --peers pytorch --json > bench.jsonl',
+      '\nExamples:\n  $ covidct bench --python python3\n  $ covidct bench --what predict --batch 1 --rounds ' +
+        '5 --onnxruntime ~/onnx\n  $ covidct bench --arch all --batch 8 --peers pytorch --json > bench.jsonl',
     )
     .action((flags: Flags) => run((io) => bench(flags, io)));
 }
@@ -89,7 +92,9 @@ export function optionsOf({
   };
 }
 
-/** Missing peers are told and are no failure; where ours could not be measured, or computes something else, it is one. */
+/**
+ * Missing peers are told and are no failure; where ours could not be measured, or computes something else, it is one.
+ */
 async function bench(flags: Flags, io: Io): Promise<number> {
   const progress = progressLine(io, flags);
   const rows: BenchRow[] = [];

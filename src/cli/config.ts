@@ -27,7 +27,8 @@ export interface TrainRequest {
  *   folder, whose training is done again; undefined for none
  * @param flags what was given on the command line, by the same names
  * @param fallback what holds where neither says anything, e.g. from the environment
- * @throws CovidCtError ERR_INVALID_OPTION when the file cannot be read, for an option that does not exist or is out of range
+ * @throws CovidCtError ERR_INVALID_OPTION when the file cannot be read, for an option that does not exist or is out of
+ *   range
  */
 export async function gatherTrainOptions(
   file: string | undefined,
@@ -38,7 +39,8 @@ export async function gatherTrainOptions(
   const began = run?.model.startedFrom ?? '';
   if (began.startsWith(TRAINED) && flags['weights'] === undefined) {
     throw new InvalidOptionError(
-      `${file}: it went on from another model (${began}), which no file is named for; give its weights with --weights FILE`,
+      `${file}: it went on from another model (${began}), which no ` +
+        'file is named for; give its weights with --weights FILE',
       [{ path: 'weights', message: 'missing' }],
     );
   }
@@ -82,7 +84,10 @@ function optionsOfRun({ options, model }: RunConfig): Record<string, unknown> {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== undefined));
 }
 
-/** What of the data and of the start is not the run's, in words; the training goes on, but need not give the same numbers. */
+/**
+ * What of the data and of the start is not the run's, in words; the
+ * training goes on, but need not give the same numbers.
+ */
 export function differencesOfData(run: RunConfig, data: DatasetSplits): string[] {
   return (['train', 'validation'] as const).flatMap((name) => {
     const [before, now] = [
@@ -92,7 +97,8 @@ export function differencesOfData(run: RunConfig, data: DatasetSplits): string[]
     return before === now
       ? []
       : [
-          `the ${name === 'train' ? 'training' : 'validation'} images or their labels are not those of the run in --config`,
+          `the ${name === 'train' ? 'training' : 'validation'} images ` +
+            'or their labels are not those of the run in --config',
         ];
   });
 }

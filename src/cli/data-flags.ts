@@ -51,7 +51,8 @@ export function withData(command: Command): Command {
   return command
     .option(
       '--data <path>',
-      'data set: the COVID-CT layout, a folder of classes, a table (.csv, .tsv), or a file of covidct prepare (default: $COVIDCT_DATA)',
+      'data set: the COVID-CT layout, a folder of classes, a table (.csv, ' +
+        '.tsv), or a file of covidct prepare (default: $COVIDCT_DATA)',
     )
     .option(
       '--path-column <name>',
@@ -75,7 +76,8 @@ export function withData(command: Command): Command {
     )
     .option(
       '--val-split <share>',
-      'share of the training images to hold out for validation, where there is no such split: by class, and whole groups where they are known',
+      'share of the training images to hold out for validation, where there ' +
+        'is no such split: by class, and whole groups where they are known',
       number,
     )
     .option('--test-split <share>', 'the same for a test split', number)
@@ -87,7 +89,8 @@ export function withClasses(command: Command): Command {
   return command
     .option(
       '--classes <names>',
-      "class names in the order of their indices, the positive one last, e.g. NonCOVID,COVID (default: COVID-CT's own, or those found, sorted); also allows names that are refused otherwise",
+      'class names in the order of their indices, the positive one last, e.g. NonCOVID,COVID (default: ' +
+        "COVID-CT's own, or those found, sorted); also allows names that are refused otherwise",
       names,
     )
     .option('--positive <name>', 'of two classes the one that counts as positive');

@@ -126,7 +126,8 @@ function heldOut(data: DatasetSplits): 'test' | 'validation' {
   if (data.test !== null) return 'test';
   if (data.validation !== null) return 'validation';
   throw new DatasetError(
-    `${data.name}: expected a test or validation split to evaluate; it has images for training alone. Put some of them into a test folder, or hold some out with --test-split 0.2`,
+    `${data.name}: expected a test or validation split to evaluate; it has images for training ` +
+      'alone. Put some of them into a test folder, or hold some out with --test-split 0.2',
   );
 }
 
@@ -142,7 +143,8 @@ async function dataOf(flags: Flags, io: Io): Promise<string> {
   note(
     io,
     flags,
-    `${written ? 'drew' : 'found'} ${counts.train + counts.validation + counts.test} made-up slices in ${dir}: no patient is behind them`,
+    `${written ? 'drew' : 'found'} ${counts.train + counts.validation + counts.test} made-up ` +
+      `slices in ${dir}: no patient is behind them`,
   );
   return dir;
 }

@@ -28,7 +28,8 @@ export function addDoctor(program: Command, run: (work: (io: Io) => Promise<numb
     .command('doctor')
     .summary('check Node, LibTorch, the addon and the GPU')
     .description(
-      'Shows what the library runs on, and what is wrong with the remedy. Exit code 3 when the native part cannot be used.',
+      'Shows what the library runs on, and what is wrong with the ' +
+        'remedy. Exit code 3 when the native part cannot be used.',
     )
     .option(
       '--arch <names>',
@@ -43,7 +44,8 @@ export function addDoctor(program: Command, run: (work: (io: Io) => Promise<numb
     .option('--json', 'write one JSON object to standard output')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ covidct doctor\n  $ covidct doctor --json\n  $ covidct doctor --arch resnet18,vgg19_bn --batch-size 16\n  $ covidct doctor --arch all --python python3',
+      '\nExamples:\n  $ covidct doctor\n  $ covidct doctor --json\n  $ covidct doctor --arch ' +
+        'resnet18,vgg19_bn --batch-size 16\n  $ covidct doctor --arch all --python python3',
     )
     .action((flags: Flags) =>
       run((io) => (flags.arch === undefined ? doctor(flags, io) : sizes(flags, flags.arch, io))),

@@ -134,7 +134,8 @@ export function splitOf(data: DatasetSplits, name: SplitName): Dataset {
   const split = data[name];
   if (split !== null) return split;
   throw new DatasetError(
-    `${data.name}: expected a ${name} split; it has ${(['train', 'validation', 'test'] as const).filter((each) => data[each] !== null).join(' and ')}`,
+    `${data.name}: expected a ${name} split; it ` +
+      `has ${(['train', 'validation', 'test'] as const).filter((each) => data[each] !== null).join(' and ')}`,
   );
 }
 
@@ -176,7 +177,9 @@ async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, store
   );
   return same
     ? null
-    : `its training and validation images are not those of ${data.name}, so these are figures of other data; if they are parts of the same images, some may have been trained on: hold out what was held out for the training (--val-split, --test-split, --split-seed)`;
+    : `its training and validation images are not those of ${data.name}, so these are figures ` +
+        'of other data; if they are parts of the same images, some may have been trained on: ' +
+        'hold out what was held out for the training (--val-split, --test-split, --split-seed)';
 }
 
 async function keep({

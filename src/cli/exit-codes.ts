@@ -20,7 +20,9 @@ export const EXIT = {
 } as const;
 
 /** For `--help`. */
-export const EXIT_CODES_HELP = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 LibTorch or the addon is missing, 130 interrupted (143 terminated, 141 standard output closed).`;
+export const EXIT_CODES_HELP =
+  'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 LibTorch or the addon is ' +
+  'missing, 130 interrupted (143 terminated, 141 standard output closed).';
 
 const CODES: Partial<Record<ErrorCode, number>> = {
   ERR_INVALID_OPTION: EXIT.usage,

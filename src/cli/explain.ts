@@ -73,7 +73,8 @@ async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<
         note(
           io,
           flags,
-          `${image.name}: nothing in it speaks for ${answer.explained} at ${answer.layer}; the overlay is the image itself`,
+          `${image.name}: nothing in it speaks ` +
+            `for ${answer.explained} at ${answer.layer}; the overlay is the image itself`,
         );
       }
       done += 1;

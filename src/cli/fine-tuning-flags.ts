@@ -82,7 +82,10 @@ export function withFineTuning(command: Command): Command {
     .option('--ema <decay>', 'validate and keep an exponential moving average of the weights', number);
 }
 
-/** Takes these flags out of all, and gives the options in their place. Throws InvalidOptionError for a flag without the one it belongs to. */
+/**
+ * Takes these flags out of all, and gives the options in their place. Throws
+ * InvalidOptionError for a flag without the one it belongs to.
+ */
 export function fineTuningOptions({
   schedule,
   warmupEpochs,

@@ -62,7 +62,8 @@ export function withDevice(command: Command): Command {
     .addOption(
       new Option(
         '--convolution <name>',
-        "convolutions on the CPU: auto, our own where they are faster; libtorch, PyTorch's bit for bit; winograd, our own wherever they can be (default: auto)",
+        'convolutions on the CPU: auto, our own where they are faster; libtorch, ' +
+          "PyTorch's bit for bit; winograd, our own wherever they can be (default: auto)",
       ).choices(['auto', 'libtorch', 'winograd']),
     );
 }
@@ -126,7 +127,8 @@ export function withImages(command: Command): Command {
   return command
     .option(
       '--sixteen-bit <low:high>',
-      'of 16-bit images, the values that become black and white, e.g. 0:4095 (default: those stored with the model, or all 16 bits)',
+      'of 16-bit images, the values that become black and white, e.g. ' +
+        '0:4095 (default: those stored with the model, or all 16 bits)',
       sixteenBit,
     )
     .option('--max-pixels <n>', 'pixels an image may have (default: 50 million)', number)

@@ -102,7 +102,8 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
       note(
         io,
         {},
-        `Warning: ${random}. Its answers mean nothing until it is trained: covidct train --arch ${architecture} --weights ${flags.weights}`,
+        `Warning: ${random}. Its answers mean nothing until it is trained: ` +
+          `covidct train --arch ${architecture} --weights ${flags.weights}`,
       );
     return EXIT.ok;
   } finally {
@@ -117,7 +118,9 @@ function randomPart({ replacedHead, missing }: LoadReport): string | null {
   const random = missing.filter((name) => !name.endsWith('.num_batches_tracked'));
   return random.length === 0
     ? null
-    : `of this model ${random.slice(0, 5).join(', ')}${random.length > 5 ? ` and ${random.length - 5} more` : ''} are as a new network has them, at random`;
+    : 'of this ' +
+        `model ${random.slice(0, 5).join(', ')}${random.length > 5 ? ` and ${random.length - 5} more` : ''} are ` +
+        'as a new network has them, at random';
 }
 
 /** Refuses a folder that holds anything but an earlier model, which stays until the new one is written in its place. */
@@ -130,7 +133,8 @@ async function checkFolder(out: string, overwrite: boolean): Promise<void> {
   if (foreign.length > 0)
     throw new CovidCtError(
       'ERR_RUN_FOLDER',
-      `${out}: expected an empty or new folder for the model; it holds ${foreign.slice(0, 3).join(', ')}; give another --out`,
+      `${out}: expected an empty or new folder for the model; it ` +
+        `holds ${foreign.slice(0, 3).join(', ')}; give another --out`,
     );
   if (entries.length > 0 && !overwrite)
     throw new CovidCtError(

@@ -66,7 +66,8 @@ async function install(flags: Flags, io: Io): Promise<number> {
   if (flags.json === true) printJson(io, result);
   else if (flags.quiet !== true)
     print(io, [
-      `LibTorch ${result.libtorch.version} (${result.libtorch.variant}) in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`,
+      `LibTorch ${result.libtorch.version} (${result.libtorch.variant}) ` +
+        `in ${result.libtorch.root}${result.installed ? ', fetched just now' : ''}`,
       `addon ${result.addon}, ${addonInWords(result)}`,
     ]);
   return EXIT.ok;
@@ -91,7 +92,10 @@ function inWords(progress: Progress): string | [string, string] {
     case 'fallback':
       return [progress.reason, "taking PyTorch's CPU wheel through pip instead"];
     case 'download':
-      return `fetching LibTorch: ${megabytes(progress.receivedBytes)}${progress.totalBytes === undefined ? '' : ` of ${megabytes(progress.totalBytes)}`}`;
+      return (
+        'fetching ' +
+        `LibTorch: ${megabytes(progress.receivedBytes)}${progress.totalBytes === undefined ? '' : ` of ${megabytes(progress.totalBytes)}`}`
+      );
     case 'unpack':
       return `unpacking LibTorch: ${progress.done} of ${progress.total} files`;
     case 'found': {

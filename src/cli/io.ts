@@ -158,7 +158,9 @@ function onTerminal(io: Io): Progress {
   };
 }
 
-/** A line after ten seconds of work, then one a minute, also where nothing new has come: that it goes on is news too. */
+/**
+ * A line after ten seconds of work, then one a minute, also where nothing new has come: that it goes on is news too.
+ */
 function inLines(io: Io): Progress {
   const watch = new Stopwatch();
   let latest: { text: string; share: number | undefined } | null = null;
@@ -191,8 +193,9 @@ function inLines(io: Io): Progress {
 }
 
 /**
- * Tells how far long work is: on a terminal one line, overwritten in place; elsewhere a line now and then, so that a log
- * is never silent for much more than a minute. Nothing with `--quiet`. Must be cleared before anything else is written.
+ * Tells how far long work is: on a terminal one line, overwritten in place; elsewhere a line now and then, so that a
+ * log is never silent for much more than a minute. Nothing with `--quiet`. Must be cleared before anything else is
+ * written.
  */
 export function progressLine(io: Io, flags: OutputFlags): Progress {
   if (flags.quiet === true) return { show: () => undefined, clear: () => undefined };

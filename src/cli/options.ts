@@ -36,7 +36,9 @@ export const trainCommandSchema = z.strictObject({
   /** Run folder. */
   out: z.string('expected the folder of the new run: give --out DIR').min(1),
   architecture: z.string().min(1).default('vgg19_bn'),
-  /** `imagenet`, a known name, or a weight file with torchvision's names to start from; its head may have another size. */
+  /**
+   * `imagenet`, a known name, or a weight file with torchvision's names to start from; its head may have another size.
+   */
   weights: z.string().min(1).optional(),
   channels: z.union([z.literal(1), z.literal(3)], 'expected 3 (RGB) or 1 (gray)').default(3),
   /** The architecture's own where left out. */
@@ -45,7 +47,9 @@ export const trainCommandSchema = z.strictObject({
   threads: z.int().min(0).max(1024).default(0),
   precision: precisionSchema,
   convolution: convolutionSchema,
-  /** How a training image becomes the network's input, as its JSON; for configuration files, there is no flag for it. */
+  /**
+   * How a training image becomes the network's input, as its JSON; for configuration files, there is no flag for it.
+   */
   trainTransform: transformSchema.optional(),
   /** The same for validation and prediction. */
   evalTransform: transformSchema.optional(),

@@ -71,7 +71,8 @@ export function build(io: Io, run: Runner): Command {
     .configureOutput(commanderOutput(io))
     .addHelpText(
       'after',
-      `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.`,
+      `\n${EXIT_CODES_HELP}\nEnvironment: COVIDCT_DATA names the data set, ` +
+        'COVIDCT_TORCH_LIBTORCH the LibTorch folder, COVIDCT_DEBUG shows stacks.',
     );
   for (const add of [
     addPrepare,

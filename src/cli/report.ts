@@ -16,7 +16,8 @@ export function addReport(program: Command, run: (work: (io: Io) => Promise<numb
     .option('--quiet', 'say nothing but errors')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ covidct report runs/first\n\nSample montages come from covidct train, Grad-CAM montages and test figures from covidct evaluate.',
+      '\nExamples:\n  $ covidct report runs/first\n\nSample montages come from ' +
+        'covidct train, Grad-CAM montages and test figures from covidct evaluate.',
     )
     .action((dir: string, flags: OutputFlags) => run((io) => report(dir, flags, io)));
 }

@@ -1,4 +1,6 @@
-/** Keeps a stream that nobody reads any more (`| head`) from ending the process: what is written to it then is dropped. */
+/**
+ * Keeps a stream that nobody reads any more (`| head`) from ending the process: what is written to it then is dropped.
+ */
 
 type Done = (error?: Error | null) => void;
 type Write = (chunk: string | Uint8Array, encoding?: BufferEncoding | Done, done?: Done) => boolean;

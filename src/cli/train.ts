@@ -69,7 +69,8 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--arch <name>', 'architecture, e.g. vgg19_bn (default), vgg11_bn, tiny')
     .option(
       '--weights <what>',
-      'start from imagenet, a known name (covidct weights list), or a .pth or .safetensors file; a head of another size is replaced',
+      'start from imagenet, a known name (covidct weights list), or a ' +
+        '.pth or .safetensors file; a head of another size is replaced',
     )
     .option('--channels <n>', '3 (default), or 1: images are made gray', number)
     .option('--epochs <n>', 'at most this many epochs (default: 60)', number)
@@ -148,7 +149,8 @@ async function train(flags: Flags, io: Io): Promise<number> {
     note(
       io,
       flags,
-      `${data.name} has no validation split: the last epoch's weights will count as the best. --val-split 0.2 holds a fifth of the training images out for one`,
+      `${data.name} has no validation split: the last epoch's weights will count as ` +
+        'the best. --val-split 0.2 holds a fifth of the training images out for one',
     );
   if (run !== null) note(io, flags, differencesOfData(run, data));
   const history = await trainOn(
@@ -254,7 +256,8 @@ async function fit(
     note(
       io,
       flags,
-      `${architecture}, ${(model.parameterCount / 1e6).toFixed(2)} million parameters, on ${model.device}: ${model.deviceReason}`,
+      `${architecture}, ${(model.parameterCount / 1e6).toFixed(2)} million ` +
+        `parameters, on ${model.device}: ${model.deviceReason}`,
     );
     const loggers = [
       ...more,

@@ -76,7 +76,8 @@ function list(flags: OutputFlags, io: Io): Promise<number> {
     if (flags.json === true) printJson(io, { ...known, path, present });
     else
       print(io, [
-        `${known.name.padEnd(22)} ${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}  ${known.description}; ImageNet ${known.imagenetAccuracy} %`,
+        `${known.name.padEnd(22)} ${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}  ${known.description}; ` +
+          `ImageNet ${known.imagenetAccuracy} %`,
         `${' '.repeat(23)}sha256 ${known.sha256Prefix}… (the published 32 bits)  ${known.url}`,
       ]);
   }

@@ -12,7 +12,8 @@ function checkPixels({ data, height, width }: Pixels, index: number): void {
   if (height >= 1 && width >= 1 && data.length === height * width * 3) return;
   throw new CovidCtError(
     'ERR_BAD_BATCH',
-    `image ${index} of the batch: expected height x width x 3 bytes of RGB, got ${data.length} bytes for ${height} x ${width}`,
+    `image ${index} of the batch: expected height x width x 3 bytes ` +
+      `of RGB, got ${data.length} bytes for ${height} x ${width}`,
   );
 }
 

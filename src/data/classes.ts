@@ -11,7 +11,10 @@ export const classListSchema = z
 
 /** What every reader takes to put the classes in order. */
 export const classChoice = {
-  /** Class names in the order of their indices; without it those found, sorted. Also allows names that are refused otherwise. */
+  /**
+   * Class names in the order of their indices; without it those found,
+   * sorted. Also allows names that are refused otherwise.
+   */
   classes: classListSchema.optional(),
   /** The one of two classes that counts as positive: it comes last. */
   positive: z.string().min(1).optional(),
@@ -105,8 +108,8 @@ export function isNegativeName(name: string, other: string): boolean {
 /**
  * The classes in the order of their indices, and what is wrong with them.
  *
- * Without a choice they are sorted; where the two names make plain that the sorted order would count the negative class as
- * positive, that is a problem: which class is positive must not be guessed.
+ * Without a choice they are sorted; where the two names make plain that the sorted order would count the negative class
+ * as positive, that is a problem: which class is positive must not be guessed.
  *
  * @param found the names of the data set, in any order and repeated
  * @param place where a name stands, put behind it in messages
@@ -128,7 +131,8 @@ export function orderClasses(
   for (const group of alike(there)) {
     if (!group.every((name) => named.has(name)))
       problems.push(
-        `${group.map((name) => `"${name}"${place(name)}`).join(' and ')} differ only by case, spaces or how a number is written; write them alike, or name each in classes (--classes)`,
+        `${group.map((name) => `"${name}"${place(name)}`).join(' and ')} differ only by case, ` +
+          'spaces or how a number is written; write them alike, or name each in classes (--classes)',
       );
   }
   const order = classes === undefined ? there : [...classes];
@@ -136,7 +140,9 @@ export function orderClasses(
   const [first, last] = order as [string, string];
   if (classes === undefined && suggestedOrder(order)[0] !== first) {
     problems.push(
-      `which class is positive? By the alphabet "${last}" would be, whose name says that it is the negative one: give positive: '${first}' (--positive ${first}), or classes: ['${last}', '${first}'] (--classes ${last},${first})`,
+      `which class is positive? By the alphabet "${last}" would be, whose name says ` +
+        `that it is the negative one: give positive: '${first}' (--positive ${first}), ` +
+        `or classes: ['${last}', '${first}'] (--classes ${last},${first})`,
     );
   }
   return { classes: order, problems };
@@ -157,7 +163,8 @@ function withPositive(order: string[], { classes, positive }: ClassChoice, probl
     problems.push(`positive (--positive): of ${order.length} classes none is positive; it is for two`);
   else if (classes !== undefined && classes.at(-1) !== positive)
     problems.push(
-      `positive (--positive): classes names "${classes.at(-1)}" last, which makes that the positive class, not "${positive}"`,
+      `positive (--positive): classes names "${classes.at(-1)}" ` +
+        `last, which makes that the positive class, not "${positive}"`,
     );
   return [...order.filter((name) => name !== positive), positive!];
 }

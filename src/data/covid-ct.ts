@@ -53,7 +53,8 @@ async function imageFolder(dir: string, className: string, options: ResolvedOpti
   const packed = await stat(zip).catch(() => null);
   if (packed?.isFile()) return unpackBeside(zip, options);
   throw new DatasetError(
-    `${dir}: neither the folder ${IMAGES}/CT_${className} nor ${IMAGES}/CT_${className}.zip is there. Expected a clone of the COVID-CT repository (Images-processed and Data-split)`,
+    `${dir}: neither the folder ${IMAGES}/CT_${className} nor ${IMAGES}/CT_${className}.zip ` +
+      'is there. Expected a clone of the COVID-CT repository (Images-processed and Data-split)',
   );
 }
 

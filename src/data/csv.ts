@@ -90,7 +90,8 @@ function labelsOf(
     if (label === '') problems.push(`${place(row, 'label')}: the label is empty`);
     else if (wanted === undefined && isMissingLabel(label))
       problems.push(
-        `${place(row, 'label')}: the label "${label}" reads like a missing one; correct it, or name it in classes (--classes) if it is a class`,
+        `${place(row, 'label')}: the label "${label}" reads like a missing ` +
+          'one; correct it, or name it in classes (--classes) if it is a class',
       );
     else if (wanted !== undefined && !wanted.includes(label))
       problems.push(`${place(row, 'label')}: the label "${label}" is not one of ${wanted.join(', ')}`);
@@ -99,7 +100,8 @@ function labelsOf(
   const many = first.size > 100 && first.size > table.rows.length / 2;
   if (wanted === undefined && many)
     problems.push(
-      `column "${columns.label}" has ${first.size} different labels in ${table.rows.length} rows: is it the column of the classes? Say it with labelColumn (--label-column), or name the classes`,
+      `column "${columns.label}" has ${first.size} different labels in ${table.rows.length} rows: is ` +
+        'it the column of the classes? Say it with labelColumn (--label-column), or name the classes',
     );
   const ordered = orderClasses(first.keys(), choice, (name) =>
     first.has(name) ? ` (${place(first.get(name)!, 'label')})` : '',
@@ -176,7 +178,8 @@ function checkPaths(
       const other = before.fields.get(columns.path)!;
       const where = splits[earlier] === splits[index] ? '' : `, there for ${splits[earlier] ?? 'no split'}`;
       problems.push(
-        `${place(row, 'path')}: "${id}" ${other === id ? 'stands already' : `is the same file as "${other}"`} in line ${before.line}${where}`,
+        `${place(row, 'path')}: "${id}" ${other === id ? 'stands already' : `is the same file as "${other}"`} in ` +
+          `line ${before.line}${where}`,
       );
     }
   }
@@ -201,8 +204,8 @@ function adviceFor(problems: readonly string[]): string {
 /**
  * Opens a table with one image a row and a first row of column names: UTF-8, or UTF-16 behind its byte-order mark.
  *
- * Columns that are not named are guessed where their names leave no doubt (`file`, `label`, `split`, `patient_id`, ...); what
- * was guessed is in `notes`.
+ * Columns that are not named are guessed where their names leave no doubt (`file`, `label`, `split`, `patient_id`,
+ * ...); what was guessed is in `notes`.
  *
  * @param file the table
  * @param options
@@ -214,8 +217,8 @@ function adviceFor(problems: readonly string[]): string {
  *   - `classes`: class names in the order of their indices; default: the labels found, sorted
  *   - `positive`: of two classes the one that counts as positive: it comes last
  *   - `delimiter`: default: a comma, or what the ending or the first line leaves no doubt of
- * @throws DatasetError listing, each with line and column, what is not UTF-8, every missing file, empty, doubtful or unknown
- *   label or split, repeated path, row of another length, and column name that is missing or there twice
+ * @throws DatasetError listing, each with line and column, what is not UTF-8, every missing file, empty, doubtful or
+ *   unknown label or split, repeated path, row of another length, and column name that is missing or there twice
  * @example
  * ```ts
  * import { openCsv } from 'covidct-torch';

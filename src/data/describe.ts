@@ -12,9 +12,11 @@ function countsText(dataset: Dataset): string {
 
 /**
  * Says what was opened: the classes in the order of their indices, of two classes which is positive, the images of each
- * class in each split, classes without an image, and what the reader took for granted. What it left out is in `leftOut`.
+ * class in each split, classes without an image, and what the reader took for granted. What it left out is in
+ * `leftOut`.
  *
- * @example `scans: classes healthy, ill (positive); train 90 (healthy 50, ill 40), validation 10 (healthy 5, ill 5), no test split`
+ * @example
+ * `scans: classes healthy, ill (positive); train 90 (healthy 50, ill 40), validation 10 (healthy 5, ill 5), no test split`
  */
 export function describeDataset(data: DatasetSplits): string {
   const { name, classes } = checkArgument(splitsSchema, data, 'describeDataset', 'data');

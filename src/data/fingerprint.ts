@@ -6,8 +6,8 @@ import { isPixelSource } from './images/decode';
 import type { Dataset, Sample } from './types';
 
 /**
- * SHA-256 over the class names and over every sample's id and label, whatever their order. The pixels are not read; where
- * they were resized, or scaled from 16 bits as named, when they were packed, that is a part of it.
+ * SHA-256 over the class names and over every sample's id and label, whatever their order. The pixels are not read;
+ * where they were resized, or scaled from 16 bits as named, when they were packed, that is a part of it.
  *
  * @returns 64 hexadecimal digits
  */

@@ -22,7 +22,10 @@ import { classChoice } from './classes';
 
 export const folderOptionsSchema = z.strictObject({
   ...classChoice,
-  /** Over the path relative to the folder; its group named `group`, or the first, is the sample's group, e.g. the patient. */
+  /**
+   * Over the path relative to the folder; its group named `group`, or the
+   * first, is the sample's group, e.g. the patient.
+   */
   groupPattern: regExpSchema('expected a regular expression with a group, e.g. /(patient\\d+)/').optional(),
   signal: signalSchema,
 });
@@ -94,12 +97,14 @@ async function splitFolders(
   const spoken = new Set(understood.values());
   if (spoken.size > 0 && !spoken.has('train'))
     found.push(
-      `there ${understood.size === 1 ? 'is a folder' : 'are folders'} for a split, ${[...understood.keys()].map((name) => `"${name}"`).join(' and ')}, but none for train`,
+      `there ${understood.size === 1 ? 'is a folder' : 'are folders'} for a ` +
+        `split, ${[...understood.keys()].map((name) => `"${name}"`).join(' and ')}, but none for train`,
     );
   throwProblems(
     root,
     found,
-    'Keep one folder for each split, e.g. train, val and test; or name the classes (classes, --classes), if they are classes.',
+    'Keep one folder for each split, e.g. train, val and test; or ' +
+      'name the classes (classes, --classes), if they are classes.',
   );
   if (spoken.size === 0)
     return { splits: [{ ...level, split: 'train', prefix: '', finder: new ImageFinder(signal) }], notes };
@@ -129,7 +134,11 @@ async function splitFolders(
 /** Why a folder cannot be a class, or may not be one without being named. */
 function doubtful(name: string, prefix: string, candidates: readonly string[]): string {
   const others = suggestedOrder(candidates.filter((other) => !isSystemFolder(other)));
-  return `the folder "${prefix}${name}" belongs to a system or a tool and holds no class by common sense: name the classes without it to leave it out (--classes ${others.join(',') || 'NonCOVID,COVID'}), or with it to take it for one`;
+  return (
+    `the folder "${prefix}${name}" belongs to a system or a tool and holds no class by ` +
+    'common sense: name the classes without it to leave it out ' +
+    `(--classes ${others.join(',') || 'NonCOVID,COVID'}), or with it to take it for one`
+  );
 }
 
 /** The classes in order. Throws DatasetError for whatever makes them doubtful. */
@@ -160,7 +169,8 @@ async function classNames(
   }
   if (names.size === 0 && problems.length === 0)
     throw new DatasetError(
-      `${root}: no class folders. Expected one subfolder for each class with its images, e.g. NonCOVID and COVID, or train, val and test with those inside`,
+      `${root}: no class folders. Expected one subfolder for each class with its ` +
+        'images, e.g. NonCOVID and COVID, or train, val and test with those inside',
     );
   for (const name of wanted ?? []) if (!names.has(name)) problems.push(`the class "${name}" has no folder`);
   const training = splits.find(({ split }) => split === 'train')!;
@@ -191,9 +201,9 @@ async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
 }
 
 /**
- * Opens `dir/<class>/**` (everything is the training split; see `splitDataset`) or `dir/{train,val,test}/<class>/**`. The
- * folders of the splits may have the names in use elsewhere (`training_set`, `dev`, `holdout`, ...); which was taken for
- * which is in `notes`. What is left out is counted by reason in `leftOut`.
+ * Opens `dir/<class>/**` (everything is the training split; see `splitDataset`) or `dir/{train,val,test}/<class>/**`.
+ * The folders of the splits may have the names in use elsewhere (`training_set`, `dev`, `holdout`, ...); which was
+ * taken for which is in `notes`. What is left out is counted by reason in `leftOut`.
  *
  * @param options
  *   - `classes`: class names in the order of their indices; default: the folder names, sorted. Also allows names
@@ -201,8 +211,9 @@ async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
  *   - `positive`: of two classes the one that counts as positive: it comes last
  *   - `groupPattern`: regular expression over the path relative to `dir`; its group named `group`, or the first,
  *     is the sample's group, e.g. the patient
- * @throws DatasetError when there are no classes, a class has no images, the splits' classes differ, a split or class would
- *   have to be guessed, or the order of two classes would make the negative one (`NonCOVID`, `normal`) the positive
+ * @throws DatasetError when there are no classes, a class has no images, the splits' classes differ, a split or class
+ *   would have to be guessed, or the order of two classes would make the negative one (`NonCOVID`, `normal`) the
+ *   positive
  * @example
  * ```ts
  * import { openFolder } from 'covidct-torch';
@@ -252,7 +263,8 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
   throwProblems(
     root,
     problems,
-    `Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PNM)${groupPattern === undefined ? '' : ', and the pattern of the groups (groupPattern, --group-pattern) must find one in each'}.`,
+    'Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, ' +
+      `PNM)${groupPattern === undefined ? '' : ', and the pattern of the groups (groupPattern, --group-pattern) must find one in each'}.`,
   );
   return { ...makeSplits(path.basename(root), classes, samples, leftOut), dir: root, notes };
 }

@@ -1,4 +1,6 @@
-/** Deals whole groups out to the parts of a split, so that each part gets its share of every class as nearly as it can. */
+/**
+ * Deals whole groups out to the parts of a split, so that each part gets its share of every class as nearly as it can.
+ */
 import type { Draw } from './random';
 import { shuffleInPlace } from './random';
 import type { Sample } from './types';
@@ -43,7 +45,8 @@ const SAME = 1e-9;
 
 /**
  * The part that comes nearest to its shares by a group. Of several that come as near the one that is least full: where
- * each group is of one class, as a patient is, a small share would otherwise stay empty for as long as a large one waits.
+ * each group is of one class, as a patient is, a small share would otherwise stay empty for as long as a large one
+ * waits.
  */
 function bestPart(
   group: Group,
@@ -64,8 +67,8 @@ function bestPart(
 }
 
 /**
- * Positions in `samples` for each part. Groups are shuffled and dealt from the largest to the smallest, each to the part
- * that comes nearest to its shares by it.
+ * Positions in `samples` for each part. Groups are shuffled and dealt from the largest to the smallest, each to the
+ * part that comes nearest to its shares by it.
  *
  * @param fractions shares of the parts, which sum to 1
  * @param stratify whether the shares are those of each class, or of all samples together

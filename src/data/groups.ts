@@ -20,7 +20,10 @@ export function groupOf(id: string, pattern: RegExp | undefined, problems: strin
   return {};
 }
 
-/** Notes of groups whose samples lie in more than one split: what is learned of a patient is then tested on the same one. */
+/**
+ * Notes of groups whose samples lie in more than one split: what is
+ * learned of a patient is then tested on the same one.
+ */
 export function groupNotes(
   splits: readonly { readonly name: string; readonly samples: readonly Sample[] }[],
 ): string[] {
@@ -34,6 +37,7 @@ export function groupNotes(
   if (shared.length === 0) return [];
   const examples = `${shared.slice(0, 3).join(', ')}${shared.length > 3 ? ', ...' : ''}`;
   return [
-    `${shared.length} of ${where.size} groups have images in more than one split (${examples}): figures of one split then tell of groups that were trained on`,
+    `${shared.length} of ${where.size} groups have images in more than one split ` +
+      `(${examples}): figures of one split then tell of groups that were trained on`,
   ];
 }

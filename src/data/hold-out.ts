@@ -20,14 +20,15 @@ export const holdOutOptionsSchema = z
 export type HoldOutOptions = z.input<typeof holdOutOptionsSchema>;
 
 /**
- * Holds some of the training images out as a validation or test split: by class, whole groups (`Sample.group`) where they
- * are known, the same ones for the same seed. What was done is in `notes`.
+ * Holds some of the training images out as a validation or test split: by class, whole groups (`Sample.group`) where
+ * they are known, the same ones for the same seed. What was done is in `notes`.
  *
  * @param options
  *   - `validation`: share of the training images, in (0, 1); default: none
  *   - `test`: the same for a test split
  *   - `seed`: another seed, other images; default 0
- * @throws DatasetError when the data set has that split already, or too few images (or groups) for it or for what is left
+ * @throws DatasetError when the data set has that split already, or too few images (or groups) for it or for what is
+ *   left
  * @example
  * ```ts
  * import { holdOut, openFolder } from 'covidct-torch';
@@ -47,7 +48,8 @@ export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSp
   ] as const) {
     if (share > 0 && data[name] !== null)
       throw new DatasetError(
-        `${data.name}: it has a ${name} split already, with ${data[name].samples.length} images; leave ${name === 'validation' ? 'validationSplit (--val-split)' : 'testSplit (--test-split)'} out`,
+        `${data.name}: it has a ${name} split already, with ${data[name].samples.length} images; ` +
+          `leave ${name === 'validation' ? 'validationSplit (--val-split)' : 'testSplit (--test-split)'} out`,
       );
   }
   const { samples } = data.train;
@@ -56,27 +58,34 @@ export function holdOut(data: DatasetSplits, options: HoldOutOptions): DatasetSp
   if (groups.size > 0 && alone !== undefined) {
     throw new DatasetError(
       `${data.name}: some images have a group and others none, e.g. ${alone.id}, so that images of one ` +
-        'patient could land on both sides; give every image its group, or leave the column of the groups out of the table',
+        'patient could land on both sides; give every image its ' +
+        'group, or leave the column of the groups out of the table',
     );
   }
   const parts = splitDataset(data.train, { fractions: { train: 1 - validation - test, validation, test }, seed });
   for (const name of ['train', 'validation', 'test'] as const) {
     if (parts[name] !== null && parts[name].samples.length === 0)
       throw new DatasetError(
-        `${data.name}: too few images for a ${name} split: there are ${samples.length}${groups.size > 0 ? ` in ${groups.size} groups` : ''}; give other shares (--val-split, --test-split)`,
+        `${data.name}: too few images for a ${name} split: there ` +
+          `are ${samples.length}${groups.size > 0 ? ` in ${groups.size} groups` : ''}; ` +
+          'give other shares (--val-split, --test-split)',
       );
   }
   const left = new Set(parts.train.samples.map(({ label }) => label));
   const lost = data.classes.filter((_, label) => !left.has(label) && samples.some((sample) => sample.label === label));
   if (lost.length > 0)
     throw new DatasetError(
-      `${data.name}: too few ${groups.size > 0 ? 'groups' : 'images'} of ${lost.join(', ')}: none would be left for training; give other shares (--val-split, --test-split)`,
+      `${data.name}: too few ${groups.size > 0 ? 'groups' : 'images'} of ${lost.join(', ')}: ` +
+        'none would be left for training; give other shares (--val-split, --test-split)',
     );
   const shares = [
     ...(validation > 0 ? [`${validation} for validation`] : []),
     ...(test > 0 ? [`${test} for test`] : []),
   ].join(', ');
-  const note = `held out of the training images: ${shares}, by class, ${groups.size > 0 ? 'whole groups' : 'each image by itself, for no groups (patients) are known'}, seed ${seed}`;
+  const note =
+    `held out of the training images: ${shares}, by ` +
+    `class, ${groups.size > 0 ? 'whole groups' : 'each image by itself, for no groups (patients) are known'}, ` +
+    `seed ${seed}`;
   const split = makeSplits(
     data.name,
     data.classes,

@@ -25,7 +25,9 @@ const loadBatchesOptionsSchema = z.strictObject({
   /** Images in a micro-batch, at least 1; the last one holds what is left. */
   batchSize: z.int().min(1).max(65_536),
   store: given<PixelStore>('a PixelStore'),
-  /** Does the resize that the transform begins with ahead of the step, once for all epochs; the numbers are the same. */
+  /**
+   * Does the resize that the transform begins with ahead of the step, once for all epochs; the numbers are the same.
+   */
   resize: callbackSchema<ResizePixels>().optional(),
   /** Values of 16-bit images that become 0 and 255; the store's own by default. */
   sixteenBit: sixteenBitSchema.optional(),
@@ -109,7 +111,8 @@ function resolve(options: LoadBatchesOptions): Resolved {
  * the store says `skip`, are left out of their batch (a batch of none is not yielded) and told to `onSkip`.
  * Leaving the loop early stops the preparation.
  *
- * @throws InvalidOptionError and DatasetError (a label out of range) at once; BadImageError, AbortedError while iterating
+ * @throws InvalidOptionError and DatasetError (a label out of range) at once; BadImageError, AbortedError while
+ *   iterating
  */
 export function loadBatches(options: LoadBatchesOptions): AsyncIterableIterator<Batch> {
   return walk(resolve(options));

@@ -71,7 +71,8 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
   const found = dataset.classes.indexOf(className);
   if (found >= 0 && (label === undefined || label === found)) return found;
   throw new InvalidOptionError(
-    `sampleMontage: "${className}" ${found < 0 ? `is not one of the classes ${dataset.classes.join(', ')}` : `is class ${found}, not ${label}`}`,
+    'sampleMontage: ' +
+      `"${className}" ${found < 0 ? `is not one of the classes ${dataset.classes.join(', ')}` : `is class ${found}, not ${label}`}`,
     [{ path: 'class', message: 'does not fit' }],
   );
 }

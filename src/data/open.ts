@@ -74,7 +74,8 @@ function checkOrder(data: string, what: string, own: readonly string[], { classe
   }
   if (positive !== undefined && (own.length !== 2 || own[1] !== positive)) {
     throw new DatasetError(
-      `${data}: expected a data set whose positive class is ${positive}; ${what} has ${own.join(', ')}, of which ${own.length === 2 ? `${own[1]} is positive` : 'none is positive'}, in that order`,
+      `${data}: expected a data set whose positive class is ${positive}; ${what} has ${own.join(', ')}, ` +
+        `of which ${own.length === 2 ? `${own[1]} is positive` : 'none is positive'}, in that order`,
     );
   }
 }
@@ -106,8 +107,8 @@ async function openAny(data: string, options: Resolved): Promise<DatasetSplits> 
 }
 
 /**
- * Opens the COVID-CT layout (`Images-processed` and `Data-split`), a folder of classes, a table (`.csv`, `.tsv`) or a packed
- * data set (a file).
+ * Opens the COVID-CT layout (`Images-processed` and `Data-split`), a folder of classes, a table (`.csv`, `.tsv`) or a
+ * packed data set (a file).
  *
  * @param data path of the folder or file
  * @param options as for `CovidCtDataset.open`, `openFolder` and `openCsv`; one that is not for the layout is refused.

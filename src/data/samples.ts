@@ -52,8 +52,8 @@ export type SplitOptions = z.input<typeof splitOptionsSchema>;
  *
  * @param options
  *   - `classes`: class names in the order of their indices
- *   - `samples`: an image (a path, `file:` URL, bytes, Blob or pixels; no stream, which could be read once only), its label as index or class name, and a name for it
- *     (default: the path, or `sample-<position>` for bytes)
+ * - `samples`: an image (a path, `file:` URL, bytes, Blob or pixels; no stream, which could be read once only), its
+ *     label as index or class name, and a name for it (default: the path, or `sample-<position>` for bytes)
  * @throws DatasetError for an unknown label or a repeated id; InvalidOptionError
  * @example
  * ```ts
@@ -79,7 +79,8 @@ export function fromSamples(options: SamplesOptions): Dataset {
     const unique = id ?? (typeof source === 'string' ? source : `sample-${index}`);
     if (known < 0 || known >= classes.length)
       problems.push(
-        `samples[${index}]: the label ${JSON.stringify(label)} is not one of ${classes.map((c, i) => `${i} ${c}`).join(', ')}`,
+        `samples[${index}]: the label ${JSON.stringify(label)} is ` +
+          `not one of ${classes.map((c, i) => `${i} ${c}`).join(', ')}`,
       );
     if (ids.has(unique)) problems.push(`samples[${index}]: the id "${unique}" is taken; give each sample its own id`);
     ids.add(unique);

@@ -1,4 +1,6 @@
-/** Understands how folders and tables elsewhere call the training, validation and test split, and says what is unclear. */
+/**
+ * Understands how folders and tables elsewhere call the training, validation and test split, and says what is unclear.
+ */
 import { SPLIT_NAMES } from './splits';
 import type { SplitName } from './splits';
 
@@ -109,7 +111,8 @@ export function understandSplitNames(names: readonly string[]): SplitNames {
     const same = [...splits].filter(([, meant]) => meant === split).map(([name]) => name);
     if (same.length > 1)
       problems.push(
-        `${same.map((name) => `"${name}"`).join(' and ')} ${same.length === 2 ? 'both' : 'all'} mean the ${split} split`,
+        `${same.map((name) => `"${name}"`).join(' and ')} ${same.length === 2 ? 'both' : 'all'} mean ` +
+          `the ${split} split`,
       );
   }
   const notes = [...splits]

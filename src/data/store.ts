@@ -148,7 +148,7 @@ export class PixelStore {
    * The pixels of a sample. Callers share the bytes: do not write to them.
    *
    * @param options
-   *   - `signal`: stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
+   * - `signal`: stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
    *   - `ahead`: the resize to do first; what is kept is its result, apart from the pixels as decoded
    *   - `sixteenBit`: another scale of 16-bit images than the store's; kept apart as well
    *   - `sizeCheck`: refuses what the caller cannot use

@@ -1,4 +1,6 @@
-/** Files and folders that systems and tools put beside images; none of them is a class, and what they hold is no data. */
+/**
+ * Files and folders that systems and tools put beside images; none of them is a class, and what they hold is no data.
+ */
 
 const FOLDERS = new Set([
   '@eadir',

@@ -1,4 +1,7 @@
-/** Reads a table of text strictly: what is doubtful (bytes, names of columns, lengths of rows) is an error with its place. */
+/**
+ * Reads a table of text strictly: what is doubtful (bytes, names of
+ * columns, lengths of rows) is an error with its place.
+ */
 import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -154,7 +157,9 @@ function parseRecords(file: string, text: string, delimiter: string): Record[] {
   }
 }
 
-/** Columns without a name that nobody misses: the row numbers of pandas, and what a delimiter at each line's end makes. */
+/**
+ * Columns without a name that nobody misses: the row numbers of pandas, and what a delimiter at each line's end makes.
+ */
 function idleColumns(head: readonly string[], rows: readonly Record[], notes: string[]): ReadonlySet<number> {
   const idle = new Set<number>();
   for (const [column, name] of head.entries()) {
@@ -185,8 +190,8 @@ function checkHead(head: readonly string[], idle: ReadonlySet<number>): string[]
  * Reads a table whose first row names the columns.
  *
  * @param delimiter between the fields; found out where it is left out
- * @throws DatasetError for what is not UTF-8 (or UTF-16 behind its mark), has no rows, columns without a name or with the
- *   same one, or rows of another length, each with its line
+ * @throws DatasetError for what is not UTF-8 (or UTF-16 behind its mark), has no rows, columns without a name or with
+ *   the same one, or rows of another length, each with its line
  */
 export async function readTable(file: string, delimiter?: string): Promise<Table> {
   let bytes: Buffer;
@@ -201,7 +206,8 @@ export async function readTable(file: string, delimiter?: string): Promise<Table
   const told = [...notes];
   const found = delimiter === undefined ? delimiterOf(file, text) : { delimiter, notes: [] };
   told.push(...found.notes);
-  // With one sign at the end of each line: the parser counts the two of \r\n as two lines where they stand in quotation marks.
+  // With one sign at the end of each line: the parser counts the two of \r\n as two lines where they stand in quotation
+  // marks.
   const [first, ...rest] = parseRecords(file, text.replaceAll('\r\n', '\n'), found.delimiter);
   if (first === undefined || rest.length === 0)
     throw new DatasetError(`${file}: the table has no rows. Expected column names and one image a row`);

@@ -114,7 +114,8 @@ async function receive(options: DownloadOptions, response: Response, have: numbe
   } catch (error) {
     throwIfAborted(options.signal);
     throw new DownloadError(
-      `${url} broke off after ${received} of ${total ?? 'unknown'} bytes (${reasonOf(error)}); run again to go on from there`,
+      `${url} broke off after ${received} of ${total ?? 'unknown'} bytes ` +
+        `(${reasonOf(error)}); run again to go on from there`,
       { reached: true, cause: error },
     );
   } finally {
@@ -140,7 +141,8 @@ async function fetchRest(options: DownloadOptions): Promise<void> {
 }
 
 /**
- * Downloads a file, going on from a `<file>.part` that an earlier run left, and puts it in place once its checksum fits.
+ * Downloads a file, going on from a `<file>.part` that an earlier run left, and puts it in place once its checksum
+ * fits.
  *
  * @param options see {@link DownloadOptions}
  * @throws DownloadError (ERR_DOWNLOAD) when the server cannot be reached or refuses (`reached` false), when the

@@ -24,7 +24,10 @@ export interface JsonAbout {
 
 /** Bytes that a JSON file may have where nothing else is said. */
 const MAX_BYTES = 64 * 1024 ** 2;
-/** Objects and lists within one another; what goes deeper is nobody's configuration, and overflows the stack of a later walk. */
+/**
+ * Objects and lists within one another; what goes deeper is nobody's
+ * configuration, and overflows the stack of a later walk.
+ */
 const MAX_DEPTH = 100;
 const CHUNK = 1024 ** 2;
 
@@ -144,7 +147,8 @@ function parseText(text: string, path: string, about: JsonAbout, firstLine: numb
  * @param path the file, for messages
  * @param line the line of the file that the text is, where it is one of several
  * @returns the value, with the schema's defaults
- * @throws CovidCtError with the code of `about`, naming file, line of what is not JSON, and key of what is not as expected
+ * @throws CovidCtError with the code of `about`, naming file, line of what is not JSON, and key of what is not as
+ *   expected
  */
 export function parseJson<S extends z.ZodType>(
   text: string,

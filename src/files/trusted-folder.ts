@@ -99,9 +99,9 @@ function chain(path: string, root: string): string[] {
  * Makes sure that nobody but this user (and root) can have put something into a folder, or in the place of a file.
  * Looks at the path and every folder up to the cache's root: the owner must be this user or root, and neither others
  * nor a group may write there (root's or one of this user alone may) unless a folder on the way is closed to them, as
- * those are that this library makes: below it the umask may have left a group's right to write. Above the root no folder may be writable by all
- * without being sticky. A symbolic link must be the user's own too, and its target is looked at as well. On Windows,
- * where folders of a user are closed to others by default, nothing is checked.
+ * those are that this library makes: below it the umask may have left a group's right to write. Above the root no
+ * folder may be writable by all without being sticky. A symbolic link must be the user's own too, and its target is
+ * looked at as well. On Windows, where folders of a user are closed to others by default, nothing is checked.
  *
  * @param path a folder or a file of the cache; where it lies elsewhere, it alone and what is above it is looked at
  * @param root the cache's root; the per-user cache by default

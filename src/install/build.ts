@@ -144,7 +144,8 @@ async function compile(
   throwIfAborted(signal);
   if (status !== 0) {
     throw new CovidCtError('ERR_BUILD_FAILED', [
-      `the addon could not be compiled for LibTorch ${libtorchKey(libtorch)} at ${libtorch.root}; the whole output is in ${log}, its end:`,
+      `the addon could not be compiled for LibTorch ${libtorchKey(libtorch)} at ${libtorch.root}; ` +
+        `the whole output is in ${log}, its end:`,
       ...tail.split('\n'),
     ]);
   }
@@ -195,15 +196,16 @@ async function usePrebuilt(
 /**
  * Provides the addon for the LibTorch that is found, in the per-user cache under package version, sources, LibTorch,
  * platform and C library. Returns at once when it is there. Otherwise takes a prebuilt one that matches in everything,
- * or compiles: in a checkout only what changed, elsewhere everything, and then the objects are removed. A second process
- * that asks meanwhile waits and then finds the work done. An addon is loaded once in a process of its own before it is
- * put in place.
+ * or compiles: in a checkout only what changed, elsewhere everything, and then the objects are removed. A second
+ * process that asks meanwhile waits and then finds the work done. An addon is loaded once in a process of its own
+ * before it is put in place.
  *
  * @param options see {@link BuildOptions}
  * @returns where the addon lies, where it is from, and whether anything was compiled
  * @throws LibTorchNotFoundError when there is nothing to build against
- * @throws CovidCtError ERR_BUILD_FAILED when a tool is missing (naming what to install), or the compiler fails; ERR_ADDON_LOAD when what was compiled cannot be loaded; ERR_CACHE when
- *   others can write into the cache or it cannot be made; ERR_LOCK
+ * @throws CovidCtError ERR_BUILD_FAILED when a tool is missing (naming what to install), or the compiler fails;
+ *   ERR_ADDON_LOAD when what was compiled cannot be loaded; ERR_CACHE when others can write into the cache or it cannot
+ *   be made; ERR_LOCK
  * @throws AbortedError when `signal` has fired
  */
 export async function buildAddon(options: BuildOptions = {}): Promise<BuildResult> {

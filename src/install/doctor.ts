@@ -1,4 +1,6 @@
-/** Gathers the facts about this machine's native set-up and what is wrong with it, as plain data for the command line. */
+/**
+ * Gathers the facts about this machine's native set-up and what is wrong with it, as plain data for the command line.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CovidCtError, LibTorchNotFoundError } from '../errors';
@@ -26,7 +28,9 @@ export interface Diagnosis {
   /** Places that were looked at in vain; empty when one was found. */
   libtorchTried: readonly { path: string; reason: string }[];
   cache: string;
-  /** The addon for that LibTorch. `loads` tells whether it could be loaded just now, `origin` what it was taken from. */
+  /**
+   * The addon for that LibTorch. `loads` tells whether it could be loaded just now, `origin` what it was taken from.
+   */
   addon:
     | {
         path: string;

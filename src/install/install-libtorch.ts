@@ -112,7 +112,8 @@ async function fromPip(
         `LibTorch ${TESTED_LIBTORCH} could not be fetched.`,
         `  ${archiveFailure}`,
         ...linesOf(error),
-        'Check the network or proxy and run again, or unpack a LibTorch yourself and set COVIDCT_TORCH_LIBTORCH to its folder.',
+        'Check the network or proxy and run again, or unpack a LibTorch ' +
+          'yourself and set COVIDCT_TORCH_LIBTORCH to its folder.',
       ],
       { cause: error },
     );
@@ -165,7 +166,8 @@ function removeLeftovers(folder: string): void {
  * @param options see {@link InstallOptions}
  * @returns the LibTorch and where it came from
  * @throws CovidCtError ERR_DOWNLOAD when it cannot be fetched or its checksum is wrong or unknown, ERR_BAD_ARCHIVE when
- *   what came is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is lost
+ * what came is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is
+ *   lost
  * @throws AbortedError when `signal` fires
  * @example
  * ```ts

@@ -9,7 +9,10 @@ import { TESTED_LIBTORCH, untestedRemark, type LibTorch } from '../addon/libtorc
 
 /** Options of {@link setUpNative}. */
 export interface SetUpOptions {
-  /** `ifMissing` (default) fetches LibTorch where none is found, `always` has it in the cache whatever is found, `never` does not fetch. */
+  /**
+   * `ifMissing` (default) fetches LibTorch where none is found, `always` has it
+   * in the cache whatever is found, `never` does not fetch.
+   */
   fetch?: 'ifMissing' | 'always' | 'never';
   /** Build the addon from nothing. */
   force?: boolean;
@@ -94,7 +97,8 @@ export async function setUpNative(options: SetUpOptions = {}): Promise<SetUpResu
       'ERR_BUILD_FAILED',
       [
         ...linesOf(error),
-        `LibTorch ${libtorch.version} (${libtorch.source}) is not the ${TESTED_LIBTORCH} that is fetched; \`npx covidct install-libtorch --fetch-always\` fetches that one.`,
+        `LibTorch ${libtorch.version} (${libtorch.source}) is not the ${TESTED_LIBTORCH} that ` +
+          `is fetched; \`npx covidct install-libtorch --fetch-always\` fetches that one.`,
       ],
       { cause: error },
     );

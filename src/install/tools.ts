@@ -34,7 +34,10 @@ export function findCompiler(env: NodeJS.ProcessEnv = process.env): Tool | undef
 /** How to get a compiler and cmake on this platform. */
 export function installAdvice(platform: NodeJS.Platform = process.platform): string {
   if (platform === 'darwin') return 'Install them with `xcode-select --install` and `brew install cmake`.';
-  return 'Install them, e.g. `sudo apt-get install g++ cmake` (Debian, Ubuntu) or `sudo dnf install gcc-c++ cmake` (Fedora); `python3 -m pip install cmake` gives a cmake without root.';
+  return (
+    'Install them, e.g. `sudo apt-get install g++ cmake` (Debian, Ubuntu) or ' +
+    '`sudo dnf install gcc-c++ cmake` (Fedora); `python3 -m pip install cmake` gives a cmake without root.'
+  );
 }
 
 /** What is missing for a build, in words; empty when nothing is. */

@@ -23,7 +23,10 @@ export interface ConsoleOptions {
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   /** `auto` by default. */
   readonly mode?: ConsoleMode;
-  /** Whether people are told of the end; not needed by a caller who tells it himself. Default true; JSON lines always have it. */
+  /**
+   * Whether people are told of the end; not needed by a caller who tells
+   * it himself. Default true; JSON lines always have it.
+   */
   readonly ending?: boolean;
 }
 
@@ -153,7 +156,9 @@ export class ConsoleLogger implements TrainLogger {
     return this.mode === 'progress' && this.#stream.isTTY === true;
   }
 
-  /** Keeps the bar, the pace and the clock of the silence up to date; returns the estimate where it has become known. */
+  /**
+   * Keeps the bar, the pace and the clock of the silence up to date; returns the estimate where it has become known.
+   */
   #follow(event: TrainEvent): string | null {
     const now = performance.now();
     if (event.type === 'start') {
@@ -172,7 +177,10 @@ export class ConsoleLogger implements TrainLogger {
     this.#progress?.step(event);
     if (this.#pace?.step(now) !== true) return null;
     const seconds = this.#pace.epochSeconds!;
-    return `about ${duration(seconds)} an epoch${this.#epochs === 1 ? '' : `, about ${duration(seconds * this.#epochs)} for all ${this.#epochs}`}`;
+    return (
+      `about ${duration(seconds)} an ` +
+      `epoch${this.#epochs === 1 ? '' : `, about ${duration(seconds * this.#epochs)} for all ${this.#epochs}`}`
+    );
   }
 
   #inWords(event: TrainEvent): string | null {
@@ -196,7 +204,10 @@ export class ConsoleLogger implements TrainLogger {
         ? ''
         : ` | about ${duration(epochLeft)} of the epoch and at most ${duration(allLeft)} of all left`;
     if (step === null || step.epoch !== this.#epochsDone + 1) return `${epoch}: its first step is not done yet${left}`;
-    return `${epoch}, step ${step.step} of ${step.steps}${step.step === step.steps ? ': validating' : `, loss ${figure(step.loss, 4)}`}${left}`;
+    return (
+      `${epoch}, ` +
+      `step ${step.step} of ${step.steps}${step.step === step.steps ? ': validating' : `, loss ${figure(step.loss, 4)}`}${left}`
+    );
   }
 
   /** Takes the bar and the clock of the silence away. */

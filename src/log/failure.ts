@@ -5,7 +5,8 @@ import { CovidCtError, messageOf } from '../errors';
 export function writeFailed(what: string, error: unknown): CovidCtError {
   return new CovidCtError(
     'ERR_RUN_FOLDER',
-    `${what} cannot be written: ${messageOf(error)}. Check that the folder exists, that it may be written to and that the disk is not full`,
+    `${what} cannot be written: ${messageOf(error)}. Check that the folder ` +
+      'exists, that it may be written to and that the disk is not full',
     { cause: error },
   );
 }

@@ -34,7 +34,8 @@ function needsText({ memoryBytes, freeMemoryBytes, diskBytes }: TrainingNeeds): 
   if (parts.length === 0) return '';
   const short =
     memoryBytes !== null && memoryBytes > freeMemoryBytes
-      ? `; only ${size(freeMemoryBytes)} of memory are free: a smaller batchSize (with a larger accumulate), imageSize or architecture takes less`
+      ? `; only ${size(freeMemoryBytes)} of memory are free: a smaller batchSize ` +
+        '(with a larger accumulate), imageSize or architecture takes less'
       : '';
   return `; takes about ${parts.join(' and ')}${short}`;
 }
@@ -43,9 +44,13 @@ function epochLine(record: EpochRecord, epochs: number): string {
   const validation =
     record.validationLoss === null && record.validationAccuracy === null
       ? ''
-      : ` | validation loss ${figure(record.validationLoss, 4)}, accuracy ${figure(record.validationAccuracy, 3)}, AUC ${figure(record.validationAuc, 3)}`;
+      : ` | validation loss ${figure(record.validationLoss, 4)}, ` +
+        `accuracy ${figure(record.validationAccuracy, 3)}, AUC ${figure(record.validationAuc, 3)}`;
   const counter = `${String(record.epoch).padStart(String(epochs).length)}/${epochs}`;
-  return `epoch ${counter} | train loss ${figure(record.trainLoss, 4)}, accuracy ${figure(record.trainAccuracy, 3)}${validation} | ${duration(record.seconds)}${record.best ? ' | best so far' : ''}`;
+  return (
+    `epoch ${counter} | train loss ${figure(record.trainLoss, 4)}, ` +
+    `accuracy ${figure(record.trainAccuracy, 3)}${validation} | ${duration(record.seconds)}${record.best ? ' | best so far' : ''}`
+  );
 }
 
 /**
@@ -56,19 +61,33 @@ function epochLine(record: EpochRecord, epochs: number): string {
 export function inWords(event: TrainEvent, epochs: number): string | null {
   switch (event.type) {
     case 'start':
-      return `training ${event.architecture} on ${event.device}: ${event.trainSamples} training and ${event.validationSamples} validation images, at most ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'micro-batch', 'micro-batches')}${event.out === null ? '' : `, into ${event.out}`}${event.needs === undefined ? '' : needsText(event.needs)}`;
+      return (
+        `training ${event.architecture} on ${event.device}: ${event.trainSamples} training ` +
+        `and ${event.validationSamples} validation images, at ` +
+        `most ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'micro-batch', 'micro-batches')}${event.out === null ? '' : `, into ${event.out}`}${event.needs === undefined ? '' : needsText(event.needs)}`
+      );
     case 'epoch':
       return epochLine(event, epochs);
     case 'learningRate':
       return `learning rate ${event.from} -> ${event.to}: ${event.reason}`;
     case 'unfrozen':
-      return `from epoch ${event.epoch} on ${event.parameters} numbers in ${event.tensors} tensors are trained${event.frozenNorms === 0 ? '' : `; ${event.frozenNorms} batch norm layers keep their running statistics`}`;
+      return (
+        `from epoch ${event.epoch} on ${event.parameters} numbers in ${event.tensors} tensors are ` +
+        `trained${event.frozenNorms === 0 ? '' : `; ${event.frozenNorms} batch norm layers keep their running statistics`}`
+      );
     case 'features':
-      return `the frozen backbone's features of ${event.samples} images are computed once and kept (${event.width} numbers each, ${(event.bytes / 2 ** 20).toFixed(1)} MiB), ${event.withoutAugmentation ? 'without augmentation: evalTransform in the place of trainTransform' : `${event.augmentations} fixed ${event.augmentations === 1 ? 'form' : 'augmentations'} of each training image`}`;
+      return (
+        `the frozen backbone's features of ${event.samples} images are computed once and kept ` +
+        `(${event.width} numbers ` +
+        `each, ${(event.bytes / 2 ** 20).toFixed(1)} MiB), ${event.withoutAugmentation ? 'without augmentation: evalTransform in the place of trainTransform' : `${event.augmentations} fixed ${event.augmentations === 1 ? 'form' : 'augmentations'} of each training image`}`
+      );
     case 'skipped':
       return `left out (${event.split}): ${event.id}: ${event.reason}`;
     case 'stop':
-      return `stopped after ${event.epochs} epochs: ${event.message}${event.bestEpoch === null ? '' : ` Best: epoch ${event.bestEpoch} (${figure(event.bestValue, 4)}).`}`;
+      return (
+        'stopped ' +
+        `after ${event.epochs} epochs: ${event.message}${event.bestEpoch === null ? '' : ` Best: epoch ${event.bestEpoch} (${figure(event.bestValue, 4)}).`}`
+      );
     case 'step':
     case 'checkpoint':
       return null;

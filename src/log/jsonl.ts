@@ -44,8 +44,8 @@ export function eventLine(event: TrainEvent, time: Date): string {
 
 /**
  * A logger of JSON lines. A line is handed to the system before `log` resolves; at the end of an epoch and at the stop
- * it is also forced to the disk, so that a run that is killed leaves every finished epoch. A file that already exists is
- * appended to; a half line that an earlier crash left is closed first, so that it spoils no new one.
+ * it is also forced to the disk, so that a run that is killed leaves every finished epoch. A file that already exists
+ * is appended to; a half line that an earlier crash left is closed first, so that it spoils no new one.
  *
  * @example
  * ```ts

@@ -1,4 +1,7 @@
-/** Checks of what the metrics are given: lists of numbers, equal lengths, labels in range, finite scores, matrices, counts. */
+/**
+ * Checks of what the metrics are given: lists of numbers, equal
+ * lengths, labels in range, finite scores, matrices, counts.
+ */
 import { types } from 'node:util';
 import { describeValue } from '../text/describe';
 import { CovidCtError } from '../errors';
@@ -41,7 +44,8 @@ export function checkLabels(where: string, labels: ArrayLike<number>, classes: n
     if (!Number.isInteger(label) || label < 0 || label >= classes) {
       refuse(
         where,
-        `${what} ${index} is ${describeValue(label)}; with ${classes} classes it must be a whole number from 0 to ${classes - 1}`,
+        `${what} ${index} is ${describeValue(label)}; with ${classes} classes ` +
+          `it must be a whole number from 0 to ${classes - 1}`,
       );
     }
   }
@@ -53,7 +57,8 @@ export function checkScores(where: string, scores: ArrayLike<number>): void {
     if (!Number.isFinite(scores[index]!)) {
       refuse(
         where,
-        `score ${index} is ${describeValue(scores[index])}; scores that are not finite have no order (has the training diverged?)`,
+        `score ${index} is ${describeValue(scores[index])}; scores ` +
+          'that are not finite have no order (has the training diverged?)',
       );
     }
   }

@@ -91,7 +91,8 @@ export function classificationReport(
  *
  * @param labels n >= 1 integers
  * @param probabilities n rows of one probability a class, each row summing to 1
- * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, labels out of range or rows that are no probabilities
+ * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, labels out of range or rows that are no
+ *   probabilities
  * @example
  * ```ts
  * import { crossEntropy } from 'covidct-torch/metrics';

@@ -19,8 +19,8 @@ export interface SummarizeInput {
   /** The model's scores; a `predicted` that is already there is not read. */
   readonly samples: readonly (Omit<ScoredSample, 'predicted'> & { readonly predicted?: number })[];
   /**
-   * Two classes only: a probability of class 1 at or above this is called positive. The default 0.5 is the argmax; where
-   * both probabilities are exactly 0.5, the sample is called positive.
+   * Two classes only: a probability of class 1 at or above this is called positive. The default 0.5 is the argmax;
+   * where both probabilities are exactly 0.5, the sample is called positive.
    */
   readonly threshold?: number;
   /** Files left out because they could not be decoded. */
@@ -44,13 +44,15 @@ function check(input: SummarizeInput): void {
     if (probabilities.length !== classes.length || !probabilities.every((value) => value >= 0 && value <= 1.000001)) {
       refuse(
         where,
-        `${id} has the probabilities [${probabilities.join(', ')}]; ${classes.length} numbers in [0, 1] are needed. NaN means that the training has diverged: a lower learning rate may help`,
+        `${id} has the probabilities [${probabilities.join(', ')}]; ${classes.length} numbers in [0, ` +
+          '1] are needed. NaN means that the training has diverged: a lower learning rate may help',
       );
     }
     if (!Number.isFinite(loss))
       refuse(
         where,
-        `${id} has the loss ${loss}; a finite number is needed. The training has diverged: a lower learning rate may help`,
+        `${id} has the loss ${loss}; a finite number is needed. The ` +
+          'training has diverged: a lower learning rate may help',
       );
   }
 }
@@ -79,11 +81,11 @@ function classRates(classes: readonly string[], matrix: readonly (readonly numbe
  * Two classes: class 1 is positive, the call is made by `threshold`, rates carry Wilson intervals and the AUC carries
  * DeLong's. More than two: the call is the argmax (the lower index on ties); sensitivity, specificity, precision and F1
  * are plain means over classes of the one-vs-rest metrics (undefined ones left out), AUC and average precision are the
- * macro mean of one-vs-rest, and only the accuracy has counts and an interval; `perClass` has the rates of each class with
- * theirs. What is not defined (no samples, one class only) is
- * null; nothing in the result is NaN.
+ * macro mean of one-vs-rest, and only the accuracy has counts and an interval; `perClass` has the rates of each class
+ * with theirs. What is not defined (no samples, one class only) is null; nothing in the result is NaN.
  *
- * @throws CovidCtError ERR_METRICS for labels out of range, probabilities or losses that are not finite, or a bad threshold
+ * @throws CovidCtError ERR_METRICS for labels out of range, probabilities or losses that are not finite, or a bad
+ *   threshold
  * @example
  * ```ts
  * import { summarize } from 'covidct-torch/metrics';

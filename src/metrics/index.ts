@@ -1,6 +1,6 @@
 /**
- * The entry `covidct-torch/metrics`: counts, rates, curves and intervals of class predictions. Pure functions of numbers,
- * equal to scikit-learn's where scikit-learn has them; nothing native is loaded.
+ * The entry `covidct-torch/metrics`: counts, rates, curves and intervals of class predictions. Pure functions of
+ * numbers, equal to scikit-learn's where scikit-learn has them; nothing native is loaded.
  *
  * @packageDocumentation
  */

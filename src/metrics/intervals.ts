@@ -6,8 +6,8 @@ import { checkLabels, checkLengths, checkLevel, checkScores, refuse } from './ch
 export type Interval = readonly [number, number];
 
 /**
- * A proportion with its 95 % Wilson score interval; or, of more than two classes, a mean over classes, which comes from no
- * two counts: its counts and its interval are null.
+ * A proportion with its 95 % Wilson score interval; or, of more than two classes, a mean over classes, which comes from
+ * no two counts: its counts and its interval are null.
  */
 export interface Rate {
   /** `numerator / denominator` wherever there are counts; null where there is nothing to count. */

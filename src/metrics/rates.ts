@@ -184,8 +184,8 @@ export function balancedAccuracy(matrix: readonly (readonly number[])[]): number
 
 /**
  * Matthews correlation coefficient of labels and predictions of any number of classes, in [-1, 1] (Gorodkin,
- * Computational Biology and Chemistry 28, 2004); equal to scikit-learn's `matthews_corrcoef`, but NaN instead of 0 where
- * all labels or all predictions are of one class.
+ * Computational Biology and Chemistry 28, 2004); equal to scikit-learn's `matthews_corrcoef`, but NaN instead of 0
+ * where all labels or all predictions are of one class.
  *
  * @param matrix counts, [true][predicted]
  * @throws CovidCtError ERR_METRICS when the matrix is not square

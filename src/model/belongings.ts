@@ -154,7 +154,8 @@ export function belongingsOf(
   const sixteenBit = stored?.sixteenBit ?? null;
   if (JSON.stringify(sixteenBit) !== JSON.stringify(holder.before.sixteenBit ?? null)) {
     notes.push(
-      `16-bit images are scaled ${sixteenBit === null ? 'by all 16 bits' : `from ${sixteenBit.low} to ${sixteenBit.high}`} now`,
+      '16-bit images are ' +
+        `scaled ${sixteenBit === null ? 'by all 16 bits' : `from ${sixteenBit.low} to ${sixteenBit.high}`} now`,
     );
   }
   return { belongings: { transform, threshold, sixteenBit, origin: path, pretraining }, notes };

@@ -145,6 +145,7 @@ export function weightsFileOf(dir: string, card: ModelCard, which: 'best' | 'las
   if (existsSync(join(dir, LAST))) return join(dir, LAST);
   throw new CovidCtError(
     'ERR_WEIGHTS',
-    `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone unless it is told keep: 'both' or 'last' (--keep both, --keep last); use the best`,
+    `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone ` +
+      `unless it is told keep: 'both' or 'last' (--keep both, --keep last); use the best`,
   );
 }

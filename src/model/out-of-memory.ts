@@ -48,7 +48,8 @@ export async function withOutOfMemoryAdvice<T>(what: string, sizes: BatchSizes, 
     if ((error as { code?: unknown } | null)?.code !== 'ERR_OUT_OF_MEMORY') throw error;
     throw new CovidCtError(
       'ERR_OUT_OF_MEMORY',
-      `out of memory in ${what} with ${inWords(sizes)}; try ${advice(sizes)}${sizes.keeps === true ? '; images are kept on the GPU too, within maxDeviceCacheBytes' : ''} (${linesOf(error).join('; ')})`,
+      `out of memory in ${what} with ${inWords(sizes)}; ` +
+        `try ${advice(sizes)}${sizes.keeps === true ? '; images are kept on the GPU too, within maxDeviceCacheBytes' : ''} (${linesOf(error).join('; ')})`,
       { cause: error },
     );
   }

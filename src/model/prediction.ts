@@ -58,7 +58,8 @@ export function toPrediction(
   if (![...probabilities, ...scoresOf(outputs.logits, row, classes.length)].every(Number.isFinite)) {
     throw new CovidCtError(
       'ERR_NATIVE',
-      `${typeof source === 'string' ? source : 'an image'}: the network's answer is not a number: its weights hold NaN or infinite values; load other weights`,
+      `${typeof source === 'string' ? source : 'an image'}: the network's answer ` +
+        'is not a number: its weights hold NaN or infinite values; load other weights',
     );
   }
   const labelIndex = decide(probabilities, threshold);
@@ -94,7 +95,8 @@ export function toExplanation(facts: ExplanationFacts): Explanation {
     const name = prediction.path ?? 'an image';
     throw new CovidCtError(
       'ERR_NATIVE',
-      `${name}: the gradient at ${layer} is not a number: the network's weights are far too large for one; load other weights`,
+      `${name}: the gradient at ${layer} is not a number: the ` +
+        `network's weights are far too large for one; load other weights`,
     );
   }
   return {

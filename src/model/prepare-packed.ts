@@ -51,7 +51,8 @@ export async function preparePacked(
   const resize = resolved.resize ?? before ?? undefined;
   if (before !== null && resize !== before)
     throw new DatasetError(
-      `${data.name}: its images were resized to a shorter side of ${before} pixels already; give resize ${before} or none, or pack the originals`,
+      `${data.name}: its images were resized to a shorter side of ${before} pixels ` +
+        `already; give resize ${before} or none, or pack the originals`,
     );
   const sixteenBit = storedSixteenBit(
     SPLIT_NAMES.flatMap((split) => data[split] ?? []),

@@ -1,4 +1,7 @@
-/** What arguments of many functions are made of: paths, data sets, pixels, loggers, networks. They look, and change nothing. */
+/**
+ * What arguments of many functions are made of: paths, data sets, pixels,
+ * loggers, networks. They look, and change nothing.
+ */
 import { types } from 'node:util';
 import { z } from 'zod';
 
@@ -71,7 +74,10 @@ export const textSchema = z.string('expected a text');
 /** Names and texts, as the metadata of a weight file has them. */
 export const metadataSchema = z.record(z.string(), z.string(), 'expected an object of texts');
 
-/** Bytes, whatever realm has made them: in a vm context, as test runners use, `Uint8Array` is another class than that of a Buffer. */
+/**
+ * Bytes, whatever realm has made them: in a vm context, as test runners
+ * use, `Uint8Array` is another class than that of a Buffer.
+ */
 export function bytesSchema(expected: string): z.ZodType<Uint8Array, Uint8Array> {
   return z.custom<Uint8Array>((value) => types.isUint8Array(value), expected);
 }

@@ -1,4 +1,6 @@
-/** The one way in which arguments and options enter the library: a zod failure becomes one readable InvalidOptionError. */
+/**
+ * The one way in which arguments and options enter the library: a zod failure becomes one readable InvalidOptionError.
+ */
 import { types } from 'node:util';
 import { z } from 'zod';
 import { describeAt, describePath, describeValue } from '../text/describe';
@@ -83,7 +85,10 @@ function safeMessage(error: unknown): string {
   }
 }
 
-/** An object of the language without options of its own, e.g. a promise that was not awaited; its keys would pass for none. */
+/**
+ * An object of the language without options of its own, e.g. a promise
+ * that was not awaited; its keys would pass for none.
+ */
 function isBuiltIn(value: unknown): boolean {
   return (
     types.isRegExp(value) ||

@@ -1,4 +1,7 @@
-/** The one place where ECharts draws: an option in, a clean SVG out. Its types reach no public one, for they need a browser's. */
+/**
+ * The one place where ECharts draws: an option in, a clean SVG out. Its
+ * types reach no public one, for they need a browser's.
+ */
 import type * as ECharts from 'echarts';
 import { FONT_FAMILY, PALETTE } from './chart-style';
 import type { Chart } from './chart-style';

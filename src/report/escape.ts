@@ -8,7 +8,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Letters that XML forbids, escaped or not, become the replacement character: one of them makes a whole SVG unreadable. */
+/**
+ * Letters that XML forbids, escaped or not, become the replacement character: one of them makes a whole SVG unreadable.
+ */
 export function withoutForbidden(text: string): string {
   // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd');

@@ -82,7 +82,11 @@ function mistakes(evaluation: Evaluation): Html {
 function thresholdNote({ threshold, classes }: Evaluation): string {
   if (threshold === null)
     return 'The class with the highest probability is predicted. Figures by class are against the rest.';
-  return `Positive is ${classes[1]}: it is predicted where its probability is ${Number(threshold.toFixed(4))} or more. Intervals are Wilson's for shares and DeLong's for the AUC; they hold for images, not patients, and do not cover the difference between two trainings.`;
+  return (
+    `Positive is ${classes[1]}: it is predicted where its probability ` +
+    `is ${Number(threshold.toFixed(4))} or more. Intervals are Wilson's for shares and DeLong's for the ` +
+    'AUC; they hold for images, not patients, and do not cover the difference between two trainings.'
+  );
 }
 
 /** Everything of one split under one heading. */

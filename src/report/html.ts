@@ -129,7 +129,8 @@ function gradCamFigure(group: GradCamGroup): Html {
     pictureFigure(
       group.png,
       `Grad-CAM, ${KINDS[group.kind].toLowerCase()}`,
-      `${chosen}. The brighter the color, the more the place spoke for the predicted class; each map is scaled to its own maximum.${remark}`,
+      `${chosen}. The brighter the color, the more the place spoke for the ` +
+        `predicted class; each map is scaled to its own maximum.${remark}`,
     ),
   ]);
 }
@@ -139,7 +140,9 @@ function gradCamSection({ gradCam }: ReportData): Html {
   return section('Grad-CAM', [
     element(
       'p',
-      `${gradCam.split === undefined ? '' : `Images of the ${splitName(gradCam.split)}. `}Layer ${gradCam.layer}. Each map shows where the activations that raise the predicted class's logit lie; it does not show that the place is diseased.`,
+      `${gradCam.split === undefined ? '' : `Images of the ${splitName(gradCam.split)}. `}Layer ${gradCam.layer}. ` +
+        `Each map shows where the activations that raise the predicted class's logit lie; it does not show that ` +
+        'the place is diseased.',
       'class="note"',
     ),
     ...gradCam.groups.map(gradCamFigure),

@@ -1,5 +1,6 @@
 /**
- * The entry `covidct-torch/report`: pictures of runs, evaluations and explanations, and the HTML report of a run folder.
+ * The entry `covidct-torch/report`: pictures of runs, evaluations and explanations, and the HTML report of a run
+ * folder.
  *
  * @packageDocumentation
  */

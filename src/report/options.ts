@@ -1,7 +1,10 @@
 /** Options of reports and pictures. */
 import { z } from 'zod';
 
-/** Color maps of the Grad-CAM overlay; `inferno` keeps its order in gray and for the color-blind, `jet` is the tutorial's. */
+/**
+ * Color maps of the Grad-CAM overlay; `inferno` keeps its order in gray
+ * and for the color-blind, `jet` is the tutorial's.
+ */
 export const COLORMAPS = ['inferno', 'viridis', 'jet'] as const;
 
 export const gradCamSelectionSchema = z.strictObject({

@@ -1,4 +1,7 @@
-/** Pictures in and out for reports: SVG to PNG, overlays, montages with captions. Beside data/decode the one user of sharp. */
+/**
+ * Pictures in and out for reports: SVG to PNG, overlays, montages with
+ * captions. Beside data/decode the one user of sharp.
+ */
 import sharp from 'sharp';
 import { z } from 'zod';
 import type { Pixels } from '../data/types';
@@ -126,7 +129,8 @@ export function textIsDrawn(): Promise<boolean> {
     const draw = (text: string): Promise<Buffer> =>
       sharp(
         Buffer.from(
-          `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><text x="4" y="30" font-family="${FONT_FAMILY}" font-size="26">${text}</text></svg>`,
+          '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><text x="4" ' +
+            `y="30" font-family="${FONT_FAMILY}" font-size="26">${text}</text></svg>`,
         ),
       )
         .raw()
@@ -162,10 +166,12 @@ function fit(text: string, width: number): string {
 function captionSvg(lines: readonly string[], width: number, height: number): Buffer {
   const texts = lines.map(
     (line, index) =>
-      `<text x="${width / 2}" y="${(index + 1) * CAPTION_LINE - 4}" text-anchor="middle">${escapeXml(fit(line, width))}</text>`,
+      `<text x="${width / 2}" y="${(index + 1) * CAPTION_LINE - 4}" ` +
+      `text-anchor="middle">${escapeXml(fit(line, width))}</text>`,
   );
   return Buffer.from(
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${FONT_FAMILY}" font-size="${CAPTION_SIZE}" fill="#1d232b">${texts.join('')}</svg>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+      `font-family="${FONT_FAMILY}" font-size="${CAPTION_SIZE}" fill="#1d232b">${texts.join('')}</svg>`,
   );
 }
 
@@ -183,8 +189,8 @@ function captionSvg(lines: readonly string[], width: number, height: number): Bu
  * import { decodeImage } from 'covidct-torch';
  * import { encodeImage, montage } from 'covidct-torch/report';
  *
- * const tiles = await Promise.all(['a.png', 'b.png'].map(async (file) => ({ pixels: await decodeImage(file), caption: file })));
- * await writeFile('both.png', await encodeImage(await montage(tiles, { columns: 2, tileSize: 160 })));
+ * const tiles = await Promise.all(['a.png', 'b.png'].map(async (file) => ({ pixels: await decodeImage(file), caption:
+ * file }))); await writeFile('both.png', await encodeImage(await montage(tiles, { columns: 2, tileSize: 160 })));
  * ```
  */
 export async function montage(tiles: readonly Tile[], options: CaptionedMontageOptions = {}): Promise<Pixels> {

@@ -45,8 +45,8 @@ export function renderChart(chart: Chart): Promise<{ png: Uint8Array; width: num
 }
 
 /**
- * Writes loss, accuracy and, with an evaluation, ROC, confusion matrix and the histogram of the misclassified scores into
- * `dir`, which is made when it is missing. Each file appears whole or not at all.
+ * Writes loss, accuracy and, with an evaluation, ROC, confusion matrix and the histogram of the misclassified scores
+ * into `dir`, which is made when it is missing. Each file appears whole or not at all.
  *
  * @throws CovidCtError ERR_RUN_FOLDER when a file cannot be written
  * @example
@@ -56,8 +56,8 @@ export function renderChart(chart: Chart): Promise<{ png: Uint8Array; width: num
  *
  * const run = await RunFolder.open('runs/first');
  * const { test } = await run.metrics();
- * const pictures = await writePictures('pictures', { history: (await run.history()).epochs, evaluation: test ?? null });
- * console.log(pictures.length);
+ * const pictures = await writePictures('pictures', { history: (await run.history()).epochs, evaluation: test ?? null
+ * }); console.log(pictures.length);
  * ```
  */
 export async function writePictures(

@@ -98,9 +98,9 @@ export async function addTraining(runDir: string, options: AddTrainingOptions): 
 }
 
 /**
- * Puts an evaluation into its run folder: `metrics.json`, Grad-CAM and sample montages, charts, TensorBoard pictures and
- * `report.html`. The montages stay those of the test split once it has been evaluated. Only images that were scored are
- * drawn. Whether the evaluation belongs to this run (same weights, data and threshold) is for the caller to know.
+ * Puts an evaluation into its run folder: `metrics.json`, Grad-CAM and sample montages, charts, TensorBoard pictures
+ * and `report.html`. The montages stay those of the test split once it has been evaluated. Only images that were scored
+ * are drawn. Whether the evaluation belongs to this run (same weights, data and threshold) is for the caller to know.
  *
  * @param runDir run folder, as `Trainer` or `covidct train` makes it
  * @returns absolute path of the report
@@ -126,7 +126,8 @@ export async function addEvaluation(runDir: string, options: AddEvaluationOption
   const { split } = evaluation;
   if (!['train', 'validation', 'test'].includes(split)) {
     throw new InvalidOptionError(
-      `addEvaluation: evaluation.split: expected train, validation or test; got "${split}"; say which at evaluate(model, data, { split: 'test' })`,
+      'addEvaluation: evaluation.split: expected train, validation or test; ' +
+        `got "${split}"; say which at evaluate(model, data, { split: 'test' })`,
       [{ path: 'evaluation.split', message: 'not a split of a run' }],
     );
   }

@@ -27,7 +27,9 @@ const split = z.looseObject({ name: z.string(), n: count, perClass: z.record(z.s
 const png = bytesSchema('expected the bytes of a PNG file');
 const skipped = z.looseObject({ split: z.string(), id: z.string(), reason: z.string() });
 
-/** The name of a picture beside the list; a path could name any file of the machine, which the report would then show. */
+/**
+ * The name of a picture beside the list; a path could name any file of the machine, which the report would then show.
+ */
 const pictureFile = z.string().regex(/^[\w-][\w .-]*$/, 'expected the name of a file in the same folder');
 
 /** `pictures.json`. */

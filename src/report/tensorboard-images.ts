@@ -12,7 +12,10 @@ export interface PngPicture {
   readonly height: number;
 }
 
-/** Pictures on their way into one event file; nothing is written before {@link write}, so a failure leaves no half of them. */
+/**
+ * Pictures on their way into one event file; nothing is written before
+ * {@link write}, so a failure leaves no half of them.
+ */
 export class TensorBoardImages {
   readonly #folder: RunFolder;
   readonly #step: number;
@@ -39,7 +42,9 @@ export class TensorBoardImages {
     for (const chart of drawFigures(evaluation)) await this.chart(evaluation.split, chart);
   }
 
-  /** Writes one event file into `tensorboard/`; none when there is nothing to show. Throws CovidCtError ERR_RUN_FOLDER. */
+  /**
+   * Writes one event file into `tensorboard/`; none when there is nothing to show. Throws CovidCtError ERR_RUN_FOLDER.
+   */
   async write(): Promise<void> {
     if (this.#images.length === 0) return;
     const board = new TensorBoardLogger({ dir: this.#folder.file('tensorboard') });

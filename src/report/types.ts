@@ -18,8 +18,8 @@ export interface GradCamGroup {
   /** How many of them are shown. */
   readonly shown?: number;
   /**
-   * Where too few images exceed the threshold that was asked for, the most confident of all are shown instead: that threshold, and
-   * how many exceed it. `threshold` is 0 then, and `count` counts all of the kind.
+   * Where too few images exceed the threshold that was asked for, the most confident of all are shown instead: that
+   * threshold, and how many exceed it. `threshold` is 0 then, and `count` counts all of the kind.
    */
   readonly letGo?: { readonly threshold: number; readonly above: number };
   /** A remark, e.g. why the montage is empty. */

@@ -1,4 +1,6 @@
-/** What a value of any kind is, in a few words for an error message; never throws, and looks at a bounded part of it. */
+/**
+ * What a value of any kind is, in a few words for an error message; never throws, and looks at a bounded part of it.
+ */
 import { inspect, types } from 'node:util';
 
 /** Characters of a description. */

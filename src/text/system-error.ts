@@ -22,8 +22,8 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A failure of the file system in words, with the system's own code, call and path behind, e.g. `the disk is full (ENOSPC:
- * write)`; null for any other error, the start of a program included.
+ * A failure of the file system in words, with the system's own code, call and path behind, e.g.
+ * `the disk is full (ENOSPC: write)`; null for any other error, the start of a program included.
  */
 export function systemErrorText(error: unknown): string | null {
   const { code, syscall, message } = (error ?? {}) as { code?: unknown; syscall?: unknown; message?: unknown };

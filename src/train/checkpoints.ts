@@ -113,8 +113,8 @@ export class Checkpoints {
 
   /**
    * Keeps the network's weights as the last; a second name of the best's file where they are the same. Without a best
-   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder, and where one
-   * set of weights is kept and there is one.
+   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder, and where
+   * one set of weights is kept and there is one.
    *
    * @throws CovidCtError when the file cannot be written
    */
@@ -130,7 +130,9 @@ export class Checkpoints {
     return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
   }
 
-  /** Puts the best weights back into the network, with their transform and threshold; says which weights it holds now. */
+  /**
+   * Puts the best weights back into the network, with their transform and threshold; says which weights it holds now.
+   */
   async restoreBest(): Promise<'best' | 'last'> {
     const { network, transform, sixteenBit = null, averaging } = this.#options;
     const origin = this.#origin();

@@ -17,7 +17,9 @@ export function resolveClassWeights(
   if (option === undefined) return new Float32Array(0);
   if (option !== 'balanced') {
     if (option.length === classes) return Float32Array.from(option);
-    const message = `classWeights: expected one number for each of the ${classes} classes (${dataset.classes.join(', ')}); got ${option.length}`;
+    const message =
+      `classWeights: expected one number for each of the ${classes} classes ` +
+      `(${dataset.classes.join(', ')}); got ${option.length}`;
     throw new InvalidOptionError(message, [{ path: 'classWeights', message }]);
   }
   const counts = new Array<number>(classes).fill(0);
@@ -25,7 +27,8 @@ export function resolveClassWeights(
   const missing = dataset.classes.filter((_, index) => counts[index] === 0);
   if (missing.length > 0) {
     throw new DatasetError(
-      `classWeights 'balanced': ${dataset.name} has no sample of ${missing.join(', ')}; give the weights as numbers or add samples`,
+      `classWeights 'balanced': ${dataset.name} has no sample ` +
+        `of ${missing.join(', ')}; give the weights as numbers or add samples`,
     );
   }
   return Float32Array.from(counts, (count) => dataset.samples.length / (classes * count));

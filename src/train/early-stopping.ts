@@ -101,7 +101,8 @@ export class EarlyStopping {
     if (!Number.isFinite(loss) || !Number.isFinite(accuracy)) {
       throw new CovidCtError(
         'ERR_METRICS',
-        `EarlyStopping.addData: expected a finite loss and accuracy; got ${describeValue(loss)} and ${describeValue(accuracy)}`,
+        'EarlyStopping.addData: expected a finite loss and accuracy; ' +
+          `got ${describeValue(loss)} and ${describeValue(accuracy)}`,
       );
     }
     const old = this.#state;
@@ -143,11 +144,17 @@ export class EarlyStopping {
   reason(): string {
     const { patience, lossCount, accuracyCount, runningLoss, runningAccuracy, bestRunningLoss, bestRunningAccuracy } =
       this.#state;
-    const loss = `the running loss (${short(runningLoss)}) has been above its best (${short(bestRunningLoss)}) for ${epochs(lossCount)}`;
-    const accuracy = `the running accuracy (${short(runningAccuracy)}) has been below its best (${short(bestRunningAccuracy)}) for ${epochs(accuracyCount)}`;
+    const loss =
+      `the running loss (${short(runningLoss)}) has been above its ` +
+      `best (${short(bestRunningLoss)}) for ${epochs(lossCount)}`;
+    const accuracy =
+      `the running accuracy (${short(runningAccuracy)}) has been below its ` +
+      `best (${short(bestRunningAccuracy)}) for ${epochs(accuracyCount)}`;
     const limit = `more than the patience of ${patience}`;
     const reasons: Record<StopCode, string> = {
-      0: `loss and accuracy are within the patience of ${patience}: ${lossCount} and ${accuracyCount} epochs without improvement`,
+      0:
+        'loss and accuracy are within the patience ' +
+        `of ${patience}: ${lossCount} and ${accuracyCount} epochs without improvement`,
       1: `${loss} and ${accuracy}, both ${limit}`,
       2: `${accuracy}, ${limit}; the loss still improves`,
       3: `${loss}, ${limit}; the accuracy still improves`,

@@ -59,8 +59,8 @@ const modelSchema = faultless<Classifier>((value) =>
  * @param options `threshold`: two classes only, a probability of class 1 at or above it is called positive (the
  *   model's own by default); `batchSize`: images in one forward pass (default 8), which does not change the metrics
  * @returns the metrics with one scored sample for each image that could be read
- * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the network
- *   answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
+ * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the
+ *   network answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
  * @example
  * ```ts
  * import { Classifier, evaluate, openDataset } from 'covidct-torch';
@@ -159,7 +159,8 @@ export async function evaluateAnswers({
   const skipped = leftOut(dataset, new Set(samples.map(({ id }) => id)), store);
   if (samples.length === 0)
     throw new DatasetError(
-      `${dataset.name}: none of its ${skipped.length} files could be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`,
+      `${dataset.name}: none of its ${skipped.length} files could ` +
+        `be decoded; the first: ${skipped[0]?.reason ?? 'no file'}`,
     );
   return {
     ...summarize({ split, classes: network.classes, samples, threshold, skipped }),
@@ -190,7 +191,8 @@ export function checkDataset(network: Pick<Network, 'classes'>, dataset: Dataset
   for (const { id, label, origin } of dataset.samples) {
     if (Number.isInteger(label) && label >= 0 && label < dataset.classes.length) continue;
     throw new DatasetError(
-      `${dataset.name}: expected a label from 0 to ${dataset.classes.length - 1}; ${id}${origin === undefined ? '' : ` (${origin})`} has ${label}`,
+      `${dataset.name}: expected a label from 0 ` +
+        `to ${dataset.classes.length - 1}; ${id}${origin === undefined ? '' : ` (${origin})`} has ${label}`,
     );
   }
 }
@@ -220,7 +222,8 @@ function scoreBatch(
     if (!Number.isFinite(loss) || !logits.every(Number.isFinite)) {
       throw new CovidCtError(
         'ERR_DIVERGED',
-        `${sample.id}: expected finite logits and a finite loss; the network gave [${logits.join(', ')}] and ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`,
+        `${sample.id}: expected finite logits and a finite loss; the network gave [${logits.join(', ')}] ` +
+          `and ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`,
       );
     }
     const probabilities = Array.from(outputs.probabilities.subarray(row * classes, (row + 1) * classes));

@@ -95,7 +95,8 @@ export function planFeatures(
   if (bytes > maxCacheBytes)
     throw refused(
       'cacheFeatures',
-      `expected room for ${bytes} bytes of features; maxCacheBytes is ${maxCacheBytes}; raise it or ask for fewer augmentations`,
+      `expected room for ${bytes} bytes of features; maxCacheBytes ` +
+        `is ${maxCacheBytes}; raise it or ask for fewer augmentations`,
     );
   return { transform, variants, width, bytes, withoutAugmentation };
 }

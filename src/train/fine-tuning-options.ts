@@ -9,7 +9,10 @@ const scheduleObject = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('constant') }),
   /** Multiplied by `factor` after every `every` epochs; torch.optim.lr_scheduler.StepLR. */
   z.strictObject({ type: z.literal('step'), every: z.int().min(1), factor: factor.default(0.1) }),
-  /** Half a cosine down to `minLearningRate` over all optimizer steps, after a linear rise from `warmupStart` times the rate. */
+  /**
+   * Half a cosine down to `minLearningRate` over all optimizer steps,
+   * after a linear rise from `warmupStart` times the rate.
+   */
   z.strictObject({
     type: z.literal('cosine'),
     warmupEpochs: z.number().min(0).finite().default(0),
@@ -41,7 +44,9 @@ const names = z.array(z.string().min(1)).min(1);
 
 const groupSchema = z
   .strictObject({
-    /** A name, a prefix that ends at a dot, or `head`, `backbone`, `norms` (of batch norms), `biases` (every `.bias`). */
+    /**
+     * A name, a prefix that ends at a dot, or `head`, `backbone`, `norms` (of batch norms), `biases` (every `.bias`).
+     */
     match: z.union([z.string().min(1), names]),
     /** Instead of the common rate. */
     learningRate: z.number().positive().finite().optional(),
@@ -77,7 +82,10 @@ const freezeObject = z
      * transitions of a DenseNet, stem and Fire modules of a SqueezeNet, stem and stages of an EfficientNet.
      */
     depth: z.int().min(1).optional(),
-    /** A batch norm whose weight is frozen: on its running statistics, or on those of the batch (which then update them). */
+    /**
+     * A batch norm whose weight is frozen: on its running statistics, or on
+     * those of the batch (which then update them).
+     */
     batchNorm: z.enum(['running', 'batch']).default('running'),
     unfreeze: z.array(unfreezeSchema).default([]),
   })

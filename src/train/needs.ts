@@ -11,7 +11,9 @@ import type { ResolvedTrainOptions } from './options';
 
 /** Everything of a run folder but its weights: pictures, TensorBoard, report. */
 const OTHER_FILES_BYTES = 32 * 1024 ** 2;
-/** Bytes of a decoded image for each pixel of the network's input: three channels, of an image resized to 256 of 224. */
+/**
+ * Bytes of a decoded image for each pixel of the network's input: three channels, of an image resized to 256 of 224.
+ */
 const PIXEL_BYTES = 6;
 
 function weightBytesOf({ tensors }: Network): number {
@@ -35,7 +37,8 @@ function memoryOf(network: Network, options: ResolvedTrainOptions, images: numbe
 async function freeBytes(path: string): Promise<number | null> {
   for (let folder = resolve(path); ; folder = dirname(folder)) {
     const info = await statfs(folder).catch(() => null);
-    // A file system without blocks, such as /proc, says nothing of its room; what is wrong with it shows when it is written to.
+    // A file system without blocks, such as /proc, says nothing of its room; what is wrong with it shows when it is
+    // written to.
     if (info !== null) return info.blocks === 0 ? null : info.bavail * info.bsize;
     if (dirname(folder) === folder) return null;
   }
@@ -62,8 +65,8 @@ const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`
  * Estimates what a training takes.
  *
  * @param images of both splits
- * @throws CovidCtError ERR_RUN_FOLDER when the weights do not fit on the disk: new ones are written beside the old ones,
- *   so that twice their size is needed
+ * @throws CovidCtError ERR_RUN_FOLDER when the weights do not fit on the disk: new ones are written beside the old
+ *   ones, so that twice their size is needed
  */
 export async function checkNeeds(
   network: Network,
@@ -81,7 +84,8 @@ export async function checkNeeds(
     throw new CovidCtError(
       'ERR_RUN_FOLDER',
       `${place}: expected ${mebibytes(most)} of free disk for the weights, of ` +
-        `which new ones are written beside the old ones; there are ${mebibytes(room)}; free some space or choose another folder`,
+        'which new ones are written beside the old ones; there ' +
+        `are ${mebibytes(room)}; free some space or choose another folder`,
     );
   }
   return {

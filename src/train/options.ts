@@ -36,19 +36,23 @@ export const trainOptionsSchema = z
     bestBy: z.enum(BEST_BY).default('accuracy'),
     /** `tutorial` reproduces the tutorial's accumulation and its missing normalization. */
     preset: z.enum(PRESETS).default('default'),
-    /** Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file. */
+    /**
+     * Run folder; without it nothing but the returned history is kept and the best weights live in a temporary file.
+     */
     out: z.string().min(1).optional(),
     /**
-     * Which weights stay in the run folder, and in the model at the end: `best`, those of the best epoch; `both`, those of
-     * the last step beside them, as a second file where they differ; `last`, those of the last finished epoch, whatever
-     * `bestBy` says. A training that is aborted in its first epoch keeps those of its last step; one that fails there keeps none.
+     * Which weights stay in the run folder, and in the model at the end: `best`, those of the best epoch; `both`, those
+     * of the last step beside them, as a second file where they differ; `last`, those of the last finished epoch,
+     * whatever `bestBy` says. A training that is aborted in its first epoch keeps those of its last step; one that
+     * fails there keeps none.
      */
     keep: z.enum(['best', 'last', 'both']).default('best'),
     /** Whether an earlier run in `out` is removed first; without it such a folder is refused. */
     overwrite: z.boolean().default(false),
     /**
      * Two classes: a probability of the last class at or above this is called positive once the model is trained.
-     * `validation` chooses it there by the Youden index (0.5 without a validation split, and with the tutorial's preset).
+     * `validation` chooses it there by the Youden index (0.5 without a validation split, and with the tutorial's
+     * preset).
      */
     threshold: z.union([z.literal('validation'), z.number().min(0).max(1)]).default('validation'),
     /** Side of the square the network sees, in pixels; that of the weights it begins with, or 224. */
@@ -58,7 +62,10 @@ export const trainOptionsSchema = z
       .int()
       .min(0)
       .default(2 * 1024 ** 3),
-    /** On a GPU: bytes of pixels kept in its memory, so that later epochs send none; beyond it images are sent each epoch. 0: none. */
+    /**
+     * On a GPU: bytes of pixels kept in its memory, so that later epochs send
+     * none; beyond it images are sent each epoch. 0: none.
+     */
     maxDeviceCacheBytes: z
       .int()
       .min(0)

@@ -33,7 +33,8 @@ export function selectParameters(match: string, inventory: Inventory, path: stri
     .join(', ');
   throw refused(
     path,
-    `expected the name of a parameter, a prefix ending at a dot, or head, backbone, norms or biases; nothing is called '${match}'; near are ${near}`,
+    'expected the name of a parameter, a prefix ending at a dot, or head, ' +
+      `backbone, norms or biases; nothing is called '${match}'; near are ${near}`,
   );
 }
 

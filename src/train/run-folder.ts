@@ -1,4 +1,6 @@
-/** The one folder in which a training keeps everything it makes: where each thing lies, and how it is written and read. */
+/**
+ * The one folder in which a training keeps everything it makes: where each thing lies, and how it is written and read.
+ */
 import { readdir, rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { z } from 'zod';

@@ -58,7 +58,9 @@ export class LearningRateSchedule {
     return this.#rateAt(this.#step);
   }
 
-  /** To be told of every epoch's beginning, counted from 1: one with fewer steps than planned does not delay the rest. */
+  /**
+   * To be told of every epoch's beginning, counted from 1: one with fewer steps than planned does not delay the rest.
+   */
   beginEpoch(epoch: number): void {
     checkArgument(epochSchema, epoch, 'LearningRateSchedule.beginEpoch', 'epoch');
     this.#step = (epoch - 1) * this.#options.stepsPerEpoch;
@@ -94,7 +96,10 @@ export class LearningRateSchedule {
     return { action: 'reduce', from, to: this.#plateauRate, reason };
   }
 
-  /** Plain JSON; give `learningRate` back to the constructor of a plateau, or the step's epoch to beginEpoch, to continue. */
+  /**
+   * Plain JSON; give `learningRate` back to the constructor of a
+   * plateau, or the step's epoch to beginEpoch, to continue.
+   */
   state(): { readonly learningRate: number; readonly factor: number; readonly step: number } {
     return { learningRate: this.learningRate, factor: this.#options.factor, step: this.#step };
   }

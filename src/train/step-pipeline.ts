@@ -92,6 +92,8 @@ export class StepPipeline {
 function diverged(loss: number, epoch: number, step: number, learningRate: number): CovidCtError {
   return new CovidCtError(
     'ERR_DIVERGED',
-    `the training diverged: the loss became ${loss} in epoch ${epoch}, step ${step}, at the learning rate ${learningRate}; try a lower one (${learningRate / 10}), and look for images or weights with extreme values`,
+    `the training diverged: the loss became ${loss} in epoch ${epoch}, ` +
+      `step ${step}, at the learning rate ${learningRate}; try a lower one ` +
+      `(${learningRate / 10}), and look for images or weights with extreme values`,
   );
 }

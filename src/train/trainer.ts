@@ -30,7 +30,9 @@ const objectsSchema = z.looseObject({
 export interface TrainerOptions extends TrainOptions {
   /** The classifier to train. It keeps the best weights in the end. */
   readonly model: Classifier;
-  /** Told of every event, in order, and closed when a training that has begun ends; make new ones for another training. */
+  /**
+   * Told of every event, in order, and closed when a training that has begun ends; make new ones for another training.
+   */
   readonly loggers?: readonly TrainLogger[];
   /** How a training image becomes the network's input; the tutorial's crop and flip by default. */
   readonly trainTransform?: Transform;
@@ -88,7 +90,8 @@ export class Trainer {
     this.#evalTransform = evalTransform === undefined ? tutorialEval(preset) : parseTransform(evalTransform);
     if (isRandom(this.#evalTransform)) {
       throw new InvalidOptionError(
-        'Trainer: evalTransform: expected a transform that draws nothing at random, since predictions are made with it; use tutorialEval() or aspectEval()',
+        'Trainer: evalTransform: expected a transform that draws nothing at random, ' +
+          'since predictions are made with it; use tutorialEval() or aspectEval()',
         [{ path: 'evalTransform', message: 'draws at random' }],
       );
     }
@@ -98,8 +101,8 @@ export class Trainer {
    * Trains on `train`, evaluates `validation` after every epoch, and leaves the best weights in the model.
    *
    * @param train split to learn from
-   * @param validation split that chooses the best epoch, the learning rate, the end and the threshold; with null none of
-   *   this happens and the last epoch's weights count as the best
+   * @param validation split that chooses the best epoch, the learning rate, the end and the threshold; with null none
+   *   of this happens and the last epoch's weights count as the best
    * @param options `signal`: stops between two steps; the run folder stays usable and the history says `aborted`
    * @returns the history, once everything is written and the loggers are closed. Rejects with InvalidOptionError,
    *   DatasetError, BadImageError, or CovidCtError ERR_BUSY (the model is being trained already), ERR_DIVERGED,

@@ -53,8 +53,8 @@ export function cachedWeights(
  *
  * @param name of {@link pretrainedWeights}
  * @returns the file's path, its SHA-256, and whether it was fetched now
- * @throws CovidCtError ERR_WEIGHTS for an unknown name, or a file there that is another one; ERR_DOWNLOAD, saying where to
- *   put the file by hand; ERR_CACHE when others can write into the cache; ERR_LOCK; AbortedError
+ * @throws CovidCtError ERR_WEIGHTS for an unknown name, or a file there that is another one; ERR_DOWNLOAD, saying where
+ *   to put the file by hand; ERR_CACHE when others can write into the cache; ERR_LOCK; AbortedError
  * @example
  * ```ts
  * import { Classifier } from 'covidct-torch';
@@ -83,7 +83,8 @@ export async function fetchWeights(
       if (sha256.startsWith(known.sha256Prefix)) return { path, sha256, fetched };
       throw new CovidCtError(
         'ERR_WEIGHTS',
-        `${path}: expected a file whose SHA-256 begins with ${known.sha256Prefix}; it is ${sha256}; remove it and fetch it again`,
+        `${path}: expected a file whose SHA-256 begins with ${known.sha256Prefix}; ` +
+          `it is ${sha256}; remove it and fetch it again`,
       );
     },
     { signal },
@@ -102,7 +103,8 @@ async function fetchFile(
     if (!(error instanceof DownloadError) || error.reached) throw error;
     throw new CovidCtError(
       'ERR_DOWNLOAD',
-      `${error.message}. Where this machine cannot reach it, fetch ${known.url} elsewhere, put it at ${file}, and run this again`,
+      `${error.message}. Where this machine cannot reach it, ` +
+        `fetch ${known.url} elsewhere, put it at ${file}, and run this again`,
       { cause: error },
     );
   }
@@ -137,6 +139,7 @@ export function locateWeights(what: string, architecture: string): string {
   }
   throw new CovidCtError(
     'ERR_WEIGHTS',
-    `${known.name}: expected the weights at ${path}; run: covidct weights fetch ${known.name} (${known.sizeMiB.toFixed(0)} MiB), or put ${known.file} there by hand`,
+    `${known.name}: expected the weights at ${path}; run: covidct weights ` +
+      `fetch ${known.name} (${known.sizeMiB.toFixed(0)} MiB), or put ${known.file} there by hand`,
   );
 }

@@ -135,12 +135,15 @@ function headAdvice(
     missing.length === 2 && missing.every((name) => /^(?:fc|classifier(?:\.6)?)\.(?:weight|bias)$/.test(name));
   if (!isHead || unexpected.length > 4 || shapeMismatch.length > 0 || loaded.length === 0) return null;
   const flags = `--allow-missing ${missing.join()}${unexpected.length === 0 ? '' : ` --allow-unexpected ${unexpected.join()}`}`;
-  return `The head alone is not there by these names: rename it in the file, or let it begin at random by allowMissing and allowUnexpected (covidct import ${flags})`;
+  return (
+    'The head alone is not there by these names: rename it in the file, or let it ' +
+    `begin at random by allowMissing and allowUnexpected (covidct import ${flags})`
+  );
 }
 
 /**
- * Throws CovidCtError ERR_WEIGHTS when anything but a count of batches is missing, unexpected or of another shape, and is
- * not allowed to be.
+ * Throws CovidCtError ERR_WEIGHTS when anything but a count of batches is missing, unexpected or of another shape, and
+ * is not allowed to be.
  *
  * @param sources the file's tensors, to guess which architecture they are of
  */
@@ -161,7 +164,8 @@ export function assertMatch(
   if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network has not`);
   if (report.shapeMismatch.length > 0) {
     faults.push(
-      `other shapes: ${some(report.shapeMismatch.map(({ name, expected, actual }) => `${name} (expected [${expected.join(', ')}], got [${actual.join(', ')}])`))}`,
+      'other ' +
+        `shapes: ${some(report.shapeMismatch.map(({ name, expected, actual }) => `${name} (expected [${expected.join(', ')}], got [${actual.join(', ')}])`))}`,
     );
   }
   if (report.loaded.length === 0 && faults.length === 0) faults.push('none of its tensors is one of the network');

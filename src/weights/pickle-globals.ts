@@ -34,8 +34,10 @@ export function storageType(name: string): string | null {
 }
 
 const DTYPES =
-  'float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool complex32 complex64 complex128 ' +
-  'float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn_x2 int1 int2 int3 int4 int5 ' +
+  'float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 ' +
+  'uint16 uint32 uint64 bool complex32 complex64 complex128 ' +
+  'float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz ' +
+  'float8_e8m0fnu float4_e2m1fn_x2 int1 int2 int3 int4 int5 ' +
   'int6 int7 uint1 uint2 uint3 uint4 uint5 uint6 uint7 bits16 bits1x8 bits2x4 bits4x2 bits8 qint32 qint8 quint2x4 ' +
   'quint4x2 quint8 per_channel_affine per_channel_affine_float_qparams per_channel_symmetric per_tensor_affine ' +
   'per_tensor_symmetric';

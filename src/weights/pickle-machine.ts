@@ -7,7 +7,9 @@ import type { StorageRef } from './pickle-values';
 
 /** What `(` pushes: where the items of the next tuple, list or dictionary begin. */
 export const MARK = Symbol('mark');
-/** More than any checkpoint needs (a DenseNet201 has 40 000 values); a pickle that makes more is a trap for the memory. */
+/**
+ * More than any checkpoint needs (a DenseNet201 has 40 000 values); a pickle that makes more is a trap for the memory.
+ */
 const MAX_VALUES = 4_000_000;
 const MAX_OBJECTS = 1_000_000;
 

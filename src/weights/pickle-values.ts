@@ -104,7 +104,8 @@ export function storageOf(id: unknown): StorageRef {
   const type = global instanceof Global ? storageType(global.name) : null;
   if (tag !== 'storage' || type === null || typeof key !== 'string' || !isCount(count)) {
     throw refuse(
-      `the pickle has a persistent id that is not a storage${global instanceof Global ? ` but a '${global.name}'` : ''}`,
+      'the pickle has a persistent id that is not a ' +
+        `storage${global instanceof Global ? ` but a '${global.name}'` : ''}`,
     );
   }
   if (!isCount(count * STORAGE_BYTES[type]!)) throw refuse(`the pickle has a storage of ${count} elements`);

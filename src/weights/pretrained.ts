@@ -56,7 +56,9 @@ function row(
   return {
     name,
     architecture,
-    description: `${architecture} trained on ImageNet's 1000 classes (torchvision's ${name.endsWith('-v2') ? 'IMAGENET1K_V2' : 'IMAGENET1K_V1'})`,
+    description:
+      `${architecture} trained on ImageNet's 1000 classes ` +
+      `(torchvision's ${name.endsWith('-v2') ? 'IMAGENET1K_V2' : 'IMAGENET1K_V1'})`,
     file,
     url: `https://download.pytorch.org/models/${file}`,
     sizeMiB,
@@ -181,7 +183,9 @@ export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretr
   }
 }
 
-/** What is known of a weight file's training: by its metadata, by its name, or ImageNet's statistics as an assumption. */
+/**
+ * What is known of a weight file's training: by its metadata, by its name, or ImageNet's statistics as an assumption.
+ */
 export function detectPretraining(path: string, metadata: Readonly<Record<string, string>>): Pretraining {
   checkArgument(pathSchema, path, 'detectPretraining', 'path');
   checkArgument(metadataSchema, metadata, 'detectPretraining', 'metadata');

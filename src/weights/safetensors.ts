@@ -80,7 +80,8 @@ function checkEntry(path: string, name: string, value: unknown): RawEntry {
   if (end - begin !== bytesOf(entry.dtype, entry.shape)) {
     throw damaged(
       path,
-      `tensor '${name}' of ${entry.dtype} [${entry.shape.join(', ')}] has ${end - begin} bytes, expected ${bytesOf(entry.dtype, entry.shape)}`,
+      `tensor '${name}' of ${entry.dtype} [${entry.shape.join(', ')}] ` +
+        `has ${end - begin} bytes, expected ${bytesOf(entry.dtype, entry.shape)}`,
     );
   }
   return entry as RawEntry;

@@ -58,13 +58,15 @@ async function main() {
     await makePhantoms(dir, { count: Number(values.images), size: imageSize });
     const data = await openDataset(dir);
     console.log(
-      `${values.arch}, ${data.train.samples.length} training and ${data.validation.samples.length} validation images of ${imageSize} pixels, backbone frozen: seconds of each epoch`,
+      `${values.arch}, ${data.train.samples.length} training and ${data.validation.samples.length} validation ` +
+        `images of ${imageSize} pixels, backbone frozen: seconds of each epoch`,
     );
     const [plain, kept] = [await train(data, false), await train(data, true)];
     console.log(`without  ${plain.seconds.map((s) => s.toFixed(3)).join('  ')}`);
     console.log(`kept     ${kept.seconds.map((s) => s.toFixed(3)).join('  ')}`);
     console.log(
-      `from the second epoch on kept / without = ${(kept.seconds.slice(1).reduce((a, b) => a + b) / plain.seconds.slice(1).reduce((a, b) => a + b)).toFixed(4)}`,
+      'from the second epoch on kept / without ' +
+        `= ${(kept.seconds.slice(1).reduce((a, b) => a + b) / plain.seconds.slice(1).reduce((a, b) => a + b)).toFixed(4)}`,
     );
     const same = JSON.stringify(plain.losses) === JSON.stringify(kept.losses);
     console.log(

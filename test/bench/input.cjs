@@ -75,7 +75,9 @@ async function main() {
       for (const name of round % 2 === 0 ? names : names.reverse()) results[name].push(runners[name]());
     }
     console.log(
-      `${files.length} slices of ${data.name}, batch ${values.batch}, ${values.threads} threads, ${values.rounds} rounds; slices a second and ratio to PIL (spread of the rounds), epoch after epoch`,
+      `${files.length} slices of ${data.name}, ` +
+        `batch ${values.batch}, ${values.threads} threads, ${values.rounds} rounds; ` +
+        'slices a second and ratio to PIL (spread of the rounds), epoch after epoch',
     );
     for (const [name, list] of Object.entries(results)) report(name, list, results.PIL);
   } finally {

@@ -1,6 +1,6 @@
 /**
- * Our own convolutions beside LibTorch's, layer by layer: time of the forward pass and of both gradients, and the error of
- * each against float64:
+ * Our own convolutions beside LibTorch's, layer by layer: time of the forward pass and of both gradients, and the error
+ * of each against float64:
  *   npm run bench:layers -- [--batch 8] [--threads 2] [--rounds 5]
  * Needs cmake and a C++ compiler, as the addon does; builds its program into build/.
  */

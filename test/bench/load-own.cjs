@@ -1,4 +1,6 @@
-/** One load of VGG19-BN with ours: node load-own.cjs FILE. Prints seconds and peak memory as JSON, as load_peer.py does. */
+/**
+ * One load of VGG19-BN with ours: node load-own.cjs FILE. Prints seconds and peak memory as JSON, as load_peer.py does.
+ */
 const { Classifier } = require('../../dist/index.js');
 const { peak } = require('./turns.cjs');
 

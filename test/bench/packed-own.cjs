@@ -1,6 +1,6 @@
 /**
- * One epoch over a packed data set of made-up slices: node packed-own.cjs TASK. Packs them (streaming: each is made when
- * it is written), then trains a tiny network on them once. Prints rates, step times and resident memory as JSON.
+ * One epoch over a packed data set of made-up slices: node packed-own.cjs TASK. Packs them (streaming: each is made
+ * when it is written), then trains a tiny network on them once. Prints rates, step times and resident memory as JSON.
  */
 const { PackedDataset, PixelStore, preparePacked, tutorialTrain } = require('../../dist/index.js');
 const { phantomPixels } = require('../../dist/data/phantoms/phantoms.js');

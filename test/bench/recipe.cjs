@@ -1,11 +1,13 @@
 /**
  * The tutorial's whole recipe, ours and a script in PyTorch in turn on the same device, from the same weights:
- *   npm run bench:recipe -- --data COVID-CT --python PYTHON [--device cuda] [--epochs 60] [--image-size 224] [--arch vgg19_bn]
+ * npm run bench:recipe -- --data COVID-CT --python PYTHON [--device cuda] [--epochs 60] [--image-size 224] [--arch
+ *   vgg19_bn]
  *                           [--precision float32] [--threads 0] [--rounds 1] [--limit N]
- * Micro-batches of 8, 8 of them in a step, SGD with momentum, crops, flips, validation and TensorBoard in every epoch, the
- * best weights kept; no early stopping, so that both do the same work, and in the same numbers: no TF32 but with `--precision tf32`. Prints seconds from the open data set to the end, the
- * first epoch, the median of the later ones, and how often the peer's time is ours. `--limit`: at most N slices of each
- * split. The peer needs torch, torchvision, scikit-learn, tensorboard and safetensors.
+ * Micro-batches of 8, 8 of them in a step, SGD with momentum, crops, flips, validation and TensorBoard in every epoch,
+ * the best weights kept; no early stopping, so that both do the same work, and in the same numbers: no TF32 but with
+ * `--precision tf32`. Prints seconds from the open data set to the end, the first epoch, the median of the later ones,
+ * and how often the peer's time is ours. `--limit`: at most N slices of each split. The peer needs torch, torchvision,
+ * scikit-learn, tensorboard and safetensors.
  */
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
@@ -42,7 +44,9 @@ function report(name, list, peers) {
     median(list.flatMap(({ epochs }) => epochs.slice(1))),
   ];
   console.log(
-    `${name.padEnd(8)} ${figures.map((each) => (each ?? NaN).toFixed(1).padStart(10)).join('')}   ${median(ratios).toFixed(2)} (${ratios[0].toFixed(2)}–${ratios.at(-1).toFixed(2)})   ${device}; last epoch: train loss ${last.trainLoss.toFixed(3)}, validation loss ${last.validationLoss.toFixed(3)}, accuracy ${last.validationAccuracy.toFixed(3)}`,
+    `${name.padEnd(8)} ${figures.map((each) => (each ?? NaN).toFixed(1).padStart(10)).join('')}   ${median(ratios).toFixed(2)} (${ratios[0].toFixed(2)}–${ratios.at(-1).toFixed(2)})   ${device}; ` +
+      `last epoch: train loss ${last.trainLoss.toFixed(3)}, validation loss ${last.validationLoss.toFixed(3)}, ` +
+      `accuracy ${last.validationAccuracy.toFixed(3)}`,
   );
 }
 
@@ -98,7 +102,8 @@ async function main() {
       for (const name of round % 2 === 0 ? names : names.reverse()) results[name].push(runners[name]());
     }
     console.log(
-      `${values.arch}, ${values['image-size']} pixels, ${values.precision}, ${values.epochs} epochs of ${splits.train.length} slices, ${splits.validation.length} to validate; ${values.rounds} rounds`,
+      `${values.arch}, ${values['image-size']} pixels, ${values.precision}, ${values.epochs} epochs ` +
+        `of ${splits.train.length} slices, ${splits.validation.length} to validate; ${values.rounds} rounds`,
     );
     console.log(`seconds        in all     first     later   PyTorch / it`);
     for (const [name, list] of Object.entries(results)) report(name, list, results.PyTorch);

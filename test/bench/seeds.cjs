@@ -1,8 +1,8 @@
 /**
  * Puts the runs of several architectures and seeds into one table:
  *   npm run table:runs -- RUNS
- * RUNS holds run folders of `covidct train` named <architecture>-seed<n>. Validation figures are those of the epoch whose
- * weights were kept; test figures are printed where `covidct evaluate --split test` has written them.
+ * RUNS holds run folders of `covidct train` named <architecture>-seed<n>. Validation figures are those of the epoch
+ * whose weights were kept; test figures are printed where `covidct evaluate --split test` has written them.
  */
 const { readdirSync } = require('node:fs');
 const { join } = require('node:path');

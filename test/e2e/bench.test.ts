@@ -1,4 +1,6 @@
-/** `covidct bench`: what it says where peers are missing, with a stand-in for PyTorch, and that nothing is left behind. */
+/**
+ * `covidct bench`: what it says where peers are missing, with a stand-in for PyTorch, and that nothing is left behind.
+ */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -10,7 +10,9 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** `onLine` sees each line of standard output as it comes; it may send a signal, or close the pipes as `| head` does. */
+/**
+ * `onLine` sees each line of standard output as it comes; it may send a signal, or close the pipes as `| head` does.
+ */
 export function covidct(
   args: readonly string[],
   options: {

@@ -1,4 +1,7 @@
-/** Fine-tuning from the command line: weights that exist, a frozen backbone with kept features, every flag, a nested file. */
+/**
+ * Fine-tuning from the command line: weights that exist, a frozen
+ * backbone with kept features, every flag, a nested file.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +22,9 @@ afterAll(() => rm(dir, { recursive: true }));
 /** In the place of a flag: no --image-size, so that the weights' own counts. */
 const KEEP_SIZE = 'keep-size';
 let runs = 0;
-/** A training of two quick epochs with more flags; its events, its options as the run folder has them, and its words. */
+/**
+ * A training of two quick epochs with more flags; its events, its options as the run folder has them, and its words.
+ */
 async function train(...flags: string[]) {
   const size = flags.includes(KEEP_SIZE) ? [] : ['--image-size', '32'];
   const out = join(dir, `run-${(runs += 1)}`);

@@ -1,4 +1,6 @@
-/** Names that hold control characters, in every place a name can come from, through every command: none is printed raw. */
+/**
+ * Names that hold control characters, in every place a name can come from, through every command: none is printed raw.
+ */
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

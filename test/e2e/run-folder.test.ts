@@ -1,4 +1,6 @@
-/** A whole run from TypeScript: training, evaluation, pictures and report, with TensorBoard's own reader looking at it. */
+/**
+ * A whole run from TypeScript: training, evaluation, pictures and report, with TensorBoard's own reader looking at it.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

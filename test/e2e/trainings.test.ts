@@ -1,4 +1,6 @@
-/** Trainings of the command line that end early, on folders of classes, on made-up slices (demo) and on the real data. */
+/**
+ * Trainings of the command line that end early, on folders of classes, on made-up slices (demo) and on the real data.
+ */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -13,7 +13,10 @@ export interface ExportCounts {
   readonly accepted: number;
   readonly refused: number;
   readonly failed: number;
-  /** What was no CovidCtError, came where nobody listens, hung, wrote elsewhere, or would have started or fetched something. */
+  /**
+   * What was no CovidCtError, came where nobody listens, hung, wrote
+   * elsewhere, or would have started or fetched something.
+   */
   readonly failures: readonly string[];
 }
 
@@ -45,7 +48,8 @@ export function fuzzExports(cases: number, seed: number, timeoutMs = 120_000): P
           resolve({
             ...none,
             failures: [
-              `${last()}: the process ended (${String(error?.message ?? child.exitCode).slice(0, 200)}): ${stderr.slice(-1000)}`,
+              `${last()}: the process ended ` +
+                `(${String(error?.message ?? child.exitCode).slice(0, 200)}): ${stderr.slice(-1000)}`,
             ],
           });
         }

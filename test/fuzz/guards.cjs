@@ -1,4 +1,7 @@
-/** Keeps a fuzzed process from starting others, from the network, and from writing outside of its own folder; and tells of it. */
+/**
+ * Keeps a fuzzed process from starting others, from the network, and
+ * from writing outside of its own folder; and tells of it.
+ */
 const { resolve, sep } = require('node:path');
 const { fileURLToPath } = require('node:url');
 

@@ -1,4 +1,7 @@
-/** What the fuzzer knows of the exports: which it leaves out and why, how instances are made, and what valid arguments are. */
+/**
+ * What the fuzzer knows of the exports: which it leaves out and why,
+ * how instances are made, and what valid arguments are.
+ */
 const { join } = require('node:path');
 const { PassThrough } = require('node:stream');
 
@@ -32,7 +35,9 @@ exports.EXCLUDED = {
   'PixelStore.check': PRIVATE,
 };
 
-/** Functions that would fetch, compile or measure where their arguments are valid: given junk in place of a valid call. */
+/**
+ * Functions that would fetch, compile or measure where their arguments are valid: given junk in place of a valid call.
+ */
 exports.COSTLY = ['installLibTorch', 'setUpNative', 'runBenchmark', 'measureSizes', 'fetchWeights'];
 
 const CLASSES = ['NonCOVID', 'COVID'];

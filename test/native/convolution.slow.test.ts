@@ -1,4 +1,7 @@
-/** Our own 3 × 3 convolution against LibTorch's, inside real networks: answers, gradients, odd sizes, any channel count, frozen parts. */
+/**
+ * Our own 3 × 3 convolution against LibTorch's, inside real networks:
+ * answers, gradients, odd sizes, any channel count, frozen parts.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +37,10 @@ function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   return Math.sqrt(apart / Math.max(size, 1e-30));
 }
 
-/** The largest distance of the backbone's tensors; a bias in front of a batch norm has a gradient of mere rounding, so the weight's beside it counts. */
+/**
+ * The largest distance of the backbone's tensors; a bias in front of a batch norm has a gradient of mere rounding, so
+ * the weight's beside it counts.
+ */
 function worst(ours: Section, theirs: Section): number {
   const rms = (values: Float32Array | Float64Array): number => {
     let sum = 0;

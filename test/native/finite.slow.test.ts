@@ -1,6 +1,7 @@
 /**
- * What is not finite is not hidden: NaN or an infinite number in any tensor of a network makes its answers what LibTorch's
- * own layers (`convolution: 'libtorch'`, PyTorch's numbers bit for bit) make of them, by every way to an answer.
+ * What is not finite is not hidden: NaN or an infinite number in any tensor of a network makes its answers what
+ * LibTorch's own layers (`convolution: 'libtorch'`, PyTorch's numbers bit for bit) make of them, by every way to an
+ * answer.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What the tests of the network's input share: colored made-up images, raw handles that are freed after each test, transforms. */
+/**
+ * What the tests of the network's input share: colored made-up images,
+ * raw handles that are freed after each test, transforms.
+ */
 import { aspectEval, tutorialEval, tutorialTrain } from '../../src/data/transforms/presets';
 import { centerCrop } from '../../src/data/transforms/steps/center-crop';
 import { compose } from '../../src/data/transforms/transform';

@@ -1,4 +1,7 @@
-/** Images kept on the device: cropped, resized and flipped there, to the bit as LibTorch's kernel for bytes does it on the CPU. */
+/**
+ * Images kept on the device: cropped, resized and flipped there, to the
+ * bit as LibTorch's kernel for bytes does it on the CPU.
+ */
 import { makeBatch } from '../../src/data/batch';
 import { makeDraw } from '../../src/data/random';
 import { centerCrop } from '../../src/data/transforms/steps/center-crop';

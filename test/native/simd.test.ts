@@ -1,4 +1,7 @@
-/** Our kernels as compiled for each instruction set, against LibTorch's layers: answers and gradients, odd sizes, channels that fill no vector. */
+/**
+ * Our kernels as compiled for each instruction set, against LibTorch's layers: answers and gradients, odd sizes,
+ * channels that fill no vector.
+ */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 

@@ -1,4 +1,6 @@
-/** A model that was trained on 12 bits in 16 knows of it: in training, its card, its folder, predictions and the report. */
+/**
+ * A model that was trained on 12 bits in 16 knows of it: in training, its card, its folder, predictions and the report.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

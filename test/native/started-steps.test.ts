@@ -1,4 +1,7 @@
-/** Steps that are started and whose outputs are read later, as on a GPU: the same numbers; a loss that is not finite never reaches the weights. */
+/**
+ * Steps that are started and whose outputs are read later, as on a GPU: the same numbers; a loss that is not finite
+ * never reaches the weights.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

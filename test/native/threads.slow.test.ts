@@ -1,4 +1,7 @@
-/** Every classifier computes with its own number of threads, in every order of loading and computing: by bits and by threads at work. */
+/**
+ * Every classifier computes with its own number of threads, in every order
+ * of loading and computing: by bits and by threads at work.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';

@@ -1,4 +1,6 @@
-/** A consumer's program in one file, as esbuild makes it: with the package left external, and with the package inside. */
+/**
+ * A consumer's program in one file, as esbuild makes it: with the package left external, and with the package inside.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';

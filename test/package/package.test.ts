@@ -1,4 +1,7 @@
-/** The package as a consumer gets it: what is in it, that both module systems import it, and what it does without LibTorch. */
+/**
+ * The package as a consumer gets it: what is in it, that both module
+ * systems import it, and what it does without LibTorch.
+ */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeConsumer, manifest, ROOT, type Consumer } from './consumer';
@@ -75,7 +78,8 @@ describe('both module systems', () => {
   test('require', () => {
     const types = run(
       'names.cjs',
-      `const api = require('covidct-torch'); console.log(JSON.stringify(Object.fromEntries(Object.keys(api).map((k) => [k, typeof api[k]]))))`,
+      `const api = require('covidct-torch'); ` +
+        'console.log(JSON.stringify(Object.fromEntries(Object.keys(api).map((k) => [k, typeof api[k]]))))',
     );
     for (const name of NAMES) expect(types).toHaveProperty(name, 'function');
   });

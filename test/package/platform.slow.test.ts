@@ -1,4 +1,7 @@
-/** The platform package in a project without a compiler: taken, tried once, remembered; and where it does not match, said so. */
+/**
+ * The platform package in a project without a compiler: taken, tried
+ * once, remembered; and where it does not match, said so.
+ */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

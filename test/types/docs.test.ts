@@ -68,7 +68,8 @@ test('every public name has an @example that compiles by itself', () => {
     if (!own.some((block) => block.includes(name))) missing.push(name);
     const members = [...(symbol.members?.values() ?? []), ...(symbol.exports?.values() ?? [])];
     const blocks = [...own, ...members.flatMap((member) => examplesOf(member, checker))];
-    // A member's example may take a model for granted. `confusionMatrix` and `ConfusionMatrix` are one file where names ignore case.
+    // A member's example may take a model for granted. `confusionMatrix` and `ConfusionMatrix` are one file where names
+    // ignore case.
     for (const [at, block] of blocks.entries())
       programs[`${Object.keys(programs).length}-${name}-${at}`] = asModule(block, at >= own.length);
   }

@@ -1,4 +1,6 @@
-/** The package's entries as package.json lists them, and the public names of each as the compiler sees them in dist/. */
+/**
+ * The package's entries as package.json lists them, and the public names of each as the compiler sees them in dist/.
+ */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';

@@ -1,4 +1,7 @@
-/** Whoever calls a public function can name the types of its arguments and of its result: each is exported by some entry. */
+/**
+ * Whoever calls a public function can name the types of its arguments
+ * and of its result: each is exported by some entry.
+ */
 import { join } from 'node:path';
 import ts from 'typescript';
 import { publicNames, resolved, ROOT } from './entries';

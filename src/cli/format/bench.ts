@@ -41,7 +41,8 @@ export function settingText({ machine, versions, threads, imageSize, rounds }: R
     `versions  ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}`,
-    `setting   ${threads} threads, ${imageSize} × ${imageSize} pixels, float32, ${rounds} rounds, each contender in a process of its own, in turn`,
+    `setting   ${threads} threads, ${imageSize} × ${imageSize} pixels, ` +
+      `float32, ${rounds} rounds, each contender in a process of its own, in turn`,
     '',
   ];
 }
@@ -56,7 +57,9 @@ export function ceilingsText({ matrixProducts, copyGigabytesPerSecond, problem }
   if (matrixProducts === null || copyGigabytesPerSecond === null) return ['', `ceilings  not measured: ${problem}`];
   return [
     '',
-    `ceilings  matrix product ${matrixProducts.map(({ size, gigaflopsPerSecond }) => `${gigaflopsPerSecond.toFixed(0)} GFLOP/s (${size})`).join(', ')}; copy ${copyGigabytesPerSecond.toFixed(1)} GB/s (read and written)`,
+    'ceilings  matrix ' +
+      `product ${matrixProducts.map(({ size, gigaflopsPerSecond }) => `${gigaflopsPerSecond.toFixed(0)} GFLOP/s (${size})`).join(', ')}; ` +
+      `copy ${copyGigabytesPerSecond.toFixed(1)} GB/s (read and written)`,
   ];
 }
 

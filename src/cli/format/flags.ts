@@ -93,7 +93,9 @@ function withFlagsWithin(line: string, table: ReadonlyMap<string, string>): stri
     .replace(/(?<![\w./\\"'-])(precision|convolution|device|optimizer|preset) ('[^']*')/g, replace);
 }
 
-/** `classes (--classes)`, `positive: 'a' (--positive a)` and `(classes, --classes)`, which name both, as the flag alone. */
+/**
+ * `classes (--classes)`, `positive: 'a' (--positive a)` and `(classes, --classes)`, which name both, as the flag alone.
+ */
 function withFlagsOnce(line: string, table: ReadonlyMap<string, string>): string {
   const alone = (all: string, name: string, flag: string): string =>
     table.get(name) === flag.split(' ', 1)[0] ? flag : all;

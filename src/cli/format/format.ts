@@ -34,7 +34,8 @@ export function historyText({ stop, epochs, best, skipped, out }: TrainingHistor
   if (best !== null)
     lines.push(
       best.metric === 'last'
-        ? `Kept: the last epoch (${best.epoch})${epochs.every(({ validationLoss }) => validationLoss === null) ? '; there was no validation split to choose by' : ''}.`
+        ? 'Kept: the last epoch ' +
+            `(${best.epoch})${epochs.every(({ validationLoss }) => validationLoss === null) ? '; there was no validation split to choose by' : ''}.`
         : `Best: epoch ${best.epoch}, validation ${best.metric} ${best.value === null ? '–' : best.value.toFixed(4)}.`,
     );
   if (skipped.length > 0)

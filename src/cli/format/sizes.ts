@@ -32,7 +32,8 @@ export function sizesHeading({
   python?: string;
 }): string[] {
   return [
-    `Peak memory of a process in MiB (in brackets: above what it held before there was a network), on the CPU, float32,`,
+    'Peak memory of a process in MiB (in brackets: above what it ' +
+      'held before there was a network), on the CPU, float32,',
     `${imageSize} × ${imageSize} pixels; training: two SGD steps of ${batchSize}, prediction of ${predictBatchSize}.`,
     '',
     line([

@@ -14,7 +14,8 @@ export function loadText(path: string, report: LoadReport, pretraining: Pretrain
   const lines = [`${path}: ${loaded.length} tensors loaded`, ...notes.map((note) => `  ${note}`)];
   if (replacedHead.length > 0)
     lines.push(
-      `  a new head starts at random: ${replacedHead.map(({ name, expected, actual }) => `${name} ${shape(actual)} in the file, ${shape(expected)} here`).join('; ')}`,
+      '  a new head starts at ' +
+        `random: ${replacedHead.map(({ name, expected, actual }) => `${name} ${shape(actual)} in the file, ${shape(expected)} here`).join('; ')}`,
     );
   if (summedInput.length > 0) lines.push(`  RGB filters summed for gray input: ${summedInput.join(', ')}`);
   if (uncounted > 0) lines.push(`  ${uncounted} counts of batches are not in the file, which is of no effect`);
@@ -22,7 +23,8 @@ export function loadText(path: string, report: LoadReport, pretraining: Pretrain
   if (unexpected.length > 0) lines.push(`  not used, as allowed: ${unexpected.join(', ')}`);
   if (pretraining !== null)
     lines.push(
-      `  normalization: mean ${pretraining.mean.join(', ')}, std ${pretraining.std.join(', ')}${pretraining.assumed ? " (ImageNet's, an assumption: nothing in the file says)" : `, as ${pretraining.name} was trained`}`,
+      `  normalization: mean ${pretraining.mean.join(', ')}, ` +
+        `std ${pretraining.std.join(', ')}${pretraining.assumed ? " (ImageNet's, an assumption: nothing in the file says)" : `, as ${pretraining.name} was trained`}`,
     );
   return lines;
 }

@@ -68,7 +68,8 @@ function checkKind({ bits, compression, topDown, palette }: Omit<Header, 'masks'
   const fits = { [NONE]: true, [RLE8]: bits === 8, [RLE4]: bits === 4, [BIT_FIELDS]: bits >= 16 }[compression];
   if (fits !== true)
     throw new Refusal(
-      `it is a BMP of ${bits} bits a pixel with the compression ${COMPRESSIONS[compression] ?? compression}, which is not read; save it uncompressed`,
+      `it is a BMP of ${bits} bits a pixel with the ` +
+        `compression ${COMPRESSIONS[compression] ?? compression}, which is not read; save it uncompressed`,
     );
   if (topDown && compression !== NONE && compression !== BIT_FIELDS)
     throw new Refusal('it is a BMP with runs from the top, which the format does not allow');
@@ -85,7 +86,8 @@ function masksOf(file: DataView, { bits, compression }: Omit<Header, 'masks'>): 
   const known = bits === 16 ? MASKS_16.some((each) => each.every((mask, i) => mask === masks[i])) : wholeBytes;
   if (!known)
     throw new Refusal(
-      `it is a BMP with the bit fields ${masks.map((mask) => mask.toString(16)).join(', ')}, which are not read; save it with 24 bits`,
+      `it is a BMP with the bit fields ${masks.map((mask) => mask.toString(16)).join(', ')}, ` +
+        'which are not read; save it with 24 bits',
     );
   return masks;
 }
@@ -157,7 +159,8 @@ export async function decodeBmp(
   const needed = (height - 1) * stride + Math.ceil((width * bits) / 8); // the last line may lack its padding
   if (!runs && body.byteLength < needed)
     throw new Refusal(
-      `it was cut off: its ${width} x ${height} pixels of ${bits} bits take ${needed} bytes, and ${body.byteLength} are there`,
+      `it was cut off: its ${width} x ${height} pixels of ${bits} bits ` +
+        `take ${needed} bytes, and ${body.byteLength} are there`,
     );
   const pixels = runs ? expandRuns(body, { width, height, nibbles: compression === RLE4 }) : body;
   const write = palette === null ? masked(pixels, bits, stride, header.masks) : indexed(pixels, bits, stride, palette);

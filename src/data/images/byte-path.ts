@@ -64,8 +64,8 @@ class BytePathFile implements PixelSource {
 }
 
 /**
- * The source of an image file by its path in bytes, as `find -print0` or `readdir` with buffers give it: a string wherever
- * it can be one, and otherwise something that `predict`, `explain` and data sets open all the same.
+ * The source of an image file by its path in bytes, as `find -print0` or `readdir` with buffers give it: a string
+ * wherever it can be one, and otherwise something that `predict`, `explain` and data sets open all the same.
  *
  * @throws InvalidOptionError when the bytes are no path
  */

@@ -67,7 +67,8 @@ export class RawSource implements PixelSource {
     const count = channels ?? ([1, 3, 4] as const).find((each) => data.length === area * each);
     if ((count !== 1 && count !== 3 && count !== 4) || data.length !== area * count) {
       refuse(
-        `data: expected height x width x channels bytes with 1, 3 or 4 channels; got ${data.length} bytes for ${height} x ${width}${channels === undefined ? '' : ` x ${String(channels)}`}`,
+        `data: expected height x width x channels bytes with 1, 3 or 4 channels; got ${data.length} bytes ` +
+          `for ${height} x ${width}${channels === undefined ? '' : ` x ${String(channels)}`}`,
       );
     }
     this.#pixels = { data, width, height, channels: count };

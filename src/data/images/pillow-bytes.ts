@@ -1,6 +1,6 @@
 /**
- * Changes some bytes of a file, on a copy, before libvips sees it: of a PNG what says nothing of its pixels is left out;
- * of a GIF the colors behind its transparent index are shown, and an AVIF is not turned, as Pillow has them.
+ * Changes some bytes of a file, on a copy, before libvips sees it: of a PNG what says nothing of its pixels is left
+ * out; of a GIF the colors behind its transparent index are shown, and an AVIF is not turned, as Pillow has them.
  */
 import type { ImageFormat } from './format';
 import { Refusal } from './refusal';
@@ -151,8 +151,9 @@ function unturnedAvif(bytes: Uint8Array): Changed {
 const PIXEL_CHUNKS = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND']);
 
 /**
- * A PNG without texts, profiles and whatever else says nothing of its pixels: libvips would unpack them all, and a small
- * file can hold gigabytes of them. From where its chunks no longer fit on, it is left as it is, for libvips to refuse.
+ * A PNG without texts, profiles and whatever else says nothing of its pixels: libvips would unpack them all, and a
+ * small file can hold gigabytes of them. From where its chunks no longer fit on, it is left as it is, for libvips to
+ * refuse.
  */
 function barePng(bytes: Uint8Array): Uint8Array {
   const file = new Reader(bytes);

@@ -31,8 +31,10 @@ async function checkBitsInUse(samples: Uint16Array, white: number): Promise<void
   if ((most - least) * 8 > white) return;
   const { low, high } = likelyRange(most);
   throw new Refusal(
-    `its 16-bit samples use the values ${least} to ${most} of 0 to ${white}, less than an eighth, so that it would come out ` +
-      `without contrast; say which values are black and white, e.g. sixteenBit: { low: ${low}, high: ${high} } (--sixteen-bit ${low}:${high})`,
+    `its 16-bit samples use the values ${least} to ${most} of 0 ` +
+      `to ${white}, less than an eighth, so that it would come out ` +
+      'without contrast; say which values are black and white, e.g. sixteenBit: ' +
+      `{ low: ${low}, high: ${high} } (--sixteen-bit ${low}:${high})`,
   );
 }
 

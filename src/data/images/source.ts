@@ -1,4 +1,7 @@
-/** Turns whatever an application holds an image in into what the decoder takes: a path, bytes, or something that gives pixels. */
+/**
+ * Turns whatever an application holds an image in into what the decoder
+ * takes: a path, bytes, or something that gives pixels.
+ */
 import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { describeValue } from '../../text/describe';
@@ -17,14 +20,15 @@ export type { RawPixels } from './memory-source';
 
 /**
  * An image as `predict`, `explain` and `decodeImage` take it: a path or `file:` URL; the bytes of an encoded file in a
- * Buffer, any typed array, DataView, ArrayBuffer or SharedArrayBuffer, a Blob or File, or a stream that is read once; decoded
- * pixels; or an image of a data set.
+ * Buffer, any typed array, DataView, ArrayBuffer or SharedArrayBuffer, a Blob or File, or a stream that is read once;
+ * decoded pixels; or an image of a data set.
  */
 export type ImageInput =
   string | URL | ArrayBufferView | ArrayBuffer | SharedArrayBuffer | Blob | ByteStream | RawPixels | PixelSource;
 
 const EXPECTED =
-  'expected a path, a file: URL, bytes of an encoded image, a Blob, a stream of bytes, or pixels { data, width, height }';
+  'expected a path, a file: URL, bytes of an encoded image, a ' +
+  'Blob, a stream of bytes, or pixels { data, width, height }';
 
 /** What has to be fetched, or taken apart, before it is an image. */
 const ELSEWHERE = /^(https?|ftps?|s3|gs|blob|data):/i;
@@ -60,7 +64,8 @@ function fromText(text: string, where: string, name: string): string {
     refuse(
       where,
       name,
-      `${elsewhere}: URLs are not fetched, since which addresses may be reached is for the application to decide; fetch it and give its body, e.g. (await fetch(url)).body`,
+      `${elsewhere}: URLs are not fetched, since which addresses may be reached is for the ` +
+        'application to decide; fetch it and give its body, e.g. (await fetch(url)).body',
     );
   if (/^file:/i.test(text)) return pathOfUrl(text, where, name);
   const fault = pathFault(text);
@@ -117,7 +122,9 @@ export function toLastingSource(value: unknown, where: string, name: string): Im
   return refuse(where, name, 'a stream can be read once only; read it into a Buffer, or give the path of its file');
 }
 
-/** The same for one input or a list of them; a typed array is one. Of a list with a fault, no stream is kept hold of. */
+/**
+ * The same for one input or a list of them; a typed array is one. Of a list with a fault, no stream is kept hold of.
+ */
 export function toSources(inputs: unknown, where: string): readonly ImageSource[] {
   let isList = false;
   try {
@@ -157,8 +164,8 @@ export function releaseSources(sources: readonly ImageSource[]): void {
  *   - `maxFileBytes`: most bytes of an encoded file; a stream is given up as soon as it has more
  *   - `origin`: the data set's line that names the file, for the message
  * @returns RGB, uint8, height x width x 3
- * @throws InvalidOptionError for what is no image by its kind; BadImageError naming file, reason and line; AbortedError; of a
- *   packed image also CovidCtError ERR_PACKED_DATA
+ * @throws InvalidOptionError for what is no image by its kind; BadImageError naming file, reason and line;
+ *   AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
  * @example
  * ```ts
  * import { decodeImage } from 'covidct-torch';

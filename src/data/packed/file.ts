@@ -1,9 +1,9 @@
 /**
  * Reads the images of a packed data set by their positions.
  *
- * Positioned reads, not a memory map: a map of a file that is cut off or on a share that goes away ends the whole process
- * with SIGBUS at the next touch, a read ends in an error. The system's page cache keeps what was read either way, for all
- * processes together, and gives it up when memory runs short.
+ * Positioned reads, not a memory map: a map of a file that is cut off or on a share that goes away ends the whole
+ * process with SIGBUS at the next touch, a read ends in an error. The system's page cache keeps what was read either
+ * way, for all processes together, and gives it up when memory runs short.
  */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -17,7 +17,10 @@ import type { PixelSource, Pixels } from '../types';
 /** Closes the files of data sets that nobody holds any more and nobody has closed. */
 const forgotten = new FinalizationRegistry<FileHandle>((handle) => void handle.close().catch(() => undefined));
 
-/** An open packed data set's pixels. Reads may overlap; the file is the one that was opened, even when another takes its name. */
+/**
+ * An open packed data set's pixels. Reads may overlap; the file is the
+ * one that was opened, even when another takes its name.
+ */
 export class PackedFile {
   readonly path: string;
   readonly head: PackedHead;
@@ -133,7 +136,8 @@ async function readAt(handle: FileHandle, path: string, offset: number, bytes: n
     if (bytesRead === 0)
       throw packedError(
         path,
-        `expected ${bytes} bytes at byte ${offset}; there are ${done}: it was cut off while it was open; copy it again or make it anew with covidct prepare`,
+        `expected ${bytes} bytes at byte ${offset}; there are ${done}: it was cut ` +
+          'off while it was open; copy it again or make it anew with covidct prepare',
       );
     done += bytesRead;
   }

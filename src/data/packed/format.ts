@@ -102,7 +102,8 @@ export function isPackedHead(head: Uint8Array): boolean {
 /**
  * Reads the head of a file of `fileBytes` bytes.
  *
- * @throws CovidCtError ERR_PACKED_DATA for a foreign file, another version, or one that is shorter or longer than it says
+ * @throws CovidCtError ERR_PACKED_DATA for a foreign file, another version, or one that is shorter or longer than it
+ *   says
  */
 export function parseHead(head: Buffer, fileBytes: number, file: string): PackedHead {
   if (!isPackedHead(head)) {
@@ -111,7 +112,8 @@ export function parseHead(head: Buffer, fileBytes: number, file: string): Packed
       throw packedError(file, `the writing of this packed data set was cut off; ${AGAIN}`);
     throw packedError(
       file,
-      `expected a packed data set, which begins with "${MAGIC}" and is made by covidct prepare; it ${first.length === 0 ? 'is empty' : `begins with ${JSON.stringify(first.toString('latin1'))}`}`,
+      `expected a packed data set, which begins with "${MAGIC}" and is made by covidct prepare; ` +
+        `it ${first.length === 0 ? 'is empty' : `begins with ${JSON.stringify(first.toString('latin1'))}`}`,
     );
   }
   if (head.length < HEAD_BYTES)
@@ -123,7 +125,8 @@ export function parseHead(head: Buffer, fileBytes: number, file: string): Packed
   if (version !== PACKED_VERSION) {
     throw packedError(
       file,
-      `expected format version ${PACKED_VERSION}; it has ${version}; ${version > PACKED_VERSION ? 'it is of a newer covidct-torch: update this one, or ' : ''}${AGAIN}`,
+      `expected format version ${PACKED_VERSION}; it ` +
+        `has ${version}; ${version > PACKED_VERSION ? 'it is of a newer covidct-torch: update this one, or ' : ''}${AGAIN}`,
     );
   }
   const [indexOffset, indexBytes] = [head.readBigUInt64LE(16), head.readBigUInt64LE(24)].map(Number) as [
@@ -139,7 +142,8 @@ export function parseHead(head: Buffer, fileBytes: number, file: string): Packed
   if (expected !== fileBytes)
     throw packedError(
       file,
-      `expected ${expected} bytes; it has ${fileBytes}${fileBytes < expected ? ': it was cut off' : ''}; copy it again or ${AGAIN}`,
+      `expected ${expected} bytes; it ` +
+        `has ${fileBytes}${fileBytes < expected ? ': it was cut off' : ''}; copy it again or ${AGAIN}`,
     );
   return { indexOffset, indexBytes, fingerprint: head.subarray(32, 64).toString('hex') };
 }
@@ -154,13 +158,15 @@ export function parseIndex(bytes: Buffer, { indexOffset, fingerprint }: PackedHe
   if (came !== fingerprint)
     throw packedError(
       file,
-      `its index at byte ${indexOffset} is damaged: expected SHA-256 ${fingerprint}; it has ${came}; copy it again or ${AGAIN}`,
+      `its index at byte ${indexOffset} is damaged: expected ` +
+        `SHA-256 ${fingerprint}; it has ${came}; copy it again or ${AGAIN}`,
     );
   const result = indexSchema.safeParse(JSON.parse(bytes.toString('utf8')));
   if (!result.success)
     throw packedError(
       file,
-      `its index is not one of this format: ${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}; ${AGAIN}`,
+      'its index is not one of this ' +
+        `format: ${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}; ${AGAIN}`,
     );
   const problem = contradiction(result.data, indexOffset - HEAD_BYTES);
   if (problem !== null) throw packedError(file, `its index contradicts itself: ${problem}; ${AGAIN}`);

@@ -19,7 +19,8 @@ export function packedResize(datasets: readonly Dataset[]): number | null {
       if (found === undefined) found = resized;
       if (found !== resized)
         throw new DatasetError(
-          `${name}: expected images that were all packed in one way; ${id} is ${inWords(resized)}, the ones before it are ${inWords(found)}; train on and validate with data of one kind`,
+          `${name}: expected images that were all packed in one way; ${id} is ${inWords(resized)}, ` +
+            `the ones before it are ${inWords(found)}; train on and validate with data of one kind`,
         );
     }
   }
@@ -40,7 +41,9 @@ export function storedSixteenBit(datasets: readonly Dataset[], asked: SixteenBit
       found ??= packed;
       if (packed.low === found.low && packed.high === found.high) continue;
       throw new DatasetError(
-        `${name}: expected 16-bit images scaled with sixteenBit ${inNumbers(found)}; ${id} was packed with ${inNumbers(packed)}; pack the originals anew (covidct prepare --sixteen-bit ${found.low}:${found.high}), or ask for ${inNumbers(packed)}`,
+        `${name}: expected 16-bit images scaled with sixteenBit ${inNumbers(found)}; ${id} was ` +
+          `packed with ${inNumbers(packed)}; pack the originals anew (covidct prepare ` +
+          `--sixteen-bit ${found.low}:${found.high}), or ask for ${inNumbers(packed)}`,
       );
     }
   }

@@ -111,13 +111,17 @@ export class PackedDataset implements DatasetSplits {
     if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(source.index.classes)) {
       await source.close();
       throw new DatasetError(
-        `${file}: expected a data set of the classes ${classes.join(', ')}; it has ${source.index.classes.join(', ')}, in that order`,
+        `${file}: expected a data set of the classes ${classes.join(', ')}; ` +
+          `it has ${source.index.classes.join(', ')}, in that order`,
       );
     }
     return new PackedDataset(source);
   }
 
-  /** Closes the file once what is being read has been read; later reads fail with ERR_DISPOSED. May be called more than once. */
+  /**
+   * Closes the file once what is being read has been read; later reads
+   * fail with ERR_DISPOSED. May be called more than once.
+   */
   async close(): Promise<void> {
     await this.#source.close();
   }

@@ -56,7 +56,8 @@ async function checkTarget(file: string, overwrite: boolean): Promise<void> {
   if (!overwrite)
     throw packedError(
       file,
-      'there is a packed data set already; give another name, or ask for it to be overwritten (overwrite: true, --overwrite)',
+      'there is a packed data set already; give another name, or ' +
+        'ask for it to be overwritten (overwrite: true, --overwrite)',
     );
 }
 

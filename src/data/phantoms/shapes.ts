@@ -186,7 +186,9 @@ export function vesselTree(
     grow(root.u, root.v, outward + heading + (draw() - 0.5) * 0.4, thick, 4);
 }
 
-/** Adds noise with the given standard deviation, half of it shared between neighbors as a reconstruction kernel does. */
+/**
+ * Adds noise with the given standard deviation, half of it shared between neighbors as a reconstruction kernel does.
+ */
 export function addNoise(canvas: Canvas, normal: () => number, deviation: number): void {
   let before = 0;
   canvas.each((_u, _v, value) => {

@@ -28,8 +28,8 @@ export type PresetOptions = z.input<typeof presetOptionsSchema>;
  * ```ts
  * import { compose, IMAGENET_MEAN, IMAGENET_STD, normalize, resize, toTensor } from 'covidct-torch';
  *
- * const transform = compose([resize([224, 224]), toTensor(), normalize({ mean: [...IMAGENET_MEAN], std: [...IMAGENET_STD] })]);
- * console.log(transform.steps.length); // 3
+ * const transform = compose([resize([224, 224]), toTensor(), normalize({ mean: [...IMAGENET_MEAN], std:
+ * [...IMAGENET_STD] })]); console.log(transform.steps.length); // 3
  * ```
  */
 export const IMAGENET_MEAN = Object.freeze([0.485, 0.456, 0.406] as const);
@@ -90,7 +90,8 @@ export function tutorialTrain(options: PresetOptions = {}): Transform {
 }
 
 /**
- * The tutorial's transform for validation and test: resized to a square of `size` whatever the aspect ratio, normalized.
+ * The tutorial's transform for validation and test: resized to a square of `size` whatever the aspect ratio,
+ * normalized.
  *
  * @example
  * ```ts

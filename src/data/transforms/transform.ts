@@ -60,8 +60,8 @@ export const transformSchema = z
 /**
  * Puts steps together into a frozen transform.
  *
- * @param steps pixel steps, then `toTensor()`, then at most one `normalize()`, then steps on the normalized numbers; the
- *   last step that has a size must fix height and width, since images of one batch must come out alike
+ * @param steps pixel steps, then `toTensor()`, then at most one `normalize()`, then steps on the normalized numbers;
+ *   the last step that has a size must fix height and width, since images of one batch must come out alike
  * @throws InvalidOptionError when the order or a number is wrong
  * @example
  * ```ts

@@ -1,4 +1,7 @@
-/** Ends of life of what prepares the input, each in a process of its own: `node input.cjs NAME FILE`. Uses the built library. */
+/**
+ * Ends of life of what prepares the input, each in a process of its
+ * own: `node input.cjs NAME FILE`. Uses the built library.
+ */
 const { readdirSync, readFileSync } = require('node:fs');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { decodeImage, PackedDataset, preparePacked } = require('../../../dist/index.js');

@@ -42,7 +42,9 @@ function png(width, height) {
   ]);
 }
 
-const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="20000">${'<g opacity=".5"><rect width="20000" height="20000"/></g>'.repeat(50)}</svg>`;
+const svg =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="20000" ' +
+  `height="20000">${'<g opacity=".5"><rect width="20000" height="20000"/></g>'.repeat(50)}</svg>`;
 const files = {
   'a tall PNG': png(1, 3_000_000),
   'a wide PNG': png(3_000_000, 1),

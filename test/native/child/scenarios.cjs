@@ -227,7 +227,10 @@ const scenarios = {
       .match(/Threads:\s+(\d+)/)[1];
     say(`threads ${threads}`);
   },
-  /** 220 MB of networks behind a few kilobytes of JavaScript, nobody calling the garbage collector: how often does it run? */
+  /**
+   * 220 MB of networks behind a few kilobytes of JavaScript, nobody
+   * calling the garbage collector: how often does it run?
+   */
   async pressure() {
     let collections = 0;
     const observer = new PerformanceObserver((list) => {

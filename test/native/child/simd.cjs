@@ -1,4 +1,7 @@
-/** One instruction set, in a process of its own: `COVIDCT_SIMD=base node simd.cjs`. Prints logits and gradients of a step, and a head's logits, as JSON. Uses the built library. */
+/**
+ * One instruction set, in a process of its own: `COVIDCT_SIMD=base node simd.cjs`. Prints logits and gradients of a
+ * step, and a head's logits, as JSON. Uses the built library.
+ */
 const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');

@@ -1,8 +1,10 @@
 /**
- * Classifiers with threads of their own in one process: bits of their answers and gradients, and how many threads each had at work.
- *   node threads.cjs '{"runs": [{"threads": [1, 2], "order": ["load 0", "load 1", "run 0", "run 1"]}], "workers": [[...], ...]}'
- * `runs` go in the main thread, then each element of `workers` in a worker thread of its own. Prints one line of JSON: for
- * the main thread and every worker an array of runs, for every run an array of {bits, team}.
+ * Classifiers with threads of their own in one process: bits of their answers and gradients, and how many threads each
+ * had at work.
+ * node threads.cjs '{"runs": [{"threads": [1, 2], "order": ["load 0", "load 1", "run 0", "run 1"]}], "workers": [[...],
+ *   ...]}'
+ * `runs` go in the main thread, then each element of `workers` in a worker thread of its own. Prints one line of JSON:
+ * for the main thread and every worker an array of runs, for every run an array of {bits, team}.
  */
 const { createHash } = require('node:crypto');
 const { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');

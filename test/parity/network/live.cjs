@@ -1,8 +1,8 @@
 /**
  * Every architecture against the real torchvision, every number of it:
  *   npm run parity -- [--python PATH] [ARCHITECTURE ...]
- * Needs a Python with torch, torchvision and safetensors, and the built library. Prints one row an architecture with the
- * largest relative difference, per tensor, of each section: |ours - theirs| / |theirs| in the Euclidean norm.
+ * Needs a Python with torch, torchvision and safetensors, and the built library. Prints one row an architecture with
+ * the largest relative difference, per tensor, of each section: |ours - theirs| / |theirs| in the Euclidean norm.
  */
 const { execFileSync } = require('node:child_process');
 const { mkdtempSync, rmSync } = require('node:fs');

@@ -1,4 +1,6 @@
-/** What the live comparisons share: tensors of a safetensors file, and the largest distance between two sets of them. */
+/**
+ * What the live comparisons share: tensors of a safetensors file, and the largest distance between two sets of them.
+ */
 const { CANCELING_MEAN } = require('./recipe.ts');
 const { closeSync, openSync, readSync } = require('node:fs');
 const { readSafetensorsHeader } = require('../../../src/weights/safetensors.ts');

@@ -1,10 +1,10 @@
 /**
  * Our own convolutions against the truth: PyTorch in float64, beside PyTorch in float32 in both of its memory formats:
  *   npm run parity:truth -- [--python PATH] [--seeds N] [ARCHITECTURE ...]
- * One row an architecture and a section: the largest distance of a tensor from float64's, the median over the seeds, and of
- * ours the least. The verdict: ours at most three times the worse of PyTorch's two. (A ReLU that stands on its edge falls to
- * either side with the last bit, in any implementation, and moves all gradients before it: hence median and least.)
- * VGG's widest linear layers, LibTorch's on every side, are left out.
+ * One row an architecture and a section: the largest distance of a tensor from float64's, the median over the seeds,
+ * and of ours the least. The verdict: ours at most three times the worse of PyTorch's two. (A ReLU that stands on its
+ * edge falls to either side with the last bit, in any implementation, and moves all gradients before it: hence median
+ * and least.) VGG's widest linear layers, LibTorch's on every side, are left out.
  */
 const { execFileSync } = require('node:child_process');
 const { mkdtempSync, rmSync } = require('node:fs');

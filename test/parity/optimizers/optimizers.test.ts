@@ -1,4 +1,7 @@
-/** Optimizers, groups, clipping, label smoothing, the average and frozen parts against numbers make_reference.py wrote with PyTorch. */
+/**
+ * Optimizers, groups, clipping, label smoothing, the average and frozen
+ * parts against numbers make_reference.py wrote with PyTorch.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNetwork } from '../../../src/model/open-network';
@@ -144,7 +147,10 @@ function rms(values: Float32Array | Float64Array): number {
   return Math.sqrt(squares / Math.max(1, values.length));
 }
 
-/** Largest difference relative to the tensor's root mean square; for a bias, to that of the weight beside it where that is larger. */
+/**
+ * Largest difference relative to the tensor's root mean square; for a bias,
+ * to that of the weight beside it where that is larger.
+ */
 function distance(ours: Float32Array | Float64Array, theirs: Sampled, beside: number): number {
   const root = Math.sqrt(Math.max(1, ours.length));
   const scale = Math.max(theirs.norm / root, beside, 1e-12);

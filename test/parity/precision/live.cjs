@@ -1,8 +1,8 @@
 /**
  * bfloat16 on the CPU against PyTorch's autocast, bit for bit:
  *   npm run parity:bf16 -- [--python PYTHON] [ARCHITECTURE ...]
- * Weights and input of ours go to torchvision's network; compared are the logits of prediction and of a training step, and
- * the gradient of every parameter. Needs the built library and a Python with torch, torchvision and safetensors.
+ * Weights and input of ours go to torchvision's network; compared are the logits of prediction and of a training step,
+ * and the gradient of every parameter. Needs the built library and a Python with torch, torchvision and safetensors.
  */
 const { execFileSync } = require('node:child_process');
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
@@ -81,7 +81,8 @@ async function main() {
     const { prediction, training, equal, gradients } = await compare(architecture);
     if (!prediction || !training || equal !== gradients) process.exitCode = 1;
     console.log(
-      `${architecture.padEnd(12)} logits of prediction ${prediction ? 'equal' : 'DIFFER'}, of training ${training ? 'equal' : 'DIFFER'}; ${equal} of ${gradients} gradients equal`,
+      `${architecture.padEnd(12)} logits of prediction ${prediction ? 'equal' : 'DIFFER'}, ` +
+        `of training ${training ? 'equal' : 'DIFFER'}; ${equal} of ${gradients} gradients equal`,
     );
   }
 }

@@ -112,7 +112,11 @@ class Tally {
   }
 
   toString() {
-    return `${this.images} images, max ${this.max.toFixed(3)}/255, mean ${(this.sum / this.pixels).toFixed(4)}/255, worst image's mean ${this.worstMean.toFixed(4)}/255, values that differ ${((100 * this.off) / this.pixels).toFixed(3)} %`;
+    return (
+      `${this.images} images, max ${this.max.toFixed(3)}/255, ` +
+      `mean ${(this.sum / this.pixels).toFixed(4)}/255, worst image's mean ${this.worstMean.toFixed(4)}/255, ` +
+      `values that differ ${((100 * this.off) / this.pixels).toFixed(3)} %`
+    );
   }
 }
 

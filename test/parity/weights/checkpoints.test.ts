@@ -281,7 +281,8 @@ describe('shards', () => {
 });
 
 const LFS =
-  'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n';
+  'version https://git-lfs.github.com/spec/v1\noid ' +
+  'sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n';
 const entry = (name: string): { name: string; content: Buffer } => ({ name, content: Buffer.from('x') });
 
 describe('files of other formats are named for what they are', () => {

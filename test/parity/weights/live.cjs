@@ -50,7 +50,8 @@ async function main() {
         );
         if (equal !== tensors) wrong += 1;
         console.log(
-          `${name.padEnd(20)} ${way.padEnd(17)} ${equal} of ${tensors} tensors equal in Python${absent > 0 ? ` (${absent} more that the file lacks: batch counters)` : ''}`,
+          `${name.padEnd(20)} ${way.padEnd(17)} ${equal} of ${tensors} tensors equal in ` +
+            `Python${absent > 0 ? ` (${absent} more that the file lacks: batch counters)` : ''}`,
         );
       }
     }

@@ -208,7 +208,8 @@ describe('what cannot be used', () => {
       expect(untestedRemark(version)).toBeUndefined();
     for (const version of [newer, '3.0.0'])
       expect(untestedRemark(version)).toBe(
-        `LibTorch ${version} is newer than those this version of covidct-torch was tested with (${oldest} to ${newest})`,
+        `LibTorch ${version} is newer than those this version of ` +
+          `covidct-torch was tested with (${oldest} to ${newest})`,
       );
   });
 

@@ -1,4 +1,7 @@
-/** The built addon loads in the main thread and in worker threads at once, each with an own instance, and they end cleanly. */
+/**
+ * The built addon loads in the main thread and in worker threads at
+ * once, each with an own instance, and they end cleanly.
+ */
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 

@@ -30,7 +30,8 @@ async function gone(file: string): Promise<boolean> {
 
 test('the task goes in, the last line comes out, and the time to the first is taken', async () => {
   const outcome = await run(
-    `console.log('noise'); setTimeout(() => console.log(JSON.stringify({ task: JSON.parse(process.argv.at(-1)) })), 300)`,
+    `console.log('noise'); setTimeout(() => console.log(JSON.stringify({ ` +
+      'task: JSON.parse(process.argv.at(-1)) })), 300)',
   );
   expect(outcome).toMatchObject({ answer: { task: { side: 3 } } });
   expect((outcome as { firstLineMs: number }).firstLineMs).toBeGreaterThan(0);

@@ -46,8 +46,11 @@ test('one line of classes, counts and the positive class; one of what was left o
   );
   expect(code).toBe(0);
   expect(stderr.split('\n')).toEqual([
-    'flat: classes NonCOVID, COVID (positive); train 8 (NonCOVID 4, COVID 4), validation 4 (NonCOVID 2, COVID 2), no test split; held out of the training images: 0.34 for validation, by class, each image by itself, for no groups (patients) are known, seed 3',
-    'flat: left out: 2 no images by their names or first bytes (\\u001b[31mred.txt, COVID/notes.txt); 1 link that leads nowhere (COVID/dead.png)',
+    'flat: classes NonCOVID, COVID (positive); train 8 (NonCOVID 4, COVID 4), validation 4 ' +
+      '(NonCOVID 2, COVID 2), no test split; held out of the training images: 0.34 for ' +
+      'validation, by class, each image by itself, for no groups (patients) are known, seed 3',
+    'flat: left out: 2 no images by their names or first bytes (\\u001b[31mred.txt, ' +
+      'COVID/notes.txt); 1 link that leads nowhere (COVID/dead.png)',
     '',
   ]);
   const quiet = await pack('--data', join(dir, 'flat'), '--positive', 'COVID', '--quiet');

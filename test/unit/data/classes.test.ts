@@ -1,4 +1,6 @@
-/** Classes and splits are never guessed in silence: names of splits, folders that are none, and which class is positive. */
+/**
+ * Classes and splits are never guessed in silence: names of splits, folders that are none, and which class is positive.
+ */
 import { isMissingLabel, isNegativeName, orderClasses } from '../../../src/data/classes';
 import { describeDataset } from '../../../src/data/describe';
 import { openFolder } from '../../../src/data/folder';
@@ -91,7 +93,8 @@ describe('folders that are no classes', () => {
   ])('%s is refused, with the flag that allows it or leaves it out', async (name) => {
     const root = await tree('a/1.png', 'b/1.png', `${name}/1.png`);
     await expect(openFolder(root)).rejects.toThrow(
-      `the folder "${name}" belongs to a system or a tool and holds no class by common sense: name the classes without it to leave it out (--classes a,b)`,
+      `the folder "${name}" belongs to a system or a tool and holds no class by ` +
+        'common sense: name the classes without it to leave it out (--classes a,b)',
     );
     const without = await openFolder(root, { classes: ['a', 'b'] });
     expect([without.classes, without.leftOut]).toEqual([
@@ -184,7 +187,9 @@ describe('which class is positive', () => {
     const error: unknown = await openFolder(root).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(DatasetError);
     expect((error as Error).message).toContain(
-      `which class is positive? By the alphabet "NonCOVID" would be, whose name says that it is the negative one: give positive: 'COVID' (--positive COVID), or classes: ['NonCOVID', 'COVID'] (--classes NonCOVID,COVID)`,
+      'which class is positive? By the alphabet "NonCOVID" would be, whose name ' +
+        `says that it is the negative one: give positive: 'COVID' (--positive ` +
+        `COVID), or classes: ['NonCOVID', 'COVID'] (--classes NonCOVID,COVID)`,
     );
     expect((await openFolder(root, { positive: 'COVID' })).classes).toEqual(['NonCOVID', 'COVID']);
     expect((await openFolder(root, { positive: 'NonCOVID' })).classes).toEqual(['COVID', 'NonCOVID']);

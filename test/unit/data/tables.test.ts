@@ -1,4 +1,6 @@
-/** Tables of paths and labels: doubtful ones are errors with line and column, and no junk brings anything else about. */
+/**
+ * Tables of paths and labels: doubtful ones are errors with line and column, and no junk brings anything else about.
+ */
 import { linkSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openCsv } from '../../../src/data/csv';
@@ -155,7 +157,8 @@ test.each([
     'a path of Windows',
     'file,label\nimages\\a.png,x\nb.png,y\n',
     {},
-    'Correct the table, whose paths must have / where they have \\, or say which folder its paths begin in with root (--root).',
+    'Correct the table, whose paths must have / where they have ' +
+      '\\, or say which folder its paths begin in with root (--root).',
   ],
   [
     'a path that is not there',
@@ -228,16 +231,20 @@ test.each([
 
 test('openDataset takes a table; columns, groups and splits as named or guessed, and said', async () => {
   const content =
-    'Image Path,Diagnosis,Split,Patient ID\na.png,ill,training,p1\nb.png,healthy,training,p2\nc.png,ill,holdout,p1\nd.png,healthy,Holdout,p3\n';
+    'Image Path,Diagnosis,Split,Patient ID\na.png,ill,training,p1\n' +
+    'b.png,healthy,training,p2\nc.png,ill,holdout,p1\nd.png,healthy,Holdout,p3\n';
   const data = await openDataset(table(content, 'cohort.csv'));
   expect([data.train.samples[0], data.test!.samples.length]).toEqual([
     { id: 'a.png', source: path.join(root, 'a.png'), label: 1, origin: 'cohort.csv:2', group: 'p1' },
     2,
   ]);
   expect(describeDataset(data)).toBe(
-    'cohort: classes healthy, ill (positive); train 2 (healthy 1, ill 1), no validation split, test 2 (healthy 1, ill 1); ' +
-      'guessed by the names of the columns: the paths of the images from "Image Path", the labels from "Diagnosis", the splits from "Split", the groups from "Patient ID"; ' +
-      '"holdout" is taken for the test split; 1 of 3 groups have images in more than one split (p1): figures of one split then tell of groups that were trained on',
+    'cohort: classes healthy, ill (positive); train 2 (healthy ' +
+      '1, ill 1), no validation split, test 2 (healthy 1, ill 1); ' +
+      'guessed by the names of the columns: the paths of the images from "Image Path", the ' +
+      'labels from "Diagnosis", the splits from "Split", the groups from "Patient ID"; ' +
+      '"holdout" is taken for the test split; 1 of 3 groups have images in more than ' +
+      'one split (p1): figures of one split then tell of groups that were trained on',
   );
   const named = await openDataset(table('a,b\na.png,x\nb.png,y\n', 'odd.txt'), { pathColumn: 'a', labelColumn: 'b' });
   expect([named.train.samples.length, named.notes]).toEqual([2, []]);

@@ -145,7 +145,8 @@ function asUser(uid: number, gid: number): string {
 );
 
 (isRoot ? test : test.skip)(
-  'below a folder that is closed to others no mode matters: with umask 002 and a group of several, what was just made is used',
+  'below a folder that is closed to others no mode matters: with ' +
+    'umask 002 and a group of several, what was just made is used',
   () => {
     for (const each of [folder, join(folder, 'file')]) {
       chownSync(each, 0, STRANGER);

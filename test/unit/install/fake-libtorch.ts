@@ -26,7 +26,9 @@ export function libtorchFiles(
   const files: Record<string, string> = {
     'include/ATen/ATen.h': '// ATen\n',
     'include/torch/csrc/api/include/torch/torch.h': '// torch\n',
-    'include/torch/headeronly/version.h': `#define TORCH_VERSION_MAJOR ${major}\n#define TORCH_VERSION_MINOR ${minor}\n#define TORCH_VERSION_PATCH ${patch}\n`,
+    'include/torch/headeronly/version.h':
+      `#define TORCH_VERSION_MAJOR ${major}\n#define ` +
+      `TORCH_VERSION_MINOR ${minor}\n#define TORCH_VERSION_PATCH ${patch}\n`,
     'share/cmake/Torch/TorchConfig.cmake': '# config\n',
     'lib/libtorch_cpu.so': 'cpu',
     'lib/libtorch_cpu.dylib': 'cpu',

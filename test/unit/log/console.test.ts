@@ -30,7 +30,8 @@ test('progress: a bar with the time left and one line an epoch, taken away at th
   expect(text).toMatch(/epoch 1\/3 \[-{24}\] 0%/);
   expect(text).toMatch(/gone, at most .* left/);
   expect(text).toContain(
-    'epoch 1/3 | train loss 0.6500, accuracy 0.600 | validation loss 0.6000, accuracy 0.700, AUC 0.750 | 13s | best so far\n',
+    'epoch 1/3 | train loss 0.6500, accuracy 0.600 | validation ' +
+      'loss 0.6000, accuracy 0.700, AUC 0.750 | 13s | best so far\n',
   );
   expect(text).toContain('learning rate 0.01 -> 0.001: only the loss has stopped improving\n');
   expect(text).toMatch(/stopped after 3 epochs: all epochs are done\. Best: epoch 2 \(0\.7000\)\.\n$/);

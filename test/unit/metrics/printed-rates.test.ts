@@ -1,4 +1,7 @@
-/** No figure stands beside counts it does not come from: random confusion matrices of 2 to 6 classes, as people read them. */
+/**
+ * No figure stands beside counts it does not come from: random
+ * confusion matrices of 2 to 6 classes, as people read them.
+ */
 import { evaluationText } from '../../../src/cli/format/format';
 import { makeDraw } from '../../../src/data/random';
 import { summarize } from '../../../src/metrics/evaluation';
@@ -117,6 +120,7 @@ test('a report of an earlier version, whose pooled counts stand beside means, sh
   const pooled = { ...now.intervals.precision, numerator: 21, denominator: 36 };
   const html = figuresTable({ ...now, perClass: undefined, intervals: { ...now.intervals, precision: pooled } }).html;
   expect(html).toContain(
-    'Precision, mean over classes</th>\n<td class="number">0.585</td>\n<td class="number"></td>\n<td class="number"></td>',
+    'Precision, mean over classes</th>\n<td class="number">0.585</td>\n' +
+      '<td class="number"></td>\n<td class="number"></td>',
   );
 });

@@ -39,7 +39,9 @@ test("names the sizes, what to try and the device's own words; keeps the cause",
     code: 'ERR_OUT_OF_MEMORY',
     cause: full,
     message:
-      'out of memory in a training step with batchSize 8 and accumulate 8 (an effective batch of 64); try batchSize 4 and accumulate 16, the same effective batch (the device ran out of memory: tried to allocate 2 GiB)',
+      'out of memory in a training step with batchSize 8 and accumulate 8 (an ' +
+      'effective batch of 64); try batchSize 4 and accumulate 16, the same ' +
+      'effective batch (the device ran out of memory: tried to allocate 2 GiB)',
   });
 });
 

@@ -99,7 +99,8 @@ test('rates come with their intervals and counts', () => {
   const { accuracy } = test.intervals;
   const bounds = `${accuracy.interval![0].toFixed(3)}–${accuracy.interval![1].toFixed(3)}`;
   expect(html).toContain(
-    `<th scope="row">Accuracy</th>\n<td class="number">${test.accuracy!.toFixed(3)}</td>\n<td class="number">${bounds}</td>\n<td class="number">${accuracy.numerator}/203</td>`,
+    `<th scope="row">Accuracy</th>\n<td class="number">${test.accuracy!.toFixed(3)}</td>\n` +
+      `<td class="number">${bounds}</td>\n<td class="number">${accuracy.numerator}/203</td>`,
   );
 });
 

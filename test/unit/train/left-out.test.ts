@@ -43,7 +43,8 @@ test('in the start event, config.json, the figures of a split and the report', (
     const files = html.slice(html.indexOf('Files left out'));
     expect(files).toContain('Left out by the reader of the data set');
     for (const part of [
-      '<th scope="row">train split</th>\n<td class="number">7</td>\n<td>no images by their names or first bytes</td>\n<td class="path">a/x.txt, a/&lt;b&gt;.txt, ...</td>',
+      '<th scope="row">train split</th>\n<td class="number">7</td>\n<td>no images by their ' +
+        'names or first bytes</td>\n<td class="path">a/x.txt, a/&lt;b&gt;.txt, ...</td>',
       'b/gone.png, b/lost.png',
       'c/secret.png',
       'Every listed file was decoded.',

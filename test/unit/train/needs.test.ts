@@ -1,4 +1,7 @@
-/** What a training will take is said before it begins; weights that the disk cannot hold are refused before a file is made. */
+/**
+ * What a training will take is said before it begins; weights that the
+ * disk cannot hold are refused before a file is made.
+ */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -34,7 +34,8 @@ test('a training step names batch and accumulation to try; with these, the same 
     code: 'ERR_OUT_OF_MEMORY',
     cause: full,
     message: expect.stringContaining(
-      'a training step with batchSize 4 and accumulate 2 (an effective batch of 8); try batchSize 2 and accumulate 4, the same effective batch',
+      'a training step with batchSize 4 and accumulate 2 (an effective batch ' +
+        'of 8); try batchSize 2 and accumulate 4, the same effective batch',
     ) as string,
   });
   // Gradients and optimizer state are gone, the lock is open.

@@ -1,4 +1,7 @@
-/** Fetching known weights from a loopback server: broken off and gone on with, aborted, twice at once, put there by hand. */
+/**
+ * Fetching known weights from a loopback server: broken off and gone
+ * on with, aborted, twice at once, put there by hand.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';

@@ -111,7 +111,8 @@ test('a head by other names, or none, is told from weights that do not fit, with
   expect(outcome(sources(gone))).toContain('covidct import --allow-missing classifier.weight,classifier.bias)');
   const renamed = outcome(sources({ ...gone, 'classifier.1.weight': [2, 8], 'classifier.1.bias': [2] }));
   expect(renamed).toContain(
-    'covidct import --allow-missing classifier.weight,classifier.bias --allow-unexpected classifier.1.weight,classifier.1.bias)',
+    'covidct import --allow-missing classifier.weight,classifier.bias ' +
+      '--allow-unexpected classifier.1.weight,classifier.1.bias)',
   );
   const allowed = {
     allowMissing: ['classifier.weight', 'classifier.bias'],

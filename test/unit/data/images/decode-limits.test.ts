@@ -28,7 +28,9 @@ async function refusal(work: Promise<unknown>): Promise<string> {
   return (error as BadImageError).reason;
 }
 
-const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="30000" height="30000">${'<rect width="9" height="9"/>'.repeat(2000)}</svg>`;
+const svg =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="30000" ' +
+  `height="30000">${'<rect width="9" height="9"/>'.repeat(2000)}</svg>`;
 const foreign: readonly (readonly [string, Buffer, string])[] = [
   ['an SVG', Buffer.from(svg), 'an SVG drawing'],
   ['an SVG in gzip', gzipSync(svg), 'gzip-compressed data'],

@@ -1,4 +1,6 @@
-/** Decoding: what is refused and how it is said; the bytes of every kind of file are compared with PIL in test/parity. */
+/**
+ * Decoding: what is refused and how it is said; the bytes of every kind of file are compared with PIL in test/parity.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodeImage, encodePng, imageLibraryVersions, letterbox } from '../../../../src/data/images/decode';

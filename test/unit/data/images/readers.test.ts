@@ -131,7 +131,8 @@ describe('openCsv', () => {
 
   test('quotes, commas, a byte order mark, CRLF, and a split column', async () => {
     const file = await table(
-      '\uFEFFfile,finding,part\r\nimages/a.png,sick,train\r\n"images/b, c.png",well,Val\r\n"images/d ""e"".png",sick,test\r\n\r\n',
+      '\uFEFFfile,finding,part\r\nimages/a.png,sick,train\r\n"images/b, ' +
+        'c.png",well,Val\r\n"images/d ""e"".png",sick,test\r\n\r\n',
     );
     const { name, classes, train, validation, test: held } = await openCsv(file, { ...columns, splitColumn: 'part' });
     expect([name, classes]).toEqual(['list', ['sick', 'well']]);
@@ -158,7 +159,8 @@ describe('openCsv', () => {
 
   test('every fault in one error with its line', async () => {
     const file = await table(
-      'file,finding,part\nimages/a.png,sick,train\nimages/none.png,sick,train\nimages/a.png,well,train\n"images/b, c.png",?,extra\n,sick,train\n',
+      'file,finding,part\nimages/a.png,sick,train\nimages/none.png,sick,train\n' +
+        'images/a.png,well,train\n"images/b, c.png",?,extra\n,sick,train\n',
     );
     const error: unknown = await openCsv(file, { ...columns, splitColumn: 'part', classes: ['sick', 'well'] }).catch(
       (caught: unknown) => caught,

@@ -38,7 +38,9 @@ const gray = async (source: Uint8Array, options = {}): Promise<number[]> =>
 describe.each(makers)('%s', (_name, make) => {
   test('12 bits in 16 are refused with the option that reads them', async () => {
     expect(await reason(decodeImage(make(ramp(4095))))).toBe(
-      'its 16-bit samples use the values 0 to 4095 of 0 to 65535, less than an eighth, so that it would come out without contrast; say which values are black and white, e.g. sixteenBit: { low: 0, high: 4095 } (--sixteen-bit 0:4095)',
+      'its 16-bit samples use the values 0 to 4095 of 0 to 65535, less than an eighth, ' +
+        'so that it would come out without contrast; say which values are black and ' +
+        'white, e.g. sixteenBit: { low: 0, high: 4095 } (--sixteen-bit 0:4095)',
     );
     expect(await reason(decodeImage(make(ramp(34_000, 32_000))))).toContain('use the values 32000 to 34000');
   });

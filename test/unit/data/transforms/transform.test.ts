@@ -66,7 +66,8 @@ test('a transform survives JSON and is frozen', () => {
 
 test('describe says every number', () => {
   expect(describeTransform(tutorialTrain())).toBe(
-    'resize(shorter side 256) > randomResizedCrop(224 x 224, scale 0.5-1, ratio 0.750-1.333) > randomHorizontalFlip(0.5) > toTensor > normalize(mean 0.485, 0.456, 0.406; std 0.229, 0.224, 0.225)',
+    'resize(shorter side 256) > randomResizedCrop(224 x 224, scale 0.5-1, ratio 0.750-1.333) > ' +
+      'randomHorizontalFlip(0.5) > toTensor > normalize(mean 0.485, 0.456, 0.406; std 0.229, 0.224, 0.225)',
   );
   expect(describeTransform(compose([resize([10, 20]), centerCrop([8, 4]), toTensor()]))).toBe(
     'resize(10 x 20) > centerCrop(8 x 4) > toTensor',
