@@ -104,7 +104,8 @@ function readSources(file: string): string | undefined {
 /** The hash that a bundler took in with this file; there is none in a checkout's sources. */
 function bundledSources(): string | undefined {
   try {
-    return (require('./sources.json') as { sources?: string }).sources; // eslint-disable-line @typescript-eslint/no-require-imports
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    return (require('./sources.json') as { sources?: string }).sources;
   } catch {
     return undefined;
   }

@@ -69,5 +69,6 @@ export function buildCommand(root: string | undefined = guessedRoot()): string {
  * ```
  */
 export function packageVersion(): string {
-  return (require('../../package.json') as { version: string }).version; // eslint-disable-line @typescript-eslint/no-require-imports
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return (require('../../package.json') as { version: string }).version;
 }

@@ -97,10 +97,8 @@ export class ArchitectureBench {
     for (let round = 0; round < rounds; round += 1) {
       for (const each of round % 2 === 0 ? measured : measured.toReversed()) {
         if (each.problem !== null) continue;
-        yield {
-          type: 'measuring',
-          text: `${architecture}: ${mode}, batch ${batchSize}, round ${round + 1} of ${rounds}: ${each.contender.title}`,
-        };
+        const turn = `round ${round + 1} of ${rounds}: ${each.contender.title}`;
+        yield { type: 'measuring', text: `${architecture}: ${mode}, batch ${batchSize}, ${turn}` };
         await this.#turn(each, mode, batchSize);
       }
     }

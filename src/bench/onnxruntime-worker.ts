@@ -7,7 +7,8 @@ import { repeat } from './repeat';
 import type { Answer, Task } from './types';
 
 async function measure(task: Task): Promise<Answer> {
-  const { InferenceSession, Tensor } = require(task.onnxruntime) as OnnxRuntimeModule; // eslint-disable-line @typescript-eslint/no-require-imports
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { InferenceSession, Tensor } = require(task.onnxruntime) as OnnxRuntimeModule;
   const session = await InferenceSession.create(task.onnx, {
     executionProviders: ['cpu'],
     intraOpNumThreads: task.threads,

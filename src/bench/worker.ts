@@ -12,12 +12,14 @@ import type { Answer, Task } from './types';
 
 /** The whole package, loaded as a program that uses it loads it: a cold start pays for it. */
 function packageOf(): { Classifier: typeof ClassifierClass } {
-  return require(packageFile('dist/index.js')) as { Classifier: typeof ClassifierClass }; // eslint-disable-line @typescript-eslint/no-require-imports
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return require(packageFile('dist/index.js')) as { Classifier: typeof ClassifierClass };
 }
 
 /** The network of a classifier of the package. */
 function networkOf(model: ClassifierClass): Network {
-  const own = require(packageFile('dist/model/classifier.js')) as { networkOf: typeof NetworkOf }; // eslint-disable-line @typescript-eslint/no-require-imports
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const own = require(packageFile('dist/model/classifier.js')) as { networkOf: typeof NetworkOf };
   return own.networkOf(model);
 }
 

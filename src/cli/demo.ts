@@ -33,8 +33,8 @@ Examples:
   $ covidct demo
   $ covidct demo --data COVID-CT --epochs 20 --image-size 128
 
-Without --data and COVIDCT_DATA, made-up slices are drawn into ./phantoms: no patient is behind them, and nothing that is
-measured on them says anything about real images. It takes a few minutes on two cores.`;
+Without --data and COVIDCT_DATA, made-up slices are drawn into ./phantoms: no patient is behind them, and nothing
+that is measured on them says anything about real images. It takes a few minutes on two cores.`;
 
 /** Small enough for two cores; more optimizer steps an epoch than the tutorial's recipe, for the set is small. */
 const RECIPE = {

@@ -99,6 +99,15 @@ function isPrebuilt(origin: string | undefined): boolean {
   return origin !== undefined && origin !== 'compiled';
 }
 
+function libtorchText({ version, variant, root }: NonNullable<Diagnosis['libtorch']>): string {
+  return `${version} (${variant}), ${root}`;
+}
+
+function addonText({ path, built, loads, upToDate, origin }: NonNullable<Diagnosis['addon']>): string {
+  const state = built ? (loads ? 'loads' : 'does not load') : 'not built';
+  return `${path}: ${state}${upToDate ? '' : ', out of date'}${isPrebuilt(origin) ? `, prebuilt: ${origin}` : ''}`;
+}
+
 function inWords({
   package: own,
   node,
@@ -112,19 +121,19 @@ function inWords({
 }: Diagnosis): string[] {
   const tool = (name: keyof typeof tools): string =>
     `${name} ${tools[name] === undefined ? 'not found' : tools[name].version}`;
+  const glibc = platform.glibc === undefined ? '' : `, glibc ${platform.glibc}`;
   const lines = [
     `covidct-torch  ${own.version} (${own.root})`,
     `Node           ${node.version}, Node-API ${node.napi}`,
-    `platform       ${platform.os}-${platform.arch}${platform.glibc === undefined ? '' : `, glibc ${platform.glibc}`}`,
-    `LibTorch       ${libtorch === undefined ? 'not found' : `${libtorch.version} (${libtorch.variant}), ${libtorch.root}`}`,
+    `platform       ${platform.os}-${platform.arch}${glibc}`,
+    `LibTorch       ${libtorch === undefined ? 'not found' : libtorchText(libtorch)}`,
     ...libtorchTried.map(({ path, reason }) => `                 ${path}: ${reason}`),
-    `addon          ${addon === undefined ? 'not built' : `${addon.path}: ${addon.built ? (addon.loads ? 'loads' : 'does not load') : 'not built'}${addon.upToDate ? '' : ', out of date'}${isPrebuilt(addon.origin) ? `, prebuilt: ${addon.origin}` : ''}`}`,
+    `addon          ${addon === undefined ? 'not built' : addonText(addon)}`,
   ];
   if (native !== undefined) {
     lines.push(`CPU            ${native.cpuCapability}, ${native.threads} threads`);
-    lines.push(
-      `GPU            ${native.cudaDevices.length > 0 ? native.cudaDevices.join(', ') : native.cudaBuilt ? 'none found' : 'none: this LibTorch is for the CPU'}`,
-    );
+    const noGpu = native.cudaBuilt ? 'none found' : 'none: this LibTorch is for the CPU';
+    lines.push(`GPU            ${native.cudaDevices.join(', ') || noGpu}`);
   }
   lines.push(
     `images         ${Object.entries(imageLibraryVersions())

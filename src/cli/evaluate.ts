@@ -44,9 +44,9 @@ Examples:
   $ covidct evaluate --model runs/first --data COVID-CT
   $ covidct evaluate --model runs/first --data COVID-CT --split validation --json
 
-Of a run folder, metrics.json, the pictures and report.html are brought up to date; but not by figures of other data than
-the run's own, of its last weights or at another threshold, which are only printed. Look at the test split once, at the
-very end: whatever is chosen by looking at it, its figures no longer tell how the model does on new images.`;
+Of a run folder, metrics.json, the pictures and report.html are brought up to date; but not by figures of other data
+than the run's own, of its last weights or at another threshold, which are only printed. Look at the test split once,
+at the very end: whatever is chosen by looking at it, its figures no longer tell how the model does on new images.`;
 
 /** Adds the command. */
 export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {

@@ -91,11 +91,11 @@ function inWords(progress: Progress): string | [string, string] {
       return 'another process is fetching LibTorch; waiting for it';
     case 'fallback':
       return [progress.reason, "taking PyTorch's CPU wheel through pip instead"];
-    case 'download':
-      return (
-        'fetching ' +
-        `LibTorch: ${megabytes(progress.receivedBytes)}${progress.totalBytes === undefined ? '' : ` of ${megabytes(progress.totalBytes)}`}`
-      );
+    case 'download': {
+      const { receivedBytes, totalBytes } = progress;
+      const total = totalBytes === undefined ? '' : ` of ${megabytes(totalBytes)}`;
+      return `fetching LibTorch: ${megabytes(receivedBytes)}${total}`;
+    }
     case 'unpack':
       return `unpacking LibTorch: ${progress.done} of ${progress.total} files`;
     case 'found': {

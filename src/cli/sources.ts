@@ -33,8 +33,8 @@ export interface GivenImages {
 
 /** For `--help`, and in the commands' words. */
 export const SOURCES_HELP = `
-A folder stands for the images in it and in its folders. @FILE is a list of paths, one a line or separated by NUL, @- such
-a list on standard input, and - an image on standard input; a file of such a name is ./@FILE or ./-.`;
+A folder stands for the images in it and in its folders. @FILE is a list of paths, one a line or separated by NUL, @-
+such a list on standard input, and - an image on standard input; a file of such a name is ./@FILE or ./-.`;
 
 /** Bytes that an image on standard input may have. */
 const MOST_BYTES = 1024 ** 3;

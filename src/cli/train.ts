@@ -42,13 +42,14 @@ Examples:
   $ covidct train --data COVID-CT --out runs/as-written --preset tutorial
   $ covidct train --data slices --positive ill --val-split 0.2 --out runs/own     a folder of classes without splits
   $ covidct train --data cohort.csv --label-column finding --group-column patient --val-split 0.2 --out runs/cohort
-  $ covidct train --data COVID-CT --out runs/tuned --optimizer adamw --freeze backbone --unfreeze 5:all --schedule cosine
+  $ covidct train --data COVID-CT --out runs/tuned --optimizer adamw --freeze backbone --unfreeze 5:all
   $ covidct train --config recipe.json --lr 0.001     flags win over the file
 
 A configuration file is a JSON object whose keys are the options, e.g.
   { "data": "COVID-CT", "out": "runs/first", "architecture": "vgg19_bn", "learningRate": 0.01, "batchSize": 8 }
 
-The config.json of a run, or its folder, is taken too: $ covidct train --config runs/first --data COVID-CT --out runs/again
+The config.json of a run, or its folder, is taken too:
+  $ covidct train --config runs/first --data COVID-CT --out runs/again
 
 Ctrl-C ends the training after the present step and leaves a usable run folder; a second one quits at once.`;
 

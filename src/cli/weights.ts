@@ -73,11 +73,11 @@ export function addWeights(program: Command, run: Run): void {
 function list(flags: OutputFlags, io: Io): Promise<number> {
   for (const known of pretrainedWeights()) {
     const { path, present } = cachedWeights(known);
+    const size = `${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}`;
     if (flags.json === true) printJson(io, { ...known, path, present });
     else
       print(io, [
-        `${known.name.padEnd(22)} ${known.sizeMiB.toFixed(0).padStart(4)} MiB  ${present ? 'here' : '    '}  ${known.description}; ` +
-          `ImageNet ${known.imagenetAccuracy} %`,
+        `${known.name.padEnd(22)} ${size}  ${known.description}; ImageNet ${known.imagenetAccuracy} %`,
         `${' '.repeat(23)}sha256 ${known.sha256Prefix}… (the published 32 bits)  ${known.url}`,
       ]);
   }
@@ -87,11 +87,11 @@ function list(flags: OutputFlags, io: Io): Promise<number> {
 
 async function fetch(name: string, flags: OutputFlags & { url?: string }, io: Io): Promise<number> {
   const line = progressLine(io, flags);
-  const onProgress = (received: number, total: number | undefined): void =>
-    line.show(
-      `fetching ${name}: ${(received / 1e6).toFixed(0)} MB${total === undefined ? '' : ` of ${(total / 1e6).toFixed(0)} MB`}`,
-      total === undefined ? undefined : received / total,
-    );
+  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+  const onProgress = (received: number, total: number | undefined): void => {
+    const of = total === undefined ? '' : ` of ${megabytes(total)}`;
+    line.show(`fetching ${name}: ${megabytes(received)}${of}`, total === undefined ? undefined : received / total);
+  };
   const result = await fetchWeights(name, { url: flags.url, signal: io.signal, onProgress }).finally(() =>
     line.clear(),
   );
@@ -111,8 +111,9 @@ async function inspect(file: string, flags: OutputFlags & { entry?: string }, io
     printJson(io, { file, format, bytes: size, numbers, architecture, pretraining, metadata, notes, tensors });
     return EXIT.ok;
   }
+  const guess = architecture === null ? '' : `; looks like ${architecture}`;
   print(io, [
-    `${file}: ${format}, ${size} bytes, ${tensors.length} tensors, ${numbers} numbers${architecture === null ? '' : `; looks like ${architecture}`}`,
+    `${file}: ${format}, ${size} bytes, ${tensors.length} tensors, ${numbers} numbers${guess}`,
     ...notes.map((each) => `  ${each}`),
     ...Object.entries(metadata).map(([key, value]) => `  ${key}: ${value}`),
     ...tensors.map(

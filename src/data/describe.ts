@@ -16,7 +16,7 @@ function countsText(dataset: Dataset): string {
  * `leftOut`.
  *
  * @example
- * `scans: classes healthy, ill (positive); train 90 (healthy 50, ill 40), validation 10 (healthy 5, ill 5), no test split`
+ * `scans: classes healthy, ill (positive); train 90 (healthy 50, ill 40), no validation split, no test split`
  */
 export function describeDataset(data: DatasetSplits): string {
   const { name, classes } = checkArgument(splitsSchema, data, 'describeDataset', 'data');

@@ -254,17 +254,19 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
       if (inside.images.length === 0 && split === 'train')
         problems.push(`no images in ${prefix}${name}${told(inside)}`);
       const sample = toSample(label);
-      for (const image of inside.images) list.push(sample(image)); // one by one: there may be more than a call takes arguments
+      // One by one: there may be more than a call takes arguments.
+      for (const image of inside.images) list.push(sample(image));
     }
     if (list.length === 0 && split !== 'train') problems.push(`no images in ${prefix.slice(0, -1)}${told(finder)}`);
     samples[split] = list;
     leftOut[split] = finder.leftOut.list();
   }
+  const grouped = ', and the pattern of the groups (groupPattern, --group-pattern) must find one in each';
   throwProblems(
     root,
     problems,
-    'Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, ' +
-      `PNM)${groupPattern === undefined ? '' : ', and the pattern of the groups (groupPattern, --group-pattern) must find one in each'}.`,
+    'Each class folder must hold images (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PNM)' +
+      `${groupPattern === undefined ? '' : grouped}.`,
   );
   return { ...makeSplits(path.basename(root), classes, samples, leftOut), dir: root, notes };
 }

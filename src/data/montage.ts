@@ -70,11 +70,9 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
   }
   const found = dataset.classes.indexOf(className);
   if (found >= 0 && (label === undefined || label === found)) return found;
-  throw new InvalidOptionError(
-    'sampleMontage: ' +
-      `"${className}" ${found < 0 ? `is not one of the classes ${dataset.classes.join(', ')}` : `is class ${found}, not ${label}`}`,
-    [{ path: 'class', message: 'does not fit' }],
-  );
+  const fault =
+    found < 0 ? `is not one of the classes ${dataset.classes.join(', ')}` : `is class ${found}, not ${label}`;
+  throw new InvalidOptionError(`sampleMontage: "${className}" ${fault}`, [{ path: 'class', message: 'does not fit' }]);
 }
 
 /**

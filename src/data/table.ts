@@ -59,9 +59,9 @@ function placeAfter(text: string): string {
 function notText(file: string, bytes: Buffer, what: string, advice: string): DatasetError {
   const { format, name } = contentOf(bytes);
   const isOther = format !== null || (name !== null && !/text|white space|XML|HTML/.test(name));
-  return new DatasetError(
-    `${file}: ${what}. ${isOther ? `It is ${name}, where a table of text was expected${name === 'a zip archive' ? '; save an .xlsx as CSV' : ''}` : advice}`,
-  );
+  const save = name === 'a zip archive' ? '; save an .xlsx as CSV' : '';
+  const other = `It is ${name}, where a table of text was expected${save}`;
+  return new DatasetError(`${file}: ${what}. ${isOther ? other : advice}`);
 }
 
 /**

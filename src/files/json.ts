@@ -164,7 +164,8 @@ export function parseJson<S extends z.ZodType>(
   const issues = result.error.issues.slice(0, 3).map((issue) => {
     const key = describePath(issue.path);
     const got = issue.code === 'unrecognized_keys' ? '' : `, got ${describeAt(json, issue.path)}`;
-    return `${key === '' ? '' : `"${key}": `}${issue.message.replace(/^Invalid input: (.*), received .*$/, '$1')}${got}`;
+    const expected = issue.message.replace(/^Invalid input: (.*), received .*$/, '$1');
+    return `${key === '' ? '' : `"${key}": `}${expected}${got}`;
   });
   const more = result.error.issues.length - issues.length;
   return refuse(where, `${issues.join('; ')}${more > 0 ? ` (and ${more} more)` : ''}`, about, result.error);

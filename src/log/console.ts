@@ -204,10 +204,8 @@ export class ConsoleLogger implements TrainLogger {
         ? ''
         : ` | about ${duration(epochLeft)} of the epoch and at most ${duration(allLeft)} of all left`;
     if (step === null || step.epoch !== this.#epochsDone + 1) return `${epoch}: its first step is not done yet${left}`;
-    return (
-      `${epoch}, ` +
-      `step ${step.step} of ${step.steps}${step.step === step.steps ? ': validating' : `, loss ${figure(step.loss, 4)}`}${left}`
-    );
+    const state = step.step === step.steps ? ': validating' : `, loss ${figure(step.loss, 4)}`;
+    return `${epoch}, step ${step.step} of ${step.steps}${state}${left}`;
   }
 
   /** Takes the bar and the clock of the silence away. */

@@ -47,10 +47,35 @@ function epochLine(record: EpochRecord, epochs: number): string {
       : ` | validation loss ${figure(record.validationLoss, 4)}, ` +
         `accuracy ${figure(record.validationAccuracy, 3)}, AUC ${figure(record.validationAuc, 3)}`;
   const counter = `${String(record.epoch).padStart(String(epochs).length)}/${epochs}`;
+  const train = `train loss ${figure(record.trainLoss, 4)}, accuracy ${figure(record.trainAccuracy, 3)}`;
+  const best = record.best ? ' | best so far' : '';
+  return `epoch ${counter} | ${train}${validation} | ${duration(record.seconds)}${best}`;
+}
+
+type EventOf<Type extends TrainEvent['type']> = Extract<TrainEvent, { type: Type }>;
+
+function startLine(event: EventOf<'start'>): string {
+  const images = `${event.trainSamples} training and ${event.validationSamples} validation images`;
+  const steps = counted(event.stepsPerEpoch, 'micro-batch', 'micro-batches');
+  const out = event.out === null ? '' : `, into ${event.out}`;
+  const needs = event.needs === undefined ? '' : needsText(event.needs);
   return (
-    `epoch ${counter} | train loss ${figure(record.trainLoss, 4)}, ` +
-    `accuracy ${figure(record.trainAccuracy, 3)}${validation} | ${duration(record.seconds)}${record.best ? ' | best so far' : ''}`
+    `training ${event.architecture} on ${event.device}: ${images}, ` +
+    `at most ${counted(event.epochs, 'epoch')} of ${steps}${out}${needs}`
   );
+}
+
+function unfrozenLine({ epoch, parameters, tensors, frozenNorms }: EventOf<'unfrozen'>): string {
+  const norms = frozenNorms === 0 ? '' : `; ${frozenNorms} batch norm layers keep their running statistics`;
+  return `from epoch ${epoch} on ${parameters} numbers in ${tensors} tensors are trained${norms}`;
+}
+
+function featuresLine({ samples, width, bytes, augmentations, withoutAugmentation }: EventOf<'features'>): string {
+  const size = `${width} numbers each, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const forms = withoutAugmentation
+    ? 'without augmentation: evalTransform in the place of trainTransform'
+    : `${augmentations} fixed ${augmentations === 1 ? 'form' : 'augmentations'} of each training image`;
+  return `the frozen backbone's features of ${samples} images are computed once and kept (${size}), ${forms}`;
 }
 
 /**
@@ -61,33 +86,21 @@ function epochLine(record: EpochRecord, epochs: number): string {
 export function inWords(event: TrainEvent, epochs: number): string | null {
   switch (event.type) {
     case 'start':
-      return (
-        `training ${event.architecture} on ${event.device}: ${event.trainSamples} training ` +
-        `and ${event.validationSamples} validation images, at ` +
-        `most ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'micro-batch', 'micro-batches')}${event.out === null ? '' : `, into ${event.out}`}${event.needs === undefined ? '' : needsText(event.needs)}`
-      );
+      return startLine(event);
     case 'epoch':
       return epochLine(event, epochs);
     case 'learningRate':
       return `learning rate ${event.from} -> ${event.to}: ${event.reason}`;
     case 'unfrozen':
-      return (
-        `from epoch ${event.epoch} on ${event.parameters} numbers in ${event.tensors} tensors are ` +
-        `trained${event.frozenNorms === 0 ? '' : `; ${event.frozenNorms} batch norm layers keep their running statistics`}`
-      );
+      return unfrozenLine(event);
     case 'features':
-      return (
-        `the frozen backbone's features of ${event.samples} images are computed once and kept ` +
-        `(${event.width} numbers ` +
-        `each, ${(event.bytes / 2 ** 20).toFixed(1)} MiB), ${event.withoutAugmentation ? 'without augmentation: evalTransform in the place of trainTransform' : `${event.augmentations} fixed ${event.augmentations === 1 ? 'form' : 'augmentations'} of each training image`}`
-      );
+      return featuresLine(event);
     case 'skipped':
       return `left out (${event.split}): ${event.id}: ${event.reason}`;
-    case 'stop':
-      return (
-        'stopped ' +
-        `after ${event.epochs} epochs: ${event.message}${event.bestEpoch === null ? '' : ` Best: epoch ${event.bestEpoch} (${figure(event.bestValue, 4)}).`}`
-      );
+    case 'stop': {
+      const best = event.bestEpoch === null ? '' : ` Best: epoch ${event.bestEpoch} (${figure(event.bestValue, 4)}).`;
+      return `stopped after ${event.epochs} epochs: ${event.message}${best}`;
+    }
     case 'step':
     case 'checkpoint':
       return null;

@@ -46,12 +46,11 @@ export async function withOutOfMemoryAdvice<T>(what: string, sizes: BatchSizes, 
     return await work();
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'ERR_OUT_OF_MEMORY') throw error;
-    throw new CovidCtError(
-      'ERR_OUT_OF_MEMORY',
+    const kept = sizes.keeps === true ? '; images are kept on the GPU too, within maxDeviceCacheBytes' : '';
+    const message =
       `out of memory in ${what} with ${inWords(sizes)}; ` +
-        `try ${advice(sizes)}${sizes.keeps === true ? '; images are kept on the GPU too, within maxDeviceCacheBytes' : ''} (${linesOf(error).join('; ')})`,
-      { cause: error },
-    );
+      `try ${advice(sizes)}${kept} (${linesOf(error).join('; ')})`;
+    throw new CovidCtError('ERR_OUT_OF_MEMORY', message, { cause: error });
   }
 }
 

@@ -70,7 +70,9 @@ export function rocChart(evaluation: Evaluation): Chart {
   checkArgument(evaluationSchema, evaluation, 'rocChart', 'evaluation');
   const two = evaluation.classes.length === 2;
   const defined = rocClasses(evaluation);
-  const auc = `AUC ${share(evaluation.auc)}${evaluation.intervals.auc === null ? '' : ` (95 % CI ${interval(evaluation.intervals.auc)})`}`;
+  const bounds = evaluation.intervals.auc === null ? '' : ` (95 % CI ${interval(evaluation.intervals.auc)})`;
+  const auc = `AUC ${share(evaluation.auc)}${bounds}`;
+  const macro = two || evaluation.auc === null ? '' : `: macro AUC ${share(evaluation.auc)}`;
   const point = `Threshold ${evaluation.threshold === null ? '' : Number(evaluation.threshold.toFixed(3))}`;
   const curves = defined.map((index) =>
     rocSeries(evaluation, index, two ? auc : shortName(evaluation.classes[index]!)),
@@ -83,40 +85,35 @@ export function rocChart(evaluation: Evaluation): Chart {
       interval: 0.2,
       axisLabel: { color: PALETTE.ink, fontSize: 12, formatter: (value: number) => value.toFixed(1) },
     });
-  return drawChart(
-    'roc',
-    `ROC, ${splitName(evaluation.split)}${two || evaluation.auc === null ? '' : `: macro AUC ${share(evaluation.auc)}`}`,
-    SQUARE,
-    {
-      grid: { left: 66, right: 26, top: 72, bottom: 60 },
-      legend: {
-        ...legend([...curves, ...points].map((series) => String(series['name']))),
-        ...(two ? {} : { orient: 'vertical', top: undefined, left: undefined, right: 40, bottom: 76 }),
-      },
-      xAxis: axis('1 − specificity', 32),
-      yAxis: axis('Sensitivity', 42),
-      series:
-        defined.length === 0
-          ? []
-          : [
-              {
-                type: 'line',
-                name: 'chance',
-                silent: true,
-                symbol: 'none',
-                color: PALETTE.muted,
-                lineStyle: { color: PALETTE.muted, width: 1, type: [4, 4] },
-                data: [
-                  [0, 0],
-                  [1, 1],
-                ],
-              },
-              ...curves,
-              ...points,
-            ],
-      ...(defined.length === 0 ? { graphic: emptyNote('Not defined: both classes are needed.') } : {}),
+  return drawChart('roc', `ROC, ${splitName(evaluation.split)}${macro}`, SQUARE, {
+    grid: { left: 66, right: 26, top: 72, bottom: 60 },
+    legend: {
+      ...legend([...curves, ...points].map((series) => String(series['name']))),
+      ...(two ? {} : { orient: 'vertical', top: undefined, left: undefined, right: 40, bottom: 76 }),
     },
-  );
+    xAxis: axis('1 − specificity', 32),
+    yAxis: axis('Sensitivity', 42),
+    series:
+      defined.length === 0
+        ? []
+        : [
+            {
+              type: 'line',
+              name: 'chance',
+              silent: true,
+              symbol: 'none',
+              color: PALETTE.muted,
+              lineStyle: { color: PALETTE.muted, width: 1, type: [4, 4] },
+              data: [
+                [0, 0],
+                [1, 1],
+              ],
+            },
+            ...curves,
+            ...points,
+          ],
+    ...(defined.length === 0 ? { graphic: emptyNote('Not defined: both classes are needed.') } : {}),
+  });
 }
 
 /**

@@ -106,6 +106,12 @@ function trainingSection({ history, stop }: ReportData): Html {
   ]);
 }
 
+/** Which images of a kind are shown where some were let go. */
+function mostConfident(shown: number, count: number): string {
+  if (shown < count) return `The ${shown === 1 ? '' : `${shown} `}most confident of ${count}`;
+  return count === 1 ? 'The only one' : `All ${count}, the most confident first`;
+}
+
 function gradCamFigure(group: GradCamGroup): Html {
   const { count, shown = count, letGo } = group;
   const above = `probability of the predicted class above ${group.threshold}`;
@@ -120,10 +126,11 @@ function gradCamFigure(group: GradCamGroup): Html {
         'class="note"',
       ),
     ]);
+  const some = letGo?.above === 0 ? 'none' : `only ${letGo?.above}`;
   const chosen =
     letGo === undefined
       ? `${shown === count ? count : `${shown} of ${count}`} with a ${above}`
-      : `${shown < count ? `The ${shown === 1 ? '' : `${shown} `}most confident of ${count}` : count === 1 ? 'The only one' : `All ${count}, the most confident first`}; ${letGo.above === 0 ? 'none' : `only ${letGo.above}`} above ${letGo.threshold}`;
+      : `${mostConfident(shown, count)}; ${some} above ${letGo.threshold}`;
   return join([
     heading,
     pictureFigure(

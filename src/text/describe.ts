@@ -27,8 +27,8 @@ function shortened(text: string): string {
 function describeObject(value: object): string {
   if (types.isProxy(value)) return 'a Proxy'; // whatever is asked of it runs the caller's code
   if (ArrayBuffer.isView(value)) return `${viewName(value)} of ${value.byteLength} bytes`;
-  if (types.isAnyArrayBuffer(value))
-    return `${types.isSharedArrayBuffer(value) ? 'a SharedArrayBuffer' : 'an ArrayBuffer'} of ${value.byteLength} bytes`;
+  if (types.isSharedArrayBuffer(value)) return `a SharedArrayBuffer of ${value.byteLength} bytes`;
+  if (types.isAnyArrayBuffer(value)) return `an ArrayBuffer of ${value.byteLength} bytes`;
   if (Array.isArray(value) && value.length > ENTRIES) return `a list of ${value.length}`;
   if (types.isPromise(value)) return 'a Promise (await it)';
   if (value instanceof Error) return 'an Error';

@@ -134,7 +134,8 @@ function headAdvice(
   const isHead =
     missing.length === 2 && missing.every((name) => /^(?:fc|classifier(?:\.6)?)\.(?:weight|bias)$/.test(name));
   if (!isHead || unexpected.length > 4 || shapeMismatch.length > 0 || loaded.length === 0) return null;
-  const flags = `--allow-missing ${missing.join()}${unexpected.length === 0 ? '' : ` --allow-unexpected ${unexpected.join()}`}`;
+  const unexpectedFlag = unexpected.length === 0 ? '' : ` --allow-unexpected ${unexpected.join()}`;
+  const flags = `--allow-missing ${missing.join()}${unexpectedFlag}`;
   return (
     'The head alone is not there by these names: rename it in the file, or let it ' +
     `begin at random by allowMissing and allowUnexpected (covidct import ${flags})`
@@ -163,10 +164,10 @@ export function assertMatch(
   if (missing.length > 0) faults.push(`it lacks ${some(missing)}`);
   if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network has not`);
   if (report.shapeMismatch.length > 0) {
-    faults.push(
-      'other ' +
-        `shapes: ${some(report.shapeMismatch.map(({ name, expected, actual }) => `${name} (expected [${expected.join(', ')}], got [${actual.join(', ')}])`))}`,
+    const shapes = report.shapeMismatch.map(
+      ({ name, expected, actual }) => `${name} (expected [${expected.join(', ')}], got [${actual.join(', ')}])`,
     );
+    faults.push(`other shapes: ${some(shapes)}`);
   }
   if (report.loaded.length === 0 && faults.length === 0) faults.push('none of its tensors is one of the network');
   if (faults.length === 0) return;

@@ -28,8 +28,15 @@ function standIn(numbers: string): string {
     `#!${process.execPath}
     const task = JSON.parse(process.argv.at(-1));
     const answers = {
-      probe: { versions: { torch: 'stand-in' }, cpuCapability: 'AVX2', noCompile: 'it needs a C++ compiler, and there is no g++' },
-      ceilings: { matrixProducts: [{ size: 1024, gigaflopsPerSecond: 50 }, { size: 2048, gigaflopsPerSecond: 100 }], copyGigabytesPerSecond: 20 },
+      probe: {
+        versions: { torch: 'stand-in' },
+        cpuCapability: 'AVX2',
+        noCompile: 'it needs a C++ compiler, and there is no g++',
+      },
+      ceilings: {
+        matrixProducts: [{ size: 1024, gigaflopsPerSecond: 50 }, { size: 2048, gigaflopsPerSecond: 100 }],
+        copyGigabytesPerSecond: 20,
+      },
       flops: { forward: 1e9, training: 3e9 },
     };
     console.log(JSON.stringify(answers[task.mode] ?? { milliseconds: 1000, peakBytes: 1e9, numbers: ${numbers} }));`,

@@ -213,7 +213,8 @@ test('predictions with kept filters are those of the present weights, whatever c
     };
     const first = await answer();
     const bare = model.bytes;
-    expect([await answer(), await answer()]).toEqual([first, first]); // the second call keeps its filters, the third uses them
+    // The second call keeps its filters, the third uses them.
+    expect([await answer(), await answer()]).toEqual([first, first]);
     expect(model.bytes).toBeGreaterThan(bare);
     await model.saveWeights(join(dir, 'first.safetensors'));
     await model.configureOptimizer(SGD);

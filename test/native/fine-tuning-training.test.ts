@@ -61,18 +61,11 @@ async function tensorsOf(model: Classifier): Promise<Map<string, string>> {
     string,
     { data_offsets: [number, number] }
   >;
-  return new Map(
-    Object.entries(header)
-      .filter(([name]) => name !== '__metadata__')
-      .map(
-        ([
-          name,
-          {
-            data_offsets: [from, to],
-          },
-        ]) => [name, file.subarray(8 + length + from, 8 + length + to).toString('hex')],
-      ),
-  );
+  const { __metadata__, ...tensors } = header;
+  void __metadata__;
+  const bytesOf = ({ data_offsets: [from, to] }: { data_offsets: [number, number] }): string =>
+    file.subarray(8 + length + from, 8 + length + to).toString('hex');
+  return new Map(Object.entries(tensors).map(([name, tensor]) => [name, bytesOf(tensor)]));
 }
 
 async function collect(run: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {

@@ -60,7 +60,8 @@ test('dispose in the middle of a job rejects what is open', async () => {
     const ended = await run('returned');
     expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
     const { before, trained, after } = JSON.parse(ended.out) as Record<'before' | 'trained' | 'after', number>;
-    expect(trained - before).toBeGreaterThan(800); // MiB of resident memory: VGG11's weights, gradients and momentum are 1,500
+    // In MiB of resident memory: VGG11's weights, gradients and momentum are 1,500.
+    expect(trained - before).toBeGreaterThan(800);
     expect(after - before).toBeLessThan(0.15 * (trained - before));
   },
 );

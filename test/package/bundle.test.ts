@@ -21,7 +21,10 @@ import { rocAuc } from 'covidct-torch/metrics';
 import { diagnose, packageVersion } from 'covidct-torch/setup';
 const failure = (error: any) => ({ code: error.code, known: error instanceof CovidCtError, message: error.message });
 const main = async () => {
-  const outcome = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] }).then((model) => { model.dispose(); return 'a classifier'; }, failure);
+  const outcome = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] }).then((model) => {
+    model.dispose();
+    return 'a classifier';
+  }, failure);
   const doctor = await diagnose().then((diagnosis) => diagnosis.problems.length, failure);
   console.log(JSON.stringify({ outcome, doctor, version: packageVersion(), auc: rocAuc([0, 1], [0.1, 0.9]) }));
 };

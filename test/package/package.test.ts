@@ -126,7 +126,8 @@ describe('both module systems', () => {
         'inside.cjs',
         `
       const code = (name) => { try { require(name); return 'found'; } catch (error) { return error.code; } };
-      console.log(JSON.stringify([require('covidct-torch/package.json').name, code('covidct-torch/dist/addon/load.js')]))`,
+      const { name } = require('covidct-torch/package.json');
+      console.log(JSON.stringify([name, code('covidct-torch/dist/addon/load.js')]))`,
       ),
     ).toEqual(['covidct-torch', 'ERR_PACKAGE_PATH_NOT_EXPORTED']);
   });
@@ -141,9 +142,12 @@ describe('without LibTorch', () => {
       const { rocAuc } = require('covidct-torch/metrics');
       const stopper = new EarlyStopping();
       stopper.addData(0.5, 0.8);
-      const pure = { stop: stopper.stop(), auc: rocAuc([0, 1, 1], [0.1, 0.9, 0.4]), steps: compose([resize([64, 64]), toTensor()]).steps.length };
-      Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] }).then(() => { throw new Error('a classifier without LibTorch'); }, (error) => {
-        console.log(JSON.stringify({ pure, known: error instanceof LibTorchNotFoundError, code: error.code, message: error.message, tried: error.tried }));
+      const auc = rocAuc([0, 1, 1], [0.1, 0.9, 0.4]);
+      const pure = { stop: stopper.stop(), auc, steps: compose([resize([64, 64]), toTensor()]).steps.length };
+      const made = () => { throw new Error('a classifier without LibTorch'); };
+      Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] }).then(made, (error) => {
+        const { code, message, tried } = error;
+        console.log(JSON.stringify({ pure, known: error instanceof LibTorchNotFoundError, code, message, tried }));
       });`,
     ) as { pure: object; known: boolean; code: string; message: string; tried: { path: string; reason: string }[] };
     expect(result.pure).toEqual({ stop: 0, auc: 1, steps: 2 });

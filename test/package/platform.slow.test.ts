@@ -53,9 +53,10 @@ const { Classifier } = require('covidct-torch');
 const { encodeImage } = require('covidct-torch/report');
 (async () => {
   const model = await Classifier.create({ architecture: 'tiny', classes: ['a', 'b'] });
-  const [answer] = await model.predict(await encodeImage({ data: new Uint8Array(64 * 64 * 3).fill(99), width: 64, height: 64 }));
+  const pixels = { data: new Uint8Array(64 * 64 * 3).fill(99), width: 64, height: 64 };
+  const [prediction] = await model.predict(await encodeImage(pixels));
   model.dispose();
-  console.log(answer.label);
+  console.log(prediction.label);
 })().catch((error) => console.log(error.code + ' ' + error.message));
 `;
 const predict = () => {

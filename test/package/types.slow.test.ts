@@ -40,7 +40,8 @@ export async function train(data: DatasetSplits, given: Given): Promise<number |
     if (event.type === 'epoch') console.log(event.epoch);
   console.log((await trainer.fit(data.train, data.validation, { signal })).stop.reason);
   if (data.test === null) return null;
-  const { accuracy } = await evaluate(model, data.test, { transform: model.transform, threshold: model.threshold, signal });
+  const { transform, threshold } = model;
+  const { accuracy } = await evaluate(model, data.test, { transform, threshold, signal });
   await model.predict(Buffer.from([1]), { signal });
   return accuracy;
 }

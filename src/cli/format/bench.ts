@@ -36,8 +36,9 @@ const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
 /** Machine, versions and what is the same for all. */
 export function settingText({ machine, versions, threads, imageSize, rounds }: Row<'setting'>): string[] {
+  const memory = `${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB`;
   return [
-    `machine   ${machine.cpu}, ${machine.cores} cores, ${machine.instructionSet}, ${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB, ${machine.platform}`,
+    `machine   ${machine.cpu}, ${machine.cores} cores, ${machine.instructionSet}, ${memory}, ${machine.platform}`,
     `versions  ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}`,
@@ -49,18 +50,18 @@ export function settingText({ machine, versions, threads, imageSize, rounds }: R
 
 /** Who was found, or why not; `told` are the reasons that were given already. */
 export function contenderLine({ title, found, problem }: Row<'contender'>, told: readonly string[]): string {
-  return `${title.padEnd(TITLE)}  ${found ? 'found' : problem !== null && told.includes(problem) ? 'missing for the same reason' : `missing: ${problem}`}`;
+  const why = problem !== null && told.includes(problem) ? 'missing for the same reason' : `missing: ${problem}`;
+  return `${title.padEnd(TITLE)}  ${found ? 'found' : why}`;
 }
 
 /** What the machine reaches. */
 export function ceilingsText({ matrixProducts, copyGigabytesPerSecond, problem }: Row<'ceilings'>): string[] {
   if (matrixProducts === null || copyGigabytesPerSecond === null) return ['', `ceilings  not measured: ${problem}`];
-  return [
-    '',
-    'ceilings  matrix ' +
-      `product ${matrixProducts.map(({ size, gigaflopsPerSecond }) => `${gigaflopsPerSecond.toFixed(0)} GFLOP/s (${size})`).join(', ')}; ` +
-      `copy ${copyGigabytesPerSecond.toFixed(1)} GB/s (read and written)`,
-  ];
+  const products = matrixProducts.map(
+    ({ size, gigaflopsPerSecond }) => `${gigaflopsPerSecond.toFixed(0)} GFLOP/s (${size})`,
+  );
+  const copy = `copy ${copyGigabytesPerSecond.toFixed(1)} GB/s (read and written)`;
+  return ['', `ceilings  matrix product ${products.join(', ')}; ${copy}`];
 }
 
 const HEADINGS = { train: 'training step', predict: 'prediction', cold: 'cold start to the first prediction' } as const;

@@ -72,7 +72,8 @@ function withFlagInFront(
   if (path === undefined || prefix === undefined) return line;
   const flag = table.get(prefix)!;
   const at = line.indexOf(`${path}: `);
-  return `${line.slice(0, at)}${keep ? `${path} (${flag})` : `${flag}${path.slice(prefix.length)}`}${line.slice(at + path.length)}`;
+  const named = keep ? `${path} (${flag})` : `${flag}${path.slice(prefix.length)}`;
+  return `${line.slice(0, at)}${named}${line.slice(at + path.length)}`;
 }
 
 function escaped(text: string): string {

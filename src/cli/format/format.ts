@@ -31,11 +31,11 @@ function rateLines({ intervals: { sensitivity, specificity, precision }, classes
 /** The end of a training. */
 export function historyText({ stop, epochs, best, skipped, out }: TrainingHistory): string[] {
   const lines = [`Stopped after ${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}: ${stop.message}`];
+  const unvalidated = epochs.every(({ validationLoss }) => validationLoss === null);
   if (best !== null)
     lines.push(
       best.metric === 'last'
-        ? 'Kept: the last epoch ' +
-            `(${best.epoch})${epochs.every(({ validationLoss }) => validationLoss === null) ? '; there was no validation split to choose by' : ''}.`
+        ? `Kept: the last epoch (${best.epoch})${unvalidated ? '; there was no validation split to choose by' : ''}.`
         : `Best: epoch ${best.epoch}, validation ${best.metric} ${best.value === null ? '–' : best.value.toFixed(4)}.`,
     );
   if (skipped.length > 0)
@@ -52,12 +52,15 @@ export function evaluationText(evaluation: Evaluation): string[] {
     cells.map((cell) => String(cell).padStart(width)).join('  ');
   const aucInterval =
     intervals.auc === null ? '' : ` (95 % interval ${intervals.auc[0].toFixed(3)} to ${intervals.auc[1].toFixed(3)})`;
+  const operatingPoint =
+    threshold === null ? '' : `, ${classes[1]} at a probability of ${threshold.toFixed(3)} or more`;
+  const mean = classes.length === 2 ? '' : ' (mean over classes, each against all others)';
   return [
-    `${split}: ${n} images${threshold === null ? '' : `, ${classes[1]} at a probability of ${threshold.toFixed(3)} or more`}`,
+    `${split}: ${n} images${operatingPoint}`,
     `  loss         ${loss === null ? '–' : loss.toFixed(4)}`,
     `  accuracy     ${withInterval(intervals.accuracy)}`,
     ...rateLines(evaluation),
-    `  AUC          ${auc === null ? '–' : auc.toFixed(3)}${aucInterval}${classes.length === 2 ? '' : ' (mean over classes, each against all others)'}`,
+    `  AUC          ${auc === null ? '–' : auc.toFixed(3)}${aucInterval}${mean}`,
     '  confusion matrix (rows: true class, columns: answer)',
     `    ${row(['', ...classes])}`,
     ...confusionMatrix.map((counts, index) => `    ${row([classes[index]!, ...counts])}`),

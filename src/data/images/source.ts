@@ -110,7 +110,8 @@ export function toSource(value: unknown, where: string, name: string): ImageSour
     return fromObject(value, where, name);
   } catch (error) {
     if (error instanceof InvalidOptionError) throw error;
-    return refuse(where, name, `${EXPECTED}; got ${describeValue(value)}, which cannot be read`); // a getter or a Proxy of the caller's has thrown
+    // A getter or a Proxy of the caller's has thrown.
+    return refuse(where, name, `${EXPECTED}; got ${describeValue(value)}, which cannot be read`);
   }
 }
 

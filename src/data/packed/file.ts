@@ -73,9 +73,10 @@ export class PackedFile {
     const [height, width, offset] = [heights[i]!, widths[i]!, this.#offsets[i]!];
     const data = await readAt(this.#handle, this.path, offset, height * width * 3);
     if (this.#checked[i] === 0) {
-      const came = crc32(data);
-      if (came !== checksums[i]) {
-        const reason = `its pixels at byte ${offset} are damaged: expected CRC-32 ${hex(checksums[i]!)}; they have ${hex(came)}`;
+      const actual = crc32(data);
+      if (actual !== checksums[i]) {
+        const sums = `expected CRC-32 ${hex(checksums[i]!)}; they have ${hex(actual)}`;
+        const reason = `its pixels at byte ${offset} are damaged: ${sums}`;
         throw new BadImageError(
           `${this.path}: image ${i} (${ids[i]}): ${reason}. Copy the file again or make it anew with covidct prepare`,
           { source: `${this.path}[${i}]`, reason },

@@ -123,11 +123,8 @@ export function parseHead(head: Buffer, fileBytes: number, file: string): Packed
     );
   const version = head.readUInt32LE(12);
   if (version !== PACKED_VERSION) {
-    throw packedError(
-      file,
-      `expected format version ${PACKED_VERSION}; it ` +
-        `has ${version}; ${version > PACKED_VERSION ? 'it is of a newer covidct-torch: update this one, or ' : ''}${AGAIN}`,
-    );
+    const update = version > PACKED_VERSION ? 'it is of a newer covidct-torch: update this one, or ' : '';
+    throw packedError(file, `expected format version ${PACKED_VERSION}; it has ${version}; ${update}${AGAIN}`);
   }
   const [indexOffset, indexBytes] = [head.readBigUInt64LE(16), head.readBigUInt64LE(24)].map(Number) as [
     number,

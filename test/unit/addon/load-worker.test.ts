@@ -13,7 +13,8 @@ const { Worker } = require('node:worker_threads');
 const { loadNative } = require(${JSON.stringify(LOADER)});
 const addons = () => Object.keys(require.cache).filter((file) => file.endsWith('.node')).length;
 const before = addons();
-const code = 'const { loadNative } = require(' + ${JSON.stringify(JSON.stringify(LOADER))} + '); require("node:worker_threads").parentPort.postMessage(loadNative().info().libtorchVersion);';
+const code = 'const { loadNative } = require(' + ${JSON.stringify(JSON.stringify(LOADER))} + '); ' +
+  'require("node:worker_threads").parentPort.postMessage(loadNative().info().libtorchVersion);';
 const inWorker = () => new Promise((done, fail) => {
   const worker = new Worker(code, { eval: true });
   let answer;

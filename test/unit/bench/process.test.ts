@@ -7,9 +7,9 @@ const run = (program: string, options: { timeoutMs?: number; signal?: AbortSigna
   runTask<object>(process.execPath, ['-e', program, '--'], { side: 3 }, { timeoutMs: 30_000, ...options });
 
 /** Starts a grandchild that would live for a minute, and writes both ids. */
-const family = (
-  file: string,
-): string => `const child = require('child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60000)'], { stdio: 'inherit' });
+const family = (file: string): string => `
+  const sleep = ['-e', 'setTimeout(() => {}, 60000)'];
+  const child = require('child_process').spawn(process.execPath, sleep, { stdio: 'inherit' });
   require('fs').writeFileSync(${JSON.stringify(file)}, process.pid + ' ' + child.pid); setTimeout(() => {}, 60000);`;
 
 async function gone(file: string): Promise<boolean> {

@@ -24,10 +24,11 @@ beforeAll(async () => {
   await put('flat/COVID/notes.txt', 'x');
   await put('flat/\u001b[31mred.txt', 'x');
   await symlink('gone.png', join(dir, 'flat/COVID/dead.png'));
-  await put(
-    'list.csv',
-    `file,finding,patient\n${Array.from({ length: 6 }, (_, slice) => `flat/COVID/a${slice},COVID,p${slice % 3}\nflat/NonCOVID/b${slice}.png,NonCOVID,q${slice % 3}`).join('\n')}\n`,
-  );
+  const rows = Array.from({ length: 6 }, (_, slice) => [
+    `flat/COVID/a${slice},COVID,p${slice % 3}`,
+    `flat/NonCOVID/b${slice}.png,NonCOVID,q${slice % 3}`,
+  ]);
+  await put('list.csv', ['file,finding,patient', ...rows.flat(), ''].join('\n'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 

@@ -115,7 +115,8 @@ test('whatever lies in a folder is an image or is counted, nothing is lost', asy
   for (let round = 0; round < 20; round += 1) {
     const root = newFolder();
     for (let index = 0; index < 30; index += 1) {
-      const name = `${pick(['', '.', '._', '@'])}${index}${pick(['', '.png', '.txt', '.bmp', '.PGM', '.db', ' ', '.png.bak'])}`;
+      const prefix = pick(['', '.', '._', '@']);
+      const name = `${prefix}${index}${pick(['', '.png', '.txt', '.bmp', '.PGM', '.db', ' ', '.png.bak'])}`;
       const where = pick(['', 'a/', 'a/b/', 'x.png/']);
       if (draw() < 0.2) {
         writeAt(root, `${where}keep.txt`, '');

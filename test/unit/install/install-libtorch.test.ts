@@ -202,8 +202,11 @@ describe('never twice, never half', () => {
 
   test('killed half way, it is finished by running again', async () => {
     server.manner.bytesPerTick = 4_000;
-    const program = `require(${JSON.stringify(resolve(__dirname, '../../../dist/install/install-libtorch.js'))})
-      .installLibTorch({ archive: { url: ${JSON.stringify(server.url)}, sha256: '${sha256}' }, onProgress: (p) => console.log(p.phase, p.receivedBytes) });`;
+    const program = `
+      const archive = { url: ${JSON.stringify(server.url)}, sha256: '${sha256}' };
+      const onProgress = (progress) => console.log(progress.phase, progress.receivedBytes);
+      require(${JSON.stringify(resolve(__dirname, '../../../dist/install/install-libtorch.js'))})
+        .installLibTorch({ archive, onProgress });`;
     const child = spawn(process.execPath, ['-e', program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((done, fail) => {
       child.stdout.on('data', (data: Buffer) => {

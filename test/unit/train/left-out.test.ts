@@ -37,7 +37,8 @@ test('in the start event, config.json, the figures of a split and the report', (
     expect(figures.leftOut).toEqual(OF_TEST);
     await addTraining(out, { dataset: train });
     const explainer = { explain: () => Promise.resolve([]), layers: { default: 'none' } };
-    await addEvaluation(out, { evaluation: figures, model: explainer as never, dataset: held }).catch(() => undefined); // no pictures of a made-up network
+    // A made-up network has no pictures.
+    await addEvaluation(out, { evaluation: figures, model: explainer as never, dataset: held }).catch(() => undefined);
     await addTraining(out, { dataset: train });
     const html = await readFile(join(out, 'report.html'), 'utf8');
     const files = html.slice(html.indexOf('Files left out'));

@@ -199,7 +199,8 @@ describe('files that are not what they should be', () => {
   test('damaged pixels are a bad image that says where; the others are read, and it can be skipped', async () => {
     const { file } = await packed();
     const all = readFileSync(file);
-    writeFileSync(file, withByte(all, HEAD_BYTES + 4 * 9 * 3 + 7, all[HEAD_BYTES + 4 * 9 * 3 + 7]! ^ 1)); // in the second image
+    const inSecond = HEAD_BYTES + 4 * 9 * 3 + 7;
+    writeFileSync(file, withByte(all, inSecond, all[inSecond]! ^ 1));
     const opened = await PackedDataset.open(file);
     const error = await failure(decodeImage(opened.train.samples[1]!.source));
     expect(error).toMatchObject({
