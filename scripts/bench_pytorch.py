@@ -1,5 +1,9 @@
-"""Run by `covidct bench`: one measurement of torchvision's network in PyTorch, in a process of its own. The task is JSON
-in the first argument, the answer JSON in the last line (of a cold start: the first answer in the first line)."""
+"""Measures torchvision's network in PyTorch once, in a process of its own; run by `covidct bench`.
+
+The task is JSON in the first argument, the result JSON in the last line (of a cold start: the first prediction in the
+first line).
+"""
+
 import json
 import os
 import shutil
@@ -120,13 +124,23 @@ def cold(torch, task):
 
 def export_onnx(torch, task):
     images = read_images(torch, task)
-    torch.onnx.export(make_network(torch, task).eval(), images, task["onnx"], dynamo=False, input_names=["images"], output_names=["logits"], dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}})
+    torch.onnx.export(
+        make_network(torch, task).eval(),
+        images,
+        task["onnx"],
+        dynamo=False,
+        input_names=["images"],
+        output_names=["logits"],
+        dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
+    )
     return {}
 
 
 def export_script(torch, task):
     with torch.inference_mode():
-        torch.jit.save(freeze(torch, fold(torch, make_network(torch, task).eval()), read_images(torch, task)), task["script"])
+        torch.jit.save(
+            freeze(torch, fold(torch, make_network(torch, task).eval()), read_images(torch, task)), task["script"]
+        )
     return {}
 
 
@@ -143,7 +157,10 @@ def flops(torch, task):
         logits = network(images)
     with FlopCounterMode(display=False) as backward:
         logits.sum().backward()
-    return {"forward": forward.get_total_flops() / 2, "training": (forward.get_total_flops() + backward.get_total_flops()) / 2}
+    return {
+        "forward": forward.get_total_flops() / 2,
+        "training": (forward.get_total_flops() + backward.get_total_flops()) / 2,
+    }
 
 
 def best_seconds(work):
@@ -160,10 +177,18 @@ def ceilings(torch, task):
     products = []
     for size in (1024, 1536, 2048):
         left, right, out = torch.rand(size, size), torch.rand(size, size), torch.empty(size, size)
-        products.append({"size": size, "gigaflopsPerSecond": 2 * size**3 / best_seconds(lambda: torch.mm(left, right, out=out)) / 1e9})
+        products.append(
+            {
+                "size": size,
+                "gigaflopsPerSecond": 2 * size**3 / best_seconds(lambda: torch.mm(left, right, out=out)) / 1e9,
+            }
+        )
     source = torch.rand(2**26)
     target = torch.empty_like(source)
-    return {"matrixProducts": products, "copyGigabytesPerSecond": 2 * source.nbytes / best_seconds(lambda: target.copy_(source)) / 1e9}
+    return {
+        "matrixProducts": products,
+        "copyGigabytesPerSecond": 2 * source.nbytes / best_seconds(lambda: target.copy_(source)) / 1e9,
+    }
 
 
 def probe(torch):
@@ -171,8 +196,15 @@ def probe(torch):
     import safetensors
 
     load_torchvision(torch)
-    compiler = os.environ.get("CXX", "cl" if sys.platform == "win32" else "clang++" if sys.platform == "darwin" else "g++")
-    versions = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": sys.modules["torchvision"].__version__, "safetensors": safetensors.__version__}
+    compiler = os.environ.get(
+        "CXX", "cl" if sys.platform == "win32" else "clang++" if sys.platform == "darwin" else "g++"
+    )
+    versions = {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "torchvision": sys.modules["torchvision"].__version__,
+        "safetensors": safetensors.__version__,
+    }
     missing = None if shutil.which(compiler) else f"it needs a C++ compiler, and there is no {compiler}"
     return {"versions": versions, "cpuCapability": torch.backends.cpu.get_cpu_capability(), "noCompile": missing}
 
@@ -183,7 +215,15 @@ def main(task):
     if task["mode"] == "probe":
         return probe(torch)
     torch.set_num_threads(task["threads"])
-    modes = {"predict": predict, "train": train, "cold": cold, "export-onnx": export_onnx, "export-script": export_script, "flops": flops, "ceilings": ceilings}
+    modes = {
+        "predict": predict,
+        "train": train,
+        "cold": cold,
+        "export-onnx": export_onnx,
+        "export-script": export_script,
+        "flops": flops,
+        "ceilings": ceilings,
+    }
     return modes[task["mode"]](torch, task)
 
 

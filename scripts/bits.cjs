@@ -142,9 +142,8 @@ function main(args) {
   for (const [name, hash] of results[0]) {
     const same = results.every((each) => each.get(name) === hash);
     if (!same) different += 1;
-    console.log(
-      `${name.padEnd(45)} ${results.map((each) => each.get(name) ?? 'missing').join(' ')}${checkouts.length > 1 ? (same ? ' same' : ' DIFFERENT') : ''}`,
-    );
+    const verdict = checkouts.length > 1 ? (same ? ' same' : ' DIFFERENT') : '';
+    console.log(`${name.padEnd(45)} ${results.map((each) => each.get(name) ?? 'missing').join(' ')}${verdict}`);
   }
   if (checkouts.length > 1) console.log(different === 0 ? 'SAME BITS' : `${different} of ${results[0].size} differ`);
   process.exitCode = different === 0 ? 0 : 1;

@@ -1,9 +1,10 @@
 /**
  * Formats the tree: prettier for TypeScript, JavaScript and JSON, clang-format for C++.
  *   node scripts/format.cjs            writes
- *   node scripts/format.cjs --check    names the files that are not formatted and the lines that are too long; exits with 1
- * clang-format breaks neither strings nor all comments, so the check counts the columns of C++ and CMake itself; for
- * TypeScript and JavaScript ESLint does (max-len).
+ *   node scripts/format.cjs --check    names the files that are not formatted and the lines that are too long
+ *
+ * The check exits with 1 where it finds any. clang-format breaks neither strings nor all comments, so the columns of
+ * C++, CMake and Python are counted here; those of TypeScript and JavaScript are ESLint's (max-len).
  */
 const { spawnSync } = require('node:child_process');
 const { readFileSync, readdirSync } = require('node:fs');
@@ -44,6 +45,6 @@ const prettier = require.resolve('prettier/bin/prettier.cjs');
 const results = [
   run(process.execPath, [prettier, ...(checks ? ['--check'] : ['--write', '--list-different']), '.']),
   run(clangFormatPath, [...(checks ? ['--dry-run', '-Werror'] : ['-i']), ...cpp]),
-  checkColumns([...cpp, 'CMakeLists.txt']),
+  checkColumns([...cpp, 'CMakeLists.txt', ...filesIn('scripts', /\.py$/), ...filesIn('test', /\.py$/)]),
 ];
 process.exitCode = results.every(Boolean) ? 0 : 1;

@@ -1,5 +1,6 @@
 """Run by `covidct doctor --arch --python`: trains or predicts once with torchvision's network in PyTorch and tells how
 much memory that took. The task is JSON in the first argument, the answer JSON in the last line."""
+
 import json
 import sys
 

@@ -1,5 +1,6 @@
 /**
- * Measures the most memory that a process takes which trains each architecture, and writes src/model/training-memory-table.ts.
+ * Measures the most memory that a process takes which trains each architecture, and writes
+ * src/model/training-memory-table.ts.
  *   npm run table:memory [-- --threads 2]
  * Two steps of forward, backward and SGD at 224 pixels with 1 and with 8 images, each in a process of its own.
  */
@@ -27,7 +28,10 @@ async function peaks(batchSize, threads) {
 
 const source = (rows) => `/** Written by \`npm run table:memory\`; not to be edited by hand. */
 
-/** Most MiB of a process that trains, at 224 pixels with ${BATCHES.join(' and with ')} images, by SGD with momentum, float32, CPU. */
+/**
+ * Most MiB of a process that trains, at 224 pixels with ${BATCHES.join(' and with ')} images, by SGD with momentum,
+ * float32, CPU.
+ */
 export const MEASURED_MEMORY: Readonly<Record<string, readonly [number, number]>> = {
 ${rows.map(([name, ...figures]) => `  ${name}: [${figures.join(', ')}],`).join('\n')}
 };

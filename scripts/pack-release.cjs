@@ -55,9 +55,8 @@ function main() {
     path.join(folder, 'package.json'),
     `${JSON.stringify({ ...manifest, optionalDependencies }, null, 2)}\n`,
   );
-  console.error(
-    `${manifest.name}@${manifest.version}: ${Object.keys(optionalDependencies).join(', ') || 'no platform package: every user compiles'}`,
-  );
+  const packages = Object.keys(optionalDependencies).join(', ') || 'no platform package: every user compiles';
+  console.error(`${manifest.name}@${manifest.version}: ${packages}`);
   console.log(folder);
 }
 

@@ -40,8 +40,8 @@ async function main() {
   const started = Date.now();
   const model = await Classifier.create({ architecture: 'tiny', classes: ['NonCOVID', 'COVID'] });
   const data = new Uint8Array(64 * 64 * 3).fill(128);
-  const [answer] = await model.predict(await encodeImage({ data, width: 64, height: 64 }));
-  console.log(JSON.stringify({ label: answer.label, probabilities: answer.probabilities, milliseconds: Date.now() - started }));
+  const [{ label, probabilities }] = await model.predict(await encodeImage({ data, width: 64, height: 64 }));
+  console.log(JSON.stringify({ label, probabilities, milliseconds: Date.now() - started }));
   model.dispose();
 }
 `;
@@ -58,9 +58,8 @@ function step(text) {
 function run(command, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1e8, ...options });
   const output = `${stdout ?? ''}${stderr ?? ''}`.trim();
-  console.log(
-    `$ ${path.basename(command)} ${args.map((each) => (path.relative(work, each).startsWith('..') ? each : path.relative(work, each))).join(' ')}\n${output}`,
-  );
+  const short = (text) => (path.relative(work, text).startsWith('..') ? text : path.relative(work, text));
+  console.log(`$ ${path.basename(command)} ${args.map(short).join(' ')}\n${output}`);
   if (error !== undefined || status !== 0) throw new Error(`${command} ended with ${status ?? error?.message}`);
   return output;
 }

@@ -64,10 +64,8 @@ async function main() {
     const [plain, kept] = [await train(data, false), await train(data, true)];
     console.log(`without  ${plain.seconds.map((s) => s.toFixed(3)).join('  ')}`);
     console.log(`kept     ${kept.seconds.map((s) => s.toFixed(3)).join('  ')}`);
-    console.log(
-      'from the second epoch on kept / without ' +
-        `= ${(kept.seconds.slice(1).reduce((a, b) => a + b) / plain.seconds.slice(1).reduce((a, b) => a + b)).toFixed(4)}`,
-    );
+    const later = ({ seconds }) => seconds.slice(1).reduce((a, b) => a + b);
+    console.log(`from the second epoch on kept / without = ${(later(kept) / later(plain)).toFixed(4)}`);
     const same = JSON.stringify(plain.losses) === JSON.stringify(kept.losses);
     console.log(
       same

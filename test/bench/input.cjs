@@ -33,9 +33,11 @@ function report(name, list, peers) {
       .padStart(6)} ${median(ratios).toFixed(1)} (${ratios[0].toFixed(1)} to ${ratios.at(-1).toFixed(1)})`;
   });
   const { bytes, call } = list.at(-1);
-  console.log(
-    `${name.padEnd(8)} ${cells.map((cell) => cell.padEnd(26)).join('')}${bytes === undefined ? '' : `  ${(bytes / 2 ** 20).toFixed(0)} MiB kept, a call holds the event loop for ${call.toFixed(2)} ms`}`,
-  );
+  const kept =
+    bytes === undefined
+      ? ''
+      : `  ${(bytes / 2 ** 20).toFixed(0)} MiB kept, a call holds the event loop for ${call.toFixed(2)} ms`;
+  console.log(`${name.padEnd(8)} ${cells.map((cell) => cell.padEnd(26)).join('')}${kept}`);
 }
 
 async function main() {

@@ -44,11 +44,8 @@ function report(name, { ours, theirs }) {
   ]) {
     const [a, b] = [ours.map(pick), theirs.map(pick)];
     const ratios = sorted(a.map((value, index) => value / b[index]));
-    cells.push(
-      `${median(a).toFixed(digits)} / ${median(b).toFixed(digits)} ${unit} = ${(median(a) / median(b)).toFixed(2)} (${ratios[0].toFixed(2)} to ${ratios.at(-1).toFixed(2)})`.padEnd(
-        40,
-      ),
-    );
+    const ratio = `${(median(a) / median(b)).toFixed(2)} (${ratios[0].toFixed(2)} to ${ratios.at(-1).toFixed(2)})`;
+    cells.push(`${median(a).toFixed(digits)} / ${median(b).toFixed(digits)} ${unit} = ${ratio}`.padEnd(40));
   }
   console.log(name.padEnd(13) + cells.join(' ').trimEnd());
 }

@@ -1,7 +1,9 @@
-"""One way of loading VGG19-BN in PyTorch: python load_peer.py pth|safetensors FILE. Prints seconds and peak memory as JSON.
+"""One way of loading VGG19-BN in PyTorch: python load_peer.py pth|safetensors FILE.
 
-The network is made first and is not timed; what is timed is reading the file into it.
+Prints seconds and peak memory as JSON. The network is made first and is not timed; what is timed is reading the file
+into it.
 """
+
 import json
 import sys
 import time

@@ -55,10 +55,14 @@ function measure(dir, slices) {
     ['middle', parts[Math.floor(parts.length / 2)]],
     ['end', parts.at(-1)],
   ]) {
-    console.log(
-      `  ${name.padEnd(7)} ${rate.toFixed(0).padStart(6)} slices/s   step ${step.toFixed(1).padStart(6)} ms   wait ${wait.toFixed(1).padStart(5)} ms   processor ${cpu.toFixed(1).padStart(6)} ms ` +
-        `a step   ${mib(rss)} resident`,
-    );
+    const cells = [
+      `${name.padEnd(7)} ${rate.toFixed(0).padStart(6)} slices/s`,
+      `step ${step.toFixed(1).padStart(6)} ms`,
+      `wait ${wait.toFixed(1).padStart(5)} ms`,
+      `processor ${cpu.toFixed(1).padStart(6)} ms a step`,
+      `${mib(rss)} resident`,
+    ];
+    console.log(`  ${cells.join('   ')}`);
   }
   const growth = parts.at(-1).rss - parts[0].rss;
   console.log(

@@ -43,8 +43,10 @@ function report(name, list, peers) {
     median(list.map(({ epochs }) => epochs[0])),
     median(list.flatMap(({ epochs }) => epochs.slice(1))),
   ];
+  const ratio = `${median(ratios).toFixed(2)} (${ratios[0].toFixed(2)}–${ratios.at(-1).toFixed(2)})`;
+  const cells = figures.map((each) => (each ?? NaN).toFixed(1).padStart(10)).join('');
   console.log(
-    `${name.padEnd(8)} ${figures.map((each) => (each ?? NaN).toFixed(1).padStart(10)).join('')}   ${median(ratios).toFixed(2)} (${ratios[0].toFixed(2)}–${ratios.at(-1).toFixed(2)})   ${device}; ` +
+    `${name.padEnd(8)} ${cells}   ${ratio}   ${device}; ` +
       `last epoch: train loss ${last.trainLoss.toFixed(3)}, validation loss ${last.validationLoss.toFixed(3)}, ` +
       `accuracy ${last.validationAccuracy.toFixed(3)}`,
   );

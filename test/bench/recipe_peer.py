@@ -1,4 +1,7 @@
-"""The peer's half of recipe.cjs: the recipe as a tutorial's reader writes it in PyTorch, one process, images decoded in every epoch."""
+"""The peer's half of recipe.cjs: the recipe as a tutorial's reader writes it in PyTorch.
+
+One process, images decoded in every epoch.
+"""
 
 import json
 import sys
@@ -44,7 +47,11 @@ def validate(model, loader, loss_of, device):
             predicted += output.argmax(1).tolist()
             labels += targets.tolist()
     auc = roc_auc_score(labels, scores) if len(set(labels)) == 2 else float("nan")
-    return {"validationLoss": total / len(loader), "validationAccuracy": sum(p == t for p, t in zip(predicted, labels)) / len(labels), "auc": auc}
+    return {
+        "validationLoss": total / len(loader),
+        "validationAccuracy": sum(p == t for p, t in zip(predicted, labels)) / len(labels),
+        "auc": auc,
+    }
 
 
 def train(model, loader, loss_of, optimizer, device, precision):
@@ -74,8 +81,18 @@ def main():
     else:
         torch.backends.cudnn.allow_tf32 = False
     side = task["imageSize"]
-    augmented = transforms.Compose([transforms.Resize(round(side * 256 / 224)), transforms.RandomResizedCrop(side, scale=(0.5, 1.0)), transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Normalize([0, 0, 0], [1, 1, 1])])
-    plain = transforms.Compose([transforms.Resize((side, side)), transforms.ToTensor(), transforms.Normalize([0, 0, 0], [1, 1, 1])])
+    augmented = transforms.Compose(
+        [
+            transforms.Resize(round(side * 256 / 224)),
+            transforms.RandomResizedCrop(side, scale=(0.5, 1.0)),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize([0, 0, 0], [1, 1, 1]),
+        ]
+    )
+    plain = transforms.Compose(
+        [transforms.Resize((side, side)), transforms.ToTensor(), transforms.Normalize([0, 0, 0], [1, 1, 1])]
+    )
     model = models.get_model(task["arch"], weights=None, num_classes=len(task["classes"]))
     model.load_state_dict(load_file(task["weights"]))
     model.to(device)
@@ -91,7 +108,11 @@ def main():
         start = time.perf_counter()
         train_loss = train(model, trainset, loss_of, optimizer, device, task["precision"])
         figures = validate(model, validation, loss_of, device)
-        last = {"trainLoss": train_loss, "validationLoss": figures["validationLoss"], "validationAccuracy": figures["validationAccuracy"]}
+        last = {
+            "trainLoss": train_loss,
+            "validationLoss": figures["validationLoss"],
+            "validationAccuracy": figures["validationAccuracy"],
+        }
         if last["validationAccuracy"] > best:
             best = last["validationAccuracy"]
             torch.save(model.state_dict(), task["out"] + "-peer.pth")

@@ -34,21 +34,25 @@ async function main() {
     .filter((each) => /-seed\d+$/.test(each))
     .sort())
     rows.push(await rowOf(dir, name));
-  console.log(
-    `${'run'.padEnd(20)}${['epoch', 'val loss', 'val acc', 'val AUC', 'test acc', 'test AUC'].map((text) => text.padStart(9)).join('')}`,
-  );
+  const line = (name, cells) => console.log(name.padEnd(20) + cells.map((cell) => cell.padStart(9)).join(''));
+  line('run', ['epoch', 'val loss', 'val acc', 'val AUC', 'test acc', 'test AUC']);
   for (const { name, epochs, epoch, test } of rows) {
-    console.log(
-      `${name.padEnd(20)}${`${epoch.epoch}/${epochs}`.padStart(9)}${[epoch.validationLoss, epoch.validationAccuracy, epoch.validationAuc, test?.accuracy, test?.auc].map(number).join('')}`,
-    );
+    const { validationLoss, validationAccuracy, validationAuc } = epoch;
+    const values = [validationLoss, validationAccuracy, validationAuc, test?.accuracy, test?.auc];
+    line(name, [`${epoch.epoch}/${epochs}`, ...values.map(number)]);
   }
   for (const architecture of new Set(rows.map((row) => row.architecture))) {
     const own = rows.filter((row) => row.architecture === architecture);
     const of = (pick) =>
       own.every((row) => pick(row) !== undefined && pick(row) !== null) ? mean(own.map(pick)) : null;
-    console.log(
-      `${`mean ${architecture}`.padEnd(20)}${`n=${own.length}`.padStart(9)}${[of((r) => r.epoch.validationLoss), of((r) => r.epoch.validationAccuracy), of((r) => r.epoch.validationAuc), of((r) => r.test?.accuracy), of((r) => r.test?.auc)].map(number).join('')}`,
-    );
+    const means = [
+      of((row) => row.epoch.validationLoss),
+      of((row) => row.epoch.validationAccuracy),
+      of((row) => row.epoch.validationAuc),
+      of((row) => row.test?.accuracy),
+      of((row) => row.test?.auc),
+    ];
+    line(`mean ${architecture}`, [`n=${own.length}`, ...means.map(number)]);
   }
 }
 

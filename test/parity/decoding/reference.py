@@ -5,6 +5,7 @@
 Needs numpy and Pillow. All images are made up here; the files are built from the numbers below, so that a run gives the
 same ones with the same Pillow.
 """
+
 import base64
 import io
 import json
@@ -47,7 +48,13 @@ def chunk(name, data):
 def raw_png(bits, color, rows, *, more=(), interlace=0, width=WIDTH, height=HEIGHT):
     head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlace)
     body = b"".join(b"\0" + bytes(row) for row in rows)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(chunk(*each) for each in more) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + b"".join(chunk(*each) for each in more)
+        + chunk(b"IDAT", zlib.compress(body))
+        + chunk(b"IEND", b"")
+    )
 
 
 def packed(values, bits):
@@ -60,7 +67,15 @@ def packed(values, bits):
 def adam7(values, bytes_each):
     """The seven passes of an interlaced PNG, each row with its filter byte."""
     out = b""
-    for top, left, down, across in ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)):
+    for top, left, down, across in (
+        (0, 0, 8, 8),
+        (0, 4, 8, 8),
+        (4, 0, 8, 4),
+        (0, 2, 4, 4),
+        (2, 0, 4, 2),
+        (0, 1, 2, 2),
+        (1, 0, 2, 1),
+    ):
         part = values[top::down, left::across]
         if part.size:
             out += b"".join(b"\0" + row.tobytes() for row in part)
@@ -69,7 +84,12 @@ def adam7(values, bytes_each):
 
 def interlaced_png():
     head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 1)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(adam7(COLOR, 3))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(adam7(COLOR, 3)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def png_files():
@@ -78,7 +98,9 @@ def png_files():
         values = NOISE >> (8 - bits)
         yield f"gray-{bits}", raw_png(bits, 0, packed(values, bits))
         yield f"palette-{bits}", raw_png(bits, 3, packed(values, bits), more=[(b"PLTE", table[: 3 << bits])])
-        yield f"palette-{bits}-trns", raw_png(bits, 3, packed(values, bits), more=[(b"PLTE", table[: 3 << bits]), (b"tRNS", bytes([0, 128]))])
+        yield f"palette-{bits}-trns", raw_png(
+            bits, 3, packed(values, bits), more=[(b"PLTE", table[: 3 << bits]), (b"tRNS", bytes([0, 128]))]
+        )
         yield f"gray-{bits}-trns", raw_png(bits, 0, packed(values, bits), more=[(b"tRNS", b"\0\1")])
     yield "gray-8", saved(Image.fromarray(NOISE), "PNG")
     yield "gray-8-trns", raw_png(8, 0, NOISE, more=[(b"tRNS", b"\0" + bytes([int(NOISE[0, 0])]))])
@@ -89,7 +111,9 @@ def png_files():
     yield "palette-8", raw_png(8, 3, NOISE, more=[(b"PLTE", table)])
     yield "palette-8-trns", raw_png(8, 3, NOISE, more=[(b"PLTE", table), (b"tRNS", bytes(range(200)))])
     yield "rgb-8-interlaced", interlaced_png()
-    yield "rgb-8-icc", saved(IMAGE, "PNG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes())
+    yield "rgb-8-icc", saved(
+        IMAGE, "PNG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    )
     yield "rgb-8-exif-turned", saved(IMAGE, "PNG", exif=with_orientation(6))
     yield "rgb-8-gamma", raw_png(8, 2, COLOR.reshape(HEIGHT, -1), more=[(b"gAMA", struct.pack(">I", 30000))])
 
@@ -102,7 +126,9 @@ def jpeg_files():
     yield "cmyk", saved(IMAGE.convert("CMYK"), "JPEG", quality=95)
     for turn in (3, 6):
         yield f"exif-turned-{turn}", saved(IMAGE, "JPEG", quality=90, exif=with_orientation(turn))
-    yield "icc", saved(IMAGE, "JPEG", quality=90, icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes())
+    yield "icc", saved(
+        IMAGE, "JPEG", quality=90, icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    )
     yield "rgb-stored", saved(IMAGE, "JPEG", quality=90, keep_rgb=True)
     yield "restart-markers", saved(IMAGE, "JPEG", quality=90, restart_marker_rows=1)
     yield "slice", saved(Image.fromarray(SMOOTH), "JPEG", quality=75)
@@ -115,7 +141,9 @@ def webp_files():
     yield "lossy", saved(IMAGE, "WEBP", quality=80)
     yield "lossy-alpha", saved(alpha, "WEBP", quality=80)
     yield "exif-turned", saved(IMAGE, "WEBP", lossless=True, exif=with_orientation(6))
-    yield "moving", saved(IMAGE, "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(255 - COLOR)], duration=50)
+    yield "moving", saved(
+        IMAGE, "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(255 - COLOR)], duration=50
+    )
 
 
 def lzw(indices, bits):
@@ -138,7 +166,12 @@ def raw_gif(screen, frame, indices, *, table=None, local=None, transparent=None,
     out = b"GIF89a" + struct.pack("<HHBBB", *screen, (0x80 | 3) if table else 0, background, 0) + (table or b"")
     if transparent is not None:
         out += b"!\xf9\x04" + struct.pack("<BHB", 1, 0, transparent) + b"\0"
-    out += b"!\xfe\x05hello\0" + b"," + struct.pack("<HHHHB", *frame, (0x83 if local else 0) | (0x40 if interlaced else 0)) + (local or b"")
+    out += (
+        b"!\xfe\x05hello\0"
+        + b","
+        + struct.pack("<HHHHB", *frame, (0x83 if local else 0) | (0x40 if interlaced else 0))
+        + (local or b"")
+    )
     rows = np.asarray(indices)
     if interlaced:
         rows = np.concatenate([rows[0::8], rows[4::8], rows[2::4], rows[1::2]])
@@ -157,10 +190,14 @@ def gif_files():
     yield "transparent-local", raw_gif((WIDTH, HEIGHT), whole, indices, table=table, local=other, transparent=5)
     yield "local-alone", raw_gif((WIDTH, HEIGHT), whole, indices, local=other)
     yield "offset", raw_gif((WIDTH, HEIGHT), part, indices[:9, :12], table=table, background=7)
-    yield "offset-transparent", raw_gif((WIDTH, HEIGHT), part, indices[:9, :12], table=table, transparent=5, background=7)
+    yield "offset-transparent", raw_gif(
+        (WIDTH, HEIGHT), part, indices[:9, :12], table=table, transparent=5, background=7
+    )
     yield "offset-local", raw_gif((WIDTH, HEIGHT), part, indices[:9, :12], table=table, local=other, transparent=3)
     yield "interlaced", raw_gif((WIDTH, HEIGHT), whole, indices, table=table, interlaced=True, transparent=2)
-    yield "moving", saved(PALETTE, "GIF", save_all=True, append_images=[Image.fromarray(255 - COLOR).quantize(16)], duration=50)
+    yield "moving", saved(
+        PALETTE, "GIF", save_all=True, append_images=[Image.fromarray(255 - COLOR).quantize(16)], duration=50
+    )
 
 
 def tiff_files():
@@ -196,19 +233,59 @@ def avif_files():
     yield "alpha", saved(Image.fromarray(np.dstack([COLOR, NOISE]), "RGBA"), "AVIF", quality=80, subsampling="4:4:4")
     for turn in range(2, 9):
         yield f"turned-{turn}", saved(IMAGE, "AVIF", quality=80, subsampling="4:4:4", exif=with_orientation(turn))
-    yield "moving", saved(IMAGE, "AVIF", quality=80, subsampling="4:4:4", save_all=True, append_images=[Image.fromarray(255 - COLOR)], duration=50)
+    yield "moving", saved(
+        IMAGE,
+        "AVIF",
+        quality=80,
+        subsampling="4:4:4",
+        save_all=True,
+        append_images=[Image.fromarray(255 - COLOR)],
+        duration=50,
+    )
 
 
-def bmp(bits, rows, *, compression=0, table=b"", masks=b"", down=False, header=40, width=WIDTH, height=HEIGHT, stated=None, colors=0):
+def bmp(
+    bits,
+    rows,
+    *,
+    compression=0,
+    table=b"",
+    masks=b"",
+    down=False,
+    header=40,
+    width=WIDTH,
+    height=HEIGHT,
+    stated=None,
+    colors=0,
+):
     """rows: bytes of each line, in the order of the file."""
     body = b"".join(row + b"\0" * (-len(row) % 4) for row in rows) if compression in (0, 3) else b"".join(rows)
     if header == 12:
         info = struct.pack("<IHHHH", 12, width, height, 1, bits)
     else:
-        info = struct.pack("<IiiHHIIiiII", header, width, -height if down else height, 1, bits, compression, len(body), 2835, 2835, colors, 0)
+        info = struct.pack(
+            "<IiiHHIIiiII",
+            header,
+            width,
+            -height if down else height,
+            1,
+            bits,
+            compression,
+            len(body),
+            2835,
+            2835,
+            colors,
+            0,
+        )
         info = (info + masks).ljust(header, b"\0") if header > 40 else info + masks
     offset = 14 + len(info) + len(table)
-    return b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset if stated is None else stated) + info + table + body
+    return (
+        b"BM"
+        + struct.pack("<IHHI", offset + len(body), 0, 0, offset if stated is None else stated)
+        + info
+        + table
+        + body
+    )
 
 
 def bmp_files():
@@ -229,15 +306,28 @@ def bmp_files():
     deep = (DEEP & 0x7FFF)[::-1].astype("<u2")
     yield "rgb-16", bmp(16, [row.tobytes() for row in deep])
     for name, masks in (("565", (0xF800, 0x7E0, 0x1F)), ("555", (0x7C00, 0x3E0, 0x1F))):
-        yield f"rgb-16-{name}", bmp(16, [row.tobytes() for row in DEEP[::-1].astype("<u2")], compression=3, masks=struct.pack("<III", *masks))
-    for name, masks in (("bgrx", (0xFF0000, 0xFF00, 0xFF, 0)), ("xbgr", (0xFF000000, 0xFF0000, 0xFF00, 0)), ("rgba", (0xFF, 0xFF00, 0xFF0000, 0xFF000000)), ("none", (0, 0, 0, 0))):
-        yield f"rgb-32-{name}-v4", bmp(32, [row.tobytes() for row in four], compression=3, header=108, masks=struct.pack("<IIII", *masks))
+        yield f"rgb-16-{name}", bmp(
+            16, [row.tobytes() for row in DEEP[::-1].astype("<u2")], compression=3, masks=struct.pack("<III", *masks)
+        )
+    for name, masks in (
+        ("bgrx", (0xFF0000, 0xFF00, 0xFF, 0)),
+        ("xbgr", (0xFF000000, 0xFF0000, 0xFF00, 0)),
+        ("rgba", (0xFF, 0xFF00, 0xFF0000, 0xFF000000)),
+        ("none", (0, 0, 0, 0)),
+    ):
+        yield f"rgb-32-{name}-v4", bmp(
+            32, [row.tobytes() for row in four], compression=3, header=108, masks=struct.pack("<IIII", *masks)
+        )
     yield "no-offset", bmp(8, packed(up, 8), table=table, stated=54)
-    run8 = [b"".join(bytes([1, int(v)]) for v in row) + b"\0\0" for row in up[:-1]] + [b"\0" + bytes([WIDTH]) + up[-1].tobytes() + b"\0" * (WIDTH % 2) + b"\0\1"]
+    run8 = [b"".join(bytes([1, int(v)]) for v in row) + b"\0\0" for row in up[:-1]] + [
+        b"\0" + bytes([WIDTH]) + up[-1].tobytes() + b"\0" * (WIDTH % 2) + b"\0\1"
+    ]
     yield "rle8", bmp(8, run8, compression=1, table=table)
     run4 = [b"".join(bytes([n, int(row[0])]) for n in (10, 15)) + b"\0\0" for row in up]
     yield "rle4", bmp(4, run4, compression=2, table=table[:64])
-    yield "rle8-jump", bmp(8, [b"\5\7\0\2\3\2" + bytes([WIDTH - 8, 9]) + b"\0\0"] + run8[3:], compression=1, table=table)
+    yield "rle8-jump", bmp(
+        8, [b"\5\7\0\2\3\2" + bytes([WIDTH - 8, 9]) + b"\0\0"] + run8[3:], compression=1, table=table
+    )
 
 
 def pnm_files():
@@ -245,8 +335,12 @@ def pnm_files():
     size = f"{WIDTH} {HEIGHT}\n".encode()
     yield "p1", b"P1\n# drawn\n" + size + b"\n".join("".join(str(int(v)) for v in row).encode() for row in NOISE > 128)
     yield "p2", b"P2\n" + size + b"255\n" + b"\n".join(" ".join(map(str, row)).encode() for row in NOISE) + b"\n"
-    yield "p2-15", b"P2\n" + size + b"15\n" + b"\n".join(" ".join(map(str, row)).encode() + b" # a row" for row in NOISE >> 4) + b"\n"
-    yield "p3", b"P3 " + size + b"255\n" + b"\n".join(" ".join(map(str, row.flatten())).encode() for row in COLOR) + b"\n"
+    yield "p2-15", b"P2\n" + size + b"15\n" + b"\n".join(
+        " ".join(map(str, row)).encode() + b" # a row" for row in NOISE >> 4
+    ) + b"\n"
+    yield "p3", b"P3 " + size + b"255\n" + b"\n".join(
+        " ".join(map(str, row.flatten())).encode() for row in COLOR
+    ) + b"\n"
     yield "p4", b"P4\n" + size + b"".join(bits)
     yield "p5", saved(Image.fromarray(NOISE), "PPM")
     yield "p5-100", b"P5\n" + size + b"100\n" + (NOISE // 3).astype(np.uint8).tobytes()
@@ -260,11 +354,27 @@ def text(data):
 
 def measured(kind, name, data):
     pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    return {"format": kind, "name": f"{kind}: {name}", "bytes": text(data), "height": pixels.shape[0], "width": pixels.shape[1], "rgb": text(zlib.compress(pixels.tobytes(), 9))}
+    return {
+        "format": kind,
+        "name": f"{kind}: {name}",
+        "bytes": text(data),
+        "height": pixels.shape[0],
+        "width": pixels.shape[1],
+        "rgb": text(zlib.compress(pixels.tobytes(), 9)),
+    }
 
 
 def main():
-    kinds = {"png": png_files, "jpeg": jpeg_files, "webp": webp_files, "gif": gif_files, "tiff": tiff_files, "avif": avif_files, "bmp": bmp_files, "pnm": pnm_files}
+    kinds = {
+        "png": png_files,
+        "jpeg": jpeg_files,
+        "webp": webp_files,
+        "gif": gif_files,
+        "tiff": tiff_files,
+        "avif": avif_files,
+        "bmp": bmp_files,
+        "pnm": pnm_files,
+    }
     files = [measured(kind, name, data) for kind, make in kinds.items() for name, data in make()]
     text_of_all = json.dumps({"pillow": PIL.__version__, "files": files}, indent=0, separators=(",", ":"))
     (Path(__file__).parent / "reference.json").write_text(text_of_all + "\n")

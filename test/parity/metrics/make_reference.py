@@ -2,6 +2,7 @@
 
 Run: python test/parity/metrics/make_reference.py   (needs numpy, scipy and scikit-learn)
 """
+
 import json
 import math
 import pathlib
@@ -52,13 +53,20 @@ def binary_case(name, labels, scores):
     curves = {}
     for drop in (True, False):
         fpr, tpr, thresholds = metrics.roc_curve(labels, scores, drop_intermediate=drop)
-        curves["dropped" if drop else "full"] = {"falsePositiveRate": fpr, "truePositiveRate": tpr, "thresholds": thresholds}
+        curves["dropped" if drop else "full"] = {
+            "falsePositiveRate": fpr,
+            "truePositiveRate": tpr,
+            "thresholds": thresholds,
+        }
     precision, recall, thresholds = metrics.precision_recall_curve(labels, scores)
     matrix = metrics.confusion_matrix(labels, calls, labels=[0, 1])
     nan = np.nan
     return {
-        "name": name, "labels": labels, "scores": scores,
-        "roc": curves, "auc": metrics.roc_auc_score(labels, scores),
+        "name": name,
+        "labels": labels,
+        "scores": scores,
+        "roc": curves,
+        "auc": metrics.roc_auc_score(labels, scores),
         "pr": {"precision": precision, "recall": recall, "thresholds": thresholds},
         "averagePrecision": metrics.average_precision_score(labels, scores),
         "confusionMatrix": matrix,
@@ -75,12 +83,20 @@ def binary_case(name, labels, scores):
 
 
 def report(labels, predictions, classes):
-    table = metrics.classification_report(labels, predictions, labels=list(range(classes)), output_dict=True, zero_division=np.nan)
-    row = lambda figures: {"precision": figures["precision"], "recall": figures["recall"], "f1": figures["f1-score"], "support": figures["support"]}
+    table = metrics.classification_report(
+        labels, predictions, labels=list(range(classes)), output_dict=True, zero_division=np.nan
+    )
+    row = lambda figures: {
+        "precision": figures["precision"],
+        "recall": figures["recall"],
+        "f1": figures["f1-score"],
+        "support": figures["support"],
+    }
     return {
         "perClass": [row(table[str(index)]) for index in range(classes)],
         "accuracy": metrics.accuracy_score(labels, predictions),
-        "macro": row(table["macro avg"]), "weighted": row(table["weighted avg"]),
+        "macro": row(table["macro avg"]),
+        "weighted": row(table["weighted avg"]),
     }
 
 
@@ -93,7 +109,9 @@ def multiclass_case(name, labels, probabilities):
     complete = set(labels.tolist()) == set(every)
     onehot = (labels[:, None] == np.arange(classes)).astype(int)
     return {
-        "name": name, "labels": labels, "probabilities": probabilities,
+        "name": name,
+        "labels": labels,
+        "probabilities": probabilities,
         "confusionMatrix": metrics.confusion_matrix(labels, calls, labels=every),
         "report": report(labels, calls, classes),
         "balancedAccuracy": metrics.balanced_accuracy_score(labels, calls),
@@ -102,8 +120,14 @@ def multiclass_case(name, labels, probabilities):
         "specificity": float(np.nanmean(one_vs_rest)),
         "precision": metrics.precision_score(labels, calls, labels=every, average="macro", zero_division=np.nan),
         "f1": metrics.f1_score(labels, calls, labels=every, average="macro", zero_division=np.nan),
-        "auc": metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro", labels=every) if complete else math.nan,
-        "averagePrecision": metrics.average_precision_score(onehot, probabilities, average="macro") if complete else math.nan,
+        "auc": (
+            metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro", labels=every)
+            if complete
+            else math.nan
+        ),
+        "averagePrecision": (
+            metrics.average_precision_score(onehot, probabilities, average="macro") if complete else math.nan
+        ),
         "logLoss": metrics.log_loss(labels, probabilities, labels=every),
     }
 
@@ -136,15 +160,27 @@ def main():
         probabilities = np.round(np.exp(logits) / np.exp(logits).sum(1, keepdims=True), 6)
         probabilities[:, -1] = 1 - probabilities[:, :-1].sum(1)
         multiclass.append(multiclass_case(name, labels, probabilities))
-    multiclass.append(multiclass_case("a class without samples", [0, 0, 1], [[0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.2, 0.7, 0.1]]))
+    multiclass.append(
+        multiclass_case("a class without samples", [0, 0, 1], [[0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.2, 0.7, 0.1]])
+    )
     wilson = []
-    for successes, n, level in ((168, 203, 0.95), (0, 10, 0.95), (10, 10, 0.95), (1, 1, 0.9), (0, 1, 0.99), (61, 118, 0.5), (1, 100000, 0.999)):
+    for successes, n, level in (
+        (168, 203, 0.95),
+        (0, 10, 0.95),
+        (10, 10, 0.95),
+        (1, 1, 0.9),
+        (0, 1, 0.99),
+        (61, 118, 0.5),
+        (1, 100000, 0.999),
+    ):
         interval = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
         wilson.append({"successes": successes, "n": n, "level": level, "interval": [interval.low, interval.high]})
     probabilities = [1e-300, 1e-20, 1e-9, 1e-3, 0.02425, 0.075, 0.2, 0.5, 0.7, 0.925, 0.975, 0.9999, 1 - 1e-12]
     reference = {
         "versions": {"scikit-learn": sklearn.__version__, "scipy": scipy.__version__, "numpy": np.__version__},
-        "binary": binary, "multiclass": multiclass, "wilson": wilson,
+        "binary": binary,
+        "multiclass": multiclass,
+        "wilson": wilson,
         "normalQuantile": [{"probability": p, "quantile": stats.norm.ppf(p)} for p in probabilities],
     }
     target = pathlib.Path(__file__).with_name("reference.json")

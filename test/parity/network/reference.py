@@ -1,16 +1,19 @@
 """Makes the numbers that PyTorch and torchvision give for the networks, with the recipe of recipe.ts.
 
-    python reference.py fixture OUT.json ARCH...     a few entries of every tensor, for the committed fixture: added to what
-                                                     OUT.json has, under the name of the processor's instructions
-    python reference.py dump DIR ARCH                everything, as safetensors, for the live comparison
-    python reference.py truth DIR ARCH SEED          the recipe without dropout in float64, and in float32 in both of PyTorch's
-                                                     memory formats, for truth.cjs: DIR/float64, DIR/float32, DIR/channels_last
+    python reference.py fixture OUT.json ARCH...
+        a few entries of every tensor, for the committed fixture: added to what OUT.json has, under the name of the
+        processor's instructions
+    python reference.py dump DIR ARCH
+        everything, as safetensors, for the live comparison
+    python reference.py truth DIR ARCH SEED
+        the recipe without dropout in float64, and in float32 in both of PyTorch's memory formats, for truth.cjs:
+        DIR/float64, DIR/float32, DIR/channels_last
 
 Needs torch, torchvision and safetensors. The recipe: torch.manual_seed(0), a network for two classes, made-up images of
-32 x 32 pixels (64 x 64 for all but VGG); logits in evaluation mode;
-gradients after one window of two micro-batches of four;
-losses, weights and running statistics after five windows with SGD; Grad-CAM of the trained network.
+32 x 32 pixels (64 x 64 for all but VGG); logits in evaluation mode; gradients after one window of two micro-batches of
+four; losses, weights and running statistics after five windows with SGD; Grad-CAM of the trained network.
 """
+
 import json
 import os
 import sys
@@ -46,8 +49,14 @@ class Tiny(vgg.VGG):
         self.features = vgg.make_layers([16, "M", 32, "M", 64, "M"], batch_norm=True)
         self.avgpool = nn.AdaptiveAvgPool2d((4, 4))
         self.classifier = nn.Sequential(
-            nn.Linear(64 * 16, 64), nn.ReLU(True), nn.Dropout(),
-            nn.Linear(64, 64), nn.ReLU(True), nn.Dropout(), nn.Linear(64, 2))
+            nn.Linear(64 * 16, 64),
+            nn.ReLU(True),
+            nn.Dropout(),
+            nn.Linear(64, 64),
+            nn.ReLU(True),
+            nn.Dropout(),
+            nn.Linear(64, 2),
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -99,7 +108,16 @@ def last_maps(model, x):
     if isinstance(model, torchvision.models.EfficientNet):
         return model.features(x), lambda a: model.classifier(torch.flatten(model.avgpool(a), 1))
     if hasattr(model, "fc"):  # ResNet
-        for layer in (model.conv1, model.bn1, model.relu, model.maxpool, model.layer1, model.layer2, model.layer3, model.layer4):
+        for layer in (
+            model.conv1,
+            model.bn1,
+            model.relu,
+            model.maxpool,
+            model.layer1,
+            model.layer2,
+            model.layer3,
+            model.layer4,
+        ):
             x = layer(x)
         return x, lambda a: model.fc(torch.flatten(model.avgpool(a), 1))
     if hasattr(model.features, "denseblock1"):
@@ -107,7 +125,7 @@ def last_maps(model, x):
     last = max(i for i, layer in enumerate(model.features) if isinstance(layer, nn.ReLU))
     for layer in model.features[: last + 1]:
         x = F.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
-    return x, lambda a: model.classifier(torch.flatten(model.avgpool(model.features[last + 1:](a)), 1))
+    return x, lambda a: model.classifier(torch.flatten(model.avgpool(model.features[last + 1 :](a)), 1))
 
 
 def grad_cam(model, x):
@@ -157,7 +175,12 @@ def run(name, seed=0, dtype=torch.float32, memory_format=torch.contiguous_format
 def truth(target, name, seed):
     from pathlib import Path
     from safetensors.torch import save_file
-    kinds = {"float64": dict(dtype=torch.float64), "float32": {}, "channels_last": dict(memory_format=torch.channels_last)}
+
+    kinds = {
+        "float64": dict(dtype=torch.float64),
+        "float32": {},
+        "channels_last": dict(memory_format=torch.channels_last),
+    }
     for kind, options in kinds.items():
         Path(target, kind).mkdir()
         for section, tensors in run(name, seed, dropout=False, **options).items():
@@ -169,8 +192,14 @@ def truth(target, name, seed):
 
 def sample(tensor, count=8):
     flat = tensor.double().flatten()
-    positions = [] if len(flat) == 0 else [i * (len(flat) - 1) // max(1, count - 1) for i in range(min(count, len(flat)))]
-    return {"norm": float(f"{flat.norm().item():.12g}"), "positions": positions, "values": [float(f"{flat[i].item():.9g}") for i in positions]}
+    positions = (
+        [] if len(flat) == 0 else [i * (len(flat) - 1) // max(1, count - 1) for i in range(min(count, len(flat)))]
+    )
+    return {
+        "norm": float(f"{flat.norm().item():.12g}"),
+        "positions": positions,
+        "values": [float(f"{flat[i].item():.9g}") for i in positions],
+    }
 
 
 def main():
@@ -179,6 +208,7 @@ def main():
         return truth(target, names[0], int(names[1]))
     if mode == "dump":
         from safetensors.torch import save_file
+
         for section, tensors in run(names[0]).items():
             save_file({k: v.contiguous() for k, v in tensors.items()}, f"{target}/{section}.safetensors")
         return
@@ -189,8 +219,12 @@ def main():
     architectures = result["processors"].setdefault(torch.backends.cpu.get_cpu_capability(), {})
     for name in names:
         architectures[name] = {
-            section: {k: sample(v, 64 if k in ("logits", "losses", "cam") else 8 if len(tensors) < 100 else 2) for k, v in tensors.items()}
-            for section, tensors in run(name).items()}
+            section: {
+                k: sample(v, 64 if k in ("logits", "losses", "cam") else 8 if len(tensors) < 100 else 2)
+                for k, v in tensors.items()
+            }
+            for section, tensors in run(name).items()
+        }
     with open(target, "w") as file:
         json.dump(result, file, separators=(",", ":"))
 

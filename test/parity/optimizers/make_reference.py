@@ -2,13 +2,14 @@
 
     python make_reference.py OUT.json
 
-Needs torch and torchvision. The recipe is that of ../network/reference.py: torch.manual_seed(0), made-up images of 32 x 32
-pixels, five windows of two micro-batches of four. Kept are a few entries of every tensor.
+Needs torch and torchvision. The recipe is that of ../network/reference.py: torch.manual_seed(0), made-up images of
+32 x 32 pixels, five windows of two micro-batches of four. A few entries of every tensor are kept.
 
-Adam and RMSprop divide a gradient by its own size. The biases in front of batch norm have no gradient but rounding noise,
-which an epsilon of 1e-8 would blow up to whole steps that no two machines or kernels share (1e-5 still leaves 3e-4); hence
-1e-3, and 1e-2 for the centered RMSprop with momentum.
+Adam and RMSprop divide a gradient by its own size. The biases in front of batch norm have no gradient but rounding
+noise, which an epsilon of 1e-8 would blow up to whole steps that no two machines or kernels share (1e-5 still leaves
+3e-4); hence 1e-3, and 1e-2 for the centered RMSprop with momentum.
 """
+
 import json
 import pathlib
 import sys
@@ -25,15 +26,21 @@ def grouped(model):
     features = [p for n, p in model.named_parameters() if n.startswith("features.")]
     last = [p for n, p in model.named_parameters() if n.startswith("classifier.6.")]
     rest = [p for n, p in model.named_parameters() if not n.startswith(("features.", "classifier.6."))]
-    return [dict(params=features, lr=0.001, weight_decay=0.01), dict(params=last, lr=0.02, weight_decay=0.0), dict(params=rest)]
+    return [
+        dict(params=features, lr=0.001, weight_decay=0.01),
+        dict(params=last, lr=0.02, weight_decay=0.0),
+        dict(params=rest),
+    ]
 
 
 def sgd(model, **options):
-    return torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.01, momentum=0.9, weight_decay=1e-4, **options)
+    return torch.optim.SGD(
+        [p for p in model.parameters() if p.requires_grad], lr=0.01, momentum=0.9, weight_decay=1e-4, **options
+    )
 
 
 def freeze(model):
-    """Only the last convolution, its batch norm and the head are trained; the first two batch norms keep their statistics."""
+    """Trains the last convolution, its batch norm and the head; the first two batch norms keep their statistics."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name.startswith(("features.8.", "features.9.", "classifier.")))
     model.features[1].eval()
@@ -41,12 +48,26 @@ def freeze(model):
 
 
 SCENARIOS = {
-    "adam": dict(make=lambda m: torch.optim.Adam(m.parameters(), lr=0.002, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.01)),
-    "adamw": dict(make=lambda m: torch.optim.AdamW(m.parameters(), lr=0.002, betas=(0.9, 0.999), eps=1e-3, weight_decay=0.1)),
-    "adamw-groups": dict(make=lambda m: torch.optim.AdamW(grouped(m), lr=0.002, betas=(0.9, 0.999), eps=1e-3, weight_decay=0.1)),
-    "sgd-groups": dict(make=lambda m: torch.optim.SGD(grouped(m), lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True)),
-    "rmsprop": dict(make=lambda m: torch.optim.RMSprop(m.parameters(), lr=0.002, alpha=0.9, eps=1e-3, weight_decay=0.01)),
-    "rmsprop-centered": dict(make=lambda m: torch.optim.RMSprop(grouped(m), lr=0.002, alpha=0.95, eps=1e-2, momentum=0.8, centered=True, weight_decay=0.1)),
+    "adam": dict(
+        make=lambda m: torch.optim.Adam(m.parameters(), lr=0.002, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.01)
+    ),
+    "adamw": dict(
+        make=lambda m: torch.optim.AdamW(m.parameters(), lr=0.002, betas=(0.9, 0.999), eps=1e-3, weight_decay=0.1)
+    ),
+    "adamw-groups": dict(
+        make=lambda m: torch.optim.AdamW(grouped(m), lr=0.002, betas=(0.9, 0.999), eps=1e-3, weight_decay=0.1)
+    ),
+    "sgd-groups": dict(
+        make=lambda m: torch.optim.SGD(grouped(m), lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True)
+    ),
+    "rmsprop": dict(
+        make=lambda m: torch.optim.RMSprop(m.parameters(), lr=0.002, alpha=0.9, eps=1e-3, weight_decay=0.01)
+    ),
+    "rmsprop-centered": dict(
+        make=lambda m: torch.optim.RMSprop(
+            grouped(m), lr=0.002, alpha=0.95, eps=1e-2, momentum=0.8, centered=True, weight_decay=0.1
+        )
+    ),
     "clipping": dict(make=sgd, max_norm=1.5),
     "smoothing": dict(make=sgd, smoothing=0.1, weights=torch.tensor([0.7, 1.6])),
     "average": dict(make=sgd, decay=0.7),
@@ -77,13 +98,19 @@ def run(make, max_norm=None, smoothing=0.0, weights=None, decay=None, prepare=No
         optimizer.step()
         if average:
             average.update_parameters(model)
-    sections = {"trained": model.state_dict(), "objectives": {"objectives": torch.tensor(objectives)}, "losses": {"losses": torch.tensor(losses)}}
+    sections = {
+        "trained": model.state_dict(),
+        "objectives": {"objectives": torch.tensor(objectives)},
+        "losses": {"losses": torch.tensor(losses)},
+    }
     if max_norm:
         sections["norms"] = {"norms": torch.tensor(norms)}
     if average:
         # An integer is not averaged on our side: num_batches_tracked of the average is the network's own.
         own = model.state_dict()
-        sections["average"] = {k: v if v.is_floating_point() else own[k] for k, v in average.module.state_dict().items()}
+        sections["average"] = {
+            k: v if v.is_floating_point() else own[k] for k, v in average.module.state_dict().items()
+        }
     return sections
 
 
@@ -91,8 +118,11 @@ def main():
     result = {"torch": torch.__version__, "scenarios": {}}
     for name, options in SCENARIOS.items():
         result["scenarios"][name] = {
-            section: {k: sample(v, min(v.numel(), 8 if section in ("trained", "average") else 64)) for k, v in tensors.items()}
-            for section, tensors in run(**options).items()}
+            section: {
+                k: sample(v, min(v.numel(), 8 if section in ("trained", "average") else 64)) for k, v in tensors.items()
+            }
+            for section, tensors in run(**options).items()
+        }
     with open(sys.argv[1], "w") as file:
         json.dump(result, file, separators=(",", ":"))
 

@@ -4,6 +4,7 @@
 
 Needs torch, torchvision and safetensors.
 """
+
 import json
 import sys
 from pathlib import Path
@@ -48,11 +49,15 @@ parameters = dict(network.named_parameters())
 at = equal = 0
 for name in task["names"]:
     theirs = parameters[name].grad.numpy().ravel()
-    equal += bool((ours[at:at + theirs.size] == theirs).all())
+    equal += bool((ours[at : at + theirs.size] == theirs).all())
     at += theirs.size
-print(json.dumps({
-    "prediction": torch.equal(read("prediction", (count, 2)), prediction),
-    "training": torch.equal(read("training", (count, 2)), training.detach()),
-    "equal": equal,
-    "gradients": len(task["names"]),
-}))
+print(
+    json.dumps(
+        {
+            "prediction": torch.equal(read("prediction", (count, 2)), prediction),
+            "training": torch.equal(read("training", (count, 2)), training.detach()),
+            "equal": equal,
+            "gradients": len(task["names"]),
+        }
+    )
+)

@@ -2,6 +2,7 @@
 
 Run: python test/parity/schedules/make_reference.py   (needs torch)
 """
+
 import json
 import pathlib
 import warnings
@@ -40,7 +41,13 @@ def cosine(lr, steps, epochs, warmup, start, minimum):
         rise = S.LinearLR(optimizer, start_factor=start, end_factor=1.0, total_iters=w)
         return S.SequentialLR(optimizer, [rise, fall], milestones=[w])
 
-    return case({"type": "cosine", "warmupEpochs": warmup, "warmupStart": start, "minLearningRate": minimum}, lr, steps, epochs, make)
+    return case(
+        {"type": "cosine", "warmupEpochs": warmup, "warmupStart": start, "minLearningRate": minimum},
+        lr,
+        steps,
+        epochs,
+        make,
+    )
 
 
 def one_cycle(lr, steps, epochs, share, div, final, anneal):
@@ -48,7 +55,16 @@ def one_cycle(lr, steps, epochs, share, div, final, anneal):
 
     # OneCycleLR refuses a step beyond its last.
     def make(optimizer):
-        scheduler = S.OneCycleLR(optimizer, max_lr=lr, total_steps=steps * epochs, pct_start=share, div_factor=div, final_div_factor=final, anneal_strategy=anneal, cycle_momentum=False)
+        scheduler = S.OneCycleLR(
+            optimizer,
+            max_lr=lr,
+            total_steps=steps * epochs,
+            pct_start=share,
+            div_factor=div,
+            final_div_factor=final,
+            anneal_strategy=anneal,
+            cycle_momentum=False,
+        )
         step = scheduler.step
         scheduler.step = lambda: step() if scheduler.last_epoch < steps * epochs - 1 else None
         return scheduler
@@ -57,7 +73,14 @@ def one_cycle(lr, steps, epochs, share, div, final, anneal):
 
 
 cases = [
-    case({"type": "step", "every": every, "factor": factor}, 0.1, 3, 11, lambda o, e=every, f=factor: S.StepLR(o, step_size=e, gamma=f), per_epoch=True)
+    case(
+        {"type": "step", "every": every, "factor": factor},
+        0.1,
+        3,
+        11,
+        lambda o, e=every, f=factor: S.StepLR(o, step_size=e, gamma=f),
+        per_epoch=True,
+    )
     for every, factor in ((1, 0.5), (4, 0.1), (20, 0.1))
 ] + [
     cosine(0.1, 7, 6, 0, 0.01, 0.0),

@@ -4,6 +4,7 @@
 
 Needs torch and torchvision. The image is made up here; the test makes the same one.
 """
+
 import base64
 import json
 from pathlib import Path
@@ -77,20 +78,35 @@ def erasing(image, uniforms, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=
 
 CASES = {
     "randomRotation": [
-        {"degrees": 10}, {"degrees": 180}, {"degrees": [90, 90]}, {"degrees": [-33, -33]},
-        {"degrees": 45, "interpolation": "bilinear"}, {"degrees": [180, 180], "interpolation": "bilinear"},
-        {"degrees": 60, "interpolation": "bilinear", "fill": [10, 200, 90]}, {"degrees": 60, "fill": 128},
-        {"degrees": 30, "center": [3, 5]}, {"degrees": 30, "expand": True, "interpolation": "bilinear", "fill": 7},
-        {"degrees": [90, 90], "expand": True}, {"degrees": 120, "expand": True, "center": [1, 30]},
+        {"degrees": 10},
+        {"degrees": 180},
+        {"degrees": [90, 90]},
+        {"degrees": [-33, -33]},
+        {"degrees": 45, "interpolation": "bilinear"},
+        {"degrees": [180, 180], "interpolation": "bilinear"},
+        {"degrees": 60, "interpolation": "bilinear", "fill": [10, 200, 90]},
+        {"degrees": 60, "fill": 128},
+        {"degrees": 30, "center": [3, 5]},
+        {"degrees": 30, "expand": True, "interpolation": "bilinear", "fill": 7},
+        {"degrees": [90, 90], "expand": True},
+        {"degrees": 120, "expand": True, "center": [1, 30]},
     ],
     "colorJitter": [
-        {"brightness": 0.5}, {"brightness": [1.5, 2.5]}, {"contrast": 0.8}, {"contrast": [1.2, 3]},
-        {"brightness": 2, "contrast": 0.9}, {"brightness": 0.3, "contrast": 0.3},
-        {"brightness": 0.6, "contrast": [0, 2]}, {"brightness": [0, 0]}, {"contrast": [0, 0]},
+        {"brightness": 0.5},
+        {"brightness": [1.5, 2.5]},
+        {"contrast": 0.8},
+        {"contrast": [1.2, 3]},
+        {"brightness": 2, "contrast": 0.9},
+        {"brightness": 0.3, "contrast": 0.3},
+        {"brightness": 0.6, "contrast": [0, 2]},
+        {"brightness": [0, 0]},
+        {"contrast": [0, 0]},
     ],
     "gaussianBlur": [
-        {"kernelSize": 3, "sigma": (0.1, 2)}, {"kernelSize": 9, "sigma": (0.1, 2)},
-        {"kernelSize": [5, 11], "sigma": (1, 3)}, {"kernelSize": [37, 37], "sigma": 6.0},
+        {"kernelSize": 3, "sigma": (0.1, 2)},
+        {"kernelSize": 9, "sigma": (0.1, 2)},
+        {"kernelSize": [5, 11], "sigma": (1, 3)},
+        {"kernelSize": [37, 37], "sigma": 6.0},
         {"kernelSize": [1, 3], "sigma": 0.2},
     ],
 }
@@ -103,8 +119,13 @@ def pixel_case(kind, options, image, every):
     out = MAKERS[kind](image, uniforms, **options)
     kept = out.permute(1, 2, 0).contiguous().numpy().reshape(-1)[::every]
     return {
-        "kind": kind, "options": options, "channels": out.shape[0], "uniforms": uniforms.used,
-        "height": out.shape[1], "width": out.shape[2], "bytes": base64.b64encode(kept.tobytes()).decode(),
+        "kind": kind,
+        "options": options,
+        "channels": out.shape[0],
+        "uniforms": uniforms.used,
+        "height": out.shape[1],
+        "width": out.shape[2],
+        "bytes": base64.b64encode(kept.tobytes()).decode(),
     }
 
 
@@ -150,7 +171,10 @@ data = {
     "erasings": list(erasing_cases()),
     "draws": draws(),
     "large": {
-        "height": LARGE_HEIGHT, "width": LARGE_WIDTH, "sparse": SPARSE, "pixels": list(large_cases()),
+        "height": LARGE_HEIGHT,
+        "width": LARGE_WIDTH,
+        "sparse": SPARSE,
+        "pixels": list(large_cases()),
     },
 }
 (Path(__file__).parent / "fixtures" / "augment.json").write_text(json.dumps(data, separators=(",", ":")) + "\n")

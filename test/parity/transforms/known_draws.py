@@ -1,4 +1,5 @@
 """torchvision without its compiled operators, and uniform numbers that stand in for torch's generators."""
+
 from contextlib import contextmanager
 
 import torch

@@ -5,6 +5,7 @@
 
 Needs torch, torchvision, numpy and Pillow. All images of the fixture are made up here.
 """
+
 import base64
 import json
 import struct
@@ -71,8 +72,14 @@ def image_cases():
     for name, image, options in made_up_images():
         image.save(FIXTURES / f"{name}.png", **options)
         width, height = T.Resize(before)(image).size
-        boxes = [(0, 0, height, width, False), (3, 2, height - 9, width - 5, True), (height // 4, width // 5, height // 2, width // 2, False)]
-        cases = [{"kind": "eval"}, {"kind": "aspect"}] + [{"kind": "train", "box": box[:4], "flip": box[4]} for box in boxes]
+        boxes = [
+            (0, 0, height, width, False),
+            (3, 2, height - 9, width - 5, True),
+            (height // 4, width // 5, height // 2, width // 2, False),
+        ]
+        cases = [{"kind": "eval"}, {"kind": "aspect"}] + [
+            {"kind": "train", "box": box[:4], "flip": box[4]} for box in boxes
+        ]
         for number, case in enumerate(cases):
             case.update(image=f"{name}.png", size=size, before=before, output=f"{name}.{number}.out.png")
             apply(Image.open(FIXTURES / case["image"]).convert("RGB"), case).save(FIXTURES / case["output"])
@@ -109,20 +116,40 @@ def odd_files():
         "profile.jpg": (color, {"quality": 90, "icc_profile": profile}),
         "cmyk.jpg": (color.convert("CMYK"), {"quality": 95}),
         "rgb.webp": (color, {"lossless": True}),
-        "rgb-alpha.webp": (Image.fromarray(np.dstack([np.asarray(color), noise]), "RGBA"), {"lossless": True, "exact": True}),
+        "rgb-alpha.webp": (
+            Image.fromarray(np.dstack([np.asarray(color), noise]), "RGBA"),
+            {"lossless": True, "exact": True},
+        ),
         "rgb.tif": (color, {"compression": "tiff_lzw"}),
         "rgb.gif": (palette, {}),
-        "moving.gif": (palette, {"save_all": True, "append_images": [Image.fromarray(255 - np.asarray(color)).quantize(16)], "duration": 50}),
+        "moving.gif": (
+            palette,
+            {
+                "save_all": True,
+                "append_images": [Image.fromarray(255 - np.asarray(color)).quantize(16)],
+                "duration": 50,
+            },
+        ),
     }
     for name, (image, options) in files.items():
         image.save(FIXTURES / name, **options)
         pixels = np.asarray(Image.open(FIXTURES / name).convert("RGB"))
-        yield {"file": name, "height": pixels.shape[0], "width": pixels.shape[1], "rgb": base64.b64encode(pixels.tobytes()).decode()}
+        yield {
+            "file": name,
+            "height": pixels.shape[0],
+            "width": pixels.shape[1],
+            "rgb": base64.b64encode(pixels.tobytes()).decode(),
+        }
     # Of 16-bit gray PIL keeps what is above 255 at 255; here the high byte is the reference.
     deep = (noise.astype(np.uint16) << 8) | gray
     for name in ("gray-16.png", "gray-16.tif"):
         Image.fromarray(deep).save(FIXTURES / name)
-        yield {"file": name, "height": height, "width": width, "rgb": base64.b64encode(np.repeat(noise[..., None], 3, -1).tobytes()).decode()}
+        yield {
+            "file": name,
+            "height": height,
+            "width": width,
+            "rgb": base64.b64encode(np.repeat(noise[..., None], 3, -1).tobytes()).decode(),
+        }
     Image.fromarray(noise.astype(np.float32)).save(FIXTURES / "float.tif")
     jpeg = (FIXTURES / "rgb.jpg").read_bytes()
     (FIXTURES / "truncated.jpg").write_bytes(jpeg[: len(jpeg) * 2 // 3])
@@ -173,7 +200,14 @@ def drawn_boxes(count=600):
     for height, width in ((256, 256), (256, 340), (256, 700)):
         image = Image.new("L", (width, height))
         boxes = np.array([T.RandomResizedCrop.get_params(image, [0.5, 1.0], [3 / 4, 4 / 3]) for _ in range(count)])
-        yield {"height": height, "width": width, "top": boxes[:, 0].tolist(), "left": boxes[:, 1].tolist(), "boxHeight": boxes[:, 2].tolist(), "boxWidth": boxes[:, 3].tolist()}
+        yield {
+            "height": height,
+            "width": width,
+            "top": boxes[:, 0].tolist(),
+            "left": boxes[:, 1].tolist(),
+            "boxHeight": boxes[:, 2].tolist(),
+            "boxWidth": boxes[:, 3].tolist(),
+        }
 
 
 def fixture():

@@ -7,6 +7,7 @@ Codes: 1 both, 2 accuracy only, 3 loss only, 0 neither. A reset clears the two c
 
 Run: python test/unit/train/early_stopping_reference.py
 """
+
 import json
 import pathlib
 import random
