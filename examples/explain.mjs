@@ -1,5 +1,6 @@
 /**
- * Reads a saved model, says what it is, and shows where in a picture it sees the evidence for its answer (Grad-CAM).
+ * Reads a saved model, says what it is, and shows where in a picture the evidence for its prediction lies
+ * (Grad-CAM).
  *
  *   node examples/explain.mjs [MODEL [PICTURE [OVERLAY]]]
  *

@@ -18,7 +18,7 @@ const [folder = 'runs/example', picture = 'phantoms/Images-processed/CT_COVID/ph
 const model = await Classifier.load(folder, { device: 'cpu', threads: 1 });
 
 /** Status and body for the image in the body of a request, which is read as a stream and up to a limit of bytes. */
-async function answer(/** @type {import('node:http').IncomingMessage} */ request, /** @type {AbortSignal} */ signal) {
+async function handle(/** @type {import('node:http').IncomingMessage} */ request, /** @type {AbortSignal} */ signal) {
   try {
     const [prediction] = await model.predict(request, { maxFileBytes: 8 * 1024 ** 2, signal });
     return { status: 200, body: prediction };
@@ -31,8 +31,8 @@ async function answer(/** @type {import('node:http').IncomingMessage} */ request
 
 const server = createServer((request, response) => {
   const gone = new AbortController();
-  response.on('close', () => gone.abort()); // nobody waits for the answer any more
-  void answer(request, gone.signal).then(({ status, body }) => {
+  response.on('close', () => gone.abort()); // nobody waits for the response any more
+  void handle(request, gone.signal).then(({ status, body }) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
 });

@@ -209,7 +209,7 @@ export function messageOf(error: unknown): string {
         .join('; ');
     return systemErrorText(error) ?? (isError(error) ? error.message : String(error));
   } catch {
-    return 'an error that cannot be told'; // whoever threw it did so on purpose, or threw no error
+    return 'an error that cannot be described'; // whoever threw it did so on purpose, or threw no error
   }
 }
 

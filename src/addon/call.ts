@@ -7,7 +7,7 @@ function codeOf(error: unknown): ErrorCode {
   return typeof code === 'string' && code in ERROR_CODES ? (code as ErrorCode) : 'ERR_NATIVE';
 }
 
-/** Calls the addon where it answers at once. Throws CovidCtError with the addon's code. */
+/** Calls the addon where it returns at once. Throws CovidCtError with the addon's code. */
 export function callAddonSync<T>(call: () => T): T {
   try {
     return call();

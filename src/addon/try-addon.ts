@@ -4,21 +4,21 @@ import { CovidCtError, messageOf } from '../errors';
 import { minorOf } from './libtorch-folder';
 import { loadAdvice } from './load-advice';
 
-/** Answers in JSON: what the addon says of itself, or the linker's message. */
+/** Prints JSON: what the addon says of itself, or the linker's message. */
 const PROGRAM = `
-const answer = (what) => require('node:fs').writeSync(1, JSON.stringify(what));
+const report = (what) => require('node:fs').writeSync(1, JSON.stringify(what));
 try {
   const native = require(process.argv[1]);
-  answer({ version: native.info().libtorchVersion });
+  report({ version: native.info().libtorchVersion });
   native.join();
 } catch (error) {
-  answer({ error: String((error && error.message) || error) });
+  report({ error: String((error && error.message) || error) });
 }`;
 
 /** A process that hangs while it links is given up after this long; a slow disk needs seconds for LibTorch's 450 MB. */
 const TIMEOUT_MS = 120_000;
 
-interface Answer {
+interface Report {
   version?: string;
   error?: string;
 }
@@ -37,9 +37,9 @@ function environment(): NodeJS.ProcessEnv {
   return env;
 }
 
-function parse(text: string): Answer {
+function parse(text: string): Report {
   try {
-    return JSON.parse(text) as Answer;
+    return JSON.parse(text) as Report;
   } catch {
     return {};
   }

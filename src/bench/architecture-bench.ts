@@ -13,7 +13,7 @@ import { runTask } from './process';
 import type { Outcome } from './process';
 import { resultOf } from './results';
 import type { Measured } from './results';
-import type { Answer, CeilingsRow, Mode, ProgressRow, ResultRow, SharedFiles, Task } from './types';
+import type { TaskResult, CeilingsRow, Mode, ProgressRow, ResultRow, SharedFiles, Task } from './types';
 
 /** Images of the step that gives the batch norms their statistics, and least images in the file. */
 const PREPARE_BATCH = 4;
@@ -127,7 +127,7 @@ export class ArchitectureBench {
       measured.problem = outcome.problem;
       return;
     }
-    const { milliseconds, peakBytes, numbers } = outcome.answer;
+    const { milliseconds, peakBytes, numbers } = outcome.result;
     // Asked for its memory alone it repeats once, which is no time to tell.
     if (this.#of.options.what.some((each) => each === mode))
       measured.milliseconds.push(milliseconds ?? outcome.firstLineMs);
@@ -135,7 +135,10 @@ export class ArchitectureBench {
     measured.numbers ??= numbers;
   }
 
-  #run(contender: Pick<Backend, 'name' | 'runtime'>, part: Pick<Task, 'mode' | 'batchSize'>): Promise<Outcome<Answer>> {
+  #run(
+    contender: Pick<Backend, 'name' | 'runtime'>,
+    part: Pick<Task, 'mode' | 'batchSize'>,
+  ): Promise<Outcome<TaskResult>> {
     const { options } = this.#of;
     const env = {
       ...process.env,
@@ -149,7 +152,7 @@ export class ArchitectureBench {
             process.execPath,
             packageFile(contender.runtime === 'ours' ? 'dist/bench/worker.js' : 'dist/bench/onnxruntime-worker.js'),
           ];
-    return runTask<Answer>(command, [script], this.#task(contender.name, part), {
+    return runTask<TaskResult>(command, [script], this.#task(contender.name, part), {
       env,
       timeoutMs: options.timeoutMs,
       signal: options.signal,
@@ -214,7 +217,7 @@ export class ArchitectureBench {
       this.#task('pytorch', { mode: 'flops', batchSize: 1 }),
       { timeoutMs: options.timeoutMs, signal: options.signal },
     );
-    return 'problem' in outcome ? null : outcome.answer;
+    return 'problem' in outcome ? null : outcome.result;
   }
 }
 

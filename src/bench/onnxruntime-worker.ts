@@ -4,9 +4,9 @@ import { peakMemory } from '../model/peak-memory';
 import { normalized, readImages } from './images';
 import type { OnnxRuntimeModule } from './onnxruntime';
 import { repeat } from './repeat';
-import type { Answer, Task } from './types';
+import type { TaskResult, Task } from './types';
 
-async function measure(task: Task): Promise<Answer> {
+async function measure(task: Task): Promise<TaskResult> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { InferenceSession, Tensor } = require(task.onnxruntime) as OnnxRuntimeModule;
   const session = await InferenceSession.create(task.onnx, {
@@ -23,13 +23,13 @@ async function measure(task: Task): Promise<Answer> {
   const predict = async (): Promise<number[]> =>
     Array.from(((await session.run({ images }))['logits'] as { data: Float32Array }).data);
   if (task.mode === 'cold') return { numbers: await predict() };
-  const { answers, milliseconds } = await repeat(task, predict);
-  return { numbers: answers[0]!, milliseconds, peakBytes: peakMemory() };
+  const { results, milliseconds } = await repeat(task, predict);
+  return { numbers: results[0]!, milliseconds, peakBytes: peakMemory() };
 }
 
 measure(JSON.parse(process.argv[2]!) as Task).then(
-  (answer) => {
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  (result) => {
+    process.stdout.write(`${JSON.stringify(result)}\n`);
   },
   (error: unknown) => {
     process.stderr.write(`${messageOf(error).split('\n')[0]}\n`);

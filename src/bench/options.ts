@@ -34,7 +34,7 @@ export const benchOptionsSchema = z.strictObject({
   rounds: z.int().min(1).max(101).default(3),
   /** Side of the square the network sees. */
   imageSize: z.int().min(32).max(2048).default(224),
-  /** Threads of every contender's computation; 0 for one a core. */
+  /** Threads of every contender's computation; 0 for one per core. */
   threads: z.int().min(0).max(1024).default(0),
   /** A Python with torch, torchvision and safetensors. */
   python: z.string().min(1).default('python3'),

@@ -54,7 +54,7 @@ export async function findPeers({
   const wanted = selectBackends(peers);
   const probe = await runTask<Probe>(python, [pytorchScript()], { mode: 'probe' }, { timeoutMs, signal });
   const noPython = 'problem' in probe ? remedy(python, probe.problem) : null;
-  const noCompile = 'problem' in probe ? null : probe.answer.noCompile;
+  const noCompile = 'problem' in probe ? null : probe.result.noCompile;
   const node = wanted.some(({ runtime }) => runtime === 'onnxruntime')
     ? findOnnxRuntime(onnxruntime)
     : { problem: 'not asked for' };
@@ -76,7 +76,7 @@ export async function findPeers({
     contenders: wanted.filter((each) => problemOf(each) === null),
     rows,
     versions: {
-      ...('problem' in probe ? {} : probe.answer.versions),
+      ...('problem' in probe ? {} : probe.result.versions),
       ...('problem' in node ? {} : { 'onnxruntime-node': node.version }),
     },
     pytorch: noPython === null,

@@ -11,8 +11,8 @@ export interface RunTaskOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What came of it: the answer and the time from its start to its first line, or why there is none. */
-export type Outcome<T> = { readonly answer: T; readonly firstLineMs: number } | { readonly problem: string };
+/** What came of it: the result and the time from its start to its first line, or why there is none. */
+export type Outcome<T> = { readonly result: T; readonly firstLineMs: number } | { readonly problem: string };
 
 /** Ends a process with the compilers and workers that it has started. */
 function end(child: ChildProcess): void {
@@ -63,7 +63,7 @@ function outcomeOf<T>(
   if (status === null) return { problem: 'the process was killed, most likely for want of memory' };
   if (status !== 0) return { problem: failureIn(stderr) || `the process ended with ${status} without a word` };
   try {
-    return { answer: JSON.parse(lastLine(stdout)) as T, firstLineMs };
+    return { result: JSON.parse(lastLine(stdout)) as T, firstLineMs };
   } catch {
     return { problem: `expected a line of JSON; got '${lastLine(stdout).slice(0, 80)}'` };
   }

@@ -4,21 +4,21 @@ import type { Task } from './types';
 /**
  * Once apart (memory is taken, weights are packed), then until there are enough repeats and they took long enough.
  *
- * @returns every call's answer, in order, and the best time in milliseconds
+ * @returns the result of every call, in order, and the best time in milliseconds
  */
 export async function repeat<T>(
   { minRepeats, maxRepeats, minSeconds }: Pick<Task, 'minRepeats' | 'maxRepeats' | 'minSeconds'>,
   work: (call: number) => Promise<T>,
-): Promise<{ answers: T[]; milliseconds: number }> {
-  const answers = [await work(0)];
+): Promise<{ results: T[]; milliseconds: number }> {
+  const results = [await work(0)];
   let total = 0;
   let best = Infinity;
   for (let count = 0; count < minRepeats || (total < minSeconds * 1000 && count < maxRepeats); count += 1) {
     const began = performance.now();
-    answers.push(await work(count + 1));
+    results.push(await work(count + 1));
     const took = performance.now() - began;
     total += took;
     best = Math.min(best, took);
   }
-  return { answers, milliseconds: best };
+  return { results, milliseconds: best };
 }

@@ -102,5 +102,5 @@ async function measureCeilings(
   );
   return 'problem' in outcome
     ? { ...none, problem: outcome.problem }
-    : { type: 'ceilings', ...outcome.answer, problem: null };
+    : { type: 'ceilings', ...outcome.result, problem: null };
 }

@@ -4,7 +4,7 @@ import { ratioOf } from './statistics';
 import type { BackendName, BackendResult, Mode, ResultRow, Spread, TargetRow } from './types';
 
 interface Target {
-  readonly figure: 'time' | 'memory';
+  readonly quantity: 'time' | 'memory';
   readonly mode: Mode;
   readonly batchSize: number;
   readonly against: 'pytorch' | 'best peer';
@@ -13,21 +13,21 @@ interface Target {
 
 /** Targets for VGG19-BN at 224 pixels, the network that this package is built for. */
 export const VGG19_BN_TARGETS: readonly Target[] = [
-  { figure: 'time', mode: 'train', batchSize: 8, against: 'pytorch', limit: 0.5 },
-  { figure: 'time', mode: 'predict', batchSize: 1, against: 'best peer', limit: 0.6 },
-  { figure: 'time', mode: 'predict', batchSize: 8, against: 'best peer', limit: 0.45 },
-  { figure: 'memory', mode: 'train', batchSize: 8, against: 'pytorch', limit: 0.9 },
-  { figure: 'time', mode: 'cold', batchSize: 1, against: 'pytorch', limit: 0.5 },
-  { figure: 'time', mode: 'cold', batchSize: 1, against: 'best peer', limit: 0.5 },
+  { quantity: 'time', mode: 'train', batchSize: 8, against: 'pytorch', limit: 0.5 },
+  { quantity: 'time', mode: 'predict', batchSize: 1, against: 'best peer', limit: 0.6 },
+  { quantity: 'time', mode: 'predict', batchSize: 8, against: 'best peer', limit: 0.45 },
+  { quantity: 'memory', mode: 'train', batchSize: 8, against: 'pytorch', limit: 0.9 },
+  { quantity: 'time', mode: 'cold', batchSize: 1, against: 'pytorch', limit: 0.5 },
+  { quantity: 'time', mode: 'cold', batchSize: 1, against: 'best peer', limit: 0.5 },
 ];
 
 /** Targets for the others: no slower than PyTorch. Two equal times differ by as much in a short measurement. */
 const NO_SLOWER = 1.05;
 
-function figureText({ figure, mode, batchSize }: Omit<Target, 'against' | 'limit'>): string {
+function quantityText({ quantity, mode, batchSize }: Omit<Target, 'against' | 'limit'>): string {
   if (mode === 'cold') return 'cold start to first prediction';
   return (
-    `${figure === 'memory' ? 'peak memory, ' : ''}${mode === 'train' ? 'training step' : 'prediction'}, ` +
+    `${quantity === 'memory' ? 'peak memory, ' : ''}${mode === 'train' ? 'training step' : 'prediction'}, ` +
     `batch ${batchSize}`
   );
 }
@@ -39,7 +39,7 @@ function peakRatio(ours: BackendResult, peer: BackendResult): Spread | null {
     : ratioOf([ours.peakBytes.median], [peer.peakBytes.median]);
 }
 
-function ratioIn(row: ResultRow, { figure, against }: Target): { ratio: Spread | null; name: BackendName | null } {
+function ratioIn(row: ResultRow, { quantity, against }: Target): { ratio: Spread | null; name: BackendName | null } {
   const name = against === 'pytorch' ? 'pytorch' : row.bestPeer;
   const [ours, peer] = [
     row.contenders.find((each) => each.contender === 'ours'),
@@ -47,7 +47,7 @@ function ratioIn(row: ResultRow, { figure, against }: Target): { ratio: Spread |
   ];
   if (ours === undefined || peer === undefined || !ours.agrees)
     return { ratio: null, name: peer === undefined ? null : name };
-  if (figure === 'memory') return { ratio: against === 'pytorch' ? ours.peakToPyTorch : peakRatio(ours, peer), name };
+  if (quantity === 'memory') return { ratio: against === 'pytorch' ? ours.peakToPyTorch : peakRatio(ours, peer), name };
   return { ratio: against === 'pytorch' ? ours.timeToPyTorch : row.toBestPeer, name };
 }
 
@@ -58,7 +58,7 @@ function judge(row: ResultRow, target: Target): TargetRow {
   return {
     type: 'target',
     architecture: row.architecture,
-    text: figureText(target),
+    text: quantityText(target),
     against,
     limit: target.limit,
     ratio,
@@ -77,16 +77,16 @@ export function judgeTargets(rows: readonly ResultRow[], what: readonly ('memory
     const targets = stands
       ? VGG19_BN_TARGETS.filter(({ mode, batchSize }) => mode === row.mode && batchSize === row.batchSize)
       : (['time', 'memory'] as const)
-          .map((figure): Target => ({
-            figure,
+          .map((quantity): Target => ({
+            quantity,
             mode: row.mode,
             batchSize: row.batchSize,
             against: 'pytorch',
             limit: NO_SLOWER,
           }))
-          .filter(({ figure, mode }) => figure === 'time' || mode === 'train');
+          .filter(({ quantity, mode }) => quantity === 'time' || mode === 'train');
     return targets
-      .filter(({ figure, mode }) => what.includes(figure === 'memory' ? 'memory' : mode))
+      .filter(({ quantity, mode }) => what.includes(quantity === 'memory' ? 'memory' : mode))
       .map((target) => judge(row, target));
   });
 }

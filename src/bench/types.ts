@@ -1,4 +1,4 @@
-/** What the benchmark asks of a measuring process, what it answers, and the rows that come out. */
+/** What the benchmark asks of a measuring process, what that returns, and the rows that come out. */
 import type { PEER_NAMES } from './options';
 
 /** A peer, by name. */
@@ -39,8 +39,8 @@ export interface Task extends SharedFiles {
   readonly onnxruntime: string;
 }
 
-/** What a measuring process answers, as JSON in its last line. */
-export interface Answer {
+/** What a measuring process returns, as JSON in its last line. */
+export interface TaskResult {
   /** Logits of every image, or the losses of the first two steps. */
   readonly numbers: readonly number[];
   /** Best of the repeats; left out at a cold start, which is timed from outside. */

@@ -8,7 +8,7 @@ import type { NativeBatch } from '../addon/batch';
 import { peakMemory } from '../model/peak-memory';
 import { readImages } from './images';
 import { repeat } from './repeat';
-import type { Answer, Task } from './types';
+import type { TaskResult, Task } from './types';
 
 /** The whole package, loaded as a program that uses it loads it: a cold start pays for it. */
 function packageOf(): { Classifier: typeof ClassifierClass } {
@@ -46,7 +46,7 @@ async function step(network: Network, batch: NativeBatch, task: Task): Promise<n
  * A model folder from a fixed seed, without dropout; one training step's
  * forward gives its batch norms statistics of their own.
  */
-async function prepare(task: Task): Promise<Answer> {
+async function prepare(task: Task): Promise<TaskResult> {
   const model = await packageOf().Classifier.create({
     architecture: task.architecture,
     classes: ['negative', 'positive'],
@@ -67,7 +67,7 @@ async function prepare(task: Task): Promise<Answer> {
   return { numbers: [] };
 }
 
-async function measure(task: Task): Promise<Answer> {
+async function measure(task: Task): Promise<TaskResult> {
   const model = await packageOf().Classifier.load(task.model, {
     device: 'cpu',
     threads: task.threads,
@@ -79,13 +79,13 @@ async function measure(task: Task): Promise<Answer> {
   try {
     if (task.mode === 'cold') return { numbers: await predict() };
     if (task.mode === 'predict') {
-      const { answers, milliseconds } = await repeat(task, predict);
-      return { numbers: answers[0]!, milliseconds, peakBytes: peakMemory() };
+      const { results, milliseconds } = await repeat(task, predict);
+      return { numbers: results[0]!, milliseconds, peakBytes: peakMemory() };
     }
     const { learningRate } = task;
     await network.configureOptimizer({ learningRate, momentum: 0.9, weightDecay: 0, dampening: 0, nesterov: false });
-    const { answers, milliseconds } = await repeat(task, () => step(network, batch, task));
-    return { numbers: answers.slice(0, 2), milliseconds, peakBytes: peakMemory() };
+    const { results, milliseconds } = await repeat(task, () => step(network, batch, task));
+    return { numbers: results.slice(0, 2), milliseconds, peakBytes: peakMemory() };
   } finally {
     model.dispose();
   }
@@ -93,8 +93,8 @@ async function measure(task: Task): Promise<Answer> {
 
 const task = JSON.parse(process.argv[2]!) as Task;
 (task.mode === 'prepare' ? prepare(task) : measure(task)).then(
-  (answer) => {
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  (result) => {
+    process.stdout.write(`${JSON.stringify(result)}\n`);
   },
   (error: unknown) => {
     process.stderr.write(`${messageOf(error).split('\n')[0]}\n`);

@@ -39,7 +39,7 @@ export function addBench(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--batch <numbers>', 'images in a training step and in a prediction (default: 1,8,32)', numbers)
     .option('--rounds <n>', 'turns of every contender, in an order that is reversed each time (default: 3)', number)
     .option('--image-size <px>', 'side of the square the network sees (default: 224)', number)
-    .option('--threads <n>', 'threads of every contender (default: one a core)', number)
+    .option('--threads <n>', 'threads of every contender (default: one per core)', number)
     .option(
       '--python <path>',
       'a Python with torch, torchvision and safetensors (and onnx, for ONNX Runtime) (default: python3)',
@@ -55,7 +55,7 @@ export function addBench(program: Command, run: (work: (io: Io) => Promise<numbe
       names,
     )
     .option('--timeout <seconds>', 'most time for one measuring process (default: 300)', number)
-    .option('--json', 'write one JSON object a line to standard output')
+    .option('--json', 'write one JSON object per line to standard output')
     .addHelpText(
       'after',
       '\nExamples:\n  $ covidct bench --python python3\n  $ covidct bench --what predict --batch 1 --rounds ' +
@@ -93,7 +93,8 @@ export function optionsOf({
 }
 
 /**
- * Missing peers are told and are no failure; where ours could not be measured, or computes something else, it is one.
+ * Missing peers are reported and are no failure; where ours could not be measured, or computes something else, it is
+ * one.
  */
 async function bench(flags: Flags, io: Io): Promise<number> {
   const progress = progressLine(io, flags);

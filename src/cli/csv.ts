@@ -1,4 +1,4 @@
-/** Results as CSV: quoted as RFC 4180 has it, one line feed a row, and no cell that a spreadsheet would compute. */
+/** Results as CSV: quoted as RFC 4180 has it, one line feed per row, and no cell that a spreadsheet would compute. */
 
 /** What spreadsheets take for the beginning of a formula. */
 const FORMULA = /^[=+\-@\t\r]./s;
@@ -20,7 +20,7 @@ export function csvPath(path: string): string {
   return FORMULA.test(path) ? `./${path}` : path;
 }
 
-/** Headings of one probability a class. */
+/** Headings of one probability per class. */
 export function probabilityColumns(classes: readonly string[]): string[] {
   return classes.map((name) => `probability_${name}`);
 }

@@ -36,7 +36,7 @@ Examples:
 Without --data and COVIDCT_DATA, made-up slices are drawn into ./phantoms: no patient is behind them, and nothing
 that is measured on them says anything about real images. It takes a few minutes on two cores.`;
 
-/** Small enough for two cores; more optimizer steps an epoch than the tutorial's recipe, for the set is small. */
+/** Small enough for two cores; more optimizer steps per epoch than the tutorial's recipe, for the set is small. */
 const RECIPE = {
   imageSize: 64,
   epochs: 40,

@@ -39,7 +39,7 @@ export function addDoctor(program: Command, run: (work: (io: Io) => Promise<numb
     .option('--image-size <px>', 'with --arch: side of the square the network sees (default: 224)', number)
     .option('--batch-size <n>', 'with --arch: images in a training step (default: 8)', number)
     .option('--predict-batch-size <n>', 'with --arch: images in a prediction (default: 1)', number)
-    .option('--threads <n>', 'with --arch: threads of the computation (default: one a core)', number)
+    .option('--threads <n>', 'with --arch: threads of the computation (default: one per core)', number)
     .option('--python <path>', 'with --arch: a Python with torch and torchvision to measure beside ours')
     .option('--json', 'write one JSON object to standard output')
     .addHelpText(

@@ -44,22 +44,22 @@ Examples:
   $ covidct evaluate --model runs/first --data COVID-CT
   $ covidct evaluate --model runs/first --data COVID-CT --split validation --json
 
-Of a run folder, metrics.json, the pictures and report.html are brought up to date; but not by figures of other data
+Of a run folder, metrics.json, the pictures and report.html are brought up to date; but not by metrics on other data
 than the run's own, of its last weights or at another threshold, which are only printed. Look at the test split once,
-at the very end: whatever is chosen by looking at it, its figures no longer tell how the model does on new images.`;
+at the very end: whatever is chosen by looking at it, its metrics no longer tell how the model does on new images.`;
 
 /** Adds the command. */
 export function addEvaluate(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   const command = program
     .command('evaluate')
-    .summary('figures of a trained model on a split')
+    .summary('metrics of a trained model on a split')
     .description('Evaluates a trained model on one split of a data set.');
   withCsv(
     withOutput(
       withImages(withBadFile(withDevice(withAnyNumbers(withData(command))))),
       'write one JSON object to standard output',
     ),
-    'write the score of every image as CSV: id, true label, answer, correct, loss, one probability a class, error',
+    'write the score of every image as CSV: id, label, predicted, correct, loss, one probability per class, error',
   )
     .requiredOption('--model <dir>', 'run folder or model folder')
     .addOption(new Option('--split <name>', 'which split').choices(['train', 'validation', 'test']).default('test'))
@@ -120,7 +120,7 @@ export async function evaluateRun(
   }
 }
 
-/** A row an image, those left out at the end. */
+/** One row per image, those left out at the end. */
 function printScores(io: Io, { classes, samples, skipped }: Evaluation): void {
   printCsv(io, ['id', 'label', 'predicted', 'correct', 'loss', ...probabilityColumns(classes), 'error']);
   for (const { id, label, predicted, loss, probabilities } of samples) {
@@ -168,17 +168,17 @@ interface Asked {
 
 /** Why the metrics are none that the run's report should show, in words; null when they are the run's own. */
 async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, stored }: Asked): Promise<string | null> {
-  if (flags.which === 'last') return 'its report shows the best weights, and these are the figures of the last';
+  if (flags.which === 'last') return 'its report shows the best weights, and these are the metrics of the last';
   if (threshold !== undefined && threshold !== stored)
-    return `its report shows the threshold stored with the model, ${stored}, and these are the figures at ${threshold}`;
+    return `its report shows the threshold stored with the model, ${stored}, and these are the metrics at ${threshold}`;
   const { data: own } = await folder.config();
   const same = (['train', 'validation'] as const).every(
     (name) => own[name]?.fingerprint === (data[name] === null ? undefined : datasetFingerprint(data[name])),
   );
   return same
     ? null
-    : `its training and validation images are not those of ${data.name}, so these are figures ` +
-        'of other data; if they are parts of the same images, some may have been trained on: ' +
+    : `its training and validation images are not those of ${data.name}, so these are metrics ` +
+        'on other data; if they are parts of the same images, some may have been trained on: ' +
         'hold out what was held out for the training (--val-split, --test-split, --split-seed)';
 }
 

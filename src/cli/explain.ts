@@ -37,11 +37,11 @@ export function addExplain(program: Command, run: (work: (io: Io) => Promise<num
     .summary('where in an image the evidence lies (Grad-CAM)')
     .description('Writes images with Grad-CAM over them.');
   withModelAndImages(command, {
-    json: 'write one JSON object a line for each image: path, overlay, label, explained, layer, probabilities',
-    csv: 'write CSV: path, overlay, label, explained, layer, one probability a class, error',
+    json: 'write one JSON object per line for each image: path, overlay, label, explained, layer, probabilities',
+    csv: 'write CSV: path, overlay, label, explained, layer, one probability per class, error',
   })
     .requiredOption('--out <dir>', 'where the overlays go')
-    .option('--class <name>', 'class to explain (default: the one that is called)')
+    .option('--class <name>', 'class to explain (default: the predicted one)')
     .option('--layer <name>', 'layer to look at (default: the last convolutional block)')
     .addHelpText('after', EXAMPLES)
     .action((paths: string[], flags: Flags) => run((io) => explain(paths, flags, io)));
@@ -60,21 +60,21 @@ async function explain(paths: readonly string[], flags: Flags, io: Io): Promise<
       line.clear();
       noteLeftOut(io, '', leftOut);
     })) {
-      const answer = await explainOne(model, image, flags, io);
-      if ('error' in answer) left += 1;
+      const result = await explainOne(model, image, flags, io);
+      if ('error' in result) left += 1;
       tell(
         io,
         flags,
         model,
-        'error' in answer ? answer : await draw(answer, join(flags.out, freeName(image.name, answer.explained))),
+        'error' in result ? result : await draw(result, join(flags.out, freeName(image.name, result.explained))),
       );
-      if (!('error' in answer) && !answer.map.some((value) => value > 0)) {
+      if (!('error' in result) && !result.map.some((value) => value > 0)) {
         line.clear();
         note(
           io,
           flags,
           `${image.name}: nothing in it speaks ` +
-            `for ${answer.explained} at ${answer.layer}; the overlay is the image itself`,
+            `for ${result.explained} at ${result.layer}; the overlay is the image itself`,
         );
       }
       done += 1;
@@ -128,13 +128,13 @@ async function draw(explanation: Explanation & { readonly path: string }, overla
   return { path, overlay, label, explained, layer, probabilities, intendedUse };
 }
 
-function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Drawn | Failed): void {
-  if (flags.json === true) return printJson(io, answer);
+function tell(io: Io, flags: Flags, { classes }: Classifier, result: Drawn | Failed): void {
+  if (flags.json === true) return printJson(io, result);
   if (flags.csv !== true)
-    return print(io, 'error' in answer ? `${answer.path}: left out: ${answer.error}` : answer.overlay);
-  if ('error' in answer)
-    return printCsv(io, [csvPath(answer.path), null, null, null, null, ...classes.map(() => null), answer.error]);
-  const { path, overlay, label, explained, layer, probabilities } = answer;
+    return print(io, 'error' in result ? `${result.path}: left out: ${result.error}` : result.overlay);
+  if ('error' in result)
+    return printCsv(io, [csvPath(result.path), null, null, null, null, ...classes.map(() => null), result.error]);
+  const { path, overlay, label, explained, layer, probabilities } = result;
   printCsv(io, [
     csvPath(path),
     csvPath(overlay),

@@ -76,7 +76,7 @@ export function withFineTuning(command: Command): Command {
     .option('--max-gradient-norm <norm>', 'gradients are scaled down to this norm', number)
     .option(
       '--cache-features [k]',
-      'frozen backbone: compute its features once, without augmentation or with k fixed ones an image',
+      'frozen backbone: compute its features once, without augmentation or with k fixed ones per image',
       (text: string) => ({ augmentations: number(text) }),
     )
     .option('--ema <decay>', 'validate and keep an exponential moving average of the weights', number);

@@ -20,7 +20,7 @@ export function bytes(text: string): number {
   return Math.round(Number(match[1]) * (match[3] === undefined || match[3] === '' ? 1000 : 1024) ** power);
 }
 
-/** `balanced`, or one number a class, separated by commas. */
+/** `balanced`, or one number per class, separated by commas. */
 export function classWeights(text: string): 'balanced' | number[] {
   return text === 'balanced' ? text : text.split(',').map(number);
 }

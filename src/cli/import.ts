@@ -102,7 +102,7 @@ async function importModel(flags: Flags, io: Io): Promise<number> {
       note(
         io,
         {},
-        `Warning: ${random}. Its answers mean nothing until it is trained: ` +
+        `Warning: ${random}. Its predictions mean nothing until it is trained: ` +
           `covidct train --arch ${architecture} --weights ${flags.weights}`,
       );
     return EXIT.ok;

@@ -56,7 +56,7 @@ async function install(flags: Flags, io: Io): Promise<number> {
       line.clear();
       note(io, flags, text);
     }
-    // What was told once goes on as well, and may take minutes until something new is told.
+    // What was shown once goes on, and minutes may pass until there is something new to show.
     line.show([text].flat().at(-1)!, shareOf(progress));
   };
   const { fetch, force, jobs, sha256: wheelSha256 } = flags;

@@ -97,7 +97,7 @@ export function noteLeftOut(io: Io, where: string, leftOut: readonly LeftOut[]):
 
 /** A line that tells how far something is. */
 export interface Progress {
-  /** @param share of the work that is done, in [0, 1]; with it the time left is told as well */
+  /** @param share of the work that is done, in [0, 1]; with it the time left is shown as well */
   readonly show: (text: string, share?: number) => void;
   readonly clear: () => void;
 }
@@ -159,7 +159,7 @@ function onTerminal(io: Io): Progress {
 }
 
 /**
- * A line after ten seconds of work, then one a minute, also where nothing new has come: that it goes on is news too.
+ * A line after ten seconds of work, then one per minute, also where nothing new has come: that it goes on is news too.
  */
 function inLines(io: Io): Progress {
   const watch = new Stopwatch();

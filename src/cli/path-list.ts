@@ -1,4 +1,4 @@
-/** Reads a list of paths as it comes: one a line, or separated by NUL as `find -print0` writes them. */
+/** Reads a list of paths as it comes: one per line, or separated by NUL as `find -print0` writes them. */
 import { InvalidOptionError } from '../index';
 
 /** Longer than any path of any system. */
@@ -41,7 +41,7 @@ export async function* listedPaths(stream: AsyncIterable<Buffer | string>, name:
     }
     if (bytes.length > MOST_BYTES)
       throw new InvalidOptionError(
-        `${name}:${line + 1}: expected a list with one path a line; this line is longer than any path`,
+        `${name}:${line + 1}: expected a list with one path per line; this line is longer than any path`,
       );
     // A copy, so that a rest of a few bytes does not keep a whole chunk.
     rest = Buffer.from(bytes);

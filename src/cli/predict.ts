@@ -23,8 +23,8 @@ interface Flags extends ModelFlags, ImageFlags {
 const EXAMPLES = `
 Examples:
   $ covidct predict --model runs/first slice.png
-  $ covidct predict --model runs/first --json scans/ > answers.jsonl
-  $ find /archive -name '*.png' -print0 | covidct predict --model runs/first --csv @- > answers.csv
+  $ covidct predict --model runs/first --json scans/ > predictions.jsonl
+  $ find /archive -name '*.png' -print0 | covidct predict --model runs/first --csv @- > predictions.csv
   $ curl -s https://example.org/slice.png | covidct predict --model runs/first -
 ${SOURCES_HELP}
 In CSV a cell that a spreadsheet would compute has an apostrophe in front, a path of that kind ./ instead.
@@ -37,8 +37,8 @@ export function addPredict(program: Command, run: (work: (io: Io) => Promise<num
     .summary('what a trained model says of images')
     .description('Classifies images.');
   withModelAndImages(command, {
-    json: 'write one JSON object a line for each image: path, label, probabilities',
-    csv: 'write CSV: path, label, one probability a class, error',
+    json: 'write one JSON object per line for each image: path, label, probabilities',
+    csv: 'write CSV: path, label, one probability per class, error',
   })
     .option('--batch-size <n>', 'images in one forward pass (default: 8)', number)
     .addHelpText('after', EXAMPLES)
@@ -49,7 +49,7 @@ async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<
   const { batchSize } = checkOptions(predictOptionsSchema, { batchSize: flags.batchSize }, 'covidct predict');
   const given = await givenImages(paths, io);
   const model = await loadModel(flags, io);
-  // On the same terminal the answers themselves tell how far it is.
+  // On the same terminal the results themselves show how far it is.
   const line = progressLine(io, { quiet: flags.quiet === true || io.stdout.isTTY === true });
   let [done, left] = [0, 0];
   try {
@@ -61,9 +61,9 @@ async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<
       }),
       batchSize,
     )) {
-      for (const answer of await answersFor(model, group, flags, io)) {
-        if ('error' in answer) left += 1;
-        tell(io, flags, model, answer);
+      for (const result of await resultsFor(model, group, flags, io)) {
+        if ('error' in result) left += 1;
+        tell(io, flags, model, result);
       }
       done += group.length;
       line.show(
@@ -80,21 +80,21 @@ async function predict(paths: readonly string[], flags: Flags, io: Io): Promise<
   return EXIT.ok;
 }
 
-type Answer =
+type Result =
   (Omit<Prediction, 'path'> & { readonly path: string }) | { readonly path: string; readonly error: string };
 
-/** With `--on-bad-file skip`, a file that cannot be decoded is answered with its error and the others go on. */
-async function answersFor(model: Classifier, group: readonly GivenImage[], flags: Flags, io: Io): Promise<Answer[]> {
+/** With `--on-bad-file skip`, a file that cannot be decoded has its error as result and the others go on. */
+async function resultsFor(model: Classifier, group: readonly GivenImage[], flags: Flags, io: Io): Promise<Result[]> {
   const images = group.flatMap((each) => ('source' in each ? [each] : []));
   try {
-    const answers =
+    const results =
       images.length === 0
         ? []
         : await model.predict(
             images.map(({ source }) => source),
             { batchSize: images.length, ...imageFlags(flags), signal: io.signal },
           );
-    const rest = answers.values();
+    const rest = results.values();
     return group.map((each) =>
       'source' in each ? { ...rest.next().value!, path: each.name } : whyMissing(each, flags.onBadFile),
     );
@@ -102,21 +102,21 @@ async function answersFor(model: Classifier, group: readonly GivenImage[], flags
     if (!(error instanceof BadImageError) || flags.onBadFile !== 'skip') throw error;
     const [only] = group;
     if (group.length === 1 && only !== undefined) return [{ path: only.name, error: error.reason }];
-    const answers: Answer[] = [];
-    for (const each of group) answers.push(...(await answersFor(model, [each], flags, io)));
-    return answers;
+    const results: Result[] = [];
+    for (const each of group) results.push(...(await resultsFor(model, [each], flags, io)));
+    return results;
   }
 }
 
-function tell(io: Io, flags: Flags, { classes }: Classifier, answer: Answer): void {
-  if (flags.json === true) return printJson(io, answer);
-  if (flags.csv !== true) return print(io, inWords(answer));
-  if ('error' in answer) printCsv(io, [csvPath(answer.path), null, ...classes.map(() => null), answer.error]);
-  else printCsv(io, [csvPath(answer.path), answer.label, ...classes.map((name) => answer.probabilities[name]!), null]);
+function tell(io: Io, flags: Flags, { classes }: Classifier, result: Result): void {
+  if (flags.json === true) return printJson(io, result);
+  if (flags.csv !== true) return print(io, inWords(result));
+  if ('error' in result) printCsv(io, [csvPath(result.path), null, ...classes.map(() => null), result.error]);
+  else printCsv(io, [csvPath(result.path), result.label, ...classes.map((name) => result.probabilities[name]!), null]);
 }
 
-function inWords(answer: Answer): string {
-  if ('error' in answer) return `${answer.path}: left out: ${answer.error}`;
-  const probabilities = Object.entries(answer.probabilities).map(([name, value]) => `${name} ${percent(value)}`);
-  return `${answer.path}: ${answer.label} (${probabilities.join(', ')})`;
+function inWords(result: Result): string {
+  if ('error' in result) return `${result.path}: left out: ${result.error}`;
+  const probabilities = Object.entries(result.probabilities).map(([name, value]) => `${name} ${percent(value)}`);
+  return `${result.path}: ${result.label} (${probabilities.join(', ')})`;
 }

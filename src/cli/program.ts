@@ -27,7 +27,7 @@ export type Runner = (work: (io: Io) => Promise<number>) => Promise<void>;
  * Runs one command line.
  *
  * @param args without the name of the program
- * @returns the exit code; failures have been told on standard error
+ * @returns the exit code; failures have been printed to standard error
  */
 export async function runCommandLine(args: readonly string[], io: Io): Promise<number> {
   let code: number = EXIT.ok;

@@ -17,7 +17,7 @@ export function addReport(program: Command, run: (work: (io: Io) => Promise<numb
     .addHelpText(
       'after',
       '\nExamples:\n  $ covidct report runs/first\n\nSample montages come from ' +
-        'covidct train, Grad-CAM montages and test figures from covidct evaluate.',
+        'covidct train, Grad-CAM montages and test metrics from covidct evaluate.',
     )
     .action((dir: string, flags: OutputFlags) => run((io) => report(dir, flags, io)));
 }

@@ -13,7 +13,7 @@ import { listedPaths } from './path-list';
 
 /** A path of a list where no image is. */
 export interface MissingImage {
-  /** The path, for the answer. */
+  /** The path, for the result. */
   readonly name: string;
   readonly problem: string;
   /** Where the list names it. */
@@ -33,13 +33,13 @@ export interface GivenImages {
 
 /** For `--help`, and in the commands' words. */
 export const SOURCES_HELP = `
-A folder stands for the images in it and in its folders. @FILE is a list of paths, one a line or separated by NUL, @-
+A folder stands for the images in it and in its folders. @FILE is a list of paths, one per line or separated by NUL, @-
 such a list on standard input, and - an image on standard input; a file of such a name is ./@FILE or ./-.`;
 
 /** Bytes that an image on standard input may have. */
 const MOST_BYTES = 1024 ** 3;
 
-/** How answers name an image of a folder or a list. */
+/** How results name an image of a folder or a list. */
 function nameOf(source: ImageSource): string {
   if (typeof source === 'string') return source;
   return 'name' in source ? source.name : `(${source.byteLength} bytes)`;
@@ -56,7 +56,7 @@ type Part = { readonly path: string } & (
 
 async function inFolder(path: string): Promise<Part & { kind: 'folder' }> {
   const found = await findImages(path);
-  // By the path as it was given: that is how the answers name them.
+  // By the path as it was given: that is how the results name them.
   const images = found.images.map(({ id, source }): GivenImage => {
     const name = join(path, id);
     return { source: typeof source === 'string' ? name : source, name };
@@ -132,7 +132,7 @@ async function* imagesOfList(
       yield* images;
     } else yield image;
   }
-  if (count === 0) throw refuse(name, 'expected a list with one path a line; it is empty');
+  if (count === 0) throw refuse(name, 'expected a list with one path per line; it is empty');
 }
 
 /**
@@ -170,7 +170,7 @@ export async function givenImages(paths: readonly string[], io: Io): Promise<Giv
   };
 }
 
-/** The answer for a path of a list where no image is. Throws InvalidOptionError unless such files are skipped. */
+/** The result for a path of a list where no image is. Throws InvalidOptionError unless such files are skipped. */
 export function whyMissing(
   { name, problem, where }: MissingImage,
   onBadFile: 'error' | 'skip' | undefined,

@@ -19,7 +19,7 @@ export function ignoreBrokenPipe(stream: NodeJS.WritableStream, onGone: (error: 
     gone = true;
     onGone(error);
   };
-  // A failed write is told here as well, and would end the process where nobody listens.
+  // A failed write is reported here as well, and would end the process where nobody listens.
   stream.on('error', fail);
   const guarded: Write = (chunk, encoding, done) => {
     const tell = typeof encoding === 'function' ? encoding : done;

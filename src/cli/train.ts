@@ -90,7 +90,7 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
     .option('--dropout <p>', 'dropout of the head (default: that of the architecture; 0.5 for VGG)', number)
     .option('--image-size <px>', 'side of the square the network sees (default: that of the weights, or 224)', number)
     .option('--patience <n>', 'epochs without improvement that are forgiven (default: 5)', number)
-    .option('--class-weights <w>', 'balanced, or one number a class, separated by commas', classWeights)
+    .option('--class-weights <w>', 'balanced, or one number per class, separated by commas', classWeights)
     .addOption(
       new Option('--keep <weights>', 'which weights stay in the run folder: best (default), last, or both').choices([
         'best',
@@ -275,7 +275,7 @@ async function fit(
 function consoleLoggers(flags: OutputFlags, io: Io): ConsoleLogger[] {
   const json = flags.json === true ? [new ConsoleLogger({ stream: io.stdout, mode: 'json' })] : [];
   if (json.length > 0 && io.stdout.isTTY === true) return json;
-  // The end is told on standard output, in more words.
+  // The end is reported on standard output, in more words.
   return [
     ...json,
     new ConsoleLogger({ stream: io.stderr, mode: flags.quiet === true ? 'quiet' : 'auto', ending: false }),

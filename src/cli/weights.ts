@@ -39,7 +39,7 @@ export function addWeights(program: Command, run: Run): void {
   weights
     .command('list')
     .summary('the weights known by name')
-    .option('--json', 'write one JSON object a line')
+    .option('--json', 'write one JSON object per line')
     .action((flags: OutputFlags) => run((io) => list(flags, io)));
   weights
     .command('fetch <name>')

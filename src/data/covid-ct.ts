@@ -63,7 +63,9 @@ interface ListedName {
   readonly origin: string;
 }
 
-/** Names in a list file, one a line; line ends of any system, a byte order mark and blank lines are no part of them. */
+/**
+ * Names in a list file, one per line; line ends of any system, a byte order mark and blank lines are no part of them.
+ */
 export function parseList(text: string, file: string): ListedName[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
   return lines.flatMap((line, index) => (line.trim() === '' ? [] : [{ name: line, origin: `${file}:${index + 1}` }]));
@@ -126,7 +128,7 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
 /** Marks a folder of made-up slices. */
 export const PHANTOMS_FILE = 'phantoms.json';
 
-/** What was learned from phantoms must never pass for a figure on patients: their name says what they are. */
+/** What was learned from phantoms must never pass for a metric on patients: their name says what they are. */
 async function isMadeUp(root: string): Promise<boolean> {
   return access(path.join(root, PHANTOMS_FILE)).then(
     () => true,

@@ -119,7 +119,7 @@ async function splitFolders(
         finder: new ImageFinder(signal),
       });
   }
-  // What belongs to no split is told with the training split.
+  // What belongs to no split is reported with the training split.
   const { finder } = splits.find(({ split }) => split === 'train')!;
   await leaveOut(
     finder,

@@ -38,6 +38,6 @@ export function groupNotes(
   const examples = `${shared.slice(0, 3).join(', ')}${shared.length > 3 ? ', ...' : ''}`;
   return [
     `${shared.length} of ${where.size} groups have images in more than one split ` +
-      `(${examples}): figures of one split then tell of groups that were trained on`,
+      `(${examples}): metrics of one split then include groups that were trained on`,
   ];
 }

@@ -29,7 +29,7 @@ export type StoreOptions = z.input<typeof storeOptionsSchema>;
 
 /** What a store has done so far. */
 export interface StoreStats {
-  /** Requests answered from memory or by a decode that was already under way. */
+  /** Requests served from memory or by a decode that was already under way. */
   readonly hits: number;
   /** Decodes that were started. */
   readonly decodes: number;

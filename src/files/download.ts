@@ -20,7 +20,7 @@ export interface DownloadOptions {
   /** Bytes so far, and in all where the server says so. */
   onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
   signal?: AbortSignal;
-  /** Give up when no answer has begun by then. Default 10 000. */
+  /** Milliseconds until the response must have begun. Default 10 000. */
   connectTimeoutMs?: number;
   /** Give up when nothing more has come for so long. Default 60 000. */
   stallTimeoutMs?: number;
@@ -28,7 +28,7 @@ export interface DownloadOptions {
   retries?: number;
 }
 
-/** A download that failed. `reached` tells whether the server answered with the file at all. */
+/** A download that failed. `reached` tells whether the server responded with the file at all. */
 export class DownloadError extends CovidCtError {
   readonly reached: boolean;
 
@@ -82,7 +82,7 @@ class Watchdog {
 
 async function request(options: DownloadOptions, have: number, watchdog: Watchdog): Promise<Response> {
   const { url, connectTimeoutMs = 10_000 } = options;
-  watchdog.allow(connectTimeoutMs, 'no answer');
+  watchdog.allow(connectTimeoutMs, 'no response');
   let response: Response;
   try {
     response = await fetch(url, { signal: watchdog.signal, headers: have > 0 ? { range: `bytes=${have}-` } : {} });
@@ -92,7 +92,7 @@ async function request(options: DownloadOptions, have: number, watchdog: Watchdo
   }
   if (response.status === 200 || response.status === 206 || response.status === 416) return response;
   await response.body?.cancel();
-  throw new DownloadError(`${url} answered ${response.status} ${response.statusText}`, { reached: false });
+  throw new DownloadError(`${url} responded with ${response.status} ${response.statusText}`, { reached: false });
 }
 
 /** Appends what the server sends to the .part file, from its beginning when the server does not do ranges. */

@@ -2,7 +2,7 @@
 import { describeValue } from '../text/describe';
 import { InvalidOptionError } from '../errors';
 
-/** Why something was left out, and how people are told; the order is that of every list. */
+/** Why something was left out, in words; the order is that of every list. */
 const REASONS = {
   notAnImage: ['no image by its name or its first bytes', 'no images by their names or first bytes'],
   deadLink: ['link that leads nowhere', 'links that lead nowhere'],
@@ -23,7 +23,7 @@ const REASONS = {
 /** Why something was left out. */
 export type LeftOutReason = keyof typeof REASONS;
 
-/** All reasons, in the order in which they are told. */
+/** All reasons, in the order in which they are listed. */
 export const LEFT_OUT_REASONS = Object.keys(REASONS) as LeftOutReason[];
 
 /** What was left out for one reason. */

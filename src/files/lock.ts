@@ -45,7 +45,7 @@ function identityOf(path: string): string | undefined {
   return stats === undefined ? undefined : `${stats.dev}:${stats.ino}:${stats.birthtimeMs}`;
 }
 
-/** A lock that was taken. It never throws in a timer: what goes wrong is told to whoever asks. */
+/** A lock that was taken. It never throws in a timer: errors are reported to whoever asks. */
 class Lock implements HeldLock {
   readonly #path: string;
   readonly #lost = new AbortController();

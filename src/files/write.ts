@@ -105,7 +105,7 @@ function unfinished(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
-/** How a failure of {@link replaceFile} is told. */
+/** How a failure of {@link replaceFile} is reported. */
 interface ReplaceWords {
   /** e.g. `write the weights`. */
   readonly action?: string;

@@ -76,7 +76,7 @@ function lookForLibTorch(problems: Problem[]): Pick<Diagnosis, 'libtorch' | 'lib
   }
 }
 
-/** The addon's state; where there is nothing to load, why is told as a problem. */
+/** The addon's state; where there is nothing to load, the reason is reported as a problem. */
 function examineAddon(libtorch: LibTorch | undefined, problems: Problem[]): Pick<Diagnosis, 'addon' | 'native'> {
   const chosen = process.env['COVIDCT_TORCH_ADDON'];
   if (libtorch === undefined && !chosen) return { addon: undefined, native: undefined };

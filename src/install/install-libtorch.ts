@@ -47,7 +47,7 @@ export interface InstallOptions {
   wheelSha256?: string;
   onProgress?: (progress: InstallProgress) => void;
   signal?: AbortSignal;
-  /** Give up on the archive's host when it has not answered by then. Default 10 000. */
+  /** Milliseconds until the archive's host must have responded. Default 10 000. */
   connectTimeoutMs?: number;
 }
 

@@ -24,7 +24,7 @@ export interface ConsoleOptions {
   /** `auto` by default. */
   readonly mode?: ConsoleMode;
   /**
-   * Whether people are told of the end; not needed by a caller who tells
+   * Whether the end is printed; not needed by a caller who tells
    * it himself. Default true; JSON lines always have it.
    */
   readonly ending?: boolean;
@@ -87,8 +87,8 @@ class Progress {
 /**
  * A logger for the console.
  *
- * - `progress`: a bar with the time left, one line an epoch above it; for terminals
- * - `lines`: one line an epoch, one a minute in epochs that take longer, no bar; for log files that people read
+ * - `progress`: a bar with the time left, one line per epoch above it; for terminals
+ * - `lines`: one line per epoch, one per minute in epochs that take longer, no bar; for log files that people read
  * - `json`: every event as a line of JSON
  * - `quiet`: nothing but the files that were left out
  * - `auto`: `progress` on a terminal, else `lines`
@@ -229,7 +229,7 @@ export class ConsoleLogger implements TrainLogger {
   #breakSilence(): void {
     if (this.#silence !== null) clearTimeout(this.#silence);
     if (this.#pace === null || this.mode === 'quiet' || this.#hasBar) return;
-    // A stream that fails is told by the next event; a word about how far it is ends no training.
+    // The next event reports a stream that fails; a word about how far it is ends no training.
     this.#silence = setTimeout(() => void this.#write(this.#whereItIs()).catch(() => undefined), SILENCE_MS);
     this.#silence.unref();
   }

@@ -5,7 +5,7 @@ import { isObject, plainSchema } from '../options/atoms';
 import type { EpochRecord, TrainEvent } from './types';
 
 /** A loss of a training that has diverged is NaN, which a file has as null. */
-const anyFigure = z.custom<number | null>(
+const nullableNumber = z.custom<number | null>(
   (value) => typeof value === 'number' || value === null,
   'expected a number or null',
 );
@@ -13,18 +13,18 @@ const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expect
 
 /** Metrics that a run folder of an earlier version does not have are read as null. */
 const validationShape = Object.fromEntries(
-  EPOCH_METRICS.map(({ key }) => [validationKey(key), anyFigure.default(null)]),
+  EPOCH_METRICS.map(({ key }) => [validationKey(key), nullableNumber.default(null)]),
 );
 
 const epochShape = {
   epoch: z.number(),
   learningRate: anyNumber,
-  trainLoss: anyFigure,
-  trainAccuracy: anyFigure,
-  validationLoss: anyFigure,
+  trainLoss: nullableNumber,
+  trainAccuracy: nullableNumber,
+  validationLoss: nullableNumber,
   ...validationShape,
-  runningLoss: anyFigure,
-  runningAccuracy: anyFigure,
+  runningLoss: nullableNumber,
+  runningAccuracy: nullableNumber,
   best: z.boolean(),
   seconds: anyNumber,
 };
@@ -92,7 +92,7 @@ export const trainEventSchema = z.discriminatedUnion('type', [
     kind: z.enum(['best', 'last']),
     path: z.string(),
     metric: z.string(),
-    value: anyFigure,
+    value: nullableNumber,
   }),
   z.looseObject({ type: z.literal('skipped'), split: z.string(), id: z.string(), reason: z.string() }),
   z.looseObject({
@@ -101,7 +101,7 @@ export const trainEventSchema = z.discriminatedUnion('type', [
     message: z.string(),
     epochs: z.number(),
     bestEpoch: z.number().nullable(),
-    bestValue: anyFigure,
+    bestValue: nullableNumber,
   }),
 ]) as unknown as z.ZodType<TrainEvent, TrainEvent>;
 

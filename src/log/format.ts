@@ -1,7 +1,7 @@
 /** Events in words, one short line each, for people. */
 import type { EpochRecord, TrainEvent, TrainingNeeds } from './types';
 
-/** A figure with as many decimals as wanted, and a dash for what is not there. */
+/** A number with so many decimals, and a dash where there is none. */
 export function figure(value: number | null, decimals: number): string {
   return value === null ? '–' : value.toFixed(decimals);
 }

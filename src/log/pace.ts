@@ -3,7 +3,7 @@ import type { TrainEvent } from './types';
 
 type Start = Extract<TrainEvent, { type: 'start' }>;
 
-/** Steps after the first, which is slower than the rest, until their mean is told. */
+/** Steps after the first, which is slower than the rest, until their mean is shown. */
 const STEPS = 4;
 /** Milliseconds after which fewer of them will do. */
 const LONG_STEPS_MS = 20_000;

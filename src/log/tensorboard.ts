@@ -39,7 +39,7 @@ function checkPlace(method: string, tag: unknown, step: unknown): void {
 }
 
 /**
- * A logger that writes one TensorBoard event file. From the events of a training it writes, once an epoch, the scalars
+ * A logger that writes one TensorBoard event file. From the events of a training it writes, once per epoch, the scalars
  * `Losses/train`, `Losses/validation`, `Accuracies/train`, `Accuracies/validation`, `<title>/validation` of every other
  * metric that is recorded, e.g. `AUC/validation` (what is null is left out) and `learning_rate`, and the configuration
  * as text. Scalars are 32-bit floats in the file.

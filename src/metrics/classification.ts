@@ -6,7 +6,7 @@ import { confusionMatrix } from './confusion-matrix';
 import { binaryCounts, f1, meanOfDefined, overallAccuracy, precision, sensitivity } from './rates';
 
 /** One row of the report. Metrics are NaN where there is nothing to divide by. */
-export interface ClassFigures {
+export interface ClassMetrics {
   readonly precision: number;
   readonly recall: number;
   readonly f1: number;
@@ -17,12 +17,12 @@ export interface ClassFigures {
 /** Metrics by class and their averages, as scikit-learn's `classification_report` with `zero_division=np.nan`. */
 export interface ClassificationReport {
   /** In the order of the class list. */
-  readonly perClass: readonly (ClassFigures & { readonly name: string })[];
+  readonly perClass: readonly (ClassMetrics & { readonly name: string })[];
   readonly accuracy: number;
   /** Plain mean over classes, metrics that are NaN left out. */
-  readonly macro: ClassFigures;
+  readonly macro: ClassMetrics;
   /** Mean over classes weighted by support, metrics that are NaN left out with their weight. */
-  readonly weighted: ClassFigures;
+  readonly weighted: ClassMetrics;
 }
 
 function weightedMean(values: readonly number[], weights: readonly number[]): number {
@@ -69,7 +69,7 @@ export function classificationReport(
       support: counts.truePositives + counts.falseNegatives,
     };
   });
-  const average = (mean: (values: number[]) => number): ClassFigures => ({
+  const average = (mean: (values: number[]) => number): ClassMetrics => ({
     precision: mean(perClass.map((row) => row.precision)),
     recall: mean(perClass.map((row) => row.recall)),
     f1: mean(perClass.map((row) => row.f1)),
@@ -87,10 +87,10 @@ export function classificationReport(
 /**
  * Mean cross entropy of probabilities, in nats; equal to scikit-learn's `log_loss`, which keeps probabilities away from
  * 0 and 1 by 2.22e-16 so that one sure mistake does not make the mean infinite. From logits the network's own loss,
- * which needs no such bound, is the better figure.
+ * which needs no such bound, is the better metric.
  *
  * @param labels n >= 1 integers
- * @param probabilities n rows of one probability a class, each row summing to 1
+ * @param probabilities n rows of one probability per class, each row summing to 1
  * @throws CovidCtError ERR_METRICS for no samples, unequal lengths, labels out of range or rows that are no
  *   probabilities
  * @example

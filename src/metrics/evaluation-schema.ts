@@ -8,12 +8,12 @@ import type { Fault } from '../options/atoms';
 /** Class names of an evaluation. */
 export const classNamesSchema = z.array(z.string()).min(1).readonly();
 
-const figure = z.number().nullable();
+const metricValue = z.number().nullable();
 const count = z.number().min(0);
 const bounds = z.tuple([z.number(), z.number()]).nullable();
 /** A share of a count, or a mean over classes, which has no counts. */
 const rate = z.looseObject({
-  value: figure,
+  value: metricValue,
   numerator: count.nullable(),
   denominator: count.nullable(),
   interval: bounds,
@@ -64,7 +64,7 @@ function consistencyFault({
 }
 
 const metricShape = Object.fromEntries(
-  METRICS.map((metric) => [metric.key, 'optional' in metric ? figure.optional() : figure]),
+  METRICS.map((metric) => [metric.key, 'optional' in metric ? metricValue.optional() : metricValue]),
 );
 const intervalShape = Object.fromEntries(
   METRICS.flatMap((metric): [string, z.ZodType][] => {
@@ -79,8 +79,8 @@ export const evaluationSchema = z
     split: z.string(),
     classes: z.array(z.string()).min(2).readonly(),
     n: count,
-    loss: figure,
-    threshold: figure,
+    loss: metricValue,
+    threshold: metricValue,
     ...metricShape,
     confusionMatrix: z.array(z.array(count)),
     perClass: z

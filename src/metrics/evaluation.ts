@@ -19,8 +19,8 @@ export interface SummarizeInput {
   /** The model's scores; a `predicted` that is already there is not read. */
   readonly samples: readonly (Omit<ScoredSample, 'predicted'> & { readonly predicted?: number })[];
   /**
-   * Two classes only: a probability of class 1 at or above this is called positive. The default 0.5 is the argmax;
-   * where both probabilities are exactly 0.5, the sample is called positive.
+   * Two classes only: a probability of class 1 at or above this is predicted positive. The default 0.5 is the argmax;
+   * where both probabilities are exactly 0.5, the sample is predicted positive.
    */
   readonly threshold?: number;
   /** Files left out because they could not be decoded. */

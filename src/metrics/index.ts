@@ -23,7 +23,7 @@ export {
 } from './rates';
 export { METRICS } from './registry';
 export { averagePrecision, prCurve, rocAuc, rocCurve } from './roc';
-export type { ClassFigures, ClassificationReport } from './classification';
+export type { ClassMetrics, ClassificationReport } from './classification';
 export type { SummarizeInput } from './evaluation';
 export type { DeLong } from './intervals';
 export type { Metric, MetricKey } from './registry';

@@ -167,7 +167,7 @@ export function overallAccuracy(matrix: readonly (readonly number[])[]): number 
 }
 
 /**
- * Mean over classes of the share that was called rightly. Classes without samples are left out, as scikit-learn's
+ * Mean over classes of the recall. Classes without samples are left out, as scikit-learn's
  * `balanced_accuracy_score` does; NaN when no class has any.
  *
  * @example

@@ -11,7 +11,7 @@ export interface RocCurve {
   readonly falsePositiveRate: readonly number[];
   /** Sensitivity at each point; all NaN when there are no positives. */
   readonly truePositiveRate: readonly number[];
-  /** A score at or above this is called positive. The first is Infinity: nothing is. */
+  /** A score at or above this is predicted positive. The first is Infinity: nothing is. */
   readonly thresholds: readonly number[];
 }
 

@@ -10,7 +10,7 @@ export interface ScoredSplit {
   readonly classes: readonly string[];
   /** True class indices, n. */
   readonly labels: readonly number[];
-  /** Probabilities, n rows of one number a class. */
+  /** Probabilities, n rows of one number per class. */
   readonly probabilities: readonly (readonly number[])[];
   /** Counts, [true][predicted]. */
   readonly matrix: readonly (readonly number[])[];

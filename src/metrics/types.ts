@@ -11,7 +11,7 @@ export interface ScoredSample {
   readonly label: number;
   /** argmax, or by the threshold where there are two classes. */
   readonly predicted: number;
-  /** softmax, one number a class. */
+  /** softmax, one number per class. */
   readonly probabilities: readonly number[];
   /** Cross entropy in nats. */
   readonly loss: number;

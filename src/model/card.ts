@@ -37,7 +37,7 @@ export interface ModelCard {
   readonly precision?: Precision;
   /** What the weights it began with were trained for; absent where they were random. */
   readonly pretraining?: Pretraining;
-  /** A probability of the last class at or above this is called positive (two classes only). */
+  /** A probability of the last class at or above this is predicted positive (two classes only). */
   readonly threshold: number;
   /** Values of 16-bit images that become 0 and 255; absent: all 16 bits count. */
   readonly sixteenBit?: SixteenBit | undefined;

@@ -21,7 +21,7 @@ export interface ChunkOptions {
 }
 
 /**
- * Decodes `size` sources at a time and hands them to `work`; the answers come back in order.
+ * Decodes `size` sources at a time and hands them to `work`; the results come back in order.
  *
  * @throws BadImageError; AbortedError between and within chunks; whatever `work` throws
  */
@@ -42,7 +42,7 @@ async function walk<T>(
   options: ChunkOptions,
   work: (chunk: readonly ImageSource[], pixels: readonly Pixels[]) => Promise<T[]>,
 ): Promise<T[]> {
-  const answers: T[] = [];
+  const results: T[] = [];
   const images = {
     ...imageOptionsOf(options.images),
     sixteenBit: options.images.sixteenBit ?? options.ownSixteenBit ?? undefined,
@@ -55,7 +55,7 @@ async function walk<T>(
     throwIfAborted(signal);
     const chunk = sources.slice(at, at + options.size);
     const pixels = await Promise.all(chunk.map((source) => decodeChecked(source, { ...images, signal }, sizeCheck)));
-    answers.push(...(await work(chunk, pixels)));
+    results.push(...(await work(chunk, pixels)));
   }
-  return answers;
+  return results;
 }

@@ -35,8 +35,8 @@ let isOne: (value: unknown) => value is Classifier;
  * import { Classifier } from 'covidct-torch';
  *
  * using model = await Classifier.load('runs/first');
- * const [answer] = await model.predict('slice.png');
- * console.log(answer?.label, answer?.probabilities);
+ * const [prediction] = await model.predict('slice.png');
+ * console.log(prediction?.label, prediction?.probabilities);
  * ```
  */
 export class Classifier {

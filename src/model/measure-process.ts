@@ -7,7 +7,7 @@ import { loadNative } from '../addon/load';
 import type { NativeBatch } from '../addon/batch';
 import { createNetwork } from './open-network';
 import { peakMemory } from './peak-memory';
-import type { SizeAnswer, SizeTask } from './sizes';
+import type { SizeResult, SizeTask } from './sizes';
 
 const LEARNING_RATE = 1e-4;
 
@@ -24,7 +24,7 @@ function madeUpBatch({ batchSize, imageSize }: SizeTask): NativeBatch {
   );
 }
 
-async function measure(task: SizeTask): Promise<SizeAnswer> {
+async function measure(task: SizeTask): Promise<SizeResult> {
   loadNative().info();
   const batch = madeUpBatch(task);
   const baseline = peakMemory();
@@ -51,14 +51,14 @@ async function measure(task: SizeTask): Promise<SizeAnswer> {
       await model.optimizerStep(LEARNING_RATE);
     }
   }
-  const answer = { peak: peakMemory(), baseline, parameters: model.parameters, weights };
+  const result = { peak: peakMemory(), baseline, parameters: model.parameters, weights };
   model.dispose();
-  return answer;
+  return result;
 }
 
 measure(JSON.parse(process.argv[2]!) as SizeTask).then(
-  (answer) => {
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  (result) => {
+    process.stdout.write(`${JSON.stringify(result)}\n`);
   },
   (error: unknown) => {
     process.stderr.write(`${messageOf(error).split('\n')[0]}\n`);

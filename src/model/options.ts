@@ -44,7 +44,7 @@ export const classifierOptionsSchema = z.strictObject({
   device,
   /**
    * Threads of this classifier's computations, whatever others in the process have; 0 leaves the choice to LibTorch
-   * (one a core). The last bits of its numbers depend on it.
+   * (one per core). The last bits of its numbers depend on it.
    */
   threads,
   /** Seed of the initial weights; the same seed gives the weights torchvision makes after `torch.manual_seed(seed)`. */
@@ -114,7 +114,7 @@ export type LoadWeightsOptions = z.input<typeof loadWeightsOptionsSchema>;
 const batchSize = z.int().min(1).max(4096).default(8);
 
 export const predictOptionsSchema = z.strictObject({
-  /** Images in one forward pass; does not change the answers. */
+  /** Images in one forward pass; does not change the predictions. */
   batchSize,
   ...imageShape,
   signal: signalSchema,
@@ -122,7 +122,7 @@ export const predictOptionsSchema = z.strictObject({
 export type PredictOptions = z.input<typeof predictOptionsSchema>;
 
 export const explainOptionsSchema = z.strictObject({
-  /** Name of the class to explain; the one that is called by default. */
+  /** Name of the class to explain; the predicted one by default. */
   class: z.string().optional(),
   /** Name of the layer to look at, e.g. `features.51`; the last convolutional block by default. */
   layer: z.string().optional(),

@@ -1,4 +1,4 @@
-/** What a classifier answers: predictions and explanations as plain data. */
+/** What a classifier returns: predictions and explanations as plain data. */
 import { CovidCtError } from '../errors';
 import { pathOfSource } from '../data/images/decode';
 import type { Rectangle } from '../data/transforms/step';
@@ -6,7 +6,7 @@ import type { ImageSource, Pixels } from '../data/types';
 import type { NativeGradCam, NativeOutputs } from '../addon/types';
 import { INTENDED_USE } from '../intended-use';
 
-/** The answer for one image. */
+/** The prediction for one image. */
 export interface Prediction {
   /** The path as it was given, that of a `file:` URL; null for bytes, Blobs, streams and pixels. */
   readonly path: string | null;
@@ -58,7 +58,7 @@ export function toPrediction(
   if (![...probabilities, ...scoresOf(outputs.logits, row, classes.length)].every(Number.isFinite)) {
     throw new CovidCtError(
       'ERR_NATIVE',
-      `${typeof source === 'string' ? source : 'an image'}: the network's answer ` +
+      `${typeof source === 'string' ? source : 'an image'}: the network's output ` +
         'is not a number: its weights hold NaN or infinite values; load other weights',
     );
   }

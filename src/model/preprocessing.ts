@@ -8,7 +8,7 @@ import type { SixteenBit } from '../data/images/options';
 export interface Preprocessing {
   /** How an image becomes the network's input; must not draw at random. */
   readonly transform: Transform;
-  /** Two classes: a probability of class 1 at or above it is called class 1. In [0, 1]. */
+  /** Two classes: a probability of class 1 at or above it is predicted as class 1. In [0, 1]. */
   readonly threshold: number;
   /** Values of 16-bit images that become 0 and 255; left out or null: all 16 bits count. */
   readonly sixteenBit?: SixteenBit | null | undefined;

@@ -9,7 +9,7 @@ export const sizesOptionsSchema = z.strictObject({
   batchSize: z.int().min(1).max(4096).default(8),
   /** Images in one prediction. */
   predictBatchSize: z.int().min(1).max(4096).default(1),
-  /** Threads of the computation; 0 leaves the choice to LibTorch (one a core). */
+  /** Threads of the computation; 0 leaves the choice to LibTorch (one per core). */
   threads: z.int().min(0).max(1024).default(0),
   /** A Python with torch and torchvision, measured in the same way beside ours. */
   python: z.string().min(1).optional(),

@@ -43,8 +43,8 @@ export interface SizeTask {
   readonly threads: number;
 }
 
-/** What it answers, as JSON in its last line. */
-export interface SizeAnswer {
+/** What it returns, as JSON in its last line. */
+export interface SizeResult {
   readonly peak: number;
   readonly baseline: number;
   readonly parameters?: number;
@@ -69,7 +69,7 @@ export function architectures(): string[] {
  * Measures the peak memory of a training and of a prediction, one process after another, on the CPU.
  *
  * @param names architectures of {@link architectures}
- * @returns one answer for each name, as soon as it is measured; what could not be measured says why
+ * @returns one result for each name, as soon as it is measured; what could not be measured says why
  * @throws InvalidOptionError; AbortedError, with no process left behind; LibTorchNotFoundError and ERR_ADDON_*
  * @example
  * ```ts
@@ -97,7 +97,7 @@ export async function* measureSizes(
       { path: 'architectures', message: 'unknown architecture' },
     ]);
   for (const architecture of names) {
-    const ask = (mode: SizeTask['mode'], peer: boolean): Promise<MemoryUse & { answer?: SizeAnswer }> => {
+    const ask = (mode: SizeTask['mode'], peer: boolean): Promise<MemoryUse & { result?: SizeResult }> => {
       const task: SizeTask = {
         architecture,
         mode,
@@ -119,22 +119,22 @@ export async function* measureSizes(
       python === undefined
         ? null
         : {
-            training: withoutAnswer(await ask('training', true)),
-            prediction: withoutAnswer(await ask('prediction', true)),
+            training: withoutResult(await ask('training', true)),
+            prediction: withoutResult(await ask('prediction', true)),
           };
-    const facts = training.answer ?? prediction.answer;
+    const facts = training.result ?? prediction.result;
     yield {
       architecture,
       parameters: facts?.parameters ?? null,
       weightBytes: facts?.weights ?? null,
-      training: withoutAnswer(training),
-      prediction: withoutAnswer(prediction),
+      training: withoutResult(training),
+      prediction: withoutResult(prediction),
       pytorch,
     };
   }
 }
 
-function withoutAnswer({ peakBytes, baselineBytes, problem }: MemoryUse): MemoryUse {
+function withoutResult({ peakBytes, baselineBytes, problem }: MemoryUse): MemoryUse {
   return { peakBytes, baselineBytes, problem };
 }
 
@@ -142,13 +142,13 @@ async function measured(
   [command, script]: string[],
   task: SizeTask,
   signal: AbortSignal | undefined,
-): Promise<MemoryUse & { answer?: SizeAnswer }> {
+): Promise<MemoryUse & { result?: SizeResult }> {
   try {
     const { status, tail } = await runLogged(command!, [script!, JSON.stringify(task)], { signal });
     const last = tail.split('\n').findLast((line) => line.trim() !== '') ?? '';
     if (status === 0) {
-      const answer = JSON.parse(last) as SizeAnswer;
-      return { peakBytes: answer.peak, baselineBytes: answer.baseline, problem: null, answer };
+      const result = JSON.parse(last) as SizeResult;
+      return { peakBytes: result.peak, baselineBytes: result.baseline, problem: null, result };
     }
     return failed(status === null ? 'the process was killed, most likely because memory ran out' : last);
   } catch (error) {

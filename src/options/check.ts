@@ -81,7 +81,7 @@ function safeMessage(error: unknown): string {
   try {
     return messageOf(error);
   } catch {
-    return 'it throws something that cannot be told';
+    return 'it throws something that cannot be described';
   }
 }
 

@@ -33,9 +33,9 @@ function epochAxis(epochs: number): Record<string, unknown> {
 function curveSeries(history: readonly EpochRecord[], { name, value }: Curve, index: number): Record<string, unknown> {
   const color = PALETTE.others[index];
   const data = history.map((record) => {
-    const figure = value(record);
-    // A gap, not a zero, where there is no figure.
-    return [record.epoch, figure === null || !Number.isFinite(figure) ? null : figure];
+    const number = value(record);
+    // A gap, not a zero, where there is no value.
+    return [record.epoch, number === null || !Number.isFinite(number) ? null : number];
   });
   return {
     type: 'line',
@@ -143,10 +143,10 @@ export function lossCurve(history: readonly EpochRecord[]): Chart {
  */
 export function accuracyCurve(history: readonly EpochRecord[]): Chart {
   checkArgument(epochRecordsSchema, history, 'accuracyCurve', 'history');
-  const figures = history
+  const values = history
     .flatMap((record) => [record.trainAccuracy, record.validationAccuracy ?? record.trainAccuracy])
     .filter(Number.isFinite);
-  const low = figures.length === 0 ? 0 : Math.floor((Math.min(...figures) - 0.02) * 10) / 10;
+  const low = values.length === 0 ? 0 : Math.floor((Math.min(...values) - 0.02) * 10) / 10;
   const axis = valueAxis('Accuracy', 50, {
     min: Math.max(0, low),
     max: 1,

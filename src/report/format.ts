@@ -1,6 +1,6 @@
 /** Metrics as the report words them. */
 
-/** What stands where a figure is not defined. */
+/** What stands where a metric is not defined. */
 export const NOT_DEFINED = 'not defined';
 
 /** A share with three decimals. */

@@ -21,7 +21,7 @@ export interface GradCamMontage extends Omit<GradCamGroup, 'png'> {
 
 /** What `gradCamMontages` needs beside the evaluation. */
 export interface GradCamMontagesOptions extends EvaluationPictures {
-  /** Answers for the weights that were evaluated. */
+  /** Explains with the weights that were evaluated. */
   readonly model: Pick<Classifier, 'explain' | 'layers'>;
   /** The split that was evaluated. */
   readonly dataset: Dataset;
@@ -36,7 +36,7 @@ export interface GradCamMontagesOptions extends EvaluationPictures {
  * The image with an explanation over it, in the image's own size: the map is divided by its maximum, laid where the
  * network looked, and hides the image in proportion to its heat. Write it as PNG with {@link encodeImage}.
  *
- * @param explanation one answer of `Classifier.explain`
+ * @param explanation one result of `Classifier.explain`
  * @param options `alpha`: how much the hottest place hides, in [0, 1], default 0.6; `colormap`: `inferno` (default),
  *   `viridis` or `jet`
  * @returns RGB, uint8; a map of zeros leaves the image as it is
@@ -108,7 +108,7 @@ export async function gradCamMontages(
   return montages;
 }
 
-/** `true-positive`: how a kind of call is spelled in file names and tags. */
+/** `true-positive`: how a kind of prediction is spelled in file names and tags. */
 export function dashed(kind: GradCamKind): string {
   return kind.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`);
 }

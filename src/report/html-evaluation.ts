@@ -44,7 +44,7 @@ export function figuresTable(evaluation: Evaluation): Html {
   });
   return table(
     '',
-    ['Figure', number('Value'), number('95 % interval'), number('Images')],
+    ['Metric', number('Value'), number('95 % interval'), number('Images')],
     [
       ...rows,
       [
@@ -81,7 +81,7 @@ function mistakes(evaluation: Evaluation): Html {
 
 function thresholdNote({ threshold, classes }: Evaluation): string {
   if (threshold === null)
-    return 'The class with the highest probability is predicted. Figures by class are against the rest.';
+    return 'The class with the highest probability is predicted. Metrics by class are against the rest.';
   return (
     `Positive is ${classes[1]}: it is predicted where its probability ` +
     `is ${Number(threshold.toFixed(4))} or more. Intervals are Wilson's for shares and DeLong's for the ` +

@@ -7,7 +7,7 @@ export interface Html {
   readonly html: string;
 }
 
-/** A cell: text, or a figure that is set flush right. */
+/** A cell: text, or a number, aligned to the right. */
 export type Cell = string | { readonly text: string; readonly kind: 'number' | 'path' | 'value' };
 
 /** Text as HTML. */

@@ -187,7 +187,7 @@ function skippedSection(data: ReportData): Html {
   return section('Files left out', [
     before,
     table(
-      `${once.length} could not be decoded and count in no figure`,
+      `${once.length} could not be decoded and count in no metric`,
       ['File', 'Split', 'Reason'],
       once.map(({ split, id, reason }): Cell[] => [{ text: id, kind: 'path' }, split, { text: reason, kind: 'value' }]),
     ),

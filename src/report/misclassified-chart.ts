@@ -83,7 +83,7 @@ function scoreAxis(classes: readonly string[]) {
 
 /**
  * Histogram of the scores of the misclassified images, in bins of 0.05. With two classes the score is the probability
- * of class 1, by kind of mistake, with the threshold; with more it is the probability of the class that was called.
+ * of class 1, by kind of mistake, with the threshold; with more it is the probability of the predicted class.
  *
  * @returns an SVG; without mistakes the frame says so
  * @example

@@ -35,7 +35,7 @@ export function drawCurves(history: readonly EpochRecord[]): Chart[] {
 }
 
 /** ROC, confusion matrix and the histogram of the misclassified scores. */
-export function drawFigures(evaluation: Evaluation): Chart[] {
+export function drawEvaluationCharts(evaluation: Evaluation): Chart[] {
   return [rocChart(evaluation), confusionMatrixChart(evaluation), misclassifiedHistogram(evaluation)];
 }
 
@@ -69,7 +69,7 @@ export async function writePictures(
   const pictures: Picture[] = [];
   for (const chart of [
     ...drawCurves(input.history),
-    ...(input.evaluation === null ? [] : drawFigures(input.evaluation)),
+    ...(input.evaluation === null ? [] : drawEvaluationCharts(input.evaluation)),
   ]) {
     const stem = path.resolve(dir, chart.name);
     const { png, width, height } = await renderChart(chart);

@@ -93,7 +93,7 @@ export const explainerSchema = faultless<Pick<Classifier, 'explain' | 'layers'>>
 /** What `drawExplanation` reads of an explanation; whether lengths fit is for the drawing to say. */
 export const explanationSchema = faultless<Pick<Explanation, 'pixels' | 'map' | 'height' | 'width' | 'region'>>(
   (value) => {
-    if (!isObject(value)) return { path: [], message: 'expected an explanation, one answer of Classifier.explain' };
+    if (!isObject(value)) return { path: [], message: 'expected an explanation, one result of Classifier.explain' };
     const { pixels, map, region } = value;
     const fault = pixelsFault(pixels);
     if (fault !== null) return { path: ['pixels', ...fault.path], message: fault.message };

@@ -3,7 +3,7 @@ import { TensorBoardLogger } from '../log/tensorboard';
 import type { Evaluation } from '../metrics/types';
 import type { RunFolder } from '../train/run-folder';
 import type { Chart } from './chart-style';
-import { drawFigures, renderChart } from './pictures';
+import { drawEvaluationCharts, renderChart } from './pictures';
 
 /** A PNG file and its size in pixels. */
 export interface PngPicture {
@@ -39,7 +39,7 @@ export class TensorBoardImages {
 
   /** Adds ROC, confusion matrix and the histogram of the misclassified scores under the split's name. */
   async evaluation(evaluation: Evaluation): Promise<void> {
-    for (const chart of drawFigures(evaluation)) await this.chart(evaluation.split, chart);
+    for (const chart of drawEvaluationCharts(evaluation)) await this.chart(evaluation.split, chart);
   }
 
   /**

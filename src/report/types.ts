@@ -3,7 +3,7 @@ import type { EpochRecord } from '../log/types';
 import type { LeftOut } from '../files/left-out';
 import type { Evaluation } from '../metrics/types';
 
-/** The four kinds of call; class 1 is positive. */
+/** The four kinds of prediction; class 1 is positive. */
 export type GradCamKind = 'truePositive' | 'falsePositive' | 'trueNegative' | 'falseNegative';
 
 /** One montage of Grad-CAM overlays. */

@@ -2,8 +2,8 @@
 import { loadBatches } from '../data/loader';
 import type { NativeInput } from '../addon/types';
 import type { Evaluation } from '../metrics/types';
-import { evaluateAnswers, evaluateNetwork } from './evaluate';
-import type { Answer } from './evaluate';
+import { evaluateOutputs, evaluateNetwork } from './evaluate';
+import type { BatchOutputs } from './evaluate';
 import { FeatureCache } from './feature-cache';
 import type { TrainingPlan } from './plan';
 
@@ -109,13 +109,13 @@ export class BatchSource {
     // The more probable of two classes: the model's operating point is not known before the end.
     const threshold = network.classes.length === 2 ? 0.5 : undefined;
     if (this.#validation !== null)
-      return await evaluateAnswers({
+      return await evaluateOutputs({
         network,
         dataset: validation,
         store,
         split: 'validation',
         threshold,
-        answers: this.#answers(this.#validation),
+        batches: this.#outputs(this.#validation),
       });
     return await evaluateNetwork(network, validation, {
       split: 'validation',
@@ -130,7 +130,7 @@ export class BatchSource {
     });
   }
 
-  async *#answers(cache: FeatureCache): AsyncGenerator<Answer, void, undefined> {
+  async *#outputs(cache: FeatureCache): AsyncGenerator<BatchOutputs, void, undefined> {
     for await (const { indices, labels, features } of cache.batches(1, { ordered: true }))
       yield { indices, outputs: await this.#plan.network.predict({ features, labels }) };
   }

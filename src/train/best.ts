@@ -4,7 +4,7 @@ import { findMetric, validationKey } from '../metrics/registry';
 import type { BestBy, ValidationMetrics } from '../metrics/registry';
 import type { BestEpoch } from './history';
 
-type Figures = Pick<EpochRecord, 'epoch' | 'validationLoss'> & Partial<ValidationMetrics>;
+type EpochMetrics = Pick<EpochRecord, 'epoch' | 'validationLoss'> & Partial<ValidationMetrics>;
 
 /**
  * Keeps the best epoch by one metric of the validation split, or by the lowest loss. Ties go
@@ -27,7 +27,7 @@ export class BestTracker {
   }
 
   /** Takes in an epoch's metrics; whether it is the best so far. */
-  offer(record: Figures): boolean {
+  offer(record: EpochMetrics): boolean {
     if (record.validationLoss === null || this.#metric === 'last') {
       this.#best = { epoch: record.epoch, metric: 'last', value: null };
       return true;

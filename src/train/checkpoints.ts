@@ -72,13 +72,16 @@ export class Checkpoints {
     return this.#best?.epoch ?? null;
   }
 
-  /** To be told of every training step: the network no longer holds the best weights. */
+  /** Must be called after every training step: the network no longer holds the best weights. */
   weightsChanged(): void {
     this.#bestIsCurrent = false;
     this.#current = null;
   }
 
-  /** To be told of every evaluation on the validation split: its threshold belongs to the weights as they are now. */
+  /**
+   * Must be called after every evaluation on the validation split: its
+   * threshold belongs to the weights as they are now.
+   */
   evaluated(evaluation: Evaluation): void {
     this.#current = this.#thresholdOf(evaluation);
   }

@@ -1,9 +1,9 @@
-/** Turns the `classWeights` option into one number a class. */
+/** Turns the `classWeights` option into one number per class. */
 import { DatasetError, InvalidOptionError } from '../errors';
 import type { Dataset } from '../data/types';
 
 /**
- * @param option nothing, one positive number a class, or `balanced`: n / (classes × count of the class), the rule of
+ * @param option nothing, one positive number per class, or `balanced`: n / (classes × count of the class), the rule of
  *   scikit-learn's `class_weight='balanced'`
  * @param dataset the training split, whose labels are counted
  * @returns one weight a class; empty when there are none

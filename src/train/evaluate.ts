@@ -23,7 +23,10 @@ import { imageOptionsOf, imageShape } from '../data/images/options';
 const optionsSchema = z.strictObject({
   /** Images in one forward pass, 1 to 4096 (default 8); does not change the metrics. */
   batchSize: z.int().min(1).max(4096).default(8),
-  /** Two classes: a probability of class 1 at or above it, in [0, 1], is called class 1; the model's own by default. */
+  /**
+   * Two classes: a probability of class 1 at or above it, in [0, 1], is
+   * predicted as class 1; the model's own by default.
+   */
   threshold: z.number().min(0).max(1).optional(),
   /** What happens to a file that cannot be decoded; `error` by default. A store of your own decides instead. */
   onBadFile: z.enum(['error', 'skip']).default('error'),
@@ -56,11 +59,11 @@ const modelSchema = faultless<Classifier>((value) =>
 /**
  * Evaluates a network on a split: forward in evaluation mode, softmax scores, and the metrics of {@link summarize}.
  *
- * @param options `threshold`: two classes only, a probability of class 1 at or above it is called positive (the
+ * @param options `threshold`: two classes only, a probability of class 1 at or above it is predicted positive (the
  *   model's own by default); `batchSize`: images in one forward pass (default 8), which does not change the metrics
  * @returns the metrics with one scored sample for each image that could be read
  * @throws DatasetError for an empty split or other classes than the network's; CovidCtError ERR_DIVERGED when the
- *   network answers with NaN; BadImageError with `onBadFile: 'error'`; AbortedError
+ *   network's output is NaN; BadImageError with `onBadFile: 'error'`; AbortedError
  * @example
  * ```ts
  * import { Classifier, evaluate, openDataset } from 'covidct-torch';
@@ -99,7 +102,7 @@ export async function evaluateNetwork(
   const store = given.store ?? new PixelStore({ ...imageOptionsOf(given), onBadFile, maxCacheBytes: 0 });
   const sixteenBit = storedSixteenBit([dataset], given.sixteenBit ?? network.belongings.sixteenBit ?? undefined);
   const transform = given.transform === undefined ? network.belongings.transform : parseTransform(given.transform);
-  const answers = async function* (): AsyncGenerator<Answer> {
+  const batches = async function* (): AsyncGenerator<BatchOutputs> {
     let done = 0;
     for await (const { indices, input } of loadBatches({
       dataset,
@@ -122,40 +125,40 @@ export async function evaluateNetwork(
       onProgress?.(done, dataset.samples.length);
     }
   };
-  return await evaluateAnswers({
+  return await evaluateOutputs({
     network,
     dataset,
     store,
     split: given.split ?? dataset.name,
     threshold: thresholdFor(network, given.threshold),
-    answers: answers(),
+    batches: batches(),
   });
 }
 
-/** What the network said of some samples of a data set. */
-export interface Answer {
+/** The outputs of the network for some samples of a data set. */
+export interface BatchOutputs {
   readonly indices: readonly number[];
   readonly outputs: NativeOutputs;
 }
 
 /** The metrics of predictions that are already there; {@link evaluate} says the rest. */
-export async function evaluateAnswers({
+export async function evaluateOutputs({
   network,
   dataset,
   store,
   split,
   threshold,
-  answers,
+  batches,
 }: {
   readonly network: Network;
   readonly dataset: Dataset;
   readonly store: PixelStore;
   readonly split: string;
   readonly threshold: number | undefined;
-  readonly answers: AsyncIterable<Answer>;
+  readonly batches: AsyncIterable<BatchOutputs>;
 }): Promise<Evaluation> {
   const samples: Omit<ScoredSample, 'predicted'>[] = [];
-  for await (const { indices, outputs } of answers) samples.push(...scoreBatch(dataset, indices, outputs));
+  for await (const { indices, outputs } of batches) samples.push(...scoreBatch(dataset, indices, outputs));
   const skipped = leftOut(dataset, new Set(samples.map(({ id }) => id)), store);
   if (samples.length === 0)
     throw new DatasetError(

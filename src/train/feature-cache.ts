@@ -83,7 +83,7 @@ export function planFeatures(
   if (network.featureWidth === 0)
     throw refused(
       'cacheFeatures',
-      `expected an architecture whose head takes one vector an image; that of ${network.architecture} takes maps; ` +
+      `expected an architecture whose head takes one vector per image; that of ${network.architecture} takes maps; ` +
         'train it without cacheFeatures',
     );
   const withoutAugmentation = cacheFeatures === true && isRandom(trainTransform);

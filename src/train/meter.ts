@@ -1,8 +1,8 @@
-/** Counts loss and correct answers over the micro-batches of an epoch; all are per sample, never a mean of means. */
+/** Sums loss and correct predictions over the micro-batches of an epoch; all are per sample, never a mean of means. */
 import type { NativeOutputs } from '../addon/types';
 
-/** Mean cross entropy per sample in nats, and the share answered right in [0, 1]. */
-export interface MeterFigures {
+/** Mean cross entropy per sample in nats, and accuracy in [0, 1]. */
+export interface MeterMetrics {
   readonly loss: number;
   readonly accuracy: number;
   readonly samples: number;
@@ -15,7 +15,7 @@ export class Meter {
   #samples = 0;
 
   /** Takes in one micro-batch; returns its own metrics. */
-  update(outputs: NativeOutputs, labels: Int32Array): MeterFigures {
+  update(outputs: NativeOutputs, labels: Int32Array): MeterMetrics {
     const classes = labels.length === 0 ? 0 : outputs.probabilities.length / labels.length;
     let loss = 0;
     let correct = 0;
@@ -26,12 +26,12 @@ export class Meter {
     this.#loss += loss;
     this.#correct += correct;
     this.#samples += labels.length;
-    return figures(loss, correct, labels.length);
+    return metricsOf(loss, correct, labels.length);
   }
 
   /** The metrics of everything taken in; NaN before the first sample. */
-  compute(): MeterFigures {
-    return figures(this.#loss, this.#correct, this.#samples);
+  compute(): MeterMetrics {
+    return metricsOf(this.#loss, this.#correct, this.#samples);
   }
 
   /** Starts anew. */
@@ -42,7 +42,7 @@ export class Meter {
   }
 }
 
-function figures(loss: number, correct: number, samples: number): MeterFigures {
+function metricsOf(loss: number, correct: number, samples: number): MeterMetrics {
   return { loss: loss / samples, accuracy: correct / samples, samples };
 }
 

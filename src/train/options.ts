@@ -30,7 +30,7 @@ export const trainOptionsSchema = z
     learningRateFactor: z.number().gt(0).lt(1).default(0.1),
     /** Seed of everything random: order, crops, flips, dropout. */
     seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-    /** Weight of each class in the loss, one positive number a class; `balanced` derives them from the counts. */
+    /** Weight of each class in the loss, one positive number per class; `balanced` derives them from the counts. */
     classWeights: z.union([z.literal('balanced'), z.array(z.number().positive().finite())]).optional(),
     /** Metric of the validation split that chooses the best epoch; ties go to the lower validation loss. */
     bestBy: z.enum(BEST_BY).default('accuracy'),
@@ -50,7 +50,7 @@ export const trainOptionsSchema = z
     /** Whether an earlier run in `out` is removed first; without it such a folder is refused. */
     overwrite: z.boolean().default(false),
     /**
-     * Two classes: a probability of the last class at or above this is called positive once the model is trained.
+     * Two classes: a probability of the last class at or above this is predicted positive once the model is trained.
      * `validation` chooses it there by the Youden index (0.5 without a validation split, and with the tutorial's
      * preset).
      */

@@ -38,7 +38,7 @@ export class Recorder {
   /**
    * Writes an event down, and those of skipped files before it, and gives them out once that is done.
    *
-   * @throws what a logger throws, after the others have been told; CovidCtError ERR_RUN_FOLDER
+   * @throws what a logger throws, after the others were called; CovidCtError ERR_RUN_FOLDER
    */
   async *record(event: TrainEvent): AsyncGenerator<TrainEvent, void, undefined> {
     const skipped = this.#waiting;

@@ -44,7 +44,7 @@ const CONTENTS = [
 const CONFIG: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the configuration of a run' };
 const METRICS: JsonAbout = {
   code: 'ERR_RUN_FOLDER',
-  what: 'the figures of a run by split',
+  what: 'the metrics of a run by split',
   maxBytes: 500 * 1024 ** 2,
   advice: 'remove the file and evaluate again',
 };

@@ -39,7 +39,7 @@ const stopperSchema = methodsSchema<EarlyStopping>('expected an EarlyStopping', 
 /**
  * The rate of the next optimizer step.
  *
- * A decision is taken once an epoch: code 1 of the stopper stops. With `plateau`, code 3 multiplies the rate by
+ * A decision is taken once per epoch: code 1 of the stopper stops. With `plateau`, code 3 multiplies the rate by
  * `factor` once and resets the stopper; with every other schedule it does nothing. Codes 0 and 2 go on.
  */
 export class LearningRateSchedule {
@@ -59,14 +59,15 @@ export class LearningRateSchedule {
   }
 
   /**
-   * To be told of every epoch's beginning, counted from 1: one with fewer steps than planned does not delay the rest.
+   * Must be called at the beginning of every epoch, counted from 1: one with fewer steps than planned does not delay
+   * the rest.
    */
   beginEpoch(epoch: number): void {
     checkArgument(epochSchema, epoch, 'LearningRateSchedule.beginEpoch', 'epoch');
     this.#step = (epoch - 1) * this.#options.stepsPerEpoch;
   }
 
-  /** To be told of every optimizer step. */
+  /** Must be called after every optimizer step. */
   stepped(): void {
     this.#step += 1;
   }

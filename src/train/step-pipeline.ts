@@ -81,11 +81,11 @@ export class StepPipeline {
   }
 
   #event({ epoch, step, steps, learningRate, updated, labels }: StartedStep, outputs: NativeTrainOutputs): StepEvent {
-    const figures = this.#meter.update(outputs, labels);
-    for (const loss of [figures.loss, outputs.objective]) {
+    const metrics = this.#meter.update(outputs, labels);
+    for (const loss of [metrics.loss, outputs.objective]) {
       if (!Number.isFinite(loss)) throw diverged(loss, epoch, step, learningRate);
     }
-    return { type: 'step', epoch, step, steps, ...figures, updated };
+    return { type: 'step', epoch, step, steps, ...metrics, updated };
   }
 }
 

@@ -8,7 +8,7 @@ import { accumulate as accumulateBatches } from './accumulation';
 import type { PlannedBatch } from './accumulation';
 import type { TrainingBatch } from './batch-source';
 import { Meter } from './meter';
-import type { MeterFigures } from './meter';
+import type { MeterMetrics } from './meter';
 import { stepsPerEpoch } from './plan';
 import type { TrainingPlan } from './plan';
 import type { LearningRateSchedule } from './schedule';
@@ -48,7 +48,7 @@ export class Stepper {
   async *trainEpoch(
     epoch: number,
     batches: AsyncIterable<TrainingBatch>,
-  ): AsyncGenerator<StepEvent, MeterFigures, undefined> {
+  ): AsyncGenerator<StepEvent, MeterMetrics, undefined> {
     const { options, classWeights, signal, train } = this.#plan;
     const { accumulate, preset } = options;
     this.#meter.reset();

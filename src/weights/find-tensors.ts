@@ -24,7 +24,7 @@ const AVERAGED = /(^|_)(ema|swa|avg|average|averaged|shadow|teacher)(_|$)/i;
 const NOT_WEIGHTS =
   /optim|sched|scaler|rng|random|callback|loop|hyper|hparam|meter|metric|histor|criterion|loss|config|args/i;
 const MAX_DEPTH = 4;
-/** Characters of a key, and keys of a level, that are told. */
+/** Characters of a key, and keys of a level, that are printed. */
 const MAX_KEY = 120;
 const MAX_TOLD = 50;
 

@@ -1,6 +1,6 @@
 /**
  * The weights whose names this library knows: torchvision's ImageNet checkpoints, with the input they were trained for.
- * Figures: torchvision 0.28, `torchvision.models.get_model_weights(name)`.
+ * Sizes and accuracies: torchvision 0.28, `torchvision.models.get_model_weights(name)`.
  */
 import { inputSize, normalizationOf } from '../data/transforms/transform';
 import type { Transform } from '../data/types';
@@ -31,7 +31,7 @@ export interface PretrainedWeights {
   readonly sizeMiB: number;
   /** First digits of the file's SHA-256, which torchvision puts into its name: 32 bits, all that is published. */
   readonly sha256Prefix: string;
-  /** Accuracy of the first answer on ImageNet's validation images, in per cent. */
+  /** Top-1 accuracy on ImageNet's validation images, in percent. */
   readonly imagenetAccuracy: number;
   /** Shorter side of the image before its center is cut out, in pixels. */
   readonly resize: number;

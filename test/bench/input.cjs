@@ -1,7 +1,7 @@
 /**
  * The input of the first and of later epochs on a real data set, ours and one process of PIL and torchvision in turn:
  *   npm run bench:input -- --data COVID-CT --python PYTHON [--rounds 3] [--batch 8] [--threads 2] [--epochs 3]
- * shorter side to 256, random box to 224 x 224, flip, [0, 1], normalized. All splits together. Prints slices a second
+ * shorter side to 256, random box to 224 x 224, flip, [0, 1], normalized. All splits together. Prints slices per second
  * (median of the rounds), the ratio to the peer's same epoch with its spread, and the pixels kept in memory.
  * `ours` resizes ahead, once for all epochs; `in step` resizes in each step, as without it.
  */
@@ -79,7 +79,7 @@ async function main() {
     console.log(
       `${files.length} slices of ${data.name}, ` +
         `batch ${values.batch}, ${values.threads} threads, ${values.rounds} rounds; ` +
-        'slices a second and ratio to PIL (spread of the rounds), epoch after epoch',
+        'slices per second and ratio to PIL (spread of the rounds), epoch after epoch',
     );
     for (const [name, list] of Object.entries(results)) report(name, list, results.PIL);
   } finally {

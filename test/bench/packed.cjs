@@ -3,7 +3,7 @@
  * made-up slices, beside the same on a small set, each in a process of its own:
  * npm run bench:packed -- [--slices 100000] [--small 2000] [--size 64] [--batch 32] [--threads 2] [--cache-bytes
  *   33554432]
- * Of the first, a middle and the last tenth of the epoch prints slices a second, the median step and the median wait
+ * Of the first, a middle and the last tenth of the epoch prints slices per second, the median step and the median wait
  * for its input, processor time a step (of all threads: it does not depend on what else the machine does), and resident
  * memory; ends with code 1 when that grew by more than a tenth of the pixels in the file. Needs slices x size x size x
  * 3 bytes on the disk (1.2 GB as it stands) in the system's folder for temporary files, and gives them back.
@@ -59,7 +59,7 @@ function measure(dir, slices) {
       `${name.padEnd(7)} ${rate.toFixed(0).padStart(6)} slices/s`,
       `step ${step.toFixed(1).padStart(6)} ms`,
       `wait ${wait.toFixed(1).padStart(5)} ms`,
-      `processor ${cpu.toFixed(1).padStart(6)} ms a step`,
+      `processor ${cpu.toFixed(1).padStart(6)} ms per step`,
       `${mib(rss)} resident`,
     ];
     console.log(`  ${cells.join('   ')}`);

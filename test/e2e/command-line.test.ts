@@ -297,9 +297,9 @@ test('an evaluation of other data, other weights or at another threshold is prin
     );
   const before = await contents();
   for (const [flags, reason] of [
-    [['--data', other], 'figures of other data'],
-    [['--data', phantoms, '--threshold', '0.123'], 'these are the figures at 0.123'],
-    [['--data', phantoms, '--which', 'last'], 'these are the figures of the last'],
+    [['--data', other], 'metrics on other data'],
+    [['--data', phantoms, '--threshold', '0.123'], 'these are the metrics at 0.123'],
+    [['--data', phantoms, '--which', 'last'], 'these are the metrics of the last'],
   ] as const) {
     const { code, stdout, stderr } = await covidct(['evaluate', '--model', run, ...flags, '--json']);
     expect(code).toBe(0);

@@ -62,7 +62,7 @@ test('another number of classes: the head is random, and that is said', async ()
   ]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/a new head starts at random: classifier\.6\.weight \[2, 64\] in the file, \[3, 64\] here/);
-  expect(stderr).toMatch(/answers mean nothing until it is trained/);
+  expect(stderr).toMatch(/predictions mean nothing until it is trained/);
   const names = ['--allow-missing', 'classifier.6.', '--allow-unexpected', 'classifier.9.'];
   const file = join(dir, 'headless.safetensors');
   const whole = await readFile(join(dir, 'three', 'model.safetensors'), 'latin1');
@@ -82,7 +82,7 @@ test('another number of classes: the head is random, and that is said', async ()
   expect(headless).toMatchObject({
     code: 0,
     stderr: expect.stringMatching(
-      /classifier\.6\.weight, classifier\.6\.bias are as a new network has them, at random\. Its answers mean nothing/,
+      /classifier\.6\.weight, classifier\.6\.bias are as a new network has them, at random\. Its predictions mean nothing/,
     ) as string,
   });
 });

@@ -80,7 +80,7 @@ Size size_after(Size size, const PixelStep& row, size_t image) {
   return size;
 }
 
-// x: uint8, 1 x 3 x h x w. Columns first.
+// x: uint8, [1, 3, h, w]. Columns first.
 at::Tensor resize_at_once(const at::Tensor& x, int64_t height, int64_t width) {
   if (x.size(2) == height && x.size(3) == width) return x;
   const at::Tensor packed = x.contiguous(at::MemoryFormat::ChannelsLast);
@@ -138,7 +138,7 @@ struct Strides {
   int64_t channel, row, column;
 };
 
-// x: uint8, 1 x c x h x w in any layout; to: the place of the image.
+// x: uint8, [1, c, h, w] in any layout; to: the place of the image.
 template <typename T>
 void write(const at::Tensor& x, bool mirrored, const Tables<T>& tables, T* to, Strides strides) {
   const int64_t channels = x.size(1), height = x.size(2), width = x.size(3);
@@ -175,7 +175,7 @@ void write_image(const Image& image, int64_t channels, const Tables<T>& tables, 
   write(x, mirrored, tables, to, strides);
 }
 
-// to: n x channels x height x width, contiguous or channels_last.
+// to: [n, channels, height, width], contiguous or channels_last.
 template <typename T>
 void write_images(const std::vector<const Image*>& images, const Tables<T>& tables, at::Tensor& to) {
   const int64_t channels = to.size(1), step = to.stride(0);

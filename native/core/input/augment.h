@@ -52,7 +52,7 @@ int64_t pixels_between(int64_t height, int64_t width, int64_t to_height, int64_t
 // Follows every program without touching a pixel; throws ERR_BAD_BATCH when one is impossible or ends elsewhere.
 void check_programs(const Batch& batch);
 
-// float32, n x channels x height x width, on the device; on the CPU in the memory format (contiguous or channels_last;
+// float32, [n, channels, height, width], on the device; on the CPU in the memory format (contiguous or channels_last;
 // the values are the same), elsewhere in channels_last. One channel: each image is first made gray as PIL's
 // convert('L') does, and normalized with the first mean and std. Equal to torchvision on PIL images: each resize rounds
 // to uint8 as Pillow does, ToTensor divides by 255, Normalize subtracts and divides. The images are shared among
@@ -62,9 +62,9 @@ at::Tensor prepare(const Batch& batch, c10::Device device, int64_t channels = 3,
 // The same numbers for a GPU, without a wait for it, channels_last: images of the store are cropped, resized and
 // flipped there; of the others the bytes go there in one copy from pinned memory. (augment_device.cc)
 at::Tensor prepare_on_device(const Batch& batch, c10::Device device, int64_t channels);
-// Does what the programs erase, in x: float32, n x channels x height x width, normalized, on any device.
+// Does what the programs erase, in x: float32, [n, channels, height, width], normalized, on any device.
 void erase_boxes(const std::vector<Image>& images, const at::Tensor& x);
-// Images after their operations, not yet scaled, into `to`: uint8, n x channels x height x width, contiguous or
+// Images after their operations, not yet scaled, into `to`: uint8, [n, channels, height, width], contiguous or
 // channels_last.
 void write_pixels(const std::vector<const Image*>& images, at::Tensor& to);
 

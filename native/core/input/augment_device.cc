@@ -87,7 +87,7 @@ at::Tensor image_on_device(const Image& image, PixelStore& store, c10::Device de
   return there;
 }
 
-// ITU-R 601 luma in 16-bit fixed point, as on the CPU. x: n x 3 x h x w, int32.
+// ITU-R 601 luma in 16-bit fixed point, as on the CPU. x: [n, 3, h, w], int32.
 at::Tensor to_gray(const at::Tensor& x) {
   return x.narrow(1, 0, 1)
       .mul(19595)
@@ -97,7 +97,7 @@ at::Tensor to_gray(const at::Tensor& x) {
       .bitwise_right_shift_(16);
 }
 
-// uint8 images as int32, n x channels x height x width of the largest, 0 beyond the others.
+// uint8 images as int32, [n, channels, height, width] of the largest, 0 beyond the others.
 at::Tensor stacked(const std::vector<at::Tensor>& images, int64_t channels, c10::Device device) {
   int64_t height = 0, width = 0;
   for (const at::Tensor& each : images) height = std::max(height, each.size(0)), width = std::max(width, each.size(1));
@@ -147,7 +147,7 @@ struct Group {
   }
 };
 
-// float32, n x channels x height x width, not yet scaled.
+// float32, [n, channels, height, width], not yet scaled.
 at::Tensor resampled(const Group& group, int64_t height, int64_t width, int64_t channels, c10::Device device) {
   size_t most = 0;
   for (const std::vector<Pass>& own : group.passes) most = std::max(most, own.size());

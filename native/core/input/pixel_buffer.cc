@@ -36,7 +36,7 @@ class Pool {
     return {data, bytes};
   }
 
-  void give(Piece piece) noexcept {
+  void put(Piece piece) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (piece.capacity > kKeptPixelBytes) return std::free(piece.data);
     // The oldest go: batches of another size than today's.
@@ -82,7 +82,7 @@ PixelBuffer& PixelBuffer::operator=(PixelBuffer&& other) noexcept {
 }
 
 PixelBuffer::~PixelBuffer() {
-  if (data_ != nullptr) pool().give({data_, capacity_});
+  if (data_ != nullptr) pool().put({data_, capacity_});
 }
 
 }  // namespace covidct

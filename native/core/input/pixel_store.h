@@ -9,7 +9,7 @@
 
 namespace covidct {
 
-// Any thread may call any of it. What find() gave stays good when the image is let go.
+// Thread-safe. What find() returned stays valid when the image is dropped.
 class PixelStore {
  public:
   // From now on at most so many bytes are kept, and all that is kept now is let go. 0: the store is off.

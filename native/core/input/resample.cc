@@ -47,7 +47,7 @@ void triangle(Axis& axis, int64_t size) {
 
 // The same direction of all images on the device.
 struct Sums {
-  at::Tensor where, taps;      // width x n x out
+  at::Tensor where, taps;      // [width, n, out]
   at::Tensor half, precision;  // n
 };
 
@@ -72,7 +72,7 @@ Sums to_sums(const std::vector<const Axis*>& axes, int64_t out, c10::Device devi
   return {to_device(where, device), to_device(taps, device), there.select(0, 0), there.select(0, 1)};
 }
 
-// x: n x channels x height x width, of which the dimension (2 or 3) becomes `out` long.
+// x: [n, channels, height, width], of which the dimension (2 or 3) becomes `out` long.
 at::Tensor add_up(const at::Tensor& x, const std::vector<const Axis*>& axes, int64_t dimension, int64_t out) {
   const Sums sums = to_sums(axes, out, x.device());
   std::vector<int64_t> shape = x.sizes().vec(), own = {x.size(0), 1, 1, 1};

@@ -29,7 +29,7 @@ struct Resampling {
   Axis rows, columns;
 };
 
-// images: int32, n x channels x height x width, of bytes; image i stands in the upper left and comes out in the upper
+// images: int32, [n, channels, height, width], of bytes; image i stands in the upper left and comes out in the upper
 // left of the result, which is as large as the largest. Columns first, as LibTorch does, or rows first; each direction
 // is rounded to uint8.
 at::Tensor resample(const at::Tensor& images, const std::vector<Resampling>& each, bool rows_first);

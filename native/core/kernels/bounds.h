@@ -43,7 +43,7 @@ Bounded measured(const at::Tensor& x);
 // The same where the bound it has is proven and larger than `loose`, x as it is elsewhere.
 Bounded tightened(const Bounded& x, double loose);
 
-// The gain of a convolution: weight, out x in x k x k, without gaps, multiplied by `scale` for each output channel,
+// The gain of a convolution: weight, [out, in, k, k], without gaps, multiplied by `scale` for each output channel,
 // plus `bias`; both may be undefined.
 Gain gain_of(const at::Tensor& weight, const at::Tensor& scale, const at::Tensor& bias);
 // The gain of scale x + shift.

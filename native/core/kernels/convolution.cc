@@ -45,7 +45,7 @@ class Winograd : public torch::autograd::Function<Winograd> {
                             const std::optional<at::Tensor>& bias, bool relu, ConvolutionKind kind) {
     const at::Tensor input = channels_last(x);
     const WinogradPlan plan = winograd_plan(grid_of(input), weight.size(1), weight.size(0));
-    at::Tensor y = winograd_convolve({input, {}, {}, {}}, winograd_filters(weight, /*turned=*/false),
+    at::Tensor y = winograd_convolve({input, {}, {}, {}}, winograd_filters(weight, /*flipped=*/false),
                                      {bias.value_or(at::Tensor()), relu}, plan);
     variable_list kept = {input, weight};
     if (relu) kept.push_back(y);
@@ -62,7 +62,7 @@ class Winograd : public torch::autograd::Function<Winograd> {
     const int64_t in = weight.size(1), out = weight.size(0);
     Variable of_x, of_weight, of_bias;
     if (context->needs_input_grad(0))
-      of_x = winograd_convolve(g, winograd_filters(weight, /*turned=*/true), {}, winograd_plan(grid_of(x), out, in));
+      of_x = winograd_convolve(g, winograd_filters(weight, /*flipped=*/true), {}, winograd_plan(grid_of(x), out, in));
     if (context->needs_input_grad(1))
       of_weight = filter_gradient({x, {}, {}, {}}, g, weight,
                                   static_cast<ConvolutionKind>(context->saved_data["kind"].toInt()));

@@ -40,7 +40,7 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Ten
 at::Tensor convolve_relu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, ConvGeometry geometry,
                          ConvolutionKind kind);
 
-// For the backward pass of our own convolution: the gradient of its filters, out x in x 3 x 3, contiguous, of its input
+// For the backward pass of our own convolution: the gradient of its filters, [out, in, 3, 3], contiguous, of its input
 // and the gradient of its output; by LibTorch where there are so few tiles that ours would be less exact.
 at::Tensor filter_gradient(const WinogradInput& input, const WinogradInput& gradient, const at::Tensor& weight,
                            ConvolutionKind kind);

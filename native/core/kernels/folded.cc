@@ -54,14 +54,14 @@ size_t Folded::add(FoldedLayer layer) {
 at::Tensor Folded::winograd_forward(Kept& kept, const Fold& folded, const at::Tensor& x, const at::Tensor& added) {
   const FoldedLayer& layer = kept.layer;
   const at::Tensor from = layer.weight.detach();
-  Filters filters = filters_of(from, /*turned=*/false, nullptr);
+  Filters filters = filters_of(from, /*flipped=*/false, nullptr);
   if (kept.filters.defined()) {
     filters.data = kept.filters.mutable_data_ptr<float>();
   } else {
     at::Tensor memory;
     if (passes_ > 1) memory = at::empty({filters.floats()}, from.options());
     filters.data = memory.defined() ? memory.mutable_data_ptr<float>() : filter_scratch(filters);
-    transform_filters(from, folded.scale, /*turned=*/false, filters);
+    transform_filters(from, folded.scale, /*flipped=*/false, filters);
     kept.filters = memory;
   }
   const bool direct = !added.defined();

@@ -31,18 +31,18 @@ struct Fold {
 class Folded {
  public:
   explicit Folded(ConvolutionKind kind) : kind_(kind) {}
-  // Gives the layer's number.
+  // Returns the layer's index.
   size_t add(FoldedLayer layer);
 
-  // To be called before every pass. From the second one with the same weights on the layers keep what they have
-  // prepared of them: one pass would not be worth the memory.
+  // Must be called before every pass. From the second pass with the same weights on, the layers keep their packed
+  // filters: for one pass alone that would not be worth the memory.
   void begin() { ++passes_; }
   // x as supports_fused has it. Equal to the layers one after another in evaluation mode, to rounding, where the result
   // is proven to be. `added`: added to the output before the ReLU, where it is not null.
   Bounded run(size_t layer, const Bounded& x, const Bounded* added = nullptr);
   // Batch norm by running statistics and a ReLU, of what no convolution is folded with.
   Bounded norm_relu(const Bounded& x, Norm& norm);
-  // To be called when a weight or a running statistic has changed.
+  // Must be called when a weight or a running statistic has changed.
   void forget();
   // Bytes of what is kept.
   int64_t bytes() const;

@@ -86,7 +86,7 @@ class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
     context->saved_data["biased"] = bias.has_value();
     context->saved_data["kind"] = static_cast<int64_t>(kind);
     const WinogradPlan plan = winograd_plan(grid_of(x), weight.size(1), weight.size(0));
-    return winograd_convolve({x, norm.scale, norm.shift, {}}, winograd_filters(weight, /*turned=*/false),
+    return winograd_convolve({x, norm.scale, norm.shift, {}}, winograd_filters(weight, /*flipped=*/false),
                              {bias.value_or(at::Tensor())}, plan);
   }
 
@@ -104,7 +104,7 @@ class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
     }
     if (context->saved_data["biased"].toBool() && context->needs_input_grad(4)) of_bias = channel_sums(g, {});
     if (norm_needs(context)) {
-      of_x = winograd_convolve({g, {}, {}, {}}, winograd_filters(weight, /*turned=*/true), {},
+      of_x = winograd_convolve({g, {}, {}, {}}, winograd_filters(weight, /*flipped=*/true), {},
                                winograd_plan(grid, out, in));
       of = norm_relu_backward_(of_x, x, norm);
     }

@@ -23,7 +23,7 @@ COVIDCT_INLINE void block(const Product& p, const float* a, const float* b, floa
   for (int64_t k = 0; k < depth; ++k, a += a_step, b += b_step) {
     V right[kVectors];
     for (int v = 0; v < kVectors; ++v) right[v] = load<V>(b + v * kLanes<V>);
-    // What the next panel will want comes nearer meanwhile: filters of many channels stand in no cache.
+    // Prefetches the next panel meanwhile: filters of many channels do not fit in a cache.
     for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + next + v * kLanes<V>);
     for (int r = 0; r < kRows; ++r) {
       const float left = a[r * a_row];

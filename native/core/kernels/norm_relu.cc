@@ -28,7 +28,7 @@ NormChannels channels_of(const NormState& norm) {
   return {norm.scale.const_data_ptr<float>(), norm.shift.const_data_ptr<float>(), norm.mean.const_data_ptr<float>()};
 }
 
-// Adds up `numbers` sums over `count` things: each thread its own part, the parts in their order.
+// Adds up `numbers` sums over `count` items: each thread its own part, the parts in their order.
 template <typename Work>
 std::vector<double> sum_over(int64_t count, int64_t numbers, const Work& work) {
   const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), count));

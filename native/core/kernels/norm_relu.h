@@ -17,7 +17,7 @@ struct NormParameterGradients {
   at::Tensor weight, bias;
 };
 
-// Mean and biased variance of every channel of x, n x c x h x w; runs of 64 pixels are added up in float32, the runs in
+// Mean and biased variance of every channel of x, [n, c, h, w]; runs of 64 pixels are added up in float32, the runs in
 // float64.
 std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);
 // Sum over all pixels of every channel; where `active` is defined, of those where it is positive. float32.
@@ -31,7 +31,7 @@ at::Tensor norm_relu_forward(const at::Tensor& x, const at::Tensor& scale, const
 // Overwrites g, the gradient of the output, with that of x.
 NormParameterGradients norm_relu_backward_(at::Tensor& g, const at::Tensor& x, const NormState& norm);
 
-// n x c x h / 2 x w / 2.
+// [n, c, h / 2, w / 2].
 at::Tensor norm_relu_pool_forward(const at::Tensor& x, const NormState& norm);
 NormParameterGradients norm_relu_pool_backward(const at::Tensor& g, const at::Tensor& x, const NormState& norm,
                                                at::Tensor& of_x);

@@ -9,7 +9,7 @@ namespace {
 
 using Operator = std::optional<c10::OperatorHandle>;
 
-// What the compiler of PyTorch's graphs calls too; no C++ function of LibTorch's interface leads there.
+// The operator that torch.compile calls too; no function of LibTorch's C++ API leads to it.
 Operator find(const char* name, const char* overload) {
   return c10::Dispatcher::singleton().findSchema({name, overload});
 }

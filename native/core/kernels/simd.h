@@ -54,15 +54,15 @@ COVIDCT_INLINE void store(float* to, const V& lanes, int64_t count = 0) {
     std::memcpy(to, &lanes, static_cast<size_t>(count) * sizeof(float));
 }
 
-// A comparison serves one choice, and at once: g++ takes any other apart lane by lane on AVX-512.
+// Each comparison is used once, right where it is made: g++ splits any other into its lanes on AVX-512.
 
-// Keeps what is not a number, as LibTorch's does.
+// Keeps NaN, as LibTorch's ReLU does.
 template <typename V>
 COVIDCT_INLINE V relu(const V& x) {
   return x < V{} ? V{} : x;
 }
 
-// The largest of four numbers; not a number where one of them is not, or where their sum is not finite.
+// The maximum of four numbers; NaN where one of them is NaN, or where their sum is not finite.
 template <typename V>
 COVIDCT_INLINE V largest(const V& a, const V& b, const V& c, const V& d) {
   const V first = a > b ? a : b, second = c > d ? c : d;

@@ -94,7 +94,7 @@ COVIDCT_INLINE void outputs_in(const Layer& layer, int64_t begin, int64_t end) {
   if (!layer.relu) return;
   for (int64_t r = 0; r < layer.rows; ++r) {
     float* const y = layer.y + r * layer.outputs;
-    // Keeps what is not a number.
+    // Keeps NaN.
     for (int64_t o = begin; o < end; ++o) y[o] = y[o] < 0 ? 0 : y[o];
   }
 }

@@ -8,8 +8,8 @@ namespace covidct {
 // Whether few_rows_linear is to be used: float32 on the CPU, contiguous, no gradient wanted, few rows of whole vectors.
 bool takes_few_rows(const at::Tensor& x, const at::Tensor& weight);
 
-// x: n x in, weight: out x in, bias: out. The result, n x out, with a ReLU where it is asked for, equals at::linear's
-// to rounding; a row's bits do not depend on the rows beside it.
+// x: [n, in], weight: [out, in], bias: [out]. Returns [n, out], behind a ReLU where `relu` is set,
+// equal to at::linear to rounding; a row's bits do not depend on the rows beside it.
 at::Tensor few_rows_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool relu);
 
 }  // namespace covidct

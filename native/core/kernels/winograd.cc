@@ -202,23 +202,23 @@ WinogradPlan winograd_gradient_plan(const TileGrid& grid, int64_t in, int64_t ou
   return plan_of(grid, in, out, in + out <= kGradientBlockChannels, kGradientBlockTiles);
 }
 
-Filters filters_of(const at::Tensor& weight, bool turned, float* data) {
-  return {data, weight.size(turned ? 0 : 1), weight.size(turned ? 1 : 0)};
+Filters filters_of(const at::Tensor& weight, bool flipped, float* data) {
+  return {data, weight.size(flipped ? 0 : 1), weight.size(flipped ? 1 : 0)};
 }
 
-void transform_filters(const at::Tensor& weight, const at::Tensor& scale, bool turned, const Filters& filters) {
+void transform_filters(const at::Tensor& weight, const at::Tensor& scale, bool flipped, const Filters& filters) {
   const float* const from = weight.const_data_ptr<float>();
   const float* const factors = scale.defined() ? scale.const_data_ptr<float>() : nullptr;
   at::parallel_for(0, whole_panels(filters.columns) / kPanel, 1,
-                   [&](int64_t begin, int64_t end) { tiles_of_filters(from, factors, turned, begin, end, filters); });
+                   [&](int64_t begin, int64_t end) { tiles_of_filters(from, factors, flipped, begin, end, filters); });
 }
 
 float* filter_scratch(const Filters& filters) { return scratch(Scratch::kMatrices, filters.floats()); }
 
-Filters winograd_filters(const at::Tensor& weight, bool turned) {
-  Filters filters = filters_of(weight, turned, nullptr);
+Filters winograd_filters(const at::Tensor& weight, bool flipped) {
+  Filters filters = filters_of(weight, flipped, nullptr);
   filters.data = filter_scratch(filters);
-  transform_filters(weight, {}, turned, filters);
+  transform_filters(weight, {}, flipped, filters);
   return filters;
 }
 

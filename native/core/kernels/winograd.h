@@ -7,7 +7,7 @@
 
 namespace covidct {
 
-// The pixels a convolution reads, n x c x h x w, channels last: x itself; relu(scale x + shift) where scale is defined;
+// The pixels a convolution reads, [n, c, h, w], channels last: x itself; relu(scale x + shift) where scale is defined;
 // x where `active` is positive and 0 elsewhere where that is defined.
 struct WinogradInput {
   at::Tensor x, scale, shift, active;
@@ -35,19 +35,20 @@ TileGrid grid_of(const at::Tensor& x);
 WinogradPlan winograd_plan(const TileGrid& grid, int64_t in, int64_t out);
 WinogradPlan winograd_gradient_plan(const TileGrid& grid, int64_t in, int64_t out);
 
-// The transformed filters of weight, out x in x 3 x 3, contiguous, written to `data`, which has room for floats() of
-// filters_of(). `turned`: for the gradient of the input. scale: undefined, or a factor for each output channel.
-Filters filters_of(const at::Tensor& weight, bool turned, float* data);
-void transform_filters(const at::Tensor& weight, const at::Tensor& scale, bool turned, const Filters& filters);
+// The transformed filters of weight, [out, in, 3, 3], contiguous, written to `data`, which has room for floats() of
+// filters_of(). `flipped`: rotated by 180 degrees, input and output
+// channels exchanged, for the gradient of the input. scale: undefined, or a factor for each output channel.
+Filters filters_of(const at::Tensor& weight, bool flipped, float* data);
+void transform_filters(const at::Tensor& weight, const at::Tensor& scale, bool flipped, const Filters& filters);
 // Room for them in this thread's scratch, good until the next call; and transformed ones there.
 float* filter_scratch(const Filters& filters);
-Filters winograd_filters(const at::Tensor& weight, bool turned);
+Filters winograd_filters(const at::Tensor& weight, bool flipped);
 
-// Returns n x out x h x w, or half as high and wide with `pool`, channels last.
+// Returns [n, out, h, w], or half as high and wide with `pool`, channels last.
 at::Tensor winograd_convolve(const WinogradInput& input, const Filters& filters, const WinogradFinish& finish,
                              const WinogradPlan& plan);
 
-// The gradient of the filters, out x in x 3 x 3, of the input and the gradient of the output.
+// The gradient of the filters, [out, in, 3, 3], of the input and the gradient of the output.
 at::Tensor winograd_filter_gradient(const WinogradInput& input, const WinogradInput& gradient,
                                     const WinogradPlan& plan);
 

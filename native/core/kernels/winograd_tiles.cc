@@ -161,10 +161,10 @@ COVIDCT_INLINE void tiles_to_output_in(const Tiles& in, const TileGrid& grid, in
 }
 
 template <typename V>
-COVIDCT_INLINE void tiles_of_filters_in(const float* w, const float* scale, bool turned, int64_t begin, int64_t end,
+COVIDCT_INLINE void tiles_of_filters_in(const float* w, const float* scale, bool flipped, int64_t begin, int64_t end,
                                         const Filters& out) {
   // In w two neighbors of a column stand `column` numbers apart, two of the depth `step`.
-  const int64_t column = turned ? 9 : out.depth * 9, step = turned ? out.columns * 9 : 9;
+  const int64_t column = flipped ? 9 : out.depth * 9, step = flipped ? out.columns * 9 : 9;
   V g[9], tile[36];
   for (int64_t first = begin * kPanel; first < end * kPanel; first += kLanes<V>) {
     const int64_t count = std::clamp<int64_t>(out.columns - first, 0, kLanes<V>);
@@ -173,8 +173,8 @@ COVIDCT_INLINE void tiles_of_filters_in(const float* w, const float* scale, bool
       float taps[9][kLanes<V>] = {};
       for (int64_t lane = 0; lane < count; ++lane) {
         const float* const from = w + (first + lane) * column + k * step;
-        const float factor = scale == nullptr ? 1 : scale[turned ? k : first + lane];
-        for (int tap = 0; tap < 9; ++tap) taps[turned ? 8 - tap : tap][lane] = from[tap] * factor;
+        const float factor = scale == nullptr ? 1 : scale[flipped ? k : first + lane];
+        for (int tap = 0; tap < 9; ++tap) taps[flipped ? 8 - tap : tap][lane] = from[tap] * factor;
       }
       for (int tap = 0; tap < 9; ++tap) g[tap] = load<V>(taps[tap]);
       both_ways<V, 3, 6>(g, tile, [](const V* in, int64_t skip, V* t) COVIDCT_LAMBDA { filter_line(in, skip, t); });
@@ -216,8 +216,8 @@ COVIDCT_VARIANTS(tiles_of_gradient, (const PixelSource& g, const TileGrid& grid,
 COVIDCT_VARIANTS(tiles_to_output, (const Tiles& in, const TileGrid& grid, int64_t first, const PixelSink& y),
                  (in, grid, first, y))
 COVIDCT_VARIANTS(tiles_of_filters,
-                 (const float* w, const float* scale, bool turned, int64_t begin, int64_t end, const Filters& out),
-                 (w, scale, turned, begin, end, out))
+                 (const float* w, const float* scale, bool flipped, int64_t begin, int64_t end, const Filters& out),
+                 (w, scale, flipped, begin, end, out))
 COVIDCT_VARIANTS(tiles_to_filters, (const Tiles& in, int64_t begin, int64_t end, float* w), (in, begin, end, w))
 
 }  // namespace covidct

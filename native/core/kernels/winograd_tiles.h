@@ -9,7 +9,7 @@
 
 namespace covidct {
 
-// A stack of images, n x height x width x channels, and the 4 x 4 tiles of its pixels, counted row by row, image by
+// A stack of images, [n, height, width, channels], and the 4 x 4 tiles of its pixels, counted row by row, image by
 // image.
 struct TileGrid {
   int64_t images, height, width;
@@ -48,7 +48,7 @@ struct PixelSink {
   float* y;
   const float* bias = nullptr;
   bool relu = false;
-  bool pool = false;  // writes the largest of every 2 x 2, n x height / 2 x width / 2
+  bool pool = false;  // writes the largest of every 2 x 2, [n, height / 2, width / 2]
 };
 
 // B' d B of the tiles first, first + 1, ..., which overlap by two pixels and reach one beyond the image (zeros).
@@ -69,10 +69,10 @@ struct Filters {
   int64_t floats() const { return 36 * stride(); }
 };
 
-// G w G' of filters w, out x in x 3 x 3, for the panels from `begin` to `end`: of depth in and columns out; `turned`,
-// for the gradient of the input, of depth out and columns in and turned by 180 degrees. `scale`, where not null,
+// G w G' of filters w, [out, in, 3, 3], for the panels from `begin` to `end`: of depth in and columns out; `flipped`,
+// for the gradient of the input, of depth out and columns in and rotated by 180 degrees. `scale`, where not null,
 // multiplies each out.
-void tiles_of_filters(const float* w, const float* scale, bool turned, int64_t begin, int64_t end, const Filters& out);
+void tiles_of_filters(const float* w, const float* scale, bool flipped, int64_t begin, int64_t end, const Filters& out);
 
 // G' m G: the adjoint of tiles_of_filters for matrices with one row for each output channel; of the rows from `begin`
 // to `end`.

@@ -15,7 +15,7 @@ namespace covidct {
 namespace {
 
 constexpr size_t kPage = 4096, kHugePage = 2 << 20;
-// A block of so many bytes goes to no wish of less than this share of it.
+// A block serves no request of less than this share of its bytes.
 constexpr size_t kLargeBlock = 256 << 20, kLargeShare = 4;
 constexpr size_t kSharedSegment = 16 << 20;  // of requests below half of it
 
@@ -25,7 +25,7 @@ char* map_memory(size_t bytes) {
   void* const found = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (found == MAP_FAILED) return nullptr;
 #ifdef MADV_HUGEPAGE
-  madvise(found, bytes, MADV_HUGEPAGE);  // a wish: fewer faults where the system grants it
+  madvise(found, bytes, MADV_HUGEPAGE);  // a hint: fewer page faults where the system takes it
 #endif
   return static_cast<char*>(found);
 }
@@ -81,7 +81,7 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     return start;
   }
 
-  void give(char* start) {
+  void release(char* start) {
     const std::lock_guard<std::mutex> guard(mutex);
     auto block = blocks.find(start);
     block->second.free = true;
@@ -101,8 +101,8 @@ struct Arena::Pool : std::enable_shared_from_this<Arena::Pool> {
     if (closed) release_idle();
   }
 
-  // The mutex is held. The smallest free block, but no large one for a small wish: its own tensor comes again in the
-  // next step.
+  // The mutex is held. Returns the smallest free block, but no large one for a small request: the tensor that it fits
+  // is allocated again in the next step.
   std::set<std::pair<size_t, char*>>::iterator fitting(size_t bytes) {
     const auto found = free_blocks.lower_bound({bytes, nullptr});
     return found == free_blocks.end() || found->first < kLargeBlock || found->first / kLargeShare <= bytes
@@ -183,7 +183,7 @@ void release(void* start) {
   // The last reference may be this one; the pool must not go while its mutex is held.
   const std::shared_ptr<Arena::Pool> pool = registry().find(static_cast<char*>(start));
   if (pool)
-    pool->give(static_cast<char*>(start));
+    pool->release(static_cast<char*>(start));
   else
     libtorchs->raw_deleter()(start);
 }
@@ -194,7 +194,7 @@ class Allocator final : public c10::Allocator {
   c10::DataPtr allocate(size_t bytes) override {
     if (active == nullptr || bytes < static_cast<size_t>(Arena::kLeastBytes)) return libtorchs->allocate(bytes);
     char* const start = active->take(bytes);
-    if (start == nullptr) return libtorchs->allocate(bytes);  // which says in its own words that there is no memory
+    if (start == nullptr) return libtorchs->allocate(bytes);  // which throws its own error where there is no memory
     return {start, start, &release, c10::Device(c10::kCPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }

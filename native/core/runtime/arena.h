@@ -7,7 +7,8 @@
 
 namespace covidct {
 
-// While it lives, tensors of kLeastBytes and more that its thread makes on the CPU come from it, whoever makes them.
+// While it lives, tensors of kLeastBytes and more that its thread allocates on the CPU come from it, LibTorch's own
+// among them.
 // Memory of a tensor that outlives it goes back to the system with the tensor. Must end in the thread that it began in.
 class Arena {
  public:
@@ -23,7 +24,7 @@ class Arena {
 
   // What it holds without a tensor in it.
   int64_t idle_bytes() const;
-  // Gives back to the system what no tensor stands in.
+  // Returns to the system what holds no tensor.
   void trim();
 
   struct Pool;

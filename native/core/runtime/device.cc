@@ -36,27 +36,27 @@ bool is_number(const std::string& text) {
 
 }  // namespace
 
-DeviceChoice choose_device(const std::string& wish) {
-  if (wish == "cpu") return {c10::Device(c10::kCPU), "the CPU was asked for"};
+DeviceChoice choose_device(const std::string& name) {
+  if (name == "cpu") return {c10::Device(c10::kCPU), "the CPU was asked for"};
   const int64_t gpus = cuda_count();
-  if (wish == "auto") {
+  if (name == "auto") {
     if (gpus > 0) return {c10::Device(c10::kCUDA, 0), "auto: a CUDA GPU is there"};
     return {c10::Device(c10::kCPU), "auto: no CUDA GPU, because " + why_no_cuda()};
   }
-  const bool bare = wish == "cuda";
-  if (!bare && !(wish.rfind("cuda:", 0) == 0 && is_number(wish.substr(5)))) {
-    throw Failure("ERR_DEVICE", "expected a device of 'cpu', 'cuda', 'cuda:N' or 'auto', got '" + wish + "'");
+  const bool bare = name == "cuda";
+  if (!bare && !(name.rfind("cuda:", 0) == 0 && is_number(name.substr(5)))) {
+    throw Failure("ERR_DEVICE", "expected a device of 'cpu', 'cuda', 'cuda:N' or 'auto', got '" + name + "'");
   }
   if (gpus == 0) {
-    throw Failure("ERR_DEVICE", "the device '" + wish + "' is not available: " + why_no_cuda() +
+    throw Failure("ERR_DEVICE", "the device '" + name + "' is not available: " + why_no_cuda() +
                                     "; use device 'cpu', or a LibTorch with CUDA (see `covidct doctor`)");
   }
-  const int64_t index = bare ? 0 : std::stoll(wish.substr(5));
+  const int64_t index = bare ? 0 : std::stoll(name.substr(5));
   if (index >= gpus) {
-    throw Failure("ERR_DEVICE", "the device '" + wish + "' is not available: there are " + std::to_string(gpus) +
+    throw Failure("ERR_DEVICE", "the device '" + name + "' is not available: there are " + std::to_string(gpus) +
                                     " CUDA GPUs, cuda:0 to cuda:" + std::to_string(gpus - 1));
   }
-  return {c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index)), "'" + wish + "' was asked for"};
+  return {c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index)), "'" + name + "' was asked for"};
 }
 
 void set_up(c10::Device device) {

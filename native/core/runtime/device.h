@@ -13,14 +13,14 @@ struct DeviceChoice {
   std::string reason;  // one sentence for a person
 };
 
-// `cpu`, `cuda`, `cuda:N` or `auto`; throws ERR_DEVICE with the reason when it cannot be had.
-DeviceChoice choose_device(const std::string& wish);
+// `cpu`, `cuda`, `cuda:N` or `auto`; throws ERR_DEVICE with the reason when it is not available.
+DeviceChoice choose_device(const std::string& name);
 
-// To be called before a network is built there. CUDA: cuDNN tries its algorithms on each new shape and keeps the
+// Must be called before a network is built there. CUDA: cuDNN tries its algorithms on each new shape and keeps the
 // fastest.
 void set_up(c10::Device device);
 
-// Gives memory that LibTorch keeps for later back to the device. Never throws.
+// Returns memory that LibTorch's allocator caches to the device. Never throws.
 void release_cached_memory(c10::Device device) noexcept;
 
 struct LibtorchInfo {

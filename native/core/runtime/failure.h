@@ -1,4 +1,4 @@
-// A failure with one of the codes of src/errors.ts; what the upper floor turns into a JavaScript error.
+// A failure with one of the codes of src/errors.ts; errors.h turns it into a JavaScript error.
 #pragma once
 
 #include <stdexcept>

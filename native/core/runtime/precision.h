@@ -1,4 +1,4 @@
-// In which numbers a network computes. Weights, gradients, optimizer state and losses are float32 in all of them.
+// The number formats a network computes in. Weights, gradients, optimizer state and losses are float32 in all of them.
 #pragma once
 
 #include <ATen/core/ScalarType.h>
@@ -19,7 +19,7 @@ enum class Precision {
 // `float32`, `tf32` or `bf16`. Throws ERR_INVALID_OPTION.
 Precision to_precision(const std::string& name);
 
-// Throws ERR_INVALID_OPTION where the device does not know it.
+// Throws ERR_INVALID_OPTION where the device does not support it.
 void require_precision(Precision precision, const DeviceChoice& device);
 
 // Autocast of this thread, for one forward pass; nothing where the precision needs none. A cast weight is kept for the

@@ -25,7 +25,7 @@ class SharedSetting {
     return true;
   }
 
-  // To be called once for every join() that said true.
+  // Must be called once for every join() that returned true.
   void leave() {
     {
       const std::lock_guard<std::mutex> lock(mutex_);

@@ -20,8 +20,8 @@ at::Tensor to_device(const at::Tensor& host, c10::Device device);
 // values stay, and so does what is written to a file, which is contiguous always.
 at::Tensor place(const at::Tensor& tensor, c10::Device device);
 
-// Figures of one step on their way to the host. From a GPU they come packed, in one copy into pinned memory, queued
-// behind what the step has queued so far and nothing that follows: wait() for the figures of a forward pass does not
+// Outputs of one step on their way to the host. From a GPU they come packed, in one copy into pinned memory, queued
+// behind what the step has queued so far and nothing that follows: wait() for the outputs of a forward pass does not
 // wait for a backward pass that was queued after the construction.
 class Readback {
  public:

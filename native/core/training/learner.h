@@ -117,7 +117,7 @@ class Learner {
   // clipped.
   std::optional<double> optimizer_step(double learning_rate);
   Outputs predict(const Input& input);
-  // Gives back to the system what is only kept for the next call: prepared filters, memory without a tensor in it.
+  // Returns to the system what is only kept for the next call: packed filters, and memory that holds no tensor.
   void release();
   // From now on only these parameters are trained, and these batch norms keep their running statistics.
   void set_trainable(const std::vector<std::string>& parameters, const std::vector<std::string>& frozen_norms);

@@ -157,7 +157,7 @@ std::string value_text(double value) {
                     index_text(position, source.sum_input ? std::vector<int64_t>{source.shape[0], 1, source.shape[2],
                                                                                  source.shape[3]}
                                                           : source.shape) +
-                    "; expected finite numbers alone, for with others no answer is worth anything. Take an earlier "
+                    "; expected finite numbers alone, since no prediction with others means anything. Take an earlier "
                     "checkpoint, or, for a look "
                     "inside, set allowNonFinite (--allow-non-finite). Nothing was loaded");
 }

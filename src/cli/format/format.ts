@@ -61,7 +61,7 @@ export function evaluationText(evaluation: Evaluation): string[] {
     `  accuracy     ${withInterval(intervals.accuracy)}`,
     ...rateLines(evaluation),
     `  AUC          ${auc === null ? '–' : auc.toFixed(3)}${aucInterval}${mean}`,
-    '  confusion matrix (rows: true class, columns: answer)',
+    '  confusion matrix (rows: true class, columns: predicted class)',
     `    ${row(['', ...classes])}`,
     ...confusionMatrix.map((counts, index) => `    ${row([classes[index]!, ...counts])}`),
     ...skipped.map(({ id, reason }) => `  left out: ${id}: ${reason}`),

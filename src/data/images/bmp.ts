@@ -64,11 +64,11 @@ function readHeader(file: DataView): Header {
 
 function checkKind({ bits, compression, topDown, palette }: Omit<Header, 'masks'>): void {
   if (![1, 4, 8, 16, 24, 32].includes(bits))
-    throw new Refusal(`it is a BMP of ${bits} bits a pixel; read are 1, 4, 8, 16, 24 and 32`);
+    throw new Refusal(`it is a BMP of ${bits} bits per pixel; read are 1, 4, 8, 16, 24 and 32`);
   const fits = { [NONE]: true, [RLE8]: bits === 8, [RLE4]: bits === 4, [BIT_FIELDS]: bits >= 16 }[compression];
   if (fits !== true)
     throw new Refusal(
-      `it is a BMP of ${bits} bits a pixel with the ` +
+      `it is a BMP of ${bits} bits per pixel with the ` +
         `compression ${COMPRESSIONS[compression] ?? compression}, which is not read; save it uncompressed`,
     );
   if (topDown && compression !== NONE && compression !== BIT_FIELDS)

@@ -36,7 +36,7 @@ export function isPixelSource(source: ImageSource): source is PixelSource {
   return typeof (source as PixelSource | null | undefined)?.readPixels === 'function';
 }
 
-/** Where an image lies, for who reads the answers; null for bytes and images of a packed data set. */
+/** Where an image lies, for whoever reads the results; null for bytes and images of a packed data set. */
 export function pathOfSource(source: ImageSource): string | null {
   if (typeof source === 'string') return source;
   return isPixelSource(source) ? (source.path ?? null) : null;

@@ -38,8 +38,8 @@ const READ: readonly (readonly [ImageFormat, string, ...Signature[]])[] = [
 ];
 
 /**
- * Known and not read. Those that are told by their first byte on are looked at first, since some begin as an image
- * does; those that are told by what stands further inside are looked at last, since chance may have put it there.
+ * Known and not read. Those that are recognized by their first bytes are looked at first, since some begin as an image
+ * does; those that are recognized further inside are looked at last, since chance may have put it there.
  */
 const OTHERS: readonly (readonly [string, ...Signature[]])[] = [
   ['a DICOM file', [128, 'DICM']],

@@ -33,7 +33,7 @@ test('the task goes in, the last line comes out, and the time to the first is ta
     `console.log('noise'); setTimeout(() => console.log(JSON.stringify({ ` +
       'task: JSON.parse(process.argv.at(-1)) })), 300)',
   );
-  expect(outcome).toMatchObject({ answer: { task: { side: 3 } } });
+  expect(outcome).toMatchObject({ result: { task: { side: 3 } } });
   expect((outcome as { firstLineMs: number }).firstLineMs).toBeGreaterThan(0);
 });
 

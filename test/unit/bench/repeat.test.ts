@@ -11,17 +11,17 @@ test('the first call is not timed, and no fewer repeats are made than asked for'
     if (call === 0) await new Promise((done) => setTimeout(done, 200));
     return call;
   };
-  const { answers, milliseconds } = await repeat({ minRepeats: 3, maxRepeats: 20, minSeconds: 0 }, wait);
+  const { results, milliseconds } = await repeat({ minRepeats: 3, maxRepeats: 20, minSeconds: 0 }, wait);
   expect(calls).toEqual([0, 1, 2, 3]);
-  expect(answers).toEqual(calls);
+  expect(results).toEqual(calls);
   expect(milliseconds).toBeLessThan(150);
 });
 
 test('what is short is repeated, up to the limit', async () => {
-  const { answers } = await repeat({ minRepeats: 3, maxRepeats: 7, minSeconds: 1000 }, async (call) =>
+  const { results } = await repeat({ minRepeats: 3, maxRepeats: 7, minSeconds: 1000 }, async (call) =>
     Promise.resolve(call),
   );
-  expect(answers).toHaveLength(8);
+  expect(results).toHaveLength(8);
 });
 
 describe('images', () => {

@@ -19,7 +19,7 @@ afterEach(() => {
 
 const MINUTE = 60_000;
 
-test('in a log: a word after ten seconds, then one a minute, whether anything new has come or not', () => {
+test('in a log: a word after ten seconds, then one per minute, whether anything new has come or not', () => {
   const { io, stderr } = ioOf(false);
   const line = progressLine(io, {});
   line.show('1 of 100 images', 0.01);

@@ -103,7 +103,7 @@ test('what a list names and is not there is told with its line; it ends the comm
 
 test('lists that are none are refused', async () => {
   await expect(all([await list('list.txt', '')])).rejects.toThrow(
-    /list\.txt: expected a list with one path a line; it is empty/,
+    /list\.txt: expected a list with one path per line; it is empty/,
   );
   await expect(all([await list('list.txt', Buffer.alloc(200_000, 'x'))])).rejects.toThrow(
     /list\.txt:1: .*longer than any path/,

@@ -244,7 +244,7 @@ test('openDataset takes a table; columns, groups and splits as named or guessed,
       'guessed by the names of the columns: the paths of the images from "Image Path", the ' +
       'labels from "Diagnosis", the splits from "Split", the groups from "Patient ID"; ' +
       '"holdout" is taken for the test split; 1 of 3 groups have images in more than ' +
-      'one split (p1): figures of one split then tell of groups that were trained on',
+      'one split (p1): metrics of one split then include groups that were trained on',
   );
   const named = await openDataset(table('a,b\na.png,x\nb.png,y\n', 'odd.txt'), { pathColumn: 'a', labelColumn: 'b' });
   expect([named.train.samples.length, named.notes]).toEqual([2, []]);

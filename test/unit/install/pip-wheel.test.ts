@@ -102,7 +102,7 @@ describe('the wheel through pip', () => {
     pip(1);
     const seen: InstallProgress[] = [];
     await install({ connectTimeoutMs: 200, onProgress: (progress) => seen.push(progress) });
-    expect(seen[0]).toMatchObject({ phase: 'fallback', reason: expect.stringContaining('no answer for 0.2 s') });
+    expect(seen[0]).toMatchObject({ phase: 'fallback', reason: expect.stringContaining('no response for 0.2 s') });
   });
 
   test('with another digest than was named is refused, and nothing of it stays', async () => {
@@ -245,7 +245,7 @@ describe('the wheel through pip', () => {
     pip(99);
     const error = await failing();
     expect(error.code).toBe('ERR_DOWNLOAD');
-    expect(error.message).toContain('answered 503');
+    expect(error.message).toContain('responded with 503');
     expect(error.message.match(/pip download --no-deps torch==2\.13\.0/g)).toHaveLength(2);
     expect(error.message).toContain('ERROR: No matching distribution');
     expect(error.message).toContain('COVIDCT_TORCH_LIBTORCH');

@@ -25,7 +25,7 @@ async function shown(mode: ConsoleMode | undefined, isTTY: boolean): Promise<str
   return String(stream.read() ?? '');
 }
 
-test('progress: a bar with the time left and one line an epoch, taken away at the end', async () => {
+test('progress: a bar with the time left and one line per epoch, taken away at the end', async () => {
   const text = await shown('progress', true);
   expect(text).toMatch(/epoch 1\/3 \[-{24}\] 0%/);
   expect(text).toMatch(/gone, at most .* left/);
