@@ -25,7 +25,7 @@ function rateRow(name: string, value: number | null, rate: Rate): Cell[] {
 }
 
 /** The metrics of a split with their 95 % intervals. */
-export function figuresTable(evaluation: Evaluation): Html {
+export function metricsTable(evaluation: Evaluation): Html {
   const { classes, intervals, loss, n, perClass = [] } = evaluation;
   const perClassRows = perClass.flatMap(({ class: name, sensitivity, specificity, precision }) => [
     rateRow(`Sensitivity, ${name} against the rest`, sensitivity.value, sensitivity),
@@ -95,7 +95,7 @@ export function evaluationSection(evaluation: Evaluation, heading: string): Html
   const name = splitName(evaluation.split);
   const title = name.toLowerCase() === `${heading.toLowerCase()} split` ? `${heading} split` : `${heading}: ${name}`;
   return section(`${title}, ${evaluation.n} images`, [
-    figuresTable(evaluation),
+    metricsTable(evaluation),
     element('p', thresholdNote(evaluation), 'class="note"'),
     element(
       'div',

@@ -1,5 +1,8 @@
 /** Results in words, for people: an array is a line each. */
-import type { ClassRates, Evaluation, Rate, TrainingHistory } from '../../index';
+import { METRICS } from '../../metrics/registry';
+import type { Evaluation, Rate, TrainingHistory } from '../../index';
+
+type MetricKey = (typeof METRICS)[number]['key'];
 
 /** 0.8276 as `82.8 %`; a dash for what is not defined. */
 export function percent(value: number | null): string {
@@ -13,19 +16,39 @@ function withInterval({ value, interval, numerator, denominator }: Rate): string
   return `${percent(value)} (${numerator} of ${denominator}${bounds})`;
 }
 
-/** Two classes: the rates of the positive one. More: each class against all others, and what are means says so. */
-function rateLines({ intervals: { sensitivity, specificity, precision }, classes, perClass }: Evaluation): string[] {
-  const lines = (rates: Pick<ClassRates, 'sensitivity' | 'specificity' | 'precision'>, indent: string): string[] => [
-    `${indent}sensitivity  ${withInterval(rates.sensitivity)}`,
-    `${indent}specificity  ${withInterval(rates.specificity)}`,
-    `${indent}precision    ${withInterval(rates.precision)}`,
-  ];
-  if (classes.length === 2) return lines({ sensitivity, specificity, precision }, '  ');
-  return [
-    ...(perClass ?? []).flatMap((rates) => [`  ${rates.class}, against all others`, ...lines(rates, '    ')]),
-    `  means over the ${classes.length} classes, each against all others`,
-    ...lines({ sensitivity, specificity, precision }, '    '),
-  ];
+/** The rates of each class against all others, where there are more than two. */
+function classRateLines({ classes, perClass }: Evaluation, width: number): string[] {
+  if (classes.length === 2) return [];
+  return (perClass ?? []).flatMap((rates) => [
+    `  ${rates.class}, against all others`,
+    ...(['sensitivity', 'specificity', 'precision'] as const).map(
+      (key) => `    ${titleOf(key).padEnd(width - 2)}${withInterval(rates[key])}`,
+    ),
+  ]);
+}
+
+function titleOf(key: MetricKey): string {
+  return METRICS.find((metric) => metric.key === key)!.title;
+}
+
+/** Every metric of the registry with its interval; the rates of each class stand behind the accuracy. */
+function metricLines(evaluation: Evaluation): string[] {
+  const { classes, intervals } = evaluation;
+  const rows = METRICS.map((metric) => {
+    const averaging = classes.length > 2 && 'averaging' in metric ? metric.averaging : '';
+    return { metric, title: `${metric.title}${averaging}`, value: evaluation[metric.key] };
+  });
+  const width = Math.max(...rows.map(({ title }) => title.length)) + 2;
+  return rows.flatMap(({ metric, title, value }) => {
+    if (value === undefined) return []; // of an earlier version
+    if ('rate' in metric) {
+      const line = `  ${title.padEnd(width)}${withInterval(intervals[metric.key])}`;
+      return metric.key === 'accuracy' ? [line, ...classRateLines(evaluation, width)] : [line];
+    }
+    const interval = 'interval' in metric ? intervals[metric.key] : null;
+    const bounds = interval === null ? '' : ` (95 % interval ${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})`;
+    return [`  ${title.padEnd(width)}${value === null ? '–' : value.toFixed(3)}${bounds}`];
+  });
 }
 
 /** The end of a training. */
@@ -46,22 +69,17 @@ export function historyText({ stop, epochs, best, skipped, out }: TrainingHistor
 
 /** The metrics of a split. */
 export function evaluationText(evaluation: Evaluation): string[] {
-  const { split, n, loss, threshold, auc, intervals, classes, confusionMatrix, skipped } = evaluation;
+  const { split, n, loss, threshold, classes, confusionMatrix, skipped } = evaluation;
   const width = Math.max(...classes.map((name) => name.length), 8);
   const row = (cells: readonly (string | number)[]): string =>
     cells.map((cell) => String(cell).padStart(width)).join('  ');
-  const aucInterval =
-    intervals.auc === null ? '' : ` (95 % interval ${intervals.auc[0].toFixed(3)} to ${intervals.auc[1].toFixed(3)})`;
   const operatingPoint =
     threshold === null ? '' : `, ${classes[1]} at a probability of ${threshold.toFixed(3)} or more`;
-  const mean = classes.length === 2 ? '' : ' (mean over classes, each against all others)';
   return [
     `${split}: ${n} images${operatingPoint}`,
-    `  loss         ${loss === null ? '–' : loss.toFixed(4)}`,
-    `  accuracy     ${withInterval(intervals.accuracy)}`,
-    ...rateLines(evaluation),
-    `  AUC          ${auc === null ? '–' : auc.toFixed(3)}${aucInterval}${mean}`,
-    '  confusion matrix (rows: true class, columns: predicted class)',
+    `  Mean loss (cross entropy, nats): ${loss === null ? '–' : loss.toFixed(4)}`,
+    ...metricLines(evaluation),
+    '  Confusion matrix (rows: true class, columns: predicted class)',
     `    ${row(['', ...classes])}`,
     ...confusionMatrix.map((counts, index) => `    ${row([classes[index]!, ...counts])}`),
     ...skipped.map(({ id, reason }) => `  left out: ${id}: ${reason}`),

@@ -336,7 +336,7 @@ test('a run folder that cannot be written is refused before data are opened', as
   }
 });
 
-test('figures in words, with what is not defined as a dash', () => {
+test('metrics in words, with what is not defined as a dash', () => {
   const evaluation = summarize({
     split: 'test',
     classes: ['no', 'yes'],
@@ -345,8 +345,8 @@ test('figures in words, with what is not defined as a dash', () => {
   });
   const text = evaluationText(evaluation).join('\n');
   expect(text).toContain('test: 1 images, yes at a probability of 0.500 or more');
-  expect(text).toMatch(/sensitivity +100\.0 % \(1 of 1; 95 % interval/);
-  expect(text).toMatch(/specificity +– \(0 of 0\)/);
+  expect(text).toMatch(/Sensitivity +100\.0 % \(1 of 1; 95 % interval/);
+  expect(text).toMatch(/Specificity +– \(0 of 0\)/);
   expect(text).toContain('left out: x.png: broken');
   expect(percent(null)).toBe('–');
 });

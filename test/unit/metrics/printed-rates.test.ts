@@ -1,12 +1,13 @@
 /**
- * No figure stands beside counts it does not come from: random
+ * No metric stands beside counts it does not come from: random
  * confusion matrices of 2 to 6 classes, as people read them.
  */
 import { evaluationText } from '../../../src/cli/format/format';
 import { makeDraw } from '../../../src/data/random';
+import { METRICS } from '../../../src/metrics/registry';
 import { summarize } from '../../../src/metrics/evaluation';
 import type { Evaluation } from '../../../src/metrics/types';
-import { figuresTable } from '../../../src/report/html-evaluation';
+import { metricsTable } from '../../../src/report/html-evaluation';
 
 const draw = makeDraw({ seed: 9 });
 const whole = (n: number): number => Math.floor(draw() * n);
@@ -44,7 +45,7 @@ function printedInText(evaluation: Evaluation): [string, number, number][] {
 
 function printedInHtml(evaluation: Evaluation): [string, number, number][] {
   return [
-    ...figuresTable(evaluation).html.matchAll(
+    ...metricsTable(evaluation).html.matchAll(
       /<td class="number">([^<]*)<\/td>\n<td class="number">[^<]*<\/td>\n<td class="number">(\d+)\/(\d+)<\/td>/g,
     ),
   ].map(([, value, a, b]) => [value!, Number(a), Number(b)]);
@@ -90,12 +91,12 @@ test('three classes: means say that they are means, and stand without counts', (
       [0, 6, 6],
     ]),
   );
-  expect(lines.slice(2, 19)).toEqual([
-    expect.stringMatching(/^ {2}accuracy +58\.3 % \(21 of 36; 95 % interval /),
+  expect(lines.slice(2, 18)).toEqual([
+    expect.stringMatching(/^ {2}Accuracy +58\.3 % \(21 of 36; 95 % interval /),
     '  class a, against all others',
-    expect.stringMatching(/^ {4}sensitivity {2}83\.3 % \(10 of 12; /),
-    expect.stringMatching(/^ {4}specificity {2}87\.5 % \(21 of 24; /),
-    expect.stringMatching(/^ {4}precision {4}76\.9 % \(10 of 13; /),
+    expect.stringMatching(/^ {4}Sensitivity +83\.3 % \(10 of 12; /),
+    expect.stringMatching(/^ {4}Specificity +87\.5 % \(21 of 24; /),
+    expect.stringMatching(/^ {4}Precision +76\.9 % \(10 of 13; /),
     '  class b, against all others',
     expect.stringMatching(/41\.7 % \(5 of 12; /),
     expect.stringMatching(/66\.7 % \(16 of 24; /),
@@ -104,11 +105,11 @@ test('three classes: means say that they are means, and stand without counts', (
     expect.stringMatching(/50\.0 % \(6 of 12; /),
     expect.stringMatching(/83\.3 % \(20 of 24; /),
     expect.stringMatching(/60\.0 % \(6 of 10; /),
-    '  means over the 3 classes, each against all others',
-    '    sensitivity  58.3 %',
-    '    specificity  79.2 %',
-    '    precision    58.5 %',
+    expect.stringMatching(/^ {2}Sensitivity, mean over classes +58\.3 %$/),
+    expect.stringMatching(/^ {2}Specificity, mean over classes +79\.2 %$/),
+    expect.stringMatching(/^ {2}Precision, mean over classes +58\.5 %$/),
   ]);
+  for (const { title } of METRICS) expect(lines.some((line) => line.startsWith(`  ${title}`))).toBe(true);
 });
 
 test('a report of an earlier version, whose pooled counts stand beside means, shows the means without them', () => {
@@ -118,7 +119,7 @@ test('a report of an earlier version, whose pooled counts stand beside means, sh
     [0, 6, 6],
   ]);
   const pooled = { ...now.intervals.precision, numerator: 21, denominator: 36 };
-  const html = figuresTable({ ...now, perClass: undefined, intervals: { ...now.intervals, precision: pooled } }).html;
+  const html = metricsTable({ ...now, perClass: undefined, intervals: { ...now.intervals, precision: pooled } }).html;
   expect(html).toContain(
     'Precision, mean over classes</th>\n<td class="number">0.585</td>\n' +
       '<td class="number"></td>\n<td class="number"></td>',
