@@ -13,7 +13,7 @@ import { findPlatformAddon, prebuiltStamp, type NoPrebuilt } from './prebuilt';
 import { assertTrustedFolder } from '../files/trusted-folder';
 import type { NativeModule } from './types';
 
-/** Takes the platform package's addon where it matches; gives the reason where it does not. */
+/** Takes the platform package's addon where it matches; returns the reason where it does not. */
 function takePrebuilt(libtorch: LibTorch, sources: string, folder: string, root: string): string | NoPrebuilt {
   const found = findPlatformAddon(libtorch, sources, root);
   if ('reason' in found) return found;

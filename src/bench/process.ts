@@ -11,7 +11,7 @@ export interface RunTaskOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What came of it: the result and the time from its start to its first line, or why there is none. */
+/** The outcome of a task: its result and the time from its start to its first line, or why there is none. */
 export type Outcome<T> = { readonly result: T; readonly firstLineMs: number } | { readonly problem: string };
 
 /** Ends a process with the compilers and workers that it has started. */

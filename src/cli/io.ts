@@ -123,7 +123,7 @@ function timeLeft(share: number | undefined, ms: number): string {
     : `, about ${inTime((ms * (1 - share)) / share)} left`;
 }
 
-/** The time since work began; work whose share falls has begun anew, with its next part. */
+/** The time since work began; work whose share falls has begun again, with its next part. */
 class Stopwatch {
   #began: number | null = null;
   #share = 0;

@@ -1,4 +1,4 @@
-/** `covidct report`: writes the report of a run anew from its folder. */
+/** `covidct report`: writes the report of a run again from its folder. */
 import type { Command } from 'commander';
 import { writeReport } from '../report/index';
 import { EXIT } from './exit-codes';
@@ -9,7 +9,7 @@ import type { Io, OutputFlags } from './io';
 export function addReport(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   program
     .command('report')
-    .summary('write report.html of a run anew')
+    .summary('write report.html of a run again')
     .description('Draws the charts of a run and writes its report.html from what lies in the folder.')
     .argument('<run>', 'run folder')
     .option('--json', 'write one JSON object to standard output')

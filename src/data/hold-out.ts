@@ -1,4 +1,4 @@
-/** Takes a validation or test part out of the training images of a data set that came without one. */
+/** Takes a validation or test part out of the training images of a data set that has none. */
 import { DatasetError } from '../errors';
 import { splitsSchema } from './schemas';
 import { checkArgument, checkOptions } from '../options/check';

@@ -15,7 +15,7 @@ import type { ImageSource, Pixels, ResizePixels, Sample, SkippedFile } from './t
 import { imageShape } from './images/options';
 
 export const storeOptionsSchema = z.strictObject({
-  /** Bytes of decoded pixels kept; what does not fit is decoded anew each time. */
+  /** Bytes of decoded pixels kept; what does not fit is decoded again each time. */
   maxCacheBytes: z
     .int()
     .min(0)
@@ -93,7 +93,7 @@ interface InFlight {
 
 /**
  * A cache of decoded pixels, keyed by path or Buffer. Once the budget is full nothing is thrown out: what is in stays,
- * the rest is decoded anew each time, which for the sequential reading of epochs keeps the most hits.
+ * the rest is decoded again each time, which for the sequential reading of epochs keeps the most hits.
  *
  * @example
  * ```ts

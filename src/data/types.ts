@@ -11,7 +11,7 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
   /**
-   * A number > 0 that a PixelStore gives these pixels alone in this thread, and each time they are asked for: the image
+   * A number > 0 that a PixelStore assigns to these pixels alone in this thread, the same each time: the image
    * as it was first read.
    */
   readonly key?: number;

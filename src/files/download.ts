@@ -106,7 +106,7 @@ async function receive(options: DownloadOptions, response: Response, have: numbe
   const part = await open(`${file}.part`, resumed ? 'a' : 'w');
   try {
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      watchdog.allow(stallTimeoutMs, 'nothing more came');
+      watchdog.allow(stallTimeoutMs, 'no more data');
       await part.writeFile(chunk);
       received += chunk.byteLength;
       onProgress?.(received, total);
@@ -169,7 +169,7 @@ export async function download(options: DownloadOptions): Promise<void> {
   if (!actual.startsWith(sha256)) {
     rmSync(part, { force: true });
     throw new DownloadError(
-      `${url} does not match its checksum: expected sha256 ${sha256}, got ${actual}; what came was removed, run again`,
+      `${url} does not match its checksum: expected sha256 ${sha256}, got ${actual}; the file was removed, run again`,
       { reached: true },
     );
   }

@@ -1,7 +1,7 @@
 /** Reads a part of a file as a whole. */
 import type { FileHandle } from 'node:fs/promises';
 
-/** One read of the system gives less than 2 GiB, and Node refuses to ask for more. */
+/** One read of the system returns less than 2 GiB, and Node refuses to ask for more. */
 const MOST_AT_ONCE = 2 ** 30;
 
 /**

@@ -122,7 +122,7 @@ function examineTools(needed: boolean, problems: Problem[]): Diagnosis['tools'] 
 /**
  * Looks at everything the native part needs. Loads the addon where it is built, which takes about half a second.
  *
- * @returns plain data; `problems` is empty when all is well, and gives each fault with its remedy otherwise
+ * @returns plain data; `problems` is empty when all is well, and names each fault with its remedy otherwise
  * @example
  * ```ts
  * import { diagnose } from 'covidct-torch/setup';

@@ -65,7 +65,7 @@ function inPlace(target: string): LibTorch | undefined {
   return 'libtorch' in inspection ? inspection.libtorch : undefined;
 }
 
-/** Fetches the archive; gives the reason when it cannot be had from there, so that pip is asked instead. */
+/** Fetches the archive; returns the reason where it cannot be fetched, so that pip is tried instead. */
 async function fromArchive(
   downloads: string,
   options: InstallOptions,
@@ -166,7 +166,7 @@ function removeLeftovers(folder: string): void {
  * @param options see {@link InstallOptions}
  * @returns the LibTorch and where it came from
  * @throws CovidCtError ERR_DOWNLOAD when it cannot be fetched or its checksum is wrong or unknown, ERR_BAD_ARCHIVE when
- * what came is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is
+ * the file is damaged or is something else, ERR_CACHE when others can write into the cache, ERR_LOCK when its lock is
  *   lost
  * @throws AbortedError when `signal` fires
  * @example

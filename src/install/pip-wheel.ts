@@ -120,7 +120,7 @@ async function refusalOf(wheel: string, named: string | undefined): Promise<stri
  * Downloads the wheel into `folder` and checks its SHA-256 against the known ones, or against the one that was named.
  *
  * @returns the wheel's path
- * @throws CovidCtError ERR_DOWNLOAD when no Python, no pip or no index gives a known one (the message has each
+ * @throws CovidCtError ERR_DOWNLOAD when no Python, no pip or no index has a known one (the message has each
  *   attempt), when one has another digest than its name stands for, or when the disk is full
  * @throws InvalidOptionError when what was named is no SHA-256
  */

@@ -192,7 +192,7 @@ export class ConsoleLogger implements TrainLogger {
     return line === null || left === null ? line : `${line} | at most ${duration(left)} left`;
   }
 
-  /** How far the training is, for who has read nothing for a minute. */
+  /** How far the training is, for someone who has seen nothing for a minute. */
   #whereItIs(): string {
     if (this.#epochsDone >= this.#epochs) return 'all epochs are done; the last things are written';
     const epoch = `epoch ${this.#epochsDone + 1}/${this.#epochs}`;

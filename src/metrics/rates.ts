@@ -1,5 +1,5 @@
 /**
- * Rates from counts. Where there is nothing to divide by, a rate is NaN, as scikit-learn gives it with
+ * Rates from counts. Where there is nothing to divide by, a rate is NaN, as scikit-learn returns it with
  * `zero_division=np.nan`; it is never passed off as 0 or 1.
  */
 import { describeValue } from '../text/describe';

@@ -149,7 +149,7 @@ export function prCurve(labels: ArrayLike<number>, scores: ArrayLike<number>): P
 
 /**
  * Average precision, the sum over thresholds of precision times the gain in recall; equal to scikit-learn's
- * `average_precision_score`, which gives 0 when there are no positives.
+ * `average_precision_score`, which returns 0 when there are no positives.
  *
  * @param labels n integers, 0 or 1
  * @param scores n finite numbers

@@ -60,10 +60,10 @@ function inspectIssues(schema: z.ZodType, value: unknown): { readonly data: unkn
     if (result.success) return { data: result.data };
     return {
       issues: result.error.issues.slice(0, MOST_LINES).map((issue) => {
-        const came = issue.code === 'unrecognized_keys' ? '' : `; got ${describeAt(value, issue.path)}`;
+        const actual = issue.code === 'unrecognized_keys' ? '' : `; got ${describeAt(value, issue.path)}`;
         return {
           path: describePath(issue.path),
-          message: `${shortened(issue.message.replace(/, received [^,]*$/, ''))}${came}`,
+          message: `${shortened(issue.message.replace(/, received [^,]*$/, ''))}${actual}`,
         };
       }),
     };
@@ -108,7 +108,7 @@ function isBuiltIn(value: unknown): boolean {
  * @param value what the caller gave
  * @param where the function or option group to name in the message, e.g. `Trainer`
  * @returns the value with defaults filled in
- * @throws InvalidOptionError naming every wrong option, what was expected and what came
+ * @throws InvalidOptionError naming every wrong option, what was expected and what was given
  */
 export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
   const result = isBuiltIn(value)
@@ -130,7 +130,7 @@ export function checkOptions<S extends z.ZodType>(schema: S, value: unknown, whe
  * @param value what the caller gave
  * @param where the function to name in the message, e.g. `predict`
  * @param name the argument to name, e.g. `sources`
- * @returns the value as the schema gives it
+ * @returns the value as the schema returns it
  * @throws InvalidOptionError: `predict: sources: expected ...; got ...`
  */
 export function checkArgument<S extends z.ZodType>(

@@ -102,7 +102,7 @@ function curves(
 /**
  * Mean cross entropy per sample by epoch, of the training and, where there is one, the validation split.
  *
- * @returns an SVG; an empty history gives an empty frame that says so
+ * @returns an SVG; for an empty history an empty frame that says so
  * @example
  * ```ts
  * import { writeFile } from 'node:fs/promises';
@@ -130,7 +130,7 @@ export function lossCurve(history: readonly EpochRecord[]): Chart {
 /**
  * Accuracy by epoch, of the training and, where there is one, the validation split; in [0, 1].
  *
- * @returns an SVG; an empty history gives an empty frame that says so
+ * @returns an SVG; for an empty history an empty frame that says so
  * @example
  * ```ts
  * import { writeFile } from 'node:fs/promises';

@@ -21,7 +21,7 @@ function clean(svg: string, name: string): string {
 }
 
 /**
- * Draws an option. The same option gives the same text, byte for byte.
+ * Draws an option. The same option makes the same text, byte for byte.
  *
  * @param size in pixels
  */

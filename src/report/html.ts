@@ -156,7 +156,7 @@ function gradCamSection({ gradCam }: ReportData): Html {
   ]);
 }
 
-/** What never came to be decoded. */
+/** What was left out before it was decoded. */
 function leftOutTable({ leftOut = [] }: ReportData): Html | null {
   if (leftOut.length === 0) return null;
   const rows = leftOut.map((entry): Cell[] => [
@@ -176,7 +176,7 @@ function skippedSection(data: ReportData): Html {
       (evaluation?.skipped ?? []).map(({ id, reason }) => ({ split: evaluation!.split, id, reason })),
     ),
   ];
-  // A file of the validation split is met anew in every evaluation.
+  // A file of the validation split is met again in every evaluation.
   const once = [...new Map(all.map((file) => [`${file.split}\n${file.id}`, file])).values()];
   const before = leftOutTable(data);
   if (once.length === 0)
@@ -225,7 +225,7 @@ function body(data: ReportData): Html {
 /**
  * The report as one self-contained HTML document: metrics with 95 % intervals, curves, ROC, confusion matrix, mistakes,
  * Grad-CAM, data, configuration, files left out, versions. No script, no request to any network; all text is escaped.
- * The same data gives the same document.
+ * The same data makes the same document.
  *
  * @example
  * ```ts

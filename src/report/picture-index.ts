@@ -1,4 +1,4 @@
-/** What `pictures/pictures.json` tells of a run's pictures, so that the report can be written anew without a model. */
+/** What `pictures/pictures.json` tells of a run's pictures, so that the report can be written again without a model. */
 import { readJsonIfThere } from '../files/json';
 import type { RunFolder } from '../train/run-folder';
 import { pictureFactsSchema } from './schema';

@@ -186,10 +186,13 @@ export function checkDataset(network: Pick<Network, 'classes'>, dataset: Dataset
     throw new DatasetError('expected a data set with classes and samples, e.g. (await openDataset(dir)).train');
   if (dataset.samples.length === 0)
     throw new DatasetError(`${dataset.name}: expected at least one sample; it is empty`);
-  const [expected, came] = [network.classes, dataset.classes].map((names) => JSON.stringify(names)) as [string, string];
-  if (expected !== came)
+  const [expected, actual] = [network.classes, dataset.classes].map((names) => JSON.stringify(names)) as [
+    string,
+    string,
+  ];
+  if (expected !== actual)
     throw new DatasetError(
-      `${dataset.name}: expected the network's classes ${expected}, in that order; the data set has ${came}`,
+      `${dataset.name}: expected the network's classes ${expected}, in that order; the data set has ${actual}`,
     );
   for (const { id, label, origin } of dataset.samples) {
     if (Number.isInteger(label) && label >= 0 && label < dataset.classes.length) continue;
@@ -226,7 +229,7 @@ function scoreBatch(
       throw new CovidCtError(
         'ERR_DIVERGED',
         `${sample.id}: expected finite logits and a finite loss; the network gave [${logits.join(', ')}] ` +
-          `and ${loss}: its weights hold NaN or are far too large; train anew with a lower learning rate`,
+          `and ${loss}: its weights hold NaN or are far too large; train again at a lower learning rate`,
       );
     }
     const probabilities = Array.from(outputs.probabilities.subarray(row * classes, (row + 1) * classes));

@@ -36,7 +36,7 @@ export class Recorder {
   }
 
   /**
-   * Writes an event down, and those of skipped files before it, and gives them out once that is done.
+   * Writes an event down, and those of skipped files before it, and yields them once that is done.
    *
    * @throws what a logger throws, after the others were called; CovidCtError ERR_RUN_FOLDER
    */

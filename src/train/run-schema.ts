@@ -24,7 +24,7 @@ export interface RunConfig {
     /** absent in older runs: float32 */ readonly precision?: Precision | null;
     readonly convolution?: Convolution | null;
     /** of the input; absent in older runs: 3 */ readonly channels?: 1 | 3 | null;
-    /** where the weights it began with came from */ readonly startedFrom: string | null;
+    /** the origin of the initial weights */ readonly startedFrom: string | null;
   };
   readonly data: { readonly train: DataSummary; readonly validation: DataSummary | null };
   readonly versions: Readonly<Record<string, string>>;

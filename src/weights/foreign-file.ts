@@ -49,7 +49,7 @@ const KINDS: readonly Kind[] = [
   {
     is: (start) => start.toString('latin1', 257, 262) === 'ustar',
     what: 'a tar archive',
-    todo: `${UNPACK}; what PyTorch before 0.1.2 wrote so must be saved anew`,
+    todo: `${UNPACK}; what PyTorch before 0.1.2 wrote so must be saved again`,
   },
   { is: begins('GGUF'), what: 'a GGUF file, of a language model', todo: EXPORT },
   { is: (start) => start.toString('latin1', 4, 8) === 'TFL3', what: 'a TensorFlow Lite model', todo: EXPORT },

@@ -38,7 +38,7 @@ export class PickleMachine {
     return this.#storages;
   }
 
-  /** Number of entries in the memo: the index that MEMOIZE gives the next one. */
+  /** Number of entries in the memo: the index that MEMOIZE assigns next. */
   get memoSize(): number {
     return this.#memo.size;
   }

@@ -27,7 +27,7 @@ export interface PretrainedWeights {
   readonly description: string;
   readonly file: string;
   readonly url: string;
-  /** Size in MiB as torchvision gives it. */
+  /** Size in MiB as torchvision states it. */
   readonly sizeMiB: number;
   /** First digits of the file's SHA-256, which torchvision puts into its name: 32 bits, all that is published. */
   readonly sha256Prefix: string;

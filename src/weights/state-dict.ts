@@ -70,7 +70,7 @@ function rangeOf({ storage, offset }: TensorRef, size: number): { readonly start
     : { start: offset + view.start, limit: view.start + view.count };
 }
 
-/** Checks that every element lies inside the storage, and gives the tensor's place in the file. */
+/** Checks that every element lies inside the storage, and returns the tensor's place in the file. */
 function place(path: string, name: string, tensor: TensorRef, where: StoragePlace): NativeTensorSource {
   const { storage, shape, strides } = tensor;
   const [dtype, size] = elementOf(path, name, tensor);

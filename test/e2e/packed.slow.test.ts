@@ -97,7 +97,7 @@ test('what is there is kept, what is bad is said with the file and what to do', 
   const cut = await covidct(['train', '--data', file, '--out', join(dir, 'none'), ...QUICK]);
   expect(cut).toMatchObject({ code: 1, stdout: '' });
   expect(cut.stderr).toMatch(
-    /kept\.pack: expected \d+ bytes; it has 5000: it was cut off; copy it again or make it anew with covidct prepare/,
+    /kept\.pack: expected \d+ bytes; it has 5000: it was cut off; copy it again or make it again with covidct prepare/,
   );
   await writeFile(file, 'something else');
   expect((await covidct(['evaluate', '--model', join(dir, 'from-images'), '--data', file])).stderr).toMatch(

@@ -96,7 +96,7 @@ testWithPython(
   120_000,
 );
 
-test('the report can be written anew, and an explanation drawn, with public names alone', async () => {
+test('the report can be written again, and an explanation drawn, with public names alone', async () => {
   const report = await writeReport(out);
   expect(await readFile(report, 'utf8')).toContain('not for diagnosis');
   const [explanation] = await model.explain(data.train.samples[0]?.source as string, { class: 'COVID' });

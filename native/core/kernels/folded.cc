@@ -16,7 +16,7 @@ namespace {
 // With its filters transformed beforehand our own convolution wins from fewer tiles on.
 constexpr int64_t kLeastTiles = 4, kLeastChannels = 32;
 
-// Bounds beyond this are measured anew: they grow with every layer, though the numbers do not.
+// Bounds beyond this are measured again: they grow with every layer, though the numbers do not.
 constexpr double kLoose = 1e20;
 
 Fold fold(const FoldedLayer& layer) {

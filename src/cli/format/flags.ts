@@ -122,7 +122,7 @@ export function inFlags(
     const own = index === 0 && paths.length > 0 ? line.replace(FUNCTION, '') : line;
     const front = withFlagInFront(own, paths, table, keep);
     if (front !== own && keep) return front;
-    // What came is quoted as it came.
+    // A given value is quoted as it was given.
     const at = front.indexOf('; got ');
     const said = at < 0 ? front : front.slice(0, at);
     return `${withFlagsWithin(keep ? said : withFlagsOnce(said, table), table)}${front.slice(said.length)}`;

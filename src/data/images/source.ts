@@ -1,6 +1,6 @@
 /**
  * Turns whatever an application holds an image in into what the decoder
- * takes: a path, bytes, or something that gives pixels.
+ * takes: a path, bytes, or an object with pixels.
  */
 import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';

@@ -9,7 +9,7 @@ import { decodeWithin } from './decode';
 import { Refusal } from './refusal';
 import type { Pixels, PixelSource } from '../types';
 
-/** A Node stream, a web stream, or anything else that gives bytes one piece after another. */
+/** A Node stream, a web stream, or anything else that yields bytes in pieces. */
 export type ByteStream = NodeJS.ReadableStream | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 const NODE_METHODS = ['pipe', 'on', 'once', 'removeListener', 'destroy'] as const;
@@ -18,7 +18,7 @@ const isNodeStream = (value: object): value is Readable =>
 const isWebStream = (value: object): value is ReadableStream<unknown> =>
   typeof (value as ReadableStream).getReader === 'function';
 
-/** Whether it gives its bytes one piece after another. */
+/** Whether it yields its bytes in pieces. */
 export function isByteStream(value: object): value is ByteStream {
   return (
     isNodeStream(value) ||
@@ -129,7 +129,7 @@ export class StreamSource implements PixelSource {
             try {
               take(piece);
             } catch (error) {
-              stream.pause(); // at once: a stream that gives its bytes synchronously would go on for ever
+              stream.pause(); // at once: a stream that yields its bytes synchronously would go on for ever
               reject(error instanceof Error ? error : new Error(messageOf(error)));
             }
           },

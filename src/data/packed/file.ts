@@ -78,7 +78,7 @@ export class PackedFile {
         const sums = `expected CRC-32 ${hex(checksums[i]!)}; they have ${hex(actual)}`;
         const reason = `its pixels at byte ${offset} are damaged: ${sums}`;
         throw new BadImageError(
-          `${this.path}: image ${i} (${ids[i]}): ${reason}. Copy the file again or make it anew with covidct prepare`,
+          `${this.path}: image ${i} (${ids[i]}): ${reason}. Copy the file again or make it again with covidct prepare`,
           { source: `${this.path}[${i}]`, reason },
         );
       }
@@ -138,7 +138,7 @@ async function readAt(handle: FileHandle, path: string, offset: number, bytes: n
       throw packedError(
         path,
         `expected ${bytes} bytes at byte ${offset}; there are ${done}: it was cut ` +
-          'off while it was open; copy it again or make it anew with covidct prepare',
+          'off while it was open; copy it again or make it again with covidct prepare',
       );
     done += bytesRead;
   }

@@ -76,7 +76,7 @@ export function packedError(file: string, what: string, cause?: unknown): CovidC
   return new CovidCtError('ERR_PACKED_DATA', `${file}: ${what}`, { cause });
 }
 
-const AGAIN = 'make it anew with covidct prepare';
+const AGAIN = 'make it again with covidct prepare';
 
 /** The index as bytes, and the head that goes with it where the pixels take so many. */
 export function encodePacked(
@@ -151,12 +151,12 @@ export function parseHead(head: Buffer, fileBytes: number, file: string): Packed
  * @throws CovidCtError ERR_PACKED_DATA when it is not what was written, or contradicts itself or the file
  */
 export function parseIndex(bytes: Buffer, { indexOffset, fingerprint }: PackedHead, file: string): PackedIndex {
-  const came = createHash('sha256').update(bytes).digest('hex');
-  if (came !== fingerprint)
+  const actual = createHash('sha256').update(bytes).digest('hex');
+  if (actual !== fingerprint)
     throw packedError(
       file,
       `its index at byte ${indexOffset} is damaged: expected ` +
-        `SHA-256 ${fingerprint}; it has ${came}; copy it again or ${AGAIN}`,
+        `SHA-256 ${fingerprint}; it has ${actual}; copy it again or ${AGAIN}`,
     );
   const result = indexSchema.safeParse(JSON.parse(bytes.toString('utf8')));
   if (!result.success)

@@ -42,7 +42,7 @@ export function storedSixteenBit(datasets: readonly Dataset[], asked: SixteenBit
       if (packed.low === found.low && packed.high === found.high) continue;
       throw new DatasetError(
         `${name}: expected 16-bit images scaled with sixteenBit ${inNumbers(found)}; ${id} was ` +
-          `packed with ${inNumbers(packed)}; pack the originals anew (covidct prepare ` +
+          `packed with ${inNumbers(packed)}; pack the originals again (covidct prepare ` +
           `--sixteen-bit ${found.low}:${found.high}), or ask for ${inNumbers(packed)}`,
       );
     }
@@ -59,7 +59,7 @@ function inWords(resized: number | null): string {
 }
 
 /**
- * The transform with the resize that came before it in front, so that an original image becomes the same input. On the
+ * The transform with the resize that was done before it in front, so that an original image becomes the same input. On the
  * packed images that step changes nothing: their shorter side is what it asks for.
  */
 export function withPackedResize(transform: Transform, resized: number | null): Transform {

@@ -37,7 +37,7 @@ test('a second visit decodes nothing, even when the files are gone', async () =>
   expect(store.stats).toEqual({ hits: 3, decodes: 3, bytes: 3 * IMAGE_BYTES });
 });
 
-test('the budget holds: what fits stays, the rest is decoded anew', async () => {
+test('the budget holds: what fits stays, the rest is decoded again', async () => {
   const { samples } = await dataset(4);
   const store = new PixelStore({ maxCacheBytes: 2 * IMAGE_BYTES + 10 });
   for (let epoch = 0; epoch < 3; epoch += 1) for (const sample of samples) await store.get(sample);
@@ -48,7 +48,7 @@ test('the budget holds: what fits stays, the rest is decoded anew', async () => 
   expect(none.stats).toEqual({ hits: 0, decodes: 8, bytes: 0 });
 });
 
-test('a key names the pixels of one image in one size, kept or decoded anew', async () => {
+test('a key names the pixels of one image in one size, kept or decoded again', async () => {
   const { samples } = await dataset(3);
   const ahead: PreResize = {
     size: [2, 2],

@@ -144,7 +144,7 @@ describe('files that are not what they should be', () => {
     [
       'zeros, as a writing that was cut off leaves it',
       (all: Buffer) => Buffer.concat([Buffer.alloc(HEAD_BYTES), all.subarray(HEAD_BYTES)]),
-      /cut off; make it anew/,
+      /cut off; make it again/,
     ],
     ['cut off in the head', (all: Buffer) => all.subarray(0, 40), /expected at least 64 bytes; it has 40.*cut off/],
     [
@@ -159,7 +159,11 @@ describe('files that are not what they should be', () => {
       (all: Buffer) => withByte(all, 12, PACKED_VERSION + 1),
       /expected format version 1; it has 2; it is of a newer covidct-torch/,
     ],
-    ['of an older version', (all: Buffer) => withByte(all, 12, 0), /expected format version 1; it has 0; make it anew/],
+    [
+      'of an older version',
+      (all: Buffer) => withByte(all, 12, 0),
+      /expected format version 1; it has 0; make it again/,
+    ],
     ['with a damaged position', (all: Buffer) => withByte(all, 16, 1), /damaged|expected \d+ bytes/],
     ['with a huge index', (all: Buffer) => withByte(all, 29, 255), /head is damaged/],
     [
