@@ -59,8 +59,8 @@ function inWords(resized: number | null): string {
 }
 
 /**
- * The transform with the resize that was done before it in front, so that an original image becomes the same input. On the
- * packed images that step changes nothing: their shorter side is what it asks for.
+ * The transform with the resize that was done before it in front, so that an original image becomes the same input. On
+ * the packed images that step changes nothing: their shorter side is what it asks for.
  */
 export function withPackedResize(transform: Transform, resized: number | null): Transform {
   if (resized === null) return transform;

@@ -1,4 +1,6 @@
-/** A run folder's pictures and report: after a training, after an evaluation, and written again. No native code runs. */
+/**
+ * A run folder's pictures and report: after a training, after an evaluation, and written again. No native code runs.
+ */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
