@@ -104,7 +104,7 @@ test('evaluate --json prints one object and brings the run folder up to date', a
   expect(await readFile(join(run, 'report.html'), 'utf8')).toContain('not for diagnosis');
 }, 120_000);
 
-test('evaluate gives the same figures twice, whatever the batch size, and speaks to people without --json', async () => {
+test('evaluate returns the same metrics twice, whatever the batch size, and speaks to people without --json', async () => {
   const [one, other, words] = await Promise.all([
     covidct(['evaluate', '--model', run, '--data', phantoms, '--split', 'validation', '--json']),
     covidct(['evaluate', '--model', run, '--data', phantoms, '--split', 'validation', '--json', '--batch-size', '3']),
@@ -115,7 +115,7 @@ test('evaluate gives the same figures twice, whatever the batch size, and speaks
   );
   expect(b?.loss).toBeCloseTo(a?.loss!, 5);
   expect(b?.confusionMatrix).toEqual(a?.confusionMatrix);
-  expect(words.stdout).toMatch(/train: 24 images[^]*accuracy +\d[^]*95 % interval[^]*confusion matrix/);
+  expect(words.stdout).toMatch(/train: 24 images[^]*Accuracy +\d[^]*95 % interval[^]*Confusion matrix/);
 }, 120_000);
 
 test('predict: one line an image, folders, files that are no image', async () => {
