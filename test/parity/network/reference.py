@@ -17,20 +17,17 @@ four; losses, weights and running statistics after five windows with SGD; Grad-C
 import json
 import os
 import sys
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-try:
-    import torchvision
-except RuntimeError:  # its compiled part is for another build of torch; no network needs it
-    for name in [name for name in sys.modules if name.startswith("torchvision")]:
-        del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
+from measure_pytorch import load_torchvision  # noqa: E402
+
+load_torchvision(torch)
+import torchvision  # noqa: E402
 from torchvision.models import vgg  # noqa: E402
 
 MICRO_BATCH, WINDOW, STEPS = 4, 2, 5

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-library = torch.library.Library("torchvision", "DEF")
-library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
+from measure_pytorch import load_torchvision  # noqa: E402
+
+load_torchvision(torch)
 from torchvision.models import get_model  # noqa: E402
 
 folder = Path(sys.argv[1])

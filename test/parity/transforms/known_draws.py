@@ -1,17 +1,15 @@
 """torchvision without its compiled operators, and uniform numbers that stand in for torch's generators."""
 
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
-# torchvision's compiled operators are not needed; without them its import asks for these two names.
-_library = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    try:
-        _library.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    except RuntimeError:
-        pass  # the compiled operators are there
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
+from measure_pytorch import load_torchvision  # noqa: E402
 
+load_torchvision(torch)
 import torchvision  # noqa: E402, F401
 from torchvision import transforms  # noqa: E402, F401
 from torchvision.transforms import functional  # noqa: E402, F401

@@ -349,14 +349,14 @@ def foreign(folder):
 
 
 def full(folder):
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
+    from measure_pytorch import load_torchvision
+
+    models = load_torchvision(torch)
     from safetensors.torch import save_file
 
     torch.manual_seed(0)
-    tensors = torchvision.models.vgg19_bn().state_dict()
+    tensors = models.vgg19_bn().state_dict()
     torch.save(tensors, f"{folder}/zip.pth")
     torch.save(tensors, f"{folder}/legacy.pth", _use_new_zipfile_serialization=False)
     save_oldest(
