@@ -25,6 +25,12 @@ interface Flags extends OutputFlags {
 
 const numbers = (text: string): number[] => text.split(',').map(number);
 
+const EXAMPLES = `
+Examples:
+  $ covidct bench --python python3
+  $ covidct bench --what predict --batch 1 --rounds 5 --onnxruntime ~/onnx
+  $ covidct bench --arch all --batch 8 --peers pytorch --json > bench.jsonl`;
+
 /** Adds the command. */
 export function addBench(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   program
@@ -56,11 +62,7 @@ export function addBench(program: Command, run: (work: (io: Io) => Promise<numbe
     )
     .option('--timeout <seconds>', 'most time for one measuring process (default: 300)', number)
     .option('--json', 'write one JSON object per line to standard output')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ covidct bench --python python3\n  $ covidct bench --what predict --batch 1 --rounds ' +
-        '5 --onnxruntime ~/onnx\n  $ covidct bench --arch all --batch 8 --peers pytorch --json > bench.jsonl',
-    )
+    .addHelpText('after', EXAMPLES)
     .action((flags: Flags) => run((io) => bench(flags, io)));
 }
 

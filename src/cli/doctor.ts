@@ -22,14 +22,20 @@ interface Flags extends OutputFlags {
   readonly python?: string;
 }
 
+const EXAMPLES = `
+Examples:
+  $ covidct doctor
+  $ covidct doctor --json
+  $ covidct doctor --arch resnet18,vgg19_bn --batch-size 16
+  $ covidct doctor --arch all --python python3`;
+
 /** Adds the command. */
 export function addDoctor(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   program
     .command('doctor')
     .summary('check Node, LibTorch, the addon and the GPU')
     .description(
-      'Shows what the library runs on, and what is wrong with the ' +
-        'remedy. Exit code 3 when the native part cannot be used.',
+      'Shows what the library runs on, what is wrong, and the remedy. Exit code 3 when the native part cannot be used.',
     )
     .option(
       '--arch <names>',
@@ -42,11 +48,7 @@ export function addDoctor(program: Command, run: (work: (io: Io) => Promise<numb
     .option('--threads <n>', 'with --arch: threads of the computation (default: one per core)', number)
     .option('--python <path>', 'with --arch: a Python with torch and torchvision to measure beside ours')
     .option('--json', 'write one JSON object to standard output')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ covidct doctor\n  $ covidct doctor --json\n  $ covidct doctor --arch ' +
-        'resnet18,vgg19_bn --batch-size 16\n  $ covidct doctor --arch all --python python3',
-    )
+    .addHelpText('after', EXAMPLES)
     .action((flags: Flags) =>
       run((io) => (flags.arch === undefined ? doctor(flags, io) : sizes(flags, flags.arch, io))),
     );

@@ -5,6 +5,12 @@ import { EXIT } from './exit-codes';
 import { during, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 
+const EXAMPLES = `
+Examples:
+  $ covidct report runs/first
+
+Sample montages come from covidct train, Grad-CAM montages and test metrics from covidct evaluate.`;
+
 /** Adds the command. */
 export function addReport(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
   program
@@ -14,11 +20,7 @@ export function addReport(program: Command, run: (work: (io: Io) => Promise<numb
     .argument('<run>', 'run folder')
     .option('--json', 'write one JSON object to standard output')
     .option('--quiet', 'say nothing but errors')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ covidct report runs/first\n\nSample montages come from ' +
-        'covidct train, Grad-CAM montages and test metrics from covidct evaluate.',
-    )
+    .addHelpText('after', EXAMPLES)
     .action((dir: string, flags: OutputFlags) => run((io) => report(dir, flags, io)));
 }
 

@@ -1,6 +1,6 @@
 /** The report's part on one evaluated split: metrics, curves, mistakes. */
 import type { Rate } from '../metrics/intervals';
-import { METRICS } from '../metrics/registry';
+import { metricRows } from '../metrics/rows';
 import type { Evaluation } from '../metrics/types';
 import { confusionMatrixChart, misclassifiedHistogram, rocChart } from './charts';
 import { chartFigure, element, section, table } from './html-parts';
@@ -26,34 +26,16 @@ function rateRow(name: string, value: number | null, rate: Rate): Cell[] {
 
 /** The metrics of a split with their 95 % intervals. */
 export function metricsTable(evaluation: Evaluation): Html {
-  const { classes, intervals, loss, n, perClass = [] } = evaluation;
-  const perClassRows = perClass.flatMap(({ class: name, sensitivity, specificity, precision }) => [
-    rateRow(`Sensitivity, ${name} against the rest`, sensitivity.value, sensitivity),
-    rateRow(`Specificity, ${name} against the rest`, specificity.value, specificity),
-    rateRow(`Precision, ${name} against the rest`, precision.value, precision),
-  ]);
-  const rows = METRICS.flatMap((metric): Cell[][] => {
-    const value = evaluation[metric.key];
-    if (value === undefined) return []; // of an earlier version
-    const name = `${metric.title}${classes.length > 2 && 'averaging' in metric ? metric.averaging : ''}`;
-    if ('rate' in metric)
-      return [rateRow(name, value, intervals[metric.key]), ...(metric.key === 'accuracy' ? perClassRows : [])];
-    if ('interval' in metric)
-      return [[name, number(share(value)), number(interval(intervals[metric.key])), number(String(n))]];
-    return [[name, number(share(value)), '', '']];
+  const { loss, n } = evaluation;
+  const count = number(String(n));
+  const rows = metricRows(evaluation).map(({ title, value, rate, interval: bounds }): Cell[] => {
+    if (rate !== null) return rateRow(title, value, rate);
+    return [title, number(share(value)), ...(bounds === undefined ? ['', ''] : [number(interval(bounds)), count])];
   });
   return table(
     '',
     ['Metric', number('Value'), number('95 % interval'), number('Images')],
-    [
-      ...rows,
-      [
-        'Mean loss (cross entropy, nats)',
-        number(loss === null ? 'not defined' : loss.toFixed(4)),
-        '',
-        number(String(n)),
-      ],
-    ],
+    [...rows, ['Mean loss (cross entropy, nats)', number(loss === null ? 'not defined' : loss.toFixed(4)), '', count]],
   );
 }
 

@@ -1,8 +1,6 @@
 /** Results in words, for people: an array is a line each. */
-import { METRICS } from '../../metrics/registry';
+import { metricRows } from '../../metrics/rows';
 import type { Evaluation, Rate, TrainingHistory } from '../../index';
-
-type MetricKey = (typeof METRICS)[number]['key'];
 
 /** 0.8276 as `82.8 %`; a dash for what is not defined. */
 export function percent(value: number | null): string {
@@ -16,39 +14,16 @@ function withInterval({ value, interval, numerator, denominator }: Rate): string
   return `${percent(value)} (${numerator} of ${denominator}${bounds})`;
 }
 
-/** The rates of each class against all others, where there are more than two. */
-function classRateLines({ classes, perClass }: Evaluation, width: number): string[] {
-  if (classes.length === 2) return [];
-  return (perClass ?? []).flatMap((rates) => [
-    `  ${rates.class}, against all others`,
-    ...(['sensitivity', 'specificity', 'precision'] as const).map(
-      (key) => `    ${titleOf(key).padEnd(width - 2)}${withInterval(rates[key])}`,
-    ),
-  ]);
-}
-
-function titleOf(key: MetricKey): string {
-  return METRICS.find((metric) => metric.key === key)!.title;
-}
-
-/** Every metric of the registry with its interval; the rates of each class stand behind the accuracy. */
+/** Loss and metrics with their intervals, a line each. */
 function metricLines(evaluation: Evaluation): string[] {
-  const { classes, intervals } = evaluation;
-  const rows = METRICS.map((metric) => {
-    const averaging = classes.length > 2 && 'averaging' in metric ? metric.averaging : '';
-    return { metric, title: `${metric.title}${averaging}`, value: evaluation[metric.key] };
+  const rows = metricRows(evaluation).map(({ title, value, rate, interval }) => {
+    if (rate !== null) return [title, withInterval(rate)] as const;
+    const bounds = interval ? ` (95 % interval ${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})` : '';
+    return [title, `${value === null ? '–' : value.toFixed(3)}${bounds}`] as const;
   });
-  const width = Math.max(...rows.map(({ title }) => title.length)) + 2;
-  return rows.flatMap(({ metric, title, value }) => {
-    if (value === undefined) return []; // of an earlier version
-    if ('rate' in metric) {
-      const line = `  ${title.padEnd(width)}${withInterval(intervals[metric.key])}`;
-      return metric.key === 'accuracy' ? [line, ...classRateLines(evaluation, width)] : [line];
-    }
-    const interval = 'interval' in metric ? intervals[metric.key] : null;
-    const bounds = interval === null ? '' : ` (95 % interval ${interval[0].toFixed(3)} to ${interval[1].toFixed(3)})`;
-    return [`  ${title.padEnd(width)}${value === null ? '–' : value.toFixed(3)}${bounds}`];
-  });
+  const loss = ['Mean loss, nats', evaluation.loss === null ? '–' : evaluation.loss.toFixed(4)] as const;
+  const width = Math.max(...rows.map(([title]) => title.length));
+  return [loss, ...rows].map(([title, text]) => `  ${title.padEnd(width)}  ${text}`);
 }
 
 /** The end of a training. */
@@ -69,7 +44,7 @@ export function historyText({ stop, epochs, best, skipped, out }: TrainingHistor
 
 /** The metrics of a split. */
 export function evaluationText(evaluation: Evaluation): string[] {
-  const { split, n, loss, threshold, classes, confusionMatrix, skipped } = evaluation;
+  const { split, n, threshold, classes, confusionMatrix, skipped } = evaluation;
   const width = Math.max(...classes.map((name) => name.length), 8);
   const row = (cells: readonly (string | number)[]): string =>
     cells.map((cell) => String(cell).padStart(width)).join('  ');
@@ -77,7 +52,6 @@ export function evaluationText(evaluation: Evaluation): string[] {
     threshold === null ? '' : `, ${classes[1]} at a probability of ${threshold.toFixed(3)} or more`;
   return [
     `${split}: ${n} images${operatingPoint}`,
-    `  Mean loss (cross entropy, nats): ${loss === null ? '–' : loss.toFixed(4)}`,
     ...metricLines(evaluation),
     '  Confusion matrix (rows: true class, columns: predicted class)',
     `    ${row(['', ...classes])}`,
