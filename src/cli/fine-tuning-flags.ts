@@ -83,8 +83,8 @@ export function withFineTuning(command: Command): Command {
 }
 
 /**
- * Takes these flags out of all and returns the options in their place. Throws
- * InvalidOptionError for a flag without the one it belongs to.
+ * Takes these flags out of all and returns the options in their place. Throws InvalidOptionError for a flag without the
+ * one it belongs to.
  */
 export function fineTuningOptions({
   schedule,

@@ -1,6 +1,6 @@
 /**
- * The base of the tests' fakes, a network without LibTorch: softmax regression on
- * block means of the raw pixels, with SGD, that truly learns.
+ * The base of the tests' fakes, a network without LibTorch: softmax regression on block means of the raw pixels, with
+ * SGD, that truly learns.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { CovidCtError } from '../../src/errors';

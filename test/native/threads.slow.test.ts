@@ -1,6 +1,6 @@
 /**
- * Every classifier computes with its own number of threads, in every order
- * of loading and computing: by bits and by threads at work.
+ * Every classifier computes with its own number of threads, in every order of loading and computing: by bits and by
+ * threads at work.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
