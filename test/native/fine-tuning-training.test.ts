@@ -28,17 +28,16 @@ afterEach(() => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-async function setUp(options: Partial<TrainerOptions> = {}) {
-  const model = await Classifier.create({
-    architecture: 'tiny',
-    classes: [...train.classes],
-    device: 'cpu',
-    threads: 1,
-    seed: 1,
-    dropout: 0,
-    imageSize: SIZE,
-  });
+/** A tiny classifier of the data's classes, disposed of after the test. */
+async function tinyModel(options: { seed?: number; dropout?: number; imageSize?: number } = {}): Promise<Classifier> {
+  const classes = [...train.classes];
+  const model = await Classifier.create({ architecture: 'tiny', classes, device: 'cpu', threads: 1, ...options });
   models.push(model);
+  return model;
+}
+
+async function setUp(options: Partial<TrainerOptions> = {}) {
+  const model = await tinyModel({ seed: 1, dropout: 0, imageSize: SIZE });
   const trainer = new Trainer({
     model,
     accumulate: 1,
@@ -226,41 +225,36 @@ test('an abort with an average, in the middle of a step or of a validation, leav
   }
 }, 60_000);
 
-test(
-  'cached features: bit for bit the losses of the training ' +
-    'without them, augmented too, up to and beyond an unfreezing',
-  async () => {
-    const losses = async (options: Partial<TrainerOptions>) => {
-      const { model, trainer } = await setUp({
-        epochs: 3,
-        batchSize: 4,
-        accumulate: 2,
-        ema: { decay: 0.5 },
-        ...options,
-      });
-      const features = jest.spyOn(networkOf(model), 'trainStep');
-      const history = await trainer.fit(train, train);
-      return {
-        losses: history.epochs.map(({ trainLoss, validationLoss }) => [trainLoss, validationLoss]),
-        cached: features.mock.calls.filter(([input]) => 'features' in input).length,
-      };
-    };
-    const freeze = { parameters: ['backbone'], unfreeze: [{ epoch: 3, parameters: 'all' as const }] };
-    for (const options of [{ freeze }, { freeze, trainTransform: undefined }] as Partial<TrainerOptions>[]) {
-      const plain = await losses(options);
-      const cached = await losses({ ...options, cacheFeatures: { augmentations: 3 } });
-      expect(cached.losses).toEqual(plain.losses);
-      expect([plain.cached, cached.cached]).toEqual([0, 8]);
-    }
-    expect((await losses({ freeze, cacheFeatures: true })).losses).toEqual((await losses({ freeze })).losses);
-    await expect(losses({ cacheFeatures: true })).rejects.toMatchObject({
-      code: 'ERR_INVALID_OPTION',
-      message: expect.stringContaining("freeze: 'backbone'"),
+test('cached features: bit for bit the losses of the training without them, augmented too, up to and beyond an unfreezing', async () => {
+  const losses = async (options: Partial<TrainerOptions>) => {
+    const { model, trainer } = await setUp({
+      epochs: 3,
+      batchSize: 4,
+      accumulate: 2,
+      ema: { decay: 0.5 },
+      ...options,
     });
-    await expect(losses({ freeze, cacheFeatures: true, maxCacheBytes: 1000 })).rejects.toThrow(/room for \d+ bytes/);
-  },
-  120_000,
-);
+    const features = jest.spyOn(networkOf(model), 'trainStep');
+    const history = await trainer.fit(train, train);
+    return {
+      losses: history.epochs.map(({ trainLoss, validationLoss }) => [trainLoss, validationLoss]),
+      cached: features.mock.calls.filter(([input]) => 'features' in input).length,
+    };
+  };
+  const freeze = { parameters: ['backbone'], unfreeze: [{ epoch: 3, parameters: 'all' as const }] };
+  for (const options of [{ freeze }, { freeze, trainTransform: undefined }] as Partial<TrainerOptions>[]) {
+    const plain = await losses(options);
+    const cached = await losses({ ...options, cacheFeatures: { augmentations: 3 } });
+    expect(cached.losses).toEqual(plain.losses);
+    expect([plain.cached, cached.cached]).toEqual([0, 8]);
+  }
+  expect((await losses({ freeze, cacheFeatures: true })).losses).toEqual((await losses({ freeze })).losses);
+  await expect(losses({ cacheFeatures: true })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining("freeze: 'backbone'"),
+  });
+  await expect(losses({ freeze, cacheFeatures: true, maxCacheBytes: 1000 })).rejects.toThrow(/room for \d+ bytes/);
+}, 120_000);
 
 test('cached features are announced: how many, how large, and when augmentation is left out', async () => {
   const announced = async (options: Partial<TrainerOptions>) => {
@@ -318,69 +312,46 @@ test('an abort while the backbone is frozen leaves everything trainable', async 
   await expectTrainable(model);
 }, 60_000);
 
-test(
-  "a training's weights bring normalization and size to who starts " +
-    "from the file alone, and leave the model's history as it was",
-  async () => {
-    const normalization = {
-      mean: [0.6, 0.6, 0.6] as [number, number, number],
-      std: [0.3, 0.3, 0.3] as [number, number, number],
-    };
-    const out = join(dir, 'own-input');
-    const { model, trainer } = await setUp({
-      out,
-      epochs: 1,
-      evalTransform: tutorialEval({ size: SIZE, normalization }),
-      trainTransform: tutorialEval({ size: SIZE, normalization }),
-    });
-    await trainer.fit(train, train);
-    expect(model.pretraining).toBeNull();
-    const next = await Classifier.create({
-      architecture: 'tiny',
-      classes: [...train.classes],
-      device: 'cpu',
-      threads: 1,
-    });
-    models.push(next);
-    await next.loadWeights(join(out, 'weights/best.safetensors'));
-    expect(networkOf(next).normalization).toEqual(normalization);
-    expect(next.transform).toEqual(tutorialEval({ size: SIZE, normalization }));
-    expect(next.pretraining).toMatchObject({
-      name: expect.stringMatching(/trained on .* epoch 1/),
-      imageSize: SIZE,
-      assumed: false,
-    });
-    expect([
-      new Trainer({ model: next }).options.imageSize,
-      new Trainer({ model: next, imageSize: 96 }).options.imageSize,
-      new Trainer({ model }).options.imageSize,
-    ]).toEqual([SIZE, 96, 224]);
-    const other = await Classifier.create({
-      architecture: 'tiny',
-      classes: [...train.classes],
-      device: 'cpu',
-      threads: 1,
-    });
-    models.push(other);
-    const transform = other.transform;
-    await other.loadWeights(join(out, 'weights/best.safetensors'), { weightsOnly: true });
-    expect([other.transform, other.pretraining, other.origin]).toEqual([transform, null, 'random (seed 0)']);
-  },
-  60_000,
-);
+test("a training's weights bring normalization and size to who starts from the file alone, and leave the model's history as it was", async () => {
+  const normalization = {
+    mean: [0.6, 0.6, 0.6] as [number, number, number],
+    std: [0.3, 0.3, 0.3] as [number, number, number],
+  };
+  const out = join(dir, 'own-input');
+  const { model, trainer } = await setUp({
+    out,
+    epochs: 1,
+    evalTransform: tutorialEval({ size: SIZE, normalization }),
+    trainTransform: tutorialEval({ size: SIZE, normalization }),
+  });
+  await trainer.fit(train, train);
+  expect(model.pretraining).toBeNull();
+  const next = await tinyModel();
+  await next.loadWeights(join(out, 'weights/best.safetensors'));
+  expect(networkOf(next).normalization).toEqual(normalization);
+  expect(next.transform).toEqual(tutorialEval({ size: SIZE, normalization }));
+  expect(next.pretraining).toMatchObject({
+    name: expect.stringMatching(/trained on .* epoch 1/),
+    imageSize: SIZE,
+    assumed: false,
+  });
+  expect([
+    new Trainer({ model: next }).options.imageSize,
+    new Trainer({ model: next, imageSize: 96 }).options.imageSize,
+    new Trainer({ model }).options.imageSize,
+  ]).toEqual([SIZE, 96, 224]);
+  const other = await tinyModel();
+  const transform = other.transform;
+  await other.loadWeights(join(out, 'weights/best.safetensors'), { weightsOnly: true });
+  expect([other.transform, other.pretraining, other.origin]).toEqual([transform, null, 'random (seed 0)']);
+}, 60_000);
 
 test('the best and the last weights of a training each have their own threshold, in the file and from the run folder', async () => {
   const out = join(dir, 'thresholds');
   const { model, trainer } = await setUp({ out, epochs: 3, learningRate: 0.05, bestBy: 'loss', keep: 'both' });
   const history = await trainer.fit(train, train);
   const made = async (load: (next: Classifier) => Promise<unknown>): Promise<Classifier> => {
-    const next = await Classifier.create({
-      architecture: 'tiny',
-      classes: [...train.classes],
-      device: 'cpu',
-      threads: 1,
-    });
-    models.push(next);
+    const next = await tinyModel();
     await load(next);
     return next;
   };

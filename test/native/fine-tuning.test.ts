@@ -172,40 +172,32 @@ test.each([
   });
 });
 
-test(
-  'RGB filters summed for gray: what the network says of a gray ' +
-    'image is what the RGB one says, each with its own normalization',
-  async () => {
-    using rgb = await createNetwork({
-      architecture: 'resnet18',
-      classes: ['a', 'b'],
-      device: 'cpu',
-      threads: 1,
-      seed: 3,
-    });
-    using gray = await createNetwork({
-      architecture: 'resnet18',
-      classes: ['a', 'b'],
-      channels: 1,
-      device: 'cpu',
-      threads: 1,
-      seed: 4,
-    });
-    const dir = await mkdtemp(join(tmpdir(), 'covidct-gray-'));
-    try {
-      await rgb.saveWeights(join(dir, 'rgb.safetensors'));
-      expect((await gray.loadWeights(join(dir, 'rgb.safetensors'))).summedInput).toEqual(['conv1.weight']);
-    } finally {
-      await rm(dir, { recursive: true });
-    }
-    const pixels = makePixels(48, 48, (i) => Math.floor(i / 3) * 31);
-    const plain = compose([
-      resize([48, 48]),
-      toTensor(),
-      normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }),
-    ]);
-    const batch = makeBatch([pixels], null, plain);
-    const [a, b] = [(await rgb.predict(batch)).logits, (await gray.predict(batch)).logits];
-    a.forEach((value, i) => expect(Math.abs(value - b[i]!)).toBeLessThan(1e-5));
-  },
-);
+test('RGB filters summed for gray: what the network says of a gray image is what the RGB one says, each with its own normalization', async () => {
+  using rgb = await createNetwork({
+    architecture: 'resnet18',
+    classes: ['a', 'b'],
+    device: 'cpu',
+    threads: 1,
+    seed: 3,
+  });
+  using gray = await createNetwork({
+    architecture: 'resnet18',
+    classes: ['a', 'b'],
+    channels: 1,
+    device: 'cpu',
+    threads: 1,
+    seed: 4,
+  });
+  const dir = await mkdtemp(join(tmpdir(), 'covidct-gray-'));
+  try {
+    await rgb.saveWeights(join(dir, 'rgb.safetensors'));
+    expect((await gray.loadWeights(join(dir, 'rgb.safetensors'))).summedInput).toEqual(['conv1.weight']);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+  const pixels = makePixels(48, 48, (i) => Math.floor(i / 3) * 31);
+  const plain = compose([resize([48, 48]), toTensor(), normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] })]);
+  const batch = makeBatch([pixels], null, plain);
+  const [a, b] = [(await rgb.predict(batch)).logits, (await gray.predict(batch)).logits];
+  a.forEach((value, i) => expect(Math.abs(value - b[i]!)).toBeLessThan(1e-5));
+});

@@ -81,59 +81,55 @@ test.each([
   expect(await logits()).toEqual(before);
 });
 
-test(
-  'in the middle of a large tensor, by several threads, the first one ' +
-    'is named; with allowNonFinite it loads and no answer comes of it',
-  async () => {
-    const path = join(dir, 'whole.safetensors');
-    using victim = await tiny({ threads: 2 });
-    await victim.saveWeights(path);
-    const bytes = readFileSync(path),
-      start = 8 + Number(bytes.readBigUInt64LE(0));
-    const header = JSON.parse(bytes.subarray(8, start).toString()) as Record<
-      string,
-      { data_offsets: [number, number]; shape: number[] }
-    >;
-    const {
-      data_offsets: [begin],
-      shape,
-    } = header['classifier.0.weight'] as { data_offsets: [number, number]; shape: number[] };
-    expect(shape).toEqual([64, 1024]);
-    for (const [row, column] of [
-      [63, 5],
-      [17, 1023],
-      [40, 0],
-    ] as const)
-      bytes.writeFloatLE(Number.NaN, start + begin + 4 * (row * 1024 + column));
-    writeFileSync(path, bytes);
-    const before = (await victim.predict(madeUpBatch(1))).logits;
-    await expect(victim.loadWeights(path)).rejects.toMatchObject({
-      code: 'ERR_WEIGHTS',
-      message: expect.stringMatching(/'classifier\.0\.weight' has NaN at \[17, 1023\].*allowNonFinite/s),
-    });
-    expect((await victim.predict(madeUpBatch(1))).logits).toEqual(before);
+test('in the middle of a large tensor, by several threads, the first one is named; with allowNonFinite it loads and no answer comes of it', async () => {
+  const path = join(dir, 'whole.safetensors');
+  using victim = await tiny({ threads: 2 });
+  await victim.saveWeights(path);
+  const bytes = readFileSync(path),
+    start = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, start).toString()) as Record<
+    string,
+    { data_offsets: [number, number]; shape: number[] }
+  >;
+  const {
+    data_offsets: [begin],
+    shape,
+  } = header['classifier.0.weight'] as { data_offsets: [number, number]; shape: number[] };
+  expect(shape).toEqual([64, 1024]);
+  for (const [row, column] of [
+    [63, 5],
+    [17, 1023],
+    [40, 0],
+  ] as const)
+    bytes.writeFloatLE(Number.NaN, start + begin + 4 * (row * 1024 + column));
+  writeFileSync(path, bytes);
+  const before = (await victim.predict(madeUpBatch(1))).logits;
+  await expect(victim.loadWeights(path)).rejects.toMatchObject({
+    code: 'ERR_WEIGHTS',
+    message: expect.stringMatching(/'classifier\.0\.weight' has NaN at \[17, 1023\].*allowNonFinite/s),
+  });
+  expect((await victim.predict(madeUpBatch(1))).logits).toEqual(before);
 
-    await victim.loadWeights(path, { allowNonFinite: true });
-    const png = await encodePng(flatPixels(90, 64));
-    const data = fromSamples({
-      name: 'one',
-      classes: victim.classes,
-      samples: [{ id: 'one.png', source: png, label: 0 }],
-    });
-    await expect(classifierOf(victim).predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
-    await expect(classifierOf(victim).explain(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
-    await expect(classifierOf(victim).explain(png, { class: 'COVID' })).rejects.toMatchObject({ code: 'ERR_NATIVE' });
-    await expect(evaluate(classifierOf(victim), data)).rejects.toMatchObject({ code: 'ERR_DIVERGED' });
+  await victim.loadWeights(path, { allowNonFinite: true });
+  const png = await encodePng(flatPixels(90, 64));
+  const data = fromSamples({
+    name: 'one',
+    classes: victim.classes,
+    samples: [{ id: 'one.png', source: png, label: 0 }],
+  });
+  await expect(classifierOf(victim).predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
+  await expect(classifierOf(victim).explain(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
+  await expect(classifierOf(victim).explain(png, { class: 'COVID' })).rejects.toMatchObject({ code: 'ERR_NATIVE' });
+  await expect(evaluate(classifierOf(victim), data)).rejects.toMatchObject({ code: 'ERR_DIVERGED' });
 
-    await classifierOf(victim).save(join(dir, 'model'));
-    await expect(Classifier.load(join(dir, 'model'), { threads: 1 })).rejects.toMatchObject({
-      code: 'ERR_WEIGHTS',
-      message: expect.stringContaining('classifier.0.weight'),
-    });
-    using inspected = await Classifier.load(join(dir, 'model'), { threads: 1, allowNonFinite: true });
-    await expect(inspected.predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
-  },
-);
+  await classifierOf(victim).save(join(dir, 'model'));
+  await expect(Classifier.load(join(dir, 'model'), { threads: 1 })).rejects.toMatchObject({
+    code: 'ERR_WEIGHTS',
+    message: expect.stringContaining('classifier.0.weight'),
+  });
+  using inspected = await Classifier.load(join(dir, 'model'), { threads: 1, allowNonFinite: true });
+  await expect(inspected.predict(png)).rejects.toMatchObject({ code: 'ERR_NATIVE' });
+});
 
 test('a logit of minus infinity, of which softmax makes 0 and 1, is no answer', async () => {
   using other = await tiny();

@@ -60,25 +60,21 @@ test('what is done at once says nothing', async () => {
   expect(stderr.text).toBe('');
 });
 
-test(
-  'on a terminal: one line, overwritten, as wide as it is, ' +
-    'with the time left; a part that begins anew is timed anew',
-  () => {
-    const { io, stderr } = ioOf(true);
-    const line = progressLine(io, {});
-    line.show('fetching', 0.01);
-    expect(stderr.take()).toBe('\r\u001b[Kfetching');
-    jest.advanceTimersByTime(10_000);
-    line.show('fetching', 0.5);
-    expect(stderr.take()).toBe('\r\u001b[Kfetching, about 10 s left');
-    line.show('unpacking', 0.1);
-    expect(stderr.take()).toBe('\r\u001b[Kunpacking');
-    line.show('x'.repeat(200));
-    expect(stderr.take()).toBe(`\r\u001b[K${'x'.repeat(39)}`);
-    line.clear();
-    expect(stderr.take()).toBe('\r\u001b[K');
-  },
-);
+test('on a terminal: one line, overwritten, as wide as it is, with the time left; a part that begins anew is timed anew', () => {
+  const { io, stderr } = ioOf(true);
+  const line = progressLine(io, {});
+  line.show('fetching', 0.01);
+  expect(stderr.take()).toBe('\r\u001b[Kfetching');
+  jest.advanceTimersByTime(10_000);
+  line.show('fetching', 0.5);
+  expect(stderr.take()).toBe('\r\u001b[Kfetching, about 10 s left');
+  line.show('unpacking', 0.1);
+  expect(stderr.take()).toBe('\r\u001b[Kunpacking');
+  line.show('x'.repeat(200));
+  expect(stderr.take()).toBe(`\r\u001b[K${'x'.repeat(39)}`);
+  line.clear();
+  expect(stderr.take()).toBe('\r\u001b[K');
+});
 
 test.each([true, false])('--quiet says nothing (terminal: %s)', (isTTY) => {
   const { io, stderr } = ioOf(isTTY);

@@ -143,25 +143,21 @@ test('of a folder with a pattern for the groups, and on to a packed file', async
   await packed.close();
 });
 
-test(
-  'groups of one class each, as patients are: no part stays ' +
-    'empty that could have some, and training keeps every class',
-  () => {
-    const patients = (count: number): Dataset =>
-      fromSamples({
-        classes: ['a', 'b'],
-        samples: Array.from({ length: count * 4 }, (_, index) => ({
-          source: `${index}`,
-          label: (index % count) % 2,
-          group: `p${index % count}`,
-        })),
-      });
-    for (let seed = 0; seed < 20; seed += 1) {
-      const { train, validation, test: last } = holdOut(splits(patients(10)), { validation: 0.2, test: 0.1, seed });
-      expect([train, validation!, last!].map(({ samples }) => samples.length)).toEqual([28, 8, 4]);
-    }
-    expect(() => holdOut(splits(patients(2)), { validation: 0.5 })).toThrow(
-      /made up: too few groups of [ab]: none would be left for training/,
-    );
-  },
-);
+test('groups of one class each, as patients are: no part stays empty that could have some, and training keeps every class', () => {
+  const patients = (count: number): Dataset =>
+    fromSamples({
+      classes: ['a', 'b'],
+      samples: Array.from({ length: count * 4 }, (_, index) => ({
+        source: `${index}`,
+        label: (index % count) % 2,
+        group: `p${index % count}`,
+      })),
+    });
+  for (let seed = 0; seed < 20; seed += 1) {
+    const { train, validation, test: last } = holdOut(splits(patients(10)), { validation: 0.2, test: 0.1, seed });
+    expect([train, validation!, last!].map(({ samples }) => samples.length)).toEqual([28, 8, 4]);
+  }
+  expect(() => holdOut(splits(patients(2)), { validation: 0.5 })).toThrow(
+    /made up: too few groups of [ab]: none would be left for training/,
+  );
+});

@@ -188,25 +188,21 @@ describe('a build', () => {
     expect(existsSync(join(packageRoot, 'calls'))).toBe(false);
   });
 
-  test(
-    'in a checkout goes on from the last one when a source changes, ' +
-      'from nothing when asked or when the configuration changes',
-    async () => {
-      makeCheckout();
-      await build();
-      const first = place();
-      edit('native/addon.cc', 'changed');
-      expect(readFileSync((await build()).addon, 'utf8')).toBe('changed');
-      expect(place()).not.toBe(first);
-      await build({ force: true });
-      writeFiles(packageRoot, { 'node_modules/node-addon-api/package.json': '{"version":"1.0.1"}' });
-      expect((await build()).built).toBe(true);
-      expect(calls().map(({ kept }) => kept)).toEqual([false, true, false, false]);
-      edit('native/addon.cc', 'one');
-      writeFiles(packageRoot, { 'node_modules/node-addon-api/package.json': '{"version":"1.0.0"}' });
-      expect((await build()).built).toBe(false);
-    },
-  );
+  test('in a checkout goes on from the last one when a source changes, from nothing when asked or when the configuration changes', async () => {
+    makeCheckout();
+    await build();
+    const first = place();
+    edit('native/addon.cc', 'changed');
+    expect(readFileSync((await build()).addon, 'utf8')).toBe('changed');
+    expect(place()).not.toBe(first);
+    await build({ force: true });
+    writeFiles(packageRoot, { 'node_modules/node-addon-api/package.json': '{"version":"1.0.1"}' });
+    expect((await build()).built).toBe(true);
+    expect(calls().map(({ kept }) => kept)).toEqual([false, true, false, false]);
+    edit('native/addon.cc', 'one');
+    writeFiles(packageRoot, { 'node_modules/node-addon-api/package.json': '{"version":"1.0.0"}' });
+    expect((await build()).built).toBe(false);
+  });
 
   test('in a checkout notes whose addon is to be loaded, and keeps the last few of older sources', async () => {
     makeCheckout();

@@ -137,38 +137,33 @@ test('after a training: curves, samples that could be decoded, TensorBoard and t
     expect(events()).toContain(tag);
 });
 
-test(
-  'after an evaluation: figures, four montages, samples that ' +
-    'were scored; a later training montage does not replace them',
-  async () => {
-    explained.length = 0;
-    const progress: string[] = [];
-    const report = await addEvaluation(run.dir, {
-      model,
-      dataset,
-      evaluation: evaluated('test', () => 0.97),
-      onProgress: (done, total) => progress.push(`${done}/${total}`),
-    });
-    expect(progress.at(-1)).toBe('12/12');
-    expect(explained).toHaveLength(12);
-    expect(pictures()).toEqual(
-      expect.arrayContaining(['grad-cam-true-positive.png', 'grad-cam-true-negative.png', 'samples-0.png']),
-    );
-    expect(pictures()).not.toContain('grad-cam-false-positive.png');
-    expect(JSON.parse(readFileSync(run.file('metrics.json'), 'utf8'))).toMatchObject({ test: { n: 12, accuracy: 1 } });
-    expect(html()).toContain('6 with a probability of the predicted class above 0.9');
-    expect(html()).toContain('None: no image of this kind');
-    for (const tag of ['test/grad-cam/true-positive', 'test/samples/COVID', 'test/roc'])
-      expect(events()).toContain(tag);
-    await addTraining(run.dir, { dataset });
-    await addEvaluation(run.dir, { model, dataset, evaluation: evaluated('train', () => 0.6) });
-    const before = html();
-    expect(before).toContain('Images of the test split.');
-    rmSync(report);
-    expect(await writeReport(run.dir)).toBe(report);
-    expect(html().replace(/Made [^<]*/, '')).toBe(before.replace(/Made [^<]*/, ''));
-  },
-);
+test('after an evaluation: figures, four montages, samples that were scored; a later training montage does not replace them', async () => {
+  explained.length = 0;
+  const progress: string[] = [];
+  const report = await addEvaluation(run.dir, {
+    model,
+    dataset,
+    evaluation: evaluated('test', () => 0.97),
+    onProgress: (done, total) => progress.push(`${done}/${total}`),
+  });
+  expect(progress.at(-1)).toBe('12/12');
+  expect(explained).toHaveLength(12);
+  expect(pictures()).toEqual(
+    expect.arrayContaining(['grad-cam-true-positive.png', 'grad-cam-true-negative.png', 'samples-0.png']),
+  );
+  expect(pictures()).not.toContain('grad-cam-false-positive.png');
+  expect(JSON.parse(readFileSync(run.file('metrics.json'), 'utf8'))).toMatchObject({ test: { n: 12, accuracy: 1 } });
+  expect(html()).toContain('6 with a probability of the predicted class above 0.9');
+  expect(html()).toContain('None: no image of this kind');
+  for (const tag of ['test/grad-cam/true-positive', 'test/samples/COVID', 'test/roc']) expect(events()).toContain(tag);
+  await addTraining(run.dir, { dataset });
+  await addEvaluation(run.dir, { model, dataset, evaluation: evaluated('train', () => 0.6) });
+  const before = html();
+  expect(before).toContain('Images of the test split.');
+  rmSync(report);
+  expect(await writeReport(run.dir)).toBe(report);
+  expect(html().replace(/Made [^<]*/, '')).toBe(before.replace(/Made [^<]*/, ''));
+});
 
 test('too few confident predictions: the caption says what was asked for and what is shown', async () => {
   await addEvaluation(run.dir, {

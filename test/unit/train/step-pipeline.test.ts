@@ -66,19 +66,15 @@ async function train(
   return { error, reason: error === '' ? (await run).stop.reason : null, events: memory.events };
 }
 
-test(
-  'the same events, figures and weights; three steps are under way ' +
-    'before the first is waited for; pixels are kept while it trains',
-  async () => {
-    const [cpu, gpu] = [new FakeNetwork(CLASSES), new FakeGpu(CLASSES)];
-    const [expected, found] = [await train(cpu), await train(gpu, { maxDeviceCacheBytes: 12345 })];
-    expect(seen(found.events)).toEqual(seen(expected.events));
-    expect(gpu.weights).toEqual(cpu.weights);
-    // 5 micro-batches an epoch in windows of 2.
-    const epoch = 'start start update start read start read update start read update read read';
-    expect(gpu.order.join(' ')).toBe(`keep 12345 ${epoch} ${epoch} ${epoch} keep 0`);
-  },
-);
+test('the same events, figures and weights; three steps are under way before the first is waited for; pixels are kept while it trains', async () => {
+  const [cpu, gpu] = [new FakeNetwork(CLASSES), new FakeGpu(CLASSES)];
+  const [expected, found] = [await train(cpu), await train(gpu, { maxDeviceCacheBytes: 12345 })];
+  expect(seen(found.events)).toEqual(seen(expected.events));
+  expect(gpu.weights).toEqual(cpu.weights);
+  // 5 micro-batches an epoch in windows of 2.
+  const epoch = 'start start update start read start read update start read update read read';
+  expect(gpu.order.join(' ')).toBe(`keep 12345 ${epoch} ${epoch} ${epoch} keep 0`);
+});
 
 test('a loss that is not finite ends the training under its own step, and no weight has seen it', async () => {
   const [cpu, gpu] = [new FakeNetwork(CLASSES), new FakeGpu(CLASSES)];
