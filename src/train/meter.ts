@@ -34,7 +34,7 @@ export class Meter {
     return metricsOf(this.#loss, this.#correct, this.#samples);
   }
 
-  /** Starts again. */
+  /** Resets the sums. */
   reset(): void {
     this.#loss = 0;
     this.#correct = 0;

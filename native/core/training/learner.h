@@ -111,7 +111,7 @@ class Learner {
   std::optional<Outputs> train_step(const Input& input, const TrainStepOptions& options);
   // Returns the outputs of the oldest deferred step that has not been read. Throws ERR_NATIVE where there is none.
   Outputs read_outputs();
-  // Starts again: drops gradients, optimizer state and pending outputs. Without options there is no optimizer after it.
+  // Resets: drops gradients, optimizer state and pending outputs. Without options there is no optimizer after it.
   void configure_optimizer(std::optional<OptimizerOptions> options);
   // Makes one step at that learning rate and drops the gradients. Returns their norm before clipping where they are
   // clipped.
