@@ -44,7 +44,7 @@ export class ArchitectureBench {
     const file = (name: string): string => join(this.#dir, name);
     this.#files = {
       model: file('model'),
-      weights: file('model/model.safetensors'),
+      weights: file('weights.safetensors'),
       images: file('images.bin'),
       onnx: file('network.onnx'),
       script: file('network.pt'),

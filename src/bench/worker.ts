@@ -1,4 +1,6 @@
 /** Run as a process of its own by the benchmark: prepares, or measures ours through the public classifier. */
+import { link } from 'node:fs/promises';
+import { join } from 'node:path';
 import { makeBatch } from '../data/batch';
 import { messageOf } from '../errors';
 import type { Classifier as ClassifierClass, networkOf as NetworkOf } from '../model/classifier';
@@ -62,7 +64,8 @@ async function prepare(task: Task): Promise<TaskResult> {
     dropoutSeed: 0,
     classWeights: new Float32Array(0),
   });
-  await model.save(task.model);
+  const { weights } = await model.save(task.model);
+  await link(join(task.model, weights), task.weights);
   model.dispose();
   return { numbers: [] };
 }

@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { CovidCtError, messageOf } from '../errors';
 import { Classifier, tutorialEval } from '../index';
+import { isOfSavedModel } from '../model/save';
 import { locateWeights } from '../weights/index';
 import type { LoadReport } from '../index';
 import { EXIT } from './exit-codes';
@@ -129,7 +130,7 @@ async function checkFolder(out: string, overwrite: boolean): Promise<void> {
     if (error.code === 'ENOENT') return [];
     throw new CovidCtError('ERR_RUN_FOLDER', `${out}: cannot be looked into: ${messageOf(error)}`, { cause: error });
   });
-  const foreign = entries.filter((name) => name !== 'model.json' && name !== 'model.safetensors');
+  const foreign = entries.filter((name) => !isOfSavedModel(name));
   if (foreign.length > 0)
     throw new CovidCtError(
       'ERR_RUN_FOLDER',

@@ -1,10 +1,11 @@
 /** Writes files whole or not at all: a temporary neighbor, flushed to the disk, then renamed into place. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
-import { copyFile, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
 import type { ErrorCode } from '../errors';
+import { change } from './operations';
 
 /** What to do about the failures a user can do something about, when something was to be written. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -75,9 +76,10 @@ export async function makeFolder(path: string): Promise<void> {
     folder = dirname(folder);
   }
   for (const each of missing.reverse()) {
-    await mkdir(each).catch((error: NodeJS.ErrnoException) => {
+    await change('makeFolder', each, () => mkdir(each)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
+    await syncFolder(dirname(each));
   }
 }
 
@@ -105,11 +107,38 @@ function unfinished(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
-/** How a failure of {@link replaceFile} is reported. */
-interface ReplaceWords {
+/** The name of the file that a temporary neighbor was to become; null for every other file name. */
+export function finishedName(name: string): string | null {
+  return /^\.(.+)\.\d+-[0-9a-f]{8}\.tmp$/.exec(name)?.[1] ?? null;
+}
+
+/** How {@link replaceFile} writes, and how a failure is reported. */
+export interface ReplaceOptions {
   /** e.g. `write the weights`. */
   readonly action?: string;
   readonly code?: ErrorCode;
+  /** Whether the new name is flushed to the disk too, so that it outlives a power cut; true where left out. */
+  readonly durable?: boolean;
+}
+
+/** Errors of systems and file systems on which a folder cannot be opened or flushed. */
+const NO_FOLDER_SYNC = new Set(['EISDIR', 'EPERM', 'EACCES', 'EINVAL', 'ENOTSUP', 'EBADF', 'ENOSYS']);
+
+/**
+ * Flushes the names in a folder to the disk: a rename outlives a power cut only then. Where the system flushes no
+ * folders (Windows, some network drives) nothing is done.
+ */
+export async function syncFolder(path: string): Promise<void> {
+  await change('syncFolder', path, async () => {
+    const folder = await open(path, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }).catch((error: NodeJS.ErrnoException) => {
+    if (!NO_FOLDER_SYNC.has(error.code ?? '')) throw error;
+  });
 }
 
 /**
@@ -124,18 +153,36 @@ interface ReplaceWords {
 export async function replaceFile<T>(
   path: string,
   write: (temporary: string) => Promise<T>,
-  words: ReplaceWords = {},
+  options: ReplaceOptions = {},
 ): Promise<T> {
-  const { action = 'write the file', code = 'ERR_RUN_FOLDER' } = words;
+  return await nameWhenWritten(path, write, () => path, options);
+}
+
+/**
+ * The same for a file whose name follows from what was written.
+ *
+ * @param path where the file would lie; its folder is that of the final name
+ * @param nameOf the final path, from what `write` returned
+ */
+export async function nameWhenWritten<T>(
+  path: string,
+  write: (temporary: string) => Promise<T>,
+  nameOf: (result: T) => string,
+  options: ReplaceOptions = {},
+): Promise<T> {
+  const { action = 'write the file', code = 'ERR_RUN_FOLDER', durable = true } = options;
   const temporary = unfinished(path);
   try {
     await assertReplaceable(path, code);
     await makeFolder(dirname(path));
     const result = await write(temporary);
-    await rename(temporary, path);
+    const name = nameOf(result);
+    await change('rename', temporary, () => rename(temporary, name), name);
+    if (durable) await syncFolder(dirname(name));
     return result;
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined); // must not hide the first failure
+    // The first failure must not be hidden by this one.
+    await change('remove', temporary, () => rm(temporary, { force: true })).catch(() => undefined);
     throw fileError(action, path, error, code);
   }
 }
@@ -145,29 +192,30 @@ export async function replaceFile<T>(
  *
  * @throws CovidCtError ERR_RUN_FOLDER with the reason and advice; the old file is then untouched
  */
-export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
-  await replaceFile(path, async (temporary) => {
-    const file = await open(temporary, 'w');
-    try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  });
+export async function writeWhole(
+  path: string,
+  data: string | Uint8Array,
+  options: Pick<ReplaceOptions, 'durable'> = {},
+): Promise<void> {
+  const { durable = true } = options;
+  await replaceFile(
+    path,
+    async (temporary) => {
+      const file = await change('create', temporary, () => open(temporary, 'w'));
+      try {
+        await change('write', temporary, () => file.writeFile(data));
+        if (durable) await change('sync', temporary, () => file.sync());
+      } finally {
+        await file.close();
+      }
+    },
+    options,
+  );
 }
 
-/**
- * Gives an existing file a second name without writing its bytes again; copies where the file system has no hard links.
- *
- * @throws CovidCtError ERR_RUN_FOLDER
- */
-export async function linkWhole(from: string, to: string): Promise<void> {
-  let linked = '';
-  await replaceFile(to, async (temporary) => {
-    linked = temporary;
-    await link(from, temporary).catch(() => copyFile(from, temporary));
+/** Removes a file or a folder with all that is in it; one that is not there is no failure. */
+export async function removeWhole(path: string): Promise<void> {
+  await change('remove', path, () => rm(path, { recursive: true, force: true })).catch((error: unknown) => {
+    throw fileError('remove it', path, error);
   });
-  // Renaming one name of a file onto another name of the same file leaves both in place.
-  await rm(linked, { force: true }).catch(() => undefined);
 }

@@ -18,7 +18,15 @@ import type { Precision } from './options';
 /** The card's file name. */
 export const CARD_FILE = 'model.json';
 
-/** What is stored beside the weights as `model.json`. */
+/** A weight file with what tells its bytes from all others. */
+export interface WeightsOfCard {
+  /** Relative to the card's folder. */
+  readonly weights: string;
+  readonly sha256?: string | undefined;
+  readonly bytes?: number | undefined;
+}
+
+/** What is stored beside the weights as `model.json`. Replacing it makes other weights the model's. */
 export interface ModelCard {
   readonly format: 'covidct-torch/model';
   readonly formatVersion: 1;
@@ -41,8 +49,14 @@ export interface ModelCard {
   readonly threshold: number;
   /** Values of 16-bit images that become 0 and 255; absent: all 16 bits count. */
   readonly sixteenBit?: SixteenBit | undefined;
-  /** Weight file beside the card. */
+  /** Weight file, relative to the card's folder. */
   readonly weights: string;
+  /** SHA-256 of that file, 64 hexadecimal digits; absent in cards of version 0.1.0. */
+  readonly sha256?: string | undefined;
+  /** Bytes of that file. */
+  readonly bytes?: number | undefined;
+  /** The last weights of a training, where they are kept beside the best. */
+  readonly last?: WeightsOfCard | undefined;
   /** Where the weights came from: `random (seed 0)`, a file's name, ... */
   readonly origin: string;
   readonly versions: Readonly<Record<string, string>>;
@@ -60,7 +74,19 @@ const pretrainingSchema = z.object({
   assumed: z.boolean(),
 });
 
-const cardSchema = z.object({
+const weightsShape = {
+  weights: z
+    .string()
+    .refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits')
+    .optional(),
+  bytes: z.int().min(0).optional(),
+};
+
+/** Schema of `model.json`. */
+export const cardSchema = z.object({
   format: z.literal('covidct-torch/model'),
   formatVersion: z.literal(1),
   architecture: z.string(),
@@ -72,9 +98,8 @@ const cardSchema = z.object({
   pretraining: pretrainingSchema.optional(),
   threshold: z.number().min(0).max(1),
   sixteenBit: sixteenBitSchema.optional(),
-  weights: z
-    .string()
-    .refine((name) => !name.includes('..') && !name.startsWith('/'), 'expected a path inside the model folder'),
+  ...weightsShape,
+  last: z.object(weightsShape).optional(),
   origin: z.string(),
   versions: z.record(z.string(), z.string()),
   created: z.string(),
@@ -95,6 +120,9 @@ export function makeCard(
     | 'threshold'
     | 'sixteenBit'
     | 'weights'
+    | 'sha256'
+    | 'bytes'
+    | 'last'
     | 'origin'
     | 'versions'
   >,
@@ -134,18 +162,20 @@ export async function writeCard(dir: string, card: ModelCard): Promise<void> {
   await writeWhole(join(dir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
 }
 
-const LAST = 'weights/last.safetensors';
+/** The last weights of a run of version 0.1.0, whose cards do not name them. */
+const LAST_OF_OLD_RUNS = 'weights/last.safetensors';
 
 /**
- * The file of a model's best or last weights. Throws CovidCtError ERR_WEIGHTS where the last are asked for and only the
- * best were kept.
+ * The best or last weights of a model. Throws CovidCtError ERR_WEIGHTS where the last are asked for and only the best
+ * were kept.
  */
-export function weightsFileOf(dir: string, card: ModelCard, which: 'best' | 'last'): string {
-  if (which === 'best' || card.weights === LAST) return join(dir, card.weights);
-  if (existsSync(join(dir, LAST))) return join(dir, LAST);
+export function weightsOfCard(dir: string, card: ModelCard, which: 'best' | 'last'): WeightsOfCard {
+  if (which === 'best' || /^weights\/last[-.]/.test(card.weights)) return card;
+  if (card.last !== undefined) return card.last;
+  if (card.sha256 === undefined && existsSync(join(dir, LAST_OF_OLD_RUNS))) return { weights: LAST_OF_OLD_RUNS };
   throw new CovidCtError(
     'ERR_WEIGHTS',
-    `${dir}: its last weights (${LAST}) are not there: a training keeps the best alone ` +
+    `${dir}: its last weights are not there: a training keeps the best alone ` +
       `unless it is told keep: 'both' or 'last' (--keep both, --keep last); use the best`,
   );
 }

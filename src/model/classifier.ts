@@ -217,7 +217,8 @@ export class Classifier {
   }
 
   /**
-   * Writes a model folder: `model.safetensors` and `model.json`.
+   * Writes a model folder: `model-<hash>.safetensors`, and then `model.json`, the card that names them. A reader finds
+   * the earlier model or this one, whoever saves at the same time.
    *
    * @throws CovidCtError ERR_RUN_FOLDER
    *

@@ -1,4 +1,6 @@
 /** Opens networks: with random weights, or with those of a model folder. */
+import { join } from 'node:path';
+import type { z } from 'zod';
 import { callAddon } from '../addon/call';
 import { loadNative } from '../addon/load';
 import { GRAY_NORMALIZATION, tutorialEval } from '../data/transforms/presets';
@@ -6,11 +8,13 @@ import { CovidCtError, InvalidOptionError } from '../errors';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { belongingsOfCard, belongingsOfLast, DEFAULT_THRESHOLD } from './belongings';
-import { readCard, weightsFileOf } from './card';
+import { readCard, weightsOfCard } from './card';
+import type { ModelCard } from './card';
 import { makeNetwork, readInto } from './network';
 import { classifierOptionsSchema, loadOptionsSchema } from './options';
 import type { ClassifierOptions, LoadOptions } from './options';
 import type { Network } from './types';
+import { verifyWeights } from './verify';
 
 /**
  * Makes a network.
@@ -70,27 +74,65 @@ export async function createNetwork(options: ClassifierOptions, random = true): 
   });
 }
 
+/** How often a folder is read anew whose weights went away while they were read, since its owner keeps better ones. */
+const ATTEMPTS = 100;
+
 /**
- * Loads a model folder or the run folder of a training.
+ * Loads a model folder or the run folder of a training, also while another process writes it: what is loaded is one
+ * card with its own weights.
  *
- * @throws CovidCtError ERR_MODEL for a folder that is not a model, ERR_WEIGHTS for weights that do not fit it
+ * @throws CovidCtError ERR_MODEL for a folder that is not a model, ERR_WEIGHTS for weights that do not fit it or are
+ *   not those that the card names
  */
 export async function loadNetwork(path: string, options: LoadOptions = {}): Promise<Network> {
-  const { which, allowNonFinite, ...given } = checkOptions(loadOptionsSchema, options, 'Classifier.load');
-  const { card, dir } = await readCard(checkArgument(pathSchema, path, 'Classifier.load', 'path'));
+  const checked = checkOptions(loadOptionsSchema, options, 'Classifier.load');
+  checkArgument(pathSchema, path, 'Classifier.load', 'path');
+  for (let attempt = 1; ; attempt += 1) {
+    const { card, dir } = await readCard(path);
+    try {
+      return await loadCard(card, dir, checked);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(await wasReplaced(path, card))) {
+        // What the card says wrongly is the model's fault, not that of an option of this call.
+        throw error instanceof InvalidOptionError
+          ? new CovidCtError('ERR_MODEL', `${path}: ${error.message}`, { cause: error })
+          : error;
+      }
+    }
+  }
+}
+
+/** Whether the folder's card has become another one: the weights of the first may be gone. */
+async function wasReplaced(path: string, before: ModelCard): Promise<boolean> {
+  const now = await readCard(path).catch(() => null);
+  return now !== null && JSON.stringify(now.card) !== JSON.stringify(before);
+}
+
+async function loadCard(card: ModelCard, dir: string, options: z.output<typeof loadOptionsSchema>): Promise<Network> {
+  const { which, allowNonFinite, verify, ...given } = options;
   const { architecture, dropout, channels } = card;
+  const weights = weightsOfCard(dir, card, which);
+  const stop = new AbortController();
+  // Beside the making of the network, which keeps another thread busy.
+  const verified = verifyWeights(dir, weights, verify, stop.signal);
+  verified.catch(() => undefined); // thrown below
   let network: Network | undefined;
   try {
     network = await createNetwork({ architecture, classes: [...card.classes], dropout, channels, ...given }, false);
     network.configure(card);
-    const { metadata } = await readInto(network, weightsFileOf(dir, card, which), {}, allowNonFinite);
+    const { metadata } = await readInto(network, join(dir, weights.weights), {}, allowNonFinite).catch(
+      async (error: unknown) => {
+        await verified; // that the file is damaged says more than what its damage led to
+        throw error;
+      },
+    );
+    await verified;
     network.belongings = which === 'last' ? belongingsOfLast(card, metadata) : belongingsOfCard(card);
     return network;
   } catch (error) {
     network?.dispose();
-    // What the card says wrongly is the model's fault, not that of an option of this call.
-    throw error instanceof InvalidOptionError
-      ? new CovidCtError('ERR_MODEL', `${path}: ${error.message}`, { cause: error })
-      : error;
+    throw error;
+  } finally {
+    stop.abort();
   }
 }

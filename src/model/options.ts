@@ -87,6 +87,11 @@ export const loadOptionsSchema = z.strictObject({
   precision: precisionSchema,
   /** Which weights of a run folder: those the model card names (the best), or the last. */
   which: z.enum(['best', 'last']).default('best'),
+  /**
+   * How the weights are compared with the card: `content` reads all bytes, `size` looks at name and size alone. A card
+   * of version 0.1.0 names neither.
+   */
+  verify: z.enum(['content', 'size']).default('content'),
   allowNonFinite,
 });
 export type LoadOptions = z.input<typeof loadOptionsSchema>;

@@ -23,7 +23,7 @@ export interface LoopEnd {
  * @throws AbortedError between two steps once the signal has fired; CovidCtError ERR_DIVERGED
  */
 export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEvent, LoopEnd, undefined> {
-  const { options, averaging, checkpoints } = plan;
+  const { options, averaging, kept } = plan;
   const schedule = scheduleOf(plan);
   const stepper = new Stepper(plan, schedule);
   const source = new BatchSource(plan);
@@ -35,7 +35,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     const { loss, accuracy } = yield* stepper.trainEpoch(epoch, source.batches(epoch));
     const evaluation = await averaging.during(() => source.validate());
     if (evaluation !== null) {
-      checkpoints.evaluated(evaluation);
+      kept.evaluated(evaluation);
       stopper.addData(evaluation.loss!, evaluation.accuracy!);
     }
     const { learningRate } = stepper;
@@ -50,7 +50,7 @@ export async function* trainingLoop(plan: TrainingPlan): AsyncGenerator<TrainEve
     };
     const best = tracker.offer(record);
     yield { type: 'epoch', ...record, best, seconds: (performance.now() - began) / 1000 };
-    if (best && tracker.best !== null) yield await checkpoints.keepBest(tracker.best, evaluation);
+    if (best && tracker.best !== null) yield await kept.keepBest(tracker.best, evaluation);
 
     const decision = schedule.decide(stopper, epoch);
     if (decision.action === 'stop') return { reason: 'early-stopping', message: `${decision.reason}.` };

@@ -3,7 +3,7 @@ import type { PixelStore } from '../data/store';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import type { Network } from '../model/types';
 import type { Averaging } from './averaging';
-import type { Checkpoints } from './checkpoints';
+import type { KeptWeights } from './kept-weights';
 import type { FeaturePlan } from './feature-cache';
 import type { FreezeSchedule } from './freeze-schedule';
 import type { ResolvedTrainOptions } from './options';
@@ -19,7 +19,7 @@ export interface TrainingPlan {
   /** Weight of each class in the loss; empty for none. */
   readonly classWeights: Float32Array;
   readonly store: PixelStore;
-  readonly checkpoints: Checkpoints;
+  readonly kept: KeptWeights;
   readonly freezing: FreezeSchedule;
   readonly averaging: Averaging;
   /** Which features of a frozen backbone are kept; null: none. */

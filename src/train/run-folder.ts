@@ -1,7 +1,7 @@
 /**
  * The one folder in which a training keeps everything it makes: where each thing lies, and how it is written and read.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { describeValue } from '../text/describe';
@@ -9,7 +9,7 @@ import { CovidCtError, InvalidOptionError, messageOf } from '../errors';
 import { readJson, readJsonIfThere, readTextIfThere } from '../files/json';
 import type { JsonAbout } from '../files/json';
 import type { Evaluation } from '../metrics/types';
-import { readCard } from '../model/card';
+import { readCard, weightsOfCard } from '../model/card';
 import type { ModelCard } from '../model/card';
 import { bytesSchema, pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
@@ -25,7 +25,8 @@ import {
   runMetricsSchema,
 } from './run-schema';
 import type { RunConfig } from './run-schema';
-import { fileError, makeFolder, writeWhole } from '../files/write';
+import { withLock } from '../files/lock';
+import { fileError, makeFolder, removeWhole, writeWhole } from '../files/write';
 import { parseHistory } from './history';
 import type { StoredHistory } from './history';
 
@@ -49,6 +50,7 @@ const METRICS: JsonAbout = {
   advice: 'remove the file and evaluate again',
 };
 const HISTORY: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the history of a run', maxBytes: 500 * 1024 ** 2 };
+const whichSchema = z.enum(['best', 'last']);
 const dataSchema = z.union([z.string(), bytesSchema('expected bytes')], 'expected a text or bytes');
 
 /**
@@ -60,7 +62,7 @@ const dataSchema = z.union([z.string(), bytesSchema('expected bytes')], 'expecte
  *
  * const run = await RunFolder.open('runs/first');
  * const { epochs } = await run.history();
- * console.log(epochs.length, (await run.config()).created, run.file('weights', 'best.safetensors'));
+ * console.log(epochs.length, (await run.config()).created, await run.weightsFile('best'));
  * ```
  */
 export class RunFolder {
@@ -81,10 +83,7 @@ export class RunFolder {
     const { overwrite } = checkOptions(createRunSchema, options, 'RunFolder.create');
     const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.create', 'dir')));
     if (await holdsReplaceableRun(folder.dir, overwrite))
-      for (const name of CONTENTS)
-        await rm(join(folder.dir, name), { recursive: true, force: true }).catch((error: unknown) => {
-          throw fileError('remove the earlier run', folder.dir, error);
-        });
+      for (const name of CONTENTS) await removeWhole(join(folder.dir, name));
     await makeFolder(folder.file('weights')).catch((error: unknown) => {
       throw fileError('make the folder', folder.dir, error);
     });
@@ -120,12 +119,17 @@ export class RunFolder {
     return path;
   }
 
-  get bestWeights(): string {
-    return this.file('weights', 'best.safetensors');
-  }
-
-  get lastWeights(): string {
-    return this.file('weights', 'last.safetensors');
+  /**
+   * Absolute path of the best or the last weights, as the card names them now; a running training may replace them.
+   *
+   * @throws CovidCtError ERR_MODEL where no weights are kept yet, ERR_WEIGHTS where the last were not kept
+   */
+  async weightsFile(which: 'best' | 'last' = 'best'): Promise<string> {
+    const { card, dir } = await readCard(this.dir);
+    return join(
+      dir,
+      weightsOfCard(dir, card, checkArgument(whichSchema, which, 'RunFolder.weightsFile', 'which')).weights,
+    );
   }
 
   /** Writes one file whole. Throws CovidCtError ERR_RUN_FOLDER. */
@@ -164,10 +168,17 @@ export class RunFolder {
       : (await readCard(this.dir)).card;
   }
 
-  /** Adds the metrics of one split to `metrics.json`; those of other splits stay. */
+  /**
+   * Adds the metrics of one split to `metrics.json`; those of other splits stay, also those that another process adds
+   * at the same time.
+   */
   async writeMetrics(evaluation: Evaluation): Promise<void> {
     checkArgument(evaluationSchema, evaluation, 'RunFolder.writeMetrics', 'evaluation');
-    await this.#writeJson('metrics.json', { ...(await this.metrics()), [evaluation.split]: evaluation });
+    await withLock(this.file('.metrics'), async (held) => {
+      const metrics = { ...(await this.metrics()), [evaluation.split]: evaluation };
+      held.assertHeld();
+      await this.#writeJson('metrics.json', metrics);
+    });
   }
 
   /** Metrics by split; empty before the first evaluation. */

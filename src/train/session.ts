@@ -13,7 +13,7 @@ import type { Network } from '../model/types';
 import { imageOptionsOf } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
 import { Averaging } from './averaging';
-import { Checkpoints } from './checkpoints';
+import { KeptWeights } from './kept-weights';
 import { resolveClassWeights } from './class-weights';
 import { checkDataset } from './evaluate';
 import { planFeatures } from './feature-cache';
@@ -65,7 +65,7 @@ export async function* runTraining(asked: TrainingRequest, left: AbortSignal): T
     try {
       yield* session.recorder.record(startEvent(session));
       const ending = yield* recordedLoop(session, left);
-      const last = await session.plan.checkpoints.keepLast(session.recorder.epochs.length);
+      const last = await session.plan.kept.keepLast(session.recorder.epochs.length);
       if (last !== null) yield* session.recorder.record(last);
       history = await finish(session, ending);
       stop = stopEvent(history);
@@ -75,7 +75,7 @@ export async function* runTraining(asked: TrainingRequest, left: AbortSignal): T
       await rescue(session, error);
       throw error;
     } finally {
-      await session.plan.checkpoints.close();
+      await session.plan.kept.close();
     }
   } finally {
     unlock();
@@ -134,7 +134,7 @@ async function open(request: TrainingRequest, classWeights: Float32Array, left: 
     freezing,
     averaging,
     features,
-    checkpoints: openCheckpoints(request, averaging, folder),
+    kept: openKept(request, averaging, folder),
     store: new PixelStore({
       ...imageOptionsOf(options),
       maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0),
@@ -169,12 +169,12 @@ function configOf(request: TrainingRequest): Parameters<RunFolder['writeConfig']
   };
 }
 
-function openCheckpoints(
+function openKept(
   { network, train, options, evalTransform }: TrainingRequest,
   averaging: Averaging,
   folder: RunFolder | null,
-): Checkpoints {
-  return new Checkpoints({
+): KeptWeights {
+  return new KeptWeights({
     network,
     averaging,
     folder,
@@ -183,6 +183,7 @@ function openCheckpoints(
     threshold: options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold,
     keep: options.keep,
     origin: `trained on ${train.name} from ${network.belongings.origin}`,
+    alsoNeeded: () => [],
   });
 }
 
@@ -214,10 +215,10 @@ async function finish({ plan, folder, recorder }: Session, { reason, message }: 
   await keepPixels(plan.network, 0);
   await plan.network.configureOptimizer(null);
   await plan.freezing.restore();
-  const restored = await plan.checkpoints.restoreBest();
+  const restored = await plan.kept.restoreBest();
   return {
     epochs: recorder.epochs,
-    best: plan.checkpoints.best,
+    best: plan.kept.best,
     stop: { reason, message },
     restored,
     skipped: recorder.skipped,
@@ -230,8 +231,8 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
   const mayBeNaN = (error as { code?: unknown } | null)?.code === 'ERR_DIVERGED';
   const attempts = [
     async () =>
-      void (mayBeNaN || recorder.epochs.length === 0 ? null : await plan.checkpoints.keepLast(recorder.epochs.length)),
-    async () => void (await plan.checkpoints.restoreBest()),
+      void (mayBeNaN || recorder.epochs.length === 0 ? null : await plan.kept.keepLast(recorder.epochs.length)),
+    async () => void (await plan.kept.restoreBest()),
     () => keepPixels(plan.network, 0),
     () => plan.averaging.close(),
     () => plan.freezing.restore(),

@@ -97,13 +97,13 @@ export class Stepper {
     { input }: TrainingBatch,
     divisor: number,
   ): Promise<NativeTrainOutputs | undefined> {
-    const { network, checkpoints, classWeights, options } = this.#plan;
+    const { network, kept, classWeights, options } = this.#plan;
     const { seed, labelSmoothing, batchSize, accumulate, maxDeviceCacheBytes } = options;
     const dropoutSeed = Math.floor(makeDraw({ seed, epoch, sample: step, stream: DROPOUT_STREAM })() * 2 ** 32);
     const { deferred } = this.#pipeline;
     const stepOptions: NativeTrainStepOptions = { divisor, dropoutSeed, classWeights, labelSmoothing, deferred };
     const keeps = network.device !== 'cpu' && maxDeviceCacheBytes > 0;
-    checkpoints.weightsChanged();
+    kept.weightsChanged();
     return await withOutOfMemoryAdvice('a training step', { batchSize, accumulate, keeps }, () =>
       network.trainStep(input, stepOptions),
     );

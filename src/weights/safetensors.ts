@@ -5,6 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import { CovidCtError, messageOf } from '../errors';
+import { change } from '../files/operations';
 import { replaceFile } from '../files/write';
 import type { NativeTensor, NativeTensorSource } from '../addon/types';
 
@@ -226,9 +227,33 @@ function toSystemError(error: unknown): never {
 }
 
 /**
- * Writes a safetensors file, whole or not at all.
+ * Fills a file that is not in place yet with safetensors, and flushes it.
  *
  * @param writeData fills in the tensors' bytes, one after another in the given order, from `offset` on
+ */
+export async function fillSafetensors(
+  path: string,
+  tensors: readonly Pick<NativeTensor, 'name' | 'dtype' | 'shape'>[],
+  metadata: Readonly<Record<string, string>>,
+  writeData: (path: string, offset: number) => Promise<void>,
+): Promise<void> {
+  const header = encodeHeader(tensors, metadata);
+  const file = await change('create', path, () => open(path, 'w'));
+  try {
+    await change('write', path, async () => {
+      await file.writeFile(header);
+      await writeData(path, header.length).catch(toSystemError);
+    });
+    await change('sync', path, () => file.sync());
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Writes a safetensors file, whole or not at all.
+ *
+ * @param writeData as of {@link fillSafetensors}
  * @throws CovidCtError ERR_RUN_FOLDER when it cannot be written; an earlier file of that name is then untouched
  */
 export async function writeSafetensors(
@@ -237,19 +262,7 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>>,
   writeData: (path: string, offset: number) => Promise<void>,
 ): Promise<void> {
-  await replaceFile(
-    path,
-    async (temporary) => {
-      const header = encodeHeader(tensors, metadata);
-      const file = await open(temporary, 'w');
-      try {
-        await file.writeFile(header);
-        await writeData(temporary, header.length).catch(toSystemError);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    },
-    { action: 'write the weights' },
-  );
+  await replaceFile(path, (temporary) => fillSafetensors(temporary, tensors, metadata, writeData), {
+    action: 'write the weights',
+  });
 }

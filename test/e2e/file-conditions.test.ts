@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { makePhantoms } from '../../src/index';
 import { makeFolder, writeWhole } from '../../src/files/write';
 import { runCommand as run, tinyTraining } from '../helpers/command-line';
+import { weightsIn } from '../helpers/kept';
 
 let dir: string;
 let phantoms: string;
@@ -24,7 +25,7 @@ beforeAll(async () => {
   await symlink(join(dir, 'loop'), join(dir, 'loop'));
   const trained = await run(tinyTraining(phantoms, model));
   expect(trained).toMatchObject({ code: 0 });
-  weights = join(model, 'weights/best.safetensors');
+  weights = await weightsIn(model);
   try {
     // Only root may mount; elsewhere a folder without the right to write stands in.
     await mkdir(join(dir, 'read-only'));

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePhantoms } from '../../src/data/phantoms/phantoms';
+import { weightsIn } from '../helpers/kept';
 import { covidct, jsonLines } from './command';
 
 const CHECKPOINT = join(__dirname, '../parity/weights/fixtures/tiny-half.pth');
@@ -61,7 +62,7 @@ test('--weights FILE: the training starts from it, the model says so, and its we
     origin: string;
   };
   expect(card.pretraining).toMatchObject({ name: 'tiny-half.pth', assumed: true });
-  const best = join(first.out, 'weights/best.safetensors');
+  const best = await weightsIn(first.out);
   const second = await train('--weights', best, KEEP_SIZE);
   expect(second.config?.options).toMatchObject({ imageSize: 32 });
   expect(JSON.parse(await readFile(join(second.out, 'model.json'), 'utf8'))).toMatchObject({

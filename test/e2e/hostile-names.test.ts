@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePhantoms, openCsv } from '../../src/index';
 import { runCommand as run, tinyTraining } from '../helpers/command-line';
+import { weightsIn } from '../helpers/kept';
 
 /** Moves the cursor, colors, rings, forges a line, turns the writing direction; one name for all. */
 const H = '\u001b[31m\u0007\u009b2J\u202e\u200b\u007f\rR\nFORGED line\u2028';
@@ -26,6 +27,7 @@ let model: string;
 let image: string;
 let broken: string;
 let weights: string;
+let weightsOfModel: string;
 
 /** A safetensors file of one tensor and a word of metadata with such names. */
 function hostileWeights(): Buffer {
@@ -72,6 +74,7 @@ beforeAll(async () => {
   expectClean(trained.stdout);
   expectClean(trained.stderr);
   expect({ code: trained.code, stderr: trained.stderr }).toEqual({ code: 0, stderr: trained.stderr });
+  weightsOfModel = await weightsIn(model);
   expect(trained.stdout).toContain('run\\u001b[31m');
 }, 120_000);
 
@@ -154,7 +157,7 @@ test.each<[string, number, () => string[]]>([
       '--arch',
       'tiny',
       '--weights',
-      join(model, 'weights/best.safetensors'),
+      weightsOfModel,
       '--classes',
       `a${H},b${H}`,
       '--out',

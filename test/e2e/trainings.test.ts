@@ -2,10 +2,11 @@
  * Trainings of the command line that end early, on folders of classes, on made-up slices (demo) and on the real data.
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePhantoms } from '../../src/data/phantoms/phantoms';
+import { keptWeights } from '../helpers/kept';
 import { covidct, jsonLines } from './command';
 
 const REAL_DATA = join(__dirname, '../../../shared/covid-ct');
@@ -43,7 +44,7 @@ test('Ctrl-C ends the training after the step, with code 130 and a usable run fo
   expect(code).toBe(130);
   expect(stderr).toContain('Ctrl-C to quit at once');
   expect(jsonLines(stdout).at(-1)).toMatchObject({ type: 'result', stop: { reason: 'aborted' } });
-  expect(await readdir(join(out, 'weights'))).toEqual(expect.arrayContaining(['best.safetensors', 'last.safetensors']));
+  expect(await keptWeights(out)).toEqual(['best', 'last']);
   const evaluation = await covidct(['evaluate', '--model', out, '--data', phantoms, '--which', 'last', '--json']);
   expect(evaluation.code).toBe(0);
   expect(jsonLines(evaluation.stdout)[0]).toMatchObject({ n: 8 });
@@ -114,7 +115,7 @@ test('nobody reads on (`| head`): the training stops after the step, keeps its w
     },
   });
   expect(code).toBe(141);
-  expect(await readdir(join(out, 'weights'))).toEqual(expect.arrayContaining(['best.safetensors', 'last.safetensors']));
+  expect(await keptWeights(out)).toEqual(['best', 'last']);
   expect(await readFile(join(out, 'history.jsonl'), 'utf8')).toContain('"type":"stop","reason":"aborted"');
   expect(existsSync(join(out, 'report.html'))).toBe(true);
 }, 120_000);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { phantomPixels } from '../../src/data/phantoms/phantoms';
 import { encodePng } from '../../src/data/images/decode';
+import { weightsIn } from '../helpers/kept';
 import { covidct } from './command';
 
 const CHECKPOINT = join(__dirname, '../parity/weights/fixtures/tiny-half.pth');
@@ -65,7 +66,7 @@ test('another number of classes: the head is random, and that is said', async ()
   expect(stderr).toMatch(/predictions mean nothing until it is trained/);
   const names = ['--allow-missing', 'classifier.6.', '--allow-unexpected', 'classifier.9.'];
   const file = join(dir, 'headless.safetensors');
-  const whole = await readFile(join(dir, 'three', 'model.safetensors'), 'latin1');
+  const whole = await readFile(await weightsIn(join(dir, 'three')), 'latin1');
   await writeFile(file, whole.replaceAll('"classifier.6.', '"classifier.9.'), 'latin1');
   const headless = await covidct([
     'import',
@@ -102,11 +103,11 @@ test('an import that fails leaves the earlier model in its place; its own weight
     '--overwrite',
   ];
   expect((await covidct(args(CHECKPOINT))).code).toBe(0);
-  const before = await readFile(join(out, 'model.safetensors'));
+  const before = await readFile(await weightsIn(out));
   await writeFile(join(dir, 'broken.pth'), 'PK');
   expect((await covidct(args(join(dir, 'broken.pth')))).code).toBe(1);
-  expect((await readFile(join(out, 'model.safetensors'))).equals(before)).toBe(true);
-  expect((await covidct(args(join(out, 'model.safetensors')))).code).toBe(0);
+  expect((await readFile(await weightsIn(out))).equals(before)).toBe(true);
+  expect((await covidct(args(await weightsIn(out)))).code).toBe(0);
   expect(JSON.parse(await readFile(join(out, 'model.json'), 'utf8'))).toMatchObject({ classes: ['a', 'b'] });
 });
 

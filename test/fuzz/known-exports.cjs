@@ -59,7 +59,7 @@ exports.makeInstances = async (index, dir) => {
     data.train,
     data.validation,
   );
-  await model.save(join(dir, 'model'));
+  const card = await model.save(join(dir, 'model'));
   const evaluation = await index.evaluate(model, data.test, { split: 'test' });
   const explanation = (await model.explain(data.test.samples[0].source))[0];
   return {
@@ -76,6 +76,7 @@ exports.makeInstances = async (index, dir) => {
     JsonLinesLogger: new index.JsonLinesLogger({ path: join(dir, 'log.jsonl') }),
     TensorBoardLogger: new index.TensorBoardLogger({ dir: join(dir, 'board') }),
     facts: {
+      card,
       data,
       evaluation,
       explanation,
@@ -94,7 +95,7 @@ exports.validArguments = (name, index, instances, dir) => {
   const image = data.test.samples[0].source;
   const pixels = { data: new Uint8Array(48), width: 4, height: 4 };
   const transform = index.tutorialEval({ size: 32 });
-  const file = join(dir, 'model', 'model.safetensors');
+  const file = join(dir, 'model', instances.facts.card.weights);
   const report = {
     title: 'x',
     created: 'now',

@@ -9,6 +9,7 @@ import { Classifier, evaluate, makePhantoms, openDataset, Trainer, tutorialEval 
 import type { Dataset, TrainEvent, TrainerOptions } from '../../src/index';
 import { networkOf } from '../../src/model/classifier';
 import { chooseThreshold } from '../../src/train/threshold';
+import { weightsIn } from '../helpers/kept';
 
 const SIZE = 64;
 let dir: string;
@@ -327,7 +328,7 @@ test("a training's weights bring normalization and size to who starts from the f
   await trainer.fit(train, train);
   expect(model.pretraining).toBeNull();
   const next = await tinyModel();
-  await next.loadWeights(join(out, 'weights/best.safetensors'));
+  await next.loadWeights(await weightsIn(out));
   expect(networkOf(next).normalization).toEqual(normalization);
   expect(next.transform).toEqual(tutorialEval({ size: SIZE, normalization }));
   expect(next.pretraining).toMatchObject({
@@ -342,7 +343,7 @@ test("a training's weights bring normalization and size to who starts from the f
   ]).toEqual([SIZE, 96, 224]);
   const other = await tinyModel();
   const transform = other.transform;
-  await other.loadWeights(join(out, 'weights/best.safetensors'), { weightsOnly: true });
+  await other.loadWeights(await weightsIn(out), { weightsOnly: true });
   expect([other.transform, other.pretraining, other.origin]).toEqual([transform, null, 'random (seed 0)']);
 }, 60_000);
 
@@ -355,9 +356,9 @@ test('the best and the last weights of a training each have their own threshold,
     await load(next);
     return next;
   };
-  const best = await made((next) => next.loadWeights(join(out, 'weights/best.safetensors')));
+  const best = await made(async (next) => next.loadWeights(await weightsIn(out)));
   expect([best.threshold, best.transform]).toEqual([model.threshold, model.transform]);
-  const last = await made((next) => next.loadWeights(join(out, 'weights/last.safetensors')));
+  const last = await made(async (next) => next.loadWeights(await weightsIn(out, 'last')));
   const fromFolder = await Classifier.load(out, { which: 'last', threads: 1 });
   models.push(fromFolder);
   expect(fromFolder.threshold).toBe(last.threshold);

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { preparePacked } from '../../../src';
 import { fromSamples } from '../../../src/data/samples';
-import { linkWhole, replaceFile, writeWhole } from '../../../src/files/write';
+import { replaceFile, writeWhole } from '../../../src/files/write';
 import { writeSafetensors } from '../../../src/weights/safetensors';
 
 let dir: string;
@@ -26,7 +26,6 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 /** Every way of this library to write a file of a given name. */
 const WRITERS: readonly [string, (path: string) => Promise<unknown>][] = [
   ['writeWhole', (path) => writeWhole(path, 'new')],
-  ['linkWhole', (path) => linkWhole(__filename, path)],
   ['replaceFile', (path) => replaceFile(path, (temporary) => Promise.resolve(writeFileSync(temporary, 'new')))],
   ['writeSafetensors', (path) => writeSafetensors(path, [], {}, () => Promise.resolve())],
   [

@@ -7,6 +7,7 @@ import { parseTransform } from '../../../src/data/transforms/transform';
 import { Classifier, networkOf } from '../../../src/model/classifier';
 import { readSafetensorsHeader, writeSafetensors } from '../../../src/weights/safetensors';
 import type { ClassifierOptions } from '../../../src/model/options';
+import { weightsIn } from '../../helpers/kept';
 
 let dir: string;
 beforeAll(async () => {
@@ -68,7 +69,7 @@ test('a model folder: its weight file alone brings what its card says', async ()
   saved.configure({ transform: TRANSFORM, threshold: 0.3 });
   await saved.save(join(dir, 'folder'));
   using model = await make({ seed: 2 });
-  await model.loadWeights(join(dir, 'folder', 'model.safetensors'));
+  await model.loadWeights(await weightsIn(join(dir, 'folder')));
   expect([model.transform, model.threshold]).toEqual([saved.transform, 0.3]);
 });
 

@@ -48,7 +48,9 @@ test('a failure in the middle keeps what was trained', async () => {
     const { trainer, train, validation, model } = await setUp({ out: dir });
     model.sabotage = { atStep: 12, error: full };
     await expect(trainer.fit(train, validation)).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', cause: full });
-    expect(await (await RunFolder.open(dir)).card()).toMatchObject({ weights: 'weights/best.safetensors' });
+    expect(await (await RunFolder.open(dir)).card()).toMatchObject({
+      weights: expect.stringMatching(/^weights\/best-/) as string,
+    });
   });
 });
 

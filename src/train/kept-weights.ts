@@ -1,6 +1,6 @@
-/** Keeps the best and the last weights of a training on the disk, with the card that gives them their meaning. */
+/** Keeps the best and the last weights of a training on the disk, with the card that makes them the run's model. */
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Transform } from '../data/types';
@@ -8,11 +8,13 @@ import type { TrainEvent } from '../log/types';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation } from '../metrics/types';
 import { makeCard, writeCard } from '../model/card';
+import type { ModelCard, WeightsOfCard } from '../model/card';
 import { DEFAULT_THRESHOLD, weightsMetadata } from '../model/belongings';
+import { storeWeights } from '../model/save';
 import type { Network } from '../model/types';
 import type { SixteenBit } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
-import { fileError, linkWhole } from '../files/write';
+import { fileError, removeWhole } from '../files/write';
 import type { Averaging } from './averaging';
 import type { BestEpoch } from './history';
 import type { RunFolder } from './run-folder';
@@ -34,11 +36,11 @@ function removeAtExit(folder: string): void {
 type CheckpointEvent = Extract<TrainEvent, { type: 'checkpoint' }>;
 
 /** What the keeper works with. */
-export interface CheckpointsOptions {
+export interface KeptWeightsOptions {
   readonly network: Network;
   /** Where weights are averaged, the averaged ones are written, best and last alike. */
   readonly averaging: Averaging;
-  /** Null: the best weights go to a temporary file that {@link Checkpoints.close} removes, the last are not kept. */
+  /** Null: the best weights go to a temporary file that {@link KeptWeights.close} removes, the last are not kept. */
   readonly folder: RunFolder | null;
   /** How an image becomes the network's input at prediction; stored in the card. */
   readonly transform: Transform;
@@ -49,20 +51,24 @@ export interface CheckpointsOptions {
   readonly keep: ResolvedTrainOptions['keep'];
   /** Where the weights come from, for the card. */
   readonly origin: string;
+  /** Weight files that must stay although the card names others, relative to the run folder. */
+  readonly alsoNeeded: () => readonly string[];
 }
 
-/** Weight files of one training. */
-export class Checkpoints {
-  readonly #options: CheckpointsOptions;
+/** Weight files of one training. A new file becomes the model's by the card that names it, in one rename. */
+export class KeptWeights {
+  readonly #options: KeptWeightsOptions;
   #temporary: string | null = null;
   #best: { readonly path: string; readonly epoch: BestEpoch } | null = null;
   #bestIsCurrent = false;
+  /** The card of the run folder; null while it has none. */
+  #card: ModelCard | null = null;
   /** The threshold of the best weights. */
   #threshold: number;
   /** The threshold of the weights as they are now; null where they have changed since they were evaluated. */
   #current: number | null = null;
 
-  constructor(options: CheckpointsOptions) {
+  constructor(options: KeptWeightsOptions) {
     this.#options = options;
     this.#threshold = options.threshold === 'validation' ? DEFAULT_THRESHOLD : options.threshold;
   }
@@ -94,43 +100,44 @@ export class Checkpoints {
    * @throws CovidCtError when the files cannot be written; the earlier best is then whole
    */
   async keepBest(epoch: BestEpoch, evaluation: Evaluation | null): Promise<CheckpointEvent> {
-    const { network, folder, averaging, keep } = this.#options;
+    const { folder, keep } = this.#options;
     const kind = keep === 'last' ? 'last' : 'best';
-    const path =
-      folder === null
-        ? join(await this.#temporaryFolder(), 'best.safetensors')
-        : folder.file('weights', `${kind}.safetensors`);
     const threshold = this.#thresholdOf(evaluation);
-    await averaging.during(() => network.saveWeights(path, this.#metadata(epoch.epoch, threshold)));
+    const stored = await this.#store(kind, epoch.epoch, threshold);
+    if (folder !== null) await this.#commit(folder, stored, threshold, epoch.epoch);
+    const path = join(folder?.dir ?? '', stored.weights);
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
     this.#threshold = threshold;
-    await this.#writeCard(`weights/${kind}.safetensors`, threshold, epoch.epoch);
     if (evaluation !== null) {
       await folder?.writeMetrics(
         summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }),
       );
     }
+    if (folder !== null) await this.#removeUnnamed(folder);
     return { type: 'checkpoint', epoch: epoch.epoch, kind, path, metric: epoch.metric, value: epoch.value };
   }
 
   /**
-   * Keeps the network's weights as the last; a second name of the best's file where they are the same. Without a best
-   * epoch the card names them, so that the run folder can be used all the same. Null without a run folder, and where
+   * Keeps the network's weights as the last; the best's own file where they are the same. Without a best epoch the card
+   * names them as the model's, so that the run folder can be used all the same. Null without a run folder, and where
    * one set of weights is kept and there is one.
    *
    * @throws CovidCtError when the file cannot be written
    */
   async keepLast(epoch: number): Promise<CheckpointEvent | null> {
-    const { network, folder, averaging, keep } = this.#options;
+    const { folder, keep } = this.#options;
     if (folder === null || (keep !== 'both' && this.#best !== null)) return null;
-    if (this.#best !== null && this.#bestIsCurrent) await linkWhole(this.#best.path, folder.lastWeights);
-    else
-      await averaging.during(() =>
-        network.saveWeights(folder.lastWeights, this.#metadata(epoch, this.#current ?? this.#fixed())),
-      );
-    if (this.#best === null) await this.#writeCard('weights/last.safetensors', this.#threshold, epoch);
-    return { type: 'checkpoint', epoch, kind: 'last', path: folder.lastWeights, metric: 'last', value: null };
+    const card = this.#card;
+    const stored =
+      card !== null && this.#bestIsCurrent
+        ? { weights: card.weights, sha256: card.sha256, bytes: card.bytes }
+        : await this.#store('last', epoch, this.#current ?? this.#fixed());
+    if (card === null) await this.#commit(folder, stored, this.#threshold, epoch);
+    else await this.#write(folder, { ...card, last: stored });
+    await this.#removeUnnamed(folder);
+    const path = folder.file(stored.weights);
+    return { type: 'checkpoint', epoch, kind: 'last', path, metric: 'last', value: null };
   }
 
   /**
@@ -160,6 +167,19 @@ export class Checkpoints {
     this.#temporary = null;
   }
 
+  /** Writes the weights as they are now; nothing names them yet. Without a run folder the path is absolute. */
+  async #store(kind: 'best' | 'last', epoch: number, threshold: number | null): Promise<WeightsOfCard> {
+    const { network, folder, averaging } = this.#options;
+    const metadata = this.#metadata(epoch, threshold);
+    if (folder !== null)
+      return await averaging.during(() =>
+        storeWeights(network, folder.dir, { folder: 'weights', name: kind }, metadata),
+      );
+    const weights = join(await this.#temporaryFolder(), 'best.safetensors');
+    await averaging.during(() => network.saveWeights(weights, metadata));
+    return { weights };
+  }
+
   /** With all that belongs to the weights: who starts from the file alone gets it back. */
   #metadata(epoch: number, threshold: number | null): Record<string, string> {
     const { network, transform, sixteenBit = null } = this.#options;
@@ -180,28 +200,43 @@ export class Checkpoints {
     return this.#fixed() ?? (evaluation === null ? DEFAULT_THRESHOLD : chooseThreshold(evaluation));
   }
 
-  async #writeCard(weights: string, threshold: number, epoch: number): Promise<void> {
-    const { network, folder, transform, sixteenBit } = this.#options;
-    const origin = this.#origin();
-    if (folder === null) return;
-    const { architecture, classes } = network;
-    await writeCard(
-      folder.dir,
-      makeCard({
-        architecture,
-        classes,
-        dropout: network.dropout,
-        channels: network.channels,
-        precision: network.precision,
-        pretraining: network.belongings.pretraining ?? undefined,
-        transform,
-        sixteenBit,
-        threshold,
-        weights,
-        origin: `${origin}, epoch ${epoch}`,
-        versions: network.versions,
-      }),
-    );
+  /** Makes stored weights the run's model. */
+  async #commit(folder: RunFolder, stored: WeightsOfCard, threshold: number, epoch: number): Promise<void> {
+    const { network, transform, sixteenBit } = this.#options;
+    const { architecture, classes, dropout, channels, precision, belongings, versions } = network;
+    const card = makeCard({
+      architecture,
+      classes,
+      dropout,
+      channels,
+      precision,
+      pretraining: belongings.pretraining ?? undefined,
+      transform,
+      sixteenBit,
+      threshold,
+      ...stored,
+      origin: `${this.#origin()}, epoch ${epoch}`,
+      versions,
+    });
+    await this.#write(folder, card);
+  }
+
+  async #write(folder: RunFolder, card: ModelCard): Promise<void> {
+    await writeCard(folder.dir, card);
+    this.#card = card;
+  }
+
+  /**
+   * Removes the weights that neither the card nor a checkpoint names: those of earlier epochs, and what a process has
+   * left that was killed while it wrote.
+   */
+  async #removeUnnamed(folder: RunFolder): Promise<void> {
+    const { alsoNeeded } = this.#options;
+    const named = new Set([this.#card?.weights, this.#card?.last?.weights, ...alsoNeeded()].map((each) => each ?? ''));
+    const names = await readdir(folder.file('weights')).catch((error: unknown) => {
+      throw fileError('look into the folder', folder.file('weights'), error);
+    });
+    for (const name of names) if (!named.has(`weights/${name}`)) await removeWhole(folder.file('weights', name));
   }
 
   #origin(): string {

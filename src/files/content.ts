@@ -1,0 +1,76 @@
+/** Files named by what is in them: such a file never changes, so that whoever names it is never told of other bytes. */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { throwIfAborted } from '../errors';
+import { nameWhenWritten } from './write';
+import type { ReplaceOptions } from './write';
+
+/** The bytes of a file, told apart from all others. */
+export interface Content {
+  /** SHA-256 of all bytes, 64 hexadecimal digits. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** A file named by its content. */
+export interface NamedContent extends Content {
+  /** Name in its folder, e.g. `best-0123456789abcdef.safetensors`. */
+  readonly name: string;
+}
+
+/** Hexadecimal digits of the SHA-256 that a name carries. */
+const DIGITS = 16;
+/** Read at once; short enough to leave the event loop free between two of them. */
+const CHUNK_BYTES = 1024 ** 2;
+
+/**
+ * Reads a whole file and hashes it.
+ *
+ * @throws the file system's own error; AbortedError
+ */
+export async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
+  const file = await open(path, 'r');
+  try {
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    for (let bytes = 0; ;) {
+      throwIfAborted(signal);
+      const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, null);
+      if (bytesRead === 0) return { sha256: hash.digest('hex'), bytes };
+      hash.update(buffer.subarray(0, bytesRead));
+      bytes += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The stem of a name that {@link writeNamedByContent} gave, e.g. `best`; null for every other name. */
+export function stemOfContentName(name: string, extension: string): string | null {
+  if (!name.endsWith(extension)) return null;
+  return new RegExp(`^(.+)-[0-9a-f]{${DIGITS}}$`).exec(name.slice(0, -extension.length))?.[1] ?? null;
+}
+
+/**
+ * Writes `<stem>-<16 hexadecimal digits of its SHA-256><extension>`, whole or not at all.
+ *
+ * @param write makes the file of the name that it is given, and flushes it
+ * @throws CovidCtError as {@link nameWhenWritten}
+ */
+export async function writeNamedByContent(
+  { dir, stem, extension }: { readonly dir: string; readonly stem: string; readonly extension: string },
+  write: (temporary: string) => Promise<void>,
+  options: ReplaceOptions = {},
+): Promise<NamedContent> {
+  return await nameWhenWritten(
+    join(dir, `${stem}${extension}`),
+    async (temporary) => {
+      await write(temporary);
+      const content = await contentOf(temporary);
+      return { ...content, name: `${stem}-${content.sha256.slice(0, DIGITS)}${extension}` };
+    },
+    ({ name }) => join(dir, name),
+    options,
+  );
+}
