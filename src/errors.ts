@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   ERR_ABORTED: 'the work was stopped by its AbortSignal',
   ERR_METRICS: 'a metric was asked of values it is not defined for',
   ERR_RUN_FOLDER: 'a run folder cannot be written or read',
+  ERR_RESUME: 'a run cannot go on: it has no whole checkpoint, or what it is to go on with is not what it began with',
 } as const;
 
 /** A code of {@link ERROR_CODES}. */

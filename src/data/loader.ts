@@ -64,8 +64,14 @@ function resizeAhead({
   return resize === undefined || first?.type !== 'resize' ? undefined : { size: first.size, resize };
 }
 
-async function prepare(options: Resolved, indices: readonly number[], signal: AbortSignal): Promise<Batch | null> {
-  const { dataset, store, transform, seed, epoch, onSkip, sixteenBit } = options;
+async function prepare(
+  options: Resolved,
+  position: number,
+  order: readonly number[],
+  signal: AbortSignal,
+): Promise<Batch | null> {
+  const { dataset, store, transform, seed, epoch, onSkip, sixteenBit, batchSize } = options;
+  const indices = order.slice(position * batchSize, (position + 1) * batchSize);
   const ahead = resizeAhead(options);
   const sizeCheck: SizeCheck = (size) => transformProblem(transform, size);
   const loads = indices.map((index) =>
@@ -73,9 +79,9 @@ async function prepare(options: Resolved, indices: readonly number[], signal: Ab
   );
   for (const load of loads) load.catch(() => undefined); // the first failure is thrown below; the others follow from it
   const found: { index: number; pixels: Pixels }[] = [];
-  for (const [position, load] of loads.entries()) {
+  for (const [place, load] of loads.entries()) {
     const pixels = await load;
-    if (pixels !== null) found.push({ index: indices[position]!, pixels });
+    if (pixels !== null) found.push({ index: indices[place]!, pixels });
   }
   if (found.length === 0) return null;
   const kept = found.map(({ index }) => index);
@@ -89,7 +95,7 @@ async function prepare(options: Resolved, indices: readonly number[], signal: Ab
     transform,
     draws,
   );
-  return { indices: kept, labels: input.labels!, input };
+  return { position, indices: kept, labels: input.labels!, input };
 }
 
 function resolve(options: LoadBatchesOptions): Resolved {
@@ -132,7 +138,7 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
   let next = options.startBatch;
   const fill = (ahead: number): void => {
     for (; next < total && queue.length < ahead; next += 1) {
-      const work = prepare(options, order.slice(next * batchSize, (next + 1) * batchSize), stop.signal);
+      const work = prepare(options, next, order, stop.signal);
       work.catch(() => undefined); // thrown when its turn comes, or of no interest after an early end
       queue.push(work);
     }

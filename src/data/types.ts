@@ -72,6 +72,8 @@ export interface Transform {
 
 /** A micro-batch, ready for the addon. */
 export interface Batch {
+  /** Place of the micro-batch in the epoch, from 0; one that was left out whole is counted. */
+  readonly position: number;
   /** Positions in `dataset.samples`. */
   readonly indices: readonly number[];
   /** Class index of each image. */

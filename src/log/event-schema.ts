@@ -49,6 +49,7 @@ export const trainEventSchema = z.discriminatedUnion('type', [
     device: z.string(),
     out: z.string().nullable(),
     config: plainSchema,
+    resumed: z.looseObject({ epoch: z.number(), step: z.number() }).optional(),
     needs: z
       .looseObject({ memoryBytes: z.number().nullable(), freeMemoryBytes: z.number(), diskBytes: z.number() })
       .optional(),

@@ -44,6 +44,8 @@ export type TrainEvent =
       readonly config: Readonly<Record<string, unknown>>;
       /** what the readers of both splits left out; absent where nothing was */ readonly leftOut?: readonly LeftOut[];
       /** what it is expected to take; absent where that is not known */ readonly needs?: TrainingNeeds;
+      /** where an earlier process had got to, whose training goes on; absent at a beginning */
+      readonly resumed?: { readonly epoch: number; readonly step: number };
     }
   | {
       readonly type: 'step';
@@ -100,4 +102,14 @@ export type TrainEvent =
 export interface TrainLogger {
   log(event: TrainEvent): void | Promise<void>;
   close(): void | Promise<void>;
+  /**
+   * What has been logged so far, as plain JSON, for a checkpoint; whatever it says is on the disk when it resolves. A
+   * logger without it logs the steps since the last checkpoint once more after a resume.
+   */
+  state?(): unknown;
+  /**
+   * Goes on from a state of an earlier process, before the first event: what was logged after that state is taken back.
+   * The loggers that have a state are taken in their order.
+   */
+  restore?(state: unknown): void | Promise<void>;
 }

@@ -66,7 +66,8 @@ export interface ModelCard {
 }
 
 const channelValues = z.tuple([z.number(), z.number(), z.number()]);
-const pretrainingSchema = z.object({
+/** Schema of a {@link Pretraining}. */
+export const pretrainingSchema = z.object({
   name: z.string(),
   mean: channelValues,
   std: channelValues,

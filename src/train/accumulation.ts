@@ -3,11 +3,26 @@
 /** What of a micro-batch is looked at here. */
 interface Labeled {
   readonly labels: Int32Array;
+  /** Place in the epoch, from 0. */
+  readonly position: number;
 }
+
+/** Where an accumulation window begins. */
+export interface WindowStart {
+  /** {@link Labeled.position} of its first micro-batch. */
+  readonly batch: number;
+  /** Micro-batches of the epoch before it. */
+  readonly step: number;
+}
+
+/** Of the first window of an epoch. */
+export const EPOCH_START: WindowStart = { batch: 0, step: 0 };
 
 /** One micro-batch with its place in the accumulation. */
 export interface PlannedBatch<B> {
   readonly batch: B;
+  /** Its window. */
+  readonly window: WindowStart;
   /** Counts from 1 within the epoch. */
   readonly step: number;
   /** What the micro-batch's summed (class-weighted) loss is divided by. */
@@ -29,6 +44,8 @@ export interface AccumulationOptions {
   readonly preset: 'default' | 'tutorial';
   /** Weight of each class in the loss; empty for none. */
   readonly classWeights: Float32Array;
+  /** Where the micro-batches begin, which must be the beginning of a window; that of the epoch where left out. */
+  readonly start?: WindowStart;
 }
 
 /**
@@ -44,20 +61,23 @@ export async function* accumulate<B extends Labeled>(
   batches: AsyncIterable<B>,
   options: AccumulationOptions,
 ): AsyncGenerator<PlannedBatch<B>, void, undefined> {
-  let step = 0;
+  let step = options.start?.step ?? 0;
   if (options.preset === 'tutorial') {
     for await (const batch of batches) {
       const stepsOptimizer = step % options.accumulate === 0;
+      const window = { batch: batch.position, step };
+      const divisor = sampleWeight(batch, options.classWeights) * options.accumulate;
       step += 1;
-      yield { batch, step, divisor: sampleWeight(batch, options.classWeights) * options.accumulate, stepsOptimizer };
+      yield { batch, window, step, divisor, stepsOptimizer };
     }
     return;
   }
-  for await (const window of gatherAhead(batches, options.accumulate)) {
-    const divisor = window.reduce((sum, batch) => sum + sampleWeight(batch, options.classWeights), 0);
-    for (const [index, batch] of window.entries()) {
+  for await (const gathered of gatherAhead(batches, options.accumulate)) {
+    const divisor = gathered.reduce((sum, batch) => sum + sampleWeight(batch, options.classWeights), 0);
+    const window = { batch: gathered[0]!.position, step };
+    for (const [index, batch] of gathered.entries()) {
       step += 1;
-      yield { batch, step, divisor, stepsOptimizer: index === window.length - 1 };
+      yield { batch, window, step, divisor, stepsOptimizer: index === gathered.length - 1 };
     }
   }
 }

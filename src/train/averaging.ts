@@ -18,6 +18,11 @@ export class Averaging {
     return this.#begun;
   }
 
+  /** Goes on with an average that the network has already. */
+  resume(): void {
+    this.#begun = true;
+  }
+
   /** Takes the present weights into the average; must be awaited after every optimizer step. */
   async update(): Promise<void> {
     if (this.decay === null) return;

@@ -9,6 +9,8 @@ import type { TrainingPlan } from './plan';
 
 /** A micro-batch that the network can be trained on. */
 export interface TrainingBatch {
+  /** Place in the epoch, from 0; one that was left out whole is counted. */
+  readonly position: number;
   readonly labels: Int32Array;
   /** Images, or features of a frozen backbone; with the labels. */
   readonly input: NativeInput;
@@ -59,9 +61,10 @@ export class BatchSource {
   }
 
   /**
-   * The micro-batches of an epoch. Features are let go for good in the epoch in which the backbone is trained again.
+   * The micro-batches of an epoch from `startBatch` on. Features are let go for good in the epoch in which the backbone
+   * is trained again.
    */
-  async *batches(epoch: number): AsyncGenerator<TrainingBatch, void, undefined> {
+  async *batches(epoch: number, startBatch = 0): AsyncGenerator<TrainingBatch, void, undefined> {
     const {
       network,
       train: dataset,
@@ -73,11 +76,11 @@ export class BatchSource {
     } = this.#plan;
     if (!this.#plan.freezing.backboneFrozen(epoch)) this.#train = this.#validation = null;
     if (this.#train !== null) {
-      for await (const { labels, features } of this.#train.batches(epoch))
-        yield { labels, input: { features, labels } };
+      for await (const { position, labels, features } of this.#train.batches(epoch, { startBatch }))
+        yield { position, labels, input: { features, labels } };
       return;
     }
-    for await (const { labels, input } of loadBatches({
+    for await (const { position, labels, input } of loadBatches({
       dataset,
       transform,
       store,
@@ -88,9 +91,10 @@ export class BatchSource {
       epoch,
       prefetch,
       shuffle: true,
+      startBatch,
       onSkip: (file) => onSkip('train', file),
     })) {
-      yield { labels, input };
+      yield { position, labels, input };
     }
   }
 

@@ -6,6 +6,12 @@ import type { BestEpoch } from './history';
 
 type EpochMetrics = Pick<EpochRecord, 'epoch' | 'validationLoss'> & Partial<ValidationMetrics>;
 
+/** Everything a BestTracker knows, as plain JSON: there, null stands for the rank of a metric that is not defined. */
+export interface BestTrackerState {
+  readonly best: BestEpoch | null;
+  readonly rank: readonly [number | null, number] | null;
+}
+
 /**
  * Keeps the best epoch by one metric of the validation split, or by the lowest loss. Ties go
  * to the lower validation loss, and then to the earlier epoch. By `last`, and without validation metrics, the newest
@@ -24,6 +30,18 @@ export class BestTracker {
   /** The best epoch so far; null before the first. */
   get best(): BestEpoch | null {
     return this.#best;
+  }
+
+  /** Plain JSON from which {@link restore} continues exactly. */
+  state(): BestTrackerState {
+    const [value, loss] = this.#rank ?? [0, 0];
+    return { best: this.#best, rank: this.#rank === null ? null : [Number.isFinite(value) ? value : null, loss] };
+  }
+
+  /** Continues from a state. */
+  restore({ best, rank }: BestTrackerState): void {
+    this.#best = best;
+    this.#rank = rank === null ? null : [rank[0] ?? -Infinity, rank[1]];
   }
 
   /** Takes in an epoch's metrics; whether it is the best so far. */

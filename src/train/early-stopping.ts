@@ -25,7 +25,8 @@ const NEW_VALUE_WEIGHT = 0.2;
 
 const optionsSchema = z.strictObject({ patience: z.int().min(0).default(5) });
 
-const stateSchema = z.strictObject({
+/** Schema of {@link EarlyStoppingState}. */
+export const earlyStoppingStateSchema = z.strictObject({
   patience: z.int().min(0),
   runningLoss: z.number().nullable(),
   runningAccuracy: z.number().nullable(),
@@ -36,7 +37,7 @@ const stateSchema = z.strictObject({
 });
 
 /** Everything an EarlyStopping knows, as plain JSON. Null before the first value. */
-export type EarlyStoppingState = Readonly<z.infer<typeof stateSchema>>;
+export type EarlyStoppingState = Readonly<z.infer<typeof earlyStoppingStateSchema>>;
 
 /**
  * Early stopping on two running averages.
@@ -84,7 +85,7 @@ export class EarlyStopping {
    * @throws InvalidOptionError when it is not such a state
    */
   static fromState(state: unknown): EarlyStopping {
-    const checked = checkOptions(stateSchema, state, 'EarlyStopping.fromState');
+    const checked = checkOptions(earlyStoppingStateSchema, state, 'EarlyStopping.fromState');
     const stopper = new EarlyStopping({ patience: checked.patience });
     stopper.#state = checked;
     return stopper;

@@ -27,6 +27,8 @@ export interface FeatureSource {
 
 /** A micro-batch of features. */
 export interface FeatureBatch {
+  /** Place of the micro-batch in the epoch, from 0; one that was left out whole is counted. */
+  readonly position: number;
   readonly indices: readonly number[];
   readonly labels: Int32Array;
   /** n × width, row by row. */
@@ -112,10 +114,13 @@ export class FeatureCache {
     this.#variants = variants;
   }
 
-  /** Micro-batches of the epoch, in its order, or in the data set's where `ordered`; files left out are not there. */
+  /**
+   * Micro-batches of the epoch from `startBatch` on, in its order, or in the data set's where `ordered`; files left out
+   * are not there.
+   */
   async *batches(
     epoch: number,
-    options: { readonly ordered?: boolean } = {},
+    options: { readonly ordered?: boolean; readonly startBatch?: number } = {},
   ): AsyncGenerator<FeatureBatch, void, undefined> {
     const { dataset, batchSize, seed, signal } = this.#source;
     const rows = await this.#variant(((epoch - 1) % this.#variants) + 1);
@@ -123,14 +128,16 @@ export class FeatureCache {
       options.ordered === true
         ? dataset.samples.map((_, index) => index)
         : shuffle(dataset.samples.length, seed, epoch);
-    for (let from = 0; from < order.length; from += batchSize) {
+    for (let position = options.startBatch ?? 0; position * batchSize < order.length; position += 1) {
       throwIfAborted(signal);
-      const indices = order.slice(from, from + batchSize).filter((index) => rows.has(index));
+      const indices = order
+        .slice(position * batchSize, (position + 1) * batchSize)
+        .filter((index) => rows.has(index));
       if (indices.length === 0) continue;
       const width = rows.get(indices[0]!)!.length;
       const features = new Float32Array(indices.length * width);
       indices.forEach((index, row) => features.set(rows.get(index)!, row * width));
-      yield { indices, labels: Int32Array.from(indices, (index) => dataset.samples[index]!.label), features };
+      yield { position, indices, labels: Int32Array.from(indices, (index) => dataset.samples[index]!.label), features };
     }
   }
 

@@ -98,6 +98,14 @@ export class FreezeSchedule {
     };
   }
 
+  /** Trains what is trained in an epoch that has begun in an earlier process; nothing is told. */
+  async resume(epoch: number): Promise<void> {
+    const phase = this.#phases.findLast((each) => each.epoch <= epoch);
+    if (phase === undefined) return;
+    this.#changed = true;
+    await this.#network.setTrainable({ parameters: phase.parameters, frozenNorms: phase.frozenNorms });
+  }
+
   /** Whether in this epoch nothing of the backbone changes, running statistics included. */
   backboneFrozen(epoch: number): boolean {
     const phase = this.#phases.findLast((each) => each.epoch <= epoch);

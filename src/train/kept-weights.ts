@@ -7,11 +7,12 @@ import type { Transform } from '../data/types';
 import type { TrainEvent } from '../log/types';
 import { summarize } from '../metrics/evaluation';
 import type { Evaluation } from '../metrics/types';
-import { makeCard, writeCard } from '../model/card';
+import { CARD_FILE, makeCard, readCard, writeCard } from '../model/card';
 import type { ModelCard, WeightsOfCard } from '../model/card';
 import { DEFAULT_THRESHOLD, weightsMetadata } from '../model/belongings';
 import { storeWeights } from '../model/save';
 import type { Network } from '../model/types';
+import { verifyWeights } from '../model/verify';
 import type { SixteenBit } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
 import { fileError, removeWhole } from '../files/write';
@@ -55,6 +56,19 @@ export interface KeptWeightsOptions {
   readonly alsoNeeded: () => readonly string[];
 }
 
+/** Everything a KeptWeights knows, as plain JSON. */
+export interface KeptWeightsState {
+  /** The card of the run folder; null while there is none. */
+  readonly card: ModelCard | null;
+  readonly best: BestEpoch | null;
+  /** Whether the network's weights are the best. */
+  readonly bestIsCurrent: boolean;
+  /** Of the best weights. */
+  readonly threshold: number;
+  /** The threshold of the weights as they are; null where it has not been chosen. */
+  readonly current: number | null;
+}
+
 /** Weight files of one training. A new file becomes the model's by the card that names it, in one rename. */
 export class KeptWeights {
   readonly #options: KeptWeightsOptions;
@@ -76,6 +90,38 @@ export class KeptWeights {
   /** The best epoch whose weights are kept; null before the first. */
   get best(): BestEpoch | null {
     return this.#best?.epoch ?? null;
+  }
+
+  /** Plain JSON from which {@link restore} continues, as long as the weights that its card names are kept. */
+  state(): KeptWeightsState {
+    return {
+      card: this.#card,
+      best: this.best,
+      bestIsCurrent: this.#bestIsCurrent,
+      threshold: this.#threshold,
+      current: this.#current,
+    };
+  }
+
+  /**
+   * Continues from a state: its card is the run's again, and what an earlier process kept after it is removed.
+   *
+   * @throws CovidCtError ERR_WEIGHTS where its weights are not there any more
+   */
+  async restore(folder: RunFolder, { card, best, bestIsCurrent, threshold, current }: KeptWeightsState): Promise<void> {
+    const found = await readCard(folder.dir).catch(() => null); // none, or a damaged one: it is replaced
+    if (card !== null) await verifyWeights(folder.dir, card, 'size');
+    if (JSON.stringify(found?.card ?? null) !== JSON.stringify(card)) {
+      if (card === null) await removeWhole(folder.file(CARD_FILE));
+      else await writeCard(folder.dir, card);
+      if (found?.card.sha256 !== card?.sha256) await folder.removeMetrics('validation');
+    }
+    this.#card = card;
+    this.#best = best === null || card === null ? null : { path: folder.file(card.weights), epoch: best };
+    this.#bestIsCurrent = bestIsCurrent;
+    this.#threshold = threshold;
+    this.#current = current;
+    await this.#removeUnnamed(folder);
   }
 
   /** Must be called after every training step: the network no longer holds the best weights. */

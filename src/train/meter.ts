@@ -8,6 +8,13 @@ export interface MeterMetrics {
   readonly samples: number;
 }
 
+/** The sums of a {@link Meter}. */
+export interface MeterState {
+  readonly loss: number;
+  readonly correct: number;
+  readonly samples: number;
+}
+
 /** Sums over samples; `compute` divides. */
 export class Meter {
   #loss = 0;
@@ -36,9 +43,19 @@ export class Meter {
 
   /** Resets the sums. */
   reset(): void {
-    this.#loss = 0;
-    this.#correct = 0;
-    this.#samples = 0;
+    this.restore({ loss: 0, correct: 0, samples: 0 });
+  }
+
+  /** Plain JSON from which {@link restore} continues exactly. */
+  state(): MeterState {
+    return { loss: this.#loss, correct: this.#correct, samples: this.#samples };
+  }
+
+  /** Continues from a state. */
+  restore({ loss, correct, samples }: MeterState): void {
+    this.#loss = loss;
+    this.#correct = correct;
+    this.#samples = samples;
   }
 }
 

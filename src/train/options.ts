@@ -73,6 +73,22 @@ export const trainOptionsSchema = z
     /** What happens to a file that cannot be decoded. */
     onBadFile: z.enum(['error', 'skip']).default('error'),
     ...imageShape,
+    /**
+     * When a checkpoint is written into the run folder, from which `Trainer.resume` goes on: after every `epoch`, and
+     * within epochs when so many minutes or optimizer steps have passed since the last one.
+     */
+    checkpointEvery: z
+      .union(
+        [
+          z.literal('epoch'),
+          z.strictObject({ minutes: z.number().positive().finite() }),
+          z.strictObject({ steps: z.int().min(1) }),
+        ],
+        "expected 'epoch', { minutes: n } or { steps: n }",
+      )
+      .default('epoch'),
+    /** How many of the latest checkpoints stay, each of the weights and the optimizer's state; 0: none is written. */
+    keepCheckpoints: z.int().min(0).max(10_000).default(1),
     /** Micro-batches prepared ahead of the one that is being computed. */
     prefetch: z.int().min(0).max(64).default(2),
   })

@@ -3,6 +3,7 @@ import type { PixelStore } from '../data/store';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import type { Network } from '../model/types';
 import type { Averaging } from './averaging';
+import type { Checkpoints } from './checkpoints';
 import type { KeptWeights } from './kept-weights';
 import type { FeaturePlan } from './feature-cache';
 import type { FreezeSchedule } from './freeze-schedule';
@@ -20,6 +21,7 @@ export interface TrainingPlan {
   readonly classWeights: Float32Array;
   readonly store: PixelStore;
   readonly kept: KeptWeights;
+  readonly checkpoints: Checkpoints;
   readonly freezing: FreezeSchedule;
   readonly averaging: Averaging;
   /** Which features of a frozen backbone are kept; null: none. */

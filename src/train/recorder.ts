@@ -1,19 +1,31 @@
 /** Writes every event down before it is given out: to the loggers, and all but the steps to `history.jsonl`. */
 import type { SkippedFile } from '../data/types';
 import type { EpochRecord, TrainEvent, TrainLogger } from '../log/types';
-import { recordOf } from './history';
+import { parseHistory, recordOf } from './history';
 import type { RunFolder } from './run-folder';
 
 type Skipped = Extract<TrainEvent, { type: 'skipped' }>;
+
+/** What a Recorder has written, as plain JSON. */
+export interface RecorderState {
+  /** Lines of `history.jsonl`. */
+  readonly lines: number;
+  /** Skipped files that are not written yet. */
+  readonly waiting: readonly Skipped[];
+  /** Of the loggers that have one, in their order. */
+  readonly loggers: readonly unknown[];
+}
 
 /** One training's events on their way out. */
 export class Recorder {
   readonly #loggers: readonly TrainLogger[];
   readonly #folder: RunFolder | null;
-  readonly #lines: string[] = [];
+  #lines: string[] = [];
   readonly #epochs: EpochRecord[] = [];
   readonly #skipped: Skipped[] = [];
   #waiting: Skipped[] = [];
+  /** Of every file that was left out, so that it is told once, also after a resume. */
+  readonly #known = new Set<string>();
   #closed = false;
 
   constructor(loggers: readonly TrainLogger[], folder: RunFolder | null) {
@@ -30,8 +42,36 @@ export class Recorder {
     return this.#skipped.map(({ split, id, reason }) => ({ split, id, reason }));
   }
 
+  /** Plain JSON from which {@link restore} continues. Everything it counts is on the disk. */
+  async state(): Promise<RecorderState> {
+    const loggers: unknown[] = [];
+    for (const logger of this.#loggers) if (logger.state !== undefined) loggers.push(await logger.state());
+    return { lines: this.#lines.length, waiting: this.#waiting, loggers };
+  }
+
+  /**
+   * Continues from a state: what an earlier process has written after it is taken back.
+   *
+   * @throws CovidCtError ERR_RESUME where `history.jsonl` has fewer lines; what a logger throws
+   */
+  async restore(folder: RunFolder, { lines, waiting, loggers }: RecorderState): Promise<void> {
+    this.#lines = await folder.historyLines(lines);
+    const { events, epochs } = parseHistory(this.#lines.join('\n'), folder.file('history.jsonl'));
+    this.#epochs.push(...epochs);
+    this.#skipped.push(...events.filter((event) => event.type === 'skipped'));
+    this.#waiting = [...waiting];
+    for (const { split, id } of [...this.#skipped, ...waiting]) this.#known.add(JSON.stringify([split, id]));
+    if (lines > 0) await folder.write('history.jsonl', `${this.#lines.join('\n')}\n`);
+    const restorable = this.#loggers.filter((logger) => logger.state !== undefined);
+    for (const [index, logger] of restorable.entries())
+      if (index < loggers.length) await logger.restore?.(loggers[index]);
+  }
+
   /** Notes a file that could not be decoded; it becomes an event before the next one. */
   skip(split: string, { id, reason }: SkippedFile): void {
+    const key = JSON.stringify([split, id]);
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
     this.#waiting.push({ type: 'skipped', split, id, reason });
   }
 
@@ -53,9 +93,10 @@ export class Recorder {
   /** The same without giving it out. */
   async write(event: TrainEvent): Promise<void> {
     if (event.type === 'epoch') this.#epochs.push(recordOf(event));
-    if (event.type !== 'step') this.#lines.push(JSON.stringify({ time: new Date().toISOString(), ...event }));
+    const isNoted = event.type !== 'step' && !(event.type === 'start' && event.resumed !== undefined);
+    if (isNoted) this.#lines.push(JSON.stringify({ time: new Date().toISOString(), ...event }));
     await this.#tellAll((logger) => logger.log(event));
-    if (event.type !== 'step') await this.#folder?.write('history.jsonl', `${this.#lines.join('\n')}\n`);
+    if (isNoted) await this.#folder?.write('history.jsonl', `${this.#lines.join('\n')}\n`);
   }
 
   /** Closes every logger, once. Throws the first failure after all have been asked. */

@@ -40,6 +40,8 @@ const CONTENTS = [
   'metrics.json',
   'pictures',
   'report.html',
+  'checkpoints',
+  'progress.json',
 ];
 
 const CONFIG: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the configuration of a run' };
@@ -137,7 +139,10 @@ export class RunFolder {
     await writeWhole(this.file(name), checkArgument(dataSchema, data, 'RunFolder.write', 'data'));
   }
 
-  async writeConfig(config: Omit<RunConfig, 'format' | 'formatVersion' | 'created'>): Promise<void> {
+  /** @param config `created`: now where left out */
+  async writeConfig(
+    config: Omit<RunConfig, 'format' | 'formatVersion' | 'created'> & { readonly created?: string },
+  ): Promise<void> {
     checkArgument(runFactsSchema, config, 'RunFolder.writeConfig', 'config');
     await this.#writeJson('config.json', {
       format: RUN_FORMAT,
@@ -181,6 +186,15 @@ export class RunFolder {
     });
   }
 
+  /** Removes the metrics of one split, which are of other weights than the card's. */
+  async removeMetrics(split: string): Promise<void> {
+    await withLock(this.file('.metrics'), async (held) => {
+      const { [split]: removed, ...others } = await this.metrics();
+      held.assertHeld();
+      if (removed !== undefined) await this.#writeJson('metrics.json', others);
+    });
+  }
+
   /** Metrics by split; empty before the first evaluation. */
   async metrics(): Promise<Readonly<Record<string, Evaluation>>> {
     return (await readJsonIfThere(this.file('metrics.json'), runMetricsSchema, METRICS)) ?? {};
@@ -190,6 +204,22 @@ export class RunFolder {
   async history(): Promise<StoredHistory> {
     const file = this.file('history.jsonl');
     return parseHistory((await readTextIfThere(file, HISTORY)) ?? '', file);
+  }
+
+  /**
+   * The first lines of `history.jsonl`, one event each.
+   *
+   * @throws CovidCtError ERR_RESUME where there are fewer
+   */
+  async historyLines(count: number): Promise<string[]> {
+    const file = this.file('history.jsonl');
+    const lines = ((await readTextIfThere(file, HISTORY)) ?? '').split('\n').filter((line) => line !== '');
+    if (lines.length < count)
+      throw new CovidCtError(
+        'ERR_RESUME',
+        `${file}: expected the ${count} lines that the checkpoint counts; it has ${lines.length}`,
+      );
+    return lines.slice(0, count);
   }
 
   async #writeJson(name: string, value: unknown): Promise<void> {

@@ -24,10 +24,29 @@ export interface RunConfig {
     /** absent in older runs: float32 */ readonly precision?: Precision | null;
     readonly convolution?: Convolution | null;
     /** of the input; absent in older runs: 3 */ readonly channels?: 1 | 3 | null;
+    /** that it computes in; absent in older runs */ readonly threads?: number;
     /** the origin of the initial weights */ readonly startedFrom: string | null;
   };
-  readonly data: { readonly train: DataSummary; readonly validation: DataSummary | null };
+  readonly data: {
+    readonly train: DataSummary;
+    readonly validation: DataSummary | null;
+    /** how the splits were opened, in the words of whoever did; absent where nobody said */
+    readonly source?: Readonly<Record<string, unknown>>;
+  };
   readonly versions: Readonly<Record<string, string>>;
+  /** when and where later processes went on with it, the first first; absent where none did */
+  readonly resumed?: readonly Resumption[];
+}
+
+/** One process that went on with a run. */
+export interface Resumption {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly epoch: number;
+  /** Micro-batches of that epoch that were done. */
+  readonly step: number;
+  /** What was not as before, in words; it was asked for or accepted. */
+  readonly changes: readonly string[];
 }
 
 /** How many samples of each class a split has. */
@@ -61,9 +80,13 @@ const configShape = {
     precision: z.string().nullish(),
     convolution: z.string().nullish(),
     startedFrom: z.string().nullable(),
+    threads: count.optional(),
   }),
-  data: z.looseObject({ train: summary, validation: summary.nullable() }),
+  data: z.looseObject({ train: summary, validation: summary.nullable(), source: plainSchema.optional() }),
   versions: z.record(z.string(), z.string()),
+  resumed: z
+    .array(z.looseObject({ time: z.string(), epoch: count, step: count, changes: z.array(z.string()) }))
+    .optional(),
 };
 
 /** What a training writes about itself. */

@@ -34,6 +34,15 @@ const optionsSchema = z.strictObject({
   epochs: z.int().min(1).default(1),
 });
 const epochSchema = z.int().min(1);
+
+/** Everything a LearningRateSchedule knows, as plain JSON. */
+export interface LearningRateState {
+  /** The rate of `plateau`. */
+  readonly plateauRate: number;
+  /** Optimizer steps done, over all epochs. */
+  readonly step: number;
+}
+
 const stopperSchema = methodsSchema<EarlyStopping>('expected an EarlyStopping', ['stop', 'reason', 'reset']);
 
 /**
@@ -97,12 +106,15 @@ export class LearningRateSchedule {
     return { action: 'reduce', from, to: this.#plateauRate, reason };
   }
 
-  /**
-   * Plain JSON; give `learningRate` back to the constructor of a
-   * plateau, or the step's epoch to beginEpoch, to continue.
-   */
-  state(): { readonly learningRate: number; readonly factor: number; readonly step: number } {
-    return { learningRate: this.learningRate, factor: this.#options.factor, step: this.#step };
+  /** Plain JSON from which {@link restore} continues exactly. */
+  state(): LearningRateState {
+    return { plateauRate: this.#plateauRate, step: this.#step };
+  }
+
+  /** Continues from a state of a schedule with the same options. */
+  restore({ plateauRate, step }: LearningRateState): void {
+    this.#plateauRate = plateauRate;
+    this.#step = step;
   }
 
   #rateAt(step: number): number {

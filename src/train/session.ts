@@ -13,12 +13,13 @@ import type { Network } from '../model/types';
 import { imageOptionsOf } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
 import { Averaging } from './averaging';
+import { Checkpoints } from './checkpoints';
 import { KeptWeights } from './kept-weights';
 import { resolveClassWeights } from './class-weights';
 import { checkDataset } from './evaluate';
 import { planFeatures } from './feature-cache';
 import type { TrainingHistory } from './history';
-import { trainingLoop } from './loop';
+import { TrainingLoop } from './loop';
 import { stepsPerEpoch } from './plan';
 import type { TrainingPlan } from './plan';
 import { checkNeeds } from './needs';
@@ -27,6 +28,8 @@ import { Recorder } from './recorder';
 import { RunFolder } from './run-folder';
 import type { DataSummary } from './run-schema';
 import { FreezeSchedule } from './freeze-schedule';
+import { acceptDifferences, differencesOf } from './resume';
+import type { ResumePoint } from './resume';
 import type { TrainingEvents } from './events';
 
 /** What `Trainer.fit` was asked for, options checked. */
@@ -39,10 +42,16 @@ export interface TrainingRequest {
   readonly trainTransform: Transform;
   readonly evalTransform: Transform;
   readonly signal: AbortSignal | undefined;
+  /** How the splits were opened; kept in the run folder for who goes on with it. */
+  readonly dataSource: Readonly<Record<string, unknown>> | undefined;
+  /** Null: the training begins. */
+  readonly resume: ResumePoint | null;
 }
 
 interface Session {
   readonly plan: TrainingPlan;
+  readonly loop: TrainingLoop;
+  readonly resume: ResumePoint | null;
   readonly folder: RunFolder | null;
   readonly recorder: Recorder;
   readonly needs: TrainingNeeds;
@@ -65,6 +74,9 @@ export async function* runTraining(asked: TrainingRequest, left: AbortSignal): T
     try {
       yield* session.recorder.record(startEvent(session));
       const ending = yield* recordedLoop(session, left);
+      // An aborted training goes on from here; one that has ended needs its last checkpoint, which may be under way.
+      if (ending.reason === 'aborted') await session.plan.checkpoints.write();
+      await session.plan.checkpoints.settle();
       const last = await session.plan.kept.keepLast(session.recorder.epochs.length);
       if (last !== null) yield* session.recorder.record(last);
       history = await finish(session, ending);
@@ -118,23 +130,41 @@ function check({ network, train, validation, options }: TrainingRequest): Float3
 
 /** Checks what depends on the network, makes the run folder and gets the network ready. */
 async function open(request: TrainingRequest, classWeights: Float32Array, left: AbortSignal): Promise<Session> {
-  const { network, train, validation, options } = request;
+  const { network, train, validation, options, resume } = request;
+  const config = configOf(request);
+  const changes =
+    resume === null
+      ? []
+      : acceptDifferences(
+          options.out!,
+          differencesOf(resume.config, { network, train, validation, options: asStored(config.options) }),
+          resume.accept,
+        );
   const freezing = new FreezeSchedule(network, options.freeze);
   const averaging = new Averaging(network, options.ema);
   const optimizer = optimizerOptions(network, options);
   const features = planFeatures(request, freezing.backboneFrozen(1));
   const needs = await checkNeeds(network, options, train.samples.length + (validation?.samples.length ?? 0));
-  const folder =
-    options.out === undefined ? null : await RunFolder.create(options.out, { overwrite: options.overwrite });
-  await folder?.writeConfig(configOf(request));
+  const folder = await openFolder(request);
   const recorder = new Recorder(request.loggers, folder);
+  const checkpoints = new Checkpoints({
+    network,
+    averaging,
+    recorder,
+    kept: () => plan.kept,
+    folder,
+    options,
+    belongings: network.belongings,
+    assertHeld: () => Promise.resolve(),
+  });
   const plan: TrainingPlan = {
     ...request,
     classWeights,
     freezing,
     averaging,
     features,
-    kept: openKept(request, averaging, folder),
+    kept: openKept(request, averaging, folder, checkpoints),
+    checkpoints,
     store: new PixelStore({
       ...imageOptionsOf(options),
       maxCacheBytes: options.maxCacheBytes - (features?.bytes ?? 0),
@@ -144,14 +174,67 @@ async function open(request: TrainingRequest, classWeights: Float32Array, left: 
     onSkip: (split, file) => recorder.skip(split, file),
   };
   await network.configureOptimizer(optimizer);
+  const loop = new TrainingLoop(plan, resume?.checkpoint.state.loop ?? null);
+  checkpoints.follow(() => loop.state());
+  if (folder !== null) {
+    if (resume === null) await begin(plan, folder, config);
+    else await goOn(plan, folder, recorder, { resume, config, changes });
+  }
   await keepPixels(network, options.maxDeviceCacheBytes);
-  return { plan, folder, recorder, needs };
+  return { plan, loop, resume, folder, recorder, needs };
+}
+
+/** A run is one from the moment at which it can be resumed: its configuration is written after its first checkpoint. */
+async function begin({ checkpoints }: TrainingPlan, folder: RunFolder, config: NewConfig): Promise<void> {
+  await checkpoints.write();
+  await checkpoints.settle();
+  await folder.writeConfig(config);
+}
+
+/** Puts network, files and loggers back to where the checkpoint was written. */
+async function goOn(
+  { network, freezing, averaging, kept, checkpoints }: TrainingPlan,
+  folder: RunFolder,
+  recorder: Recorder,
+  { resume, config, changes }: { resume: ResumePoint; config: NewConfig; changes: readonly string[] },
+): Promise<void> {
+  const { state, path, tensors } = resume.checkpoint;
+  const { epoch, begun, stepper } = state.loop;
+  await checkpoints.adopt();
+  // Before the tensors are read: freezing drops the optimizer's state of what is no longer trained.
+  await freezing.resume(begun ? epoch : epoch - 1);
+  await network.readTensors(path, tensors, { restore: true });
+  if (state.averaging) averaging.resume();
+  await kept.restore(folder, state.kept);
+  await recorder.restore(folder, state.recorder);
+  const resumption = { time: new Date().toISOString(), epoch, step: stepper.step, changes };
+  const { created, resumed = [], data, versions } = resume.config;
+  await folder.writeConfig({
+    ...config,
+    created,
+    data: { ...config.data, ...(config.data.source === undefined ? { source: data.source } : {}) },
+    // What the run was begun with; a change of it is among the changes.
+    versions,
+    resumed: [...resumed, resumption],
+  });
+}
+
+async function openFolder({ options: { out, overwrite }, resume }: TrainingRequest): Promise<RunFolder | null> {
+  if (out === undefined) return null;
+  return resume === null ? await RunFolder.create(out, { overwrite }) : await RunFolder.open(out);
+}
+
+type NewConfig = Parameters<RunFolder['writeConfig']>[0];
+
+/** Options as they come back from the run folder. */
+function asStored(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(options)) as Record<string, unknown>;
 }
 
 /** Returns what the run folder says of a training before it begins. */
-function configOf(request: TrainingRequest): Parameters<RunFolder['writeConfig']>[0] {
-  const { network, train, validation, options, trainTransform, evalTransform } = request;
-  const { architecture, classes, device, dropout, precision, convolution, channels, belongings, versions } = network;
+function configOf(request: TrainingRequest): NewConfig {
+  const { network, train, validation, options, trainTransform, evalTransform, dataSource } = request;
+  const { architecture, classes, device, dropout, precision, convolution, channels, threads, belongings, versions } = network;
   return {
     options: { ...options, trainTransform, evalTransform },
     model: {
@@ -162,9 +245,14 @@ function configOf(request: TrainingRequest): Parameters<RunFolder['writeConfig']
       precision,
       convolution,
       channels,
+      threads,
       startedFrom: belongings.origin,
     },
-    data: { train: summary(train), validation: validation === null ? null : summary(validation) },
+    data: {
+      train: summary(train),
+      validation: validation === null ? null : summary(validation),
+      ...(dataSource === undefined ? {} : { source: dataSource }),
+    },
     versions,
   };
 }
@@ -173,6 +261,7 @@ function openKept(
   { network, train, options, evalTransform }: TrainingRequest,
   averaging: Averaging,
   folder: RunFolder | null,
+  checkpoints: Checkpoints,
 ): KeptWeights {
   return new KeptWeights({
     network,
@@ -183,16 +272,16 @@ function openKept(
     threshold: options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold,
     keep: options.keep,
     origin: `trained on ${train.name} from ${network.belongings.origin}`,
-    alsoNeeded: () => [],
+    alsoNeeded: () => checkpoints.needs,
   });
 }
 
 /** The loop with every event written down; an abort becomes an ending. */
 async function* recordedLoop(
-  { plan, recorder }: Session,
+  { plan, loop: training, recorder }: Session,
   left: AbortSignal,
 ): AsyncGenerator<TrainEvent, Ending, undefined> {
-  const loop = trainingLoop(plan);
+  const loop = training.events();
   try {
     for (;;) {
       const step = await loop.next();
@@ -237,12 +326,13 @@ async function rescue({ plan, recorder }: Session, error: unknown): Promise<void
     () => plan.averaging.close(),
     () => plan.freezing.restore(),
     () => plan.network.configureOptimizer(null),
+    () => plan.checkpoints.settle(),
     () => recorder.close(),
   ];
   for (const attempt of attempts) await attempt().catch(() => undefined);
 }
 
-function startEvent({ plan, folder, needs }: Session): TrainEvent {
+function startEvent({ plan, folder, needs, resume }: Session): TrainEvent {
   const { network, options, train, validation, trainTransform, evalTransform } = plan;
   return {
     type: 'start',
@@ -256,7 +346,15 @@ function startEvent({ plan, folder, needs }: Session): TrainEvent {
     config: { ...options, trainTransform, evalTransform },
     ...leftOutOf(train, validation),
     needs,
+    ...resumedAt(resume),
   };
+}
+
+/** Nothing where not even the beginning was told by the earlier process. */
+function resumedAt(resume: ResumePoint | null): { resumed?: { epoch: number; step: number } } {
+  if (resume === null || resume.checkpoint.state.recorder.lines === 0) return {};
+  const { epoch, stepper } = resume.checkpoint.state.loop;
+  return { resumed: { epoch, step: stepper.step } };
 }
 
 /** Absent where nothing was left out. */

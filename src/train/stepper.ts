@@ -4,11 +4,11 @@ import { DatasetError, throwIfAborted } from '../errors';
 import type { TrainEvent } from '../log/types';
 import { withOutOfMemoryAdvice } from '../model/out-of-memory';
 import type { NativeTrainOutputs, NativeTrainStepOptions } from '../addon/types';
-import { accumulate as accumulateBatches } from './accumulation';
-import type { PlannedBatch } from './accumulation';
+import { accumulate as accumulateBatches, EPOCH_START } from './accumulation';
+import type { PlannedBatch, WindowStart } from './accumulation';
 import type { TrainingBatch } from './batch-source';
 import { Meter } from './meter';
-import type { MeterMetrics } from './meter';
+import type { MeterMetrics, MeterState } from './meter';
 import { stepsPerEpoch } from './plan';
 import type { TrainingPlan } from './plan';
 import type { LearningRateSchedule } from './schedule';
@@ -19,6 +19,18 @@ const DROPOUT_STREAM = 16;
 
 type StepEvent = Extract<TrainEvent, { type: 'step' }>;
 
+/** How far an epoch is, as plain JSON. */
+export interface StepperState {
+  /** Micro-batches of the epoch that are done. */
+  readonly step: number;
+  /** The accumulation window of the next micro-batch. */
+  readonly window: WindowStart;
+  /** Loss and correct predictions of those that are done. */
+  readonly meter: MeterState;
+  /** Learning rate of the last optimizer step. */
+  readonly learningRate: number;
+}
+
 /** Owns everything between a micro-batch and the weights. */
 export class Stepper {
   readonly #plan: TrainingPlan;
@@ -26,6 +38,8 @@ export class Stepper {
   readonly #meter = new Meter();
   readonly #pipeline: StepPipeline;
   #learningRate = 0;
+  #step = 0;
+  #window: WindowStart = EPOCH_START;
 
   constructor(plan: TrainingPlan, schedule: LearningRateSchedule) {
     this.#plan = plan;
@@ -38,8 +52,41 @@ export class Stepper {
     return this.#learningRate;
   }
 
+  /** The first micro-batch of the epoch that {@link trainEpoch} needs. */
+  get startBatch(): number {
+    return this.#window.batch;
+  }
+
+  /** Plain JSON from which {@link restore} continues exactly, with the gradients that have been gathered. */
+  state(): StepperState {
+    return {
+      step: this.#step,
+      window: this.#window,
+      meter: this.#meter.state(),
+      learningRate: this.#learningRate,
+    };
+  }
+
+  /** Continues within an epoch. */
+  restore({ step, window, meter, learningRate }: StepperState): void {
+    this.#step = step;
+    this.#window = window;
+    this.#meter.restore(meter);
+    this.#learningRate = learningRate;
+  }
+
+  /** Begins an epoch anew. */
+  beginEpoch(epoch: number): void {
+    this.#schedule.beginEpoch(epoch);
+    this.#meter.reset();
+    this.#step = 0;
+    this.#window = EPOCH_START;
+    this.#learningRate = this.#schedule.learningRate;
+  }
+
   /**
-   * Trains on the micro-batches of one epoch. The optimizer steps at the end of each accumulation window.
+   * Trains on the micro-batches of one epoch, from {@link startBatch} on. The optimizer steps at the end of each
+   * accumulation window.
    *
    * @returns loss and accuracy over the samples of the epoch
    * @throws AbortedError between two steps once the signal has fired; CovidCtError ERR_DIVERGED; DatasetError where no
@@ -49,16 +96,24 @@ export class Stepper {
     epoch: number,
     batches: AsyncIterable<TrainingBatch>,
   ): AsyncGenerator<StepEvent, MeterMetrics, undefined> {
-    const { options, classWeights, signal, train } = this.#plan;
+    const { options, classWeights, signal, train, checkpoints } = this.#plan;
     const { accumulate, preset } = options;
-    this.#meter.reset();
-    this.#schedule.beginEpoch(epoch);
-    this.#learningRate = this.#schedule.learningRate;
+    const done = this.#step;
     try {
-      for await (const planned of accumulateBatches(batches, { accumulate, preset, classWeights })) {
+      for await (const planned of accumulateBatches(batches, {
+        accumulate,
+        preset,
+        classWeights,
+        start: this.#window,
+      })) {
+        if (planned.step <= done) continue; // before the checkpoint; it was counted for the window's divisor
         throwIfAborted(signal);
-        const event = await this.#step(epoch, planned);
+        const event = await this.#run(epoch, planned);
         if (event !== null) yield event;
+        if (planned.stepsOptimizer && checkpoints.isDue()) {
+          yield* this.#pipeline.drain();
+          await checkpoints.write();
+        }
       }
       yield* this.#pipeline.drain();
     } catch (error) {
@@ -71,9 +126,9 @@ export class Stepper {
     return training;
   }
 
-  async #step(
+  async #run(
     epoch: number,
-    { batch, step, divisor, stepsOptimizer: updated }: PlannedBatch<TrainingBatch>,
+    { batch, window, step, divisor, stepsOptimizer: updated }: PlannedBatch<TrainingBatch>,
   ): Promise<StepEvent | null> {
     const { network, averaging } = this.#plan;
     const outputs = await this.#forwardBackward(epoch, step, batch, divisor);
@@ -87,6 +142,8 @@ export class Stepper {
       await averaging.update();
       this.#schedule.stepped();
     }
+    this.#step = step;
+    this.#window = updated ? { batch: batch.position + 1, step } : window;
     return event;
   }
 

@@ -5,10 +5,12 @@ import { isRandom, parseTransform } from '../data/transforms/transform';
 import type { Dataset, Transform } from '../data/types';
 import { InvalidOptionError } from '../errors';
 import type { TrainLogger } from '../log/types';
-import { isClassifier, networkOf } from '../model/classifier';
+import { classifierOf, isClassifier, networkOf } from '../model/classifier';
 import type { Classifier } from '../model/classifier';
 import { datasetSchema } from '../data/schemas';
 import { loggersSchema } from '../log/schemas';
+import { loadOptionsSchema } from '../model/options';
+import { callbackSchema, plainSchema } from '../options/atoms';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
 import { transformSchema } from '../data/transforms/transform';
 import { historyOf, stoppedWhenLeft } from './events';
@@ -16,6 +18,9 @@ import type { TrainingEvents } from './events';
 import type { TrainingHistory } from './history';
 import { resolveTrainOptions, trainOptionsSchema } from './options';
 import type { ResolvedTrainOptions, TrainOptions } from './options';
+import { openRun, optionsOfRun } from './open-run';
+import { ACCEPTABLE } from './resume';
+import type { ResumePoint } from './resume';
 import { runTraining } from './session';
 
 /** The objects of a Trainer's options, beside the recipe's numbers and words. */
@@ -24,6 +29,7 @@ const objectsSchema = z.looseObject({
   loggers: loggersSchema.optional(),
   trainTransform: transformSchema.optional(),
   evalTransform: transformSchema.optional(),
+  dataSource: plainSchema.optional(),
 });
 
 /** Options of {@link Trainer}: the recipe, and the objects it works with. */
@@ -38,7 +44,31 @@ export interface TrainerOptions extends TrainOptions {
   readonly trainTransform?: Transform;
   /** The same for validation and, later, prediction; resized to a square by default. Stored with the weights. */
   readonly evalTransform?: Transform;
+  /** How the splits were opened, as plain JSON; kept in `config.json` for whoever resumes the run. */
+  readonly dataSource?: Readonly<Record<string, unknown>>;
 }
+
+const resumeSchema = z.strictObject({
+  loggers: loggersSchema.optional(),
+  device: loadOptionsSchema.shape.device.unwrap().optional(),
+  threads: loadOptionsSchema.shape.threads.unwrap().optional(),
+  epochs: trainOptionsSchema.shape.epochs.unwrap().optional(),
+  prefetch: trainOptionsSchema.shape.prefetch.unwrap().optional(),
+  maxCacheBytes: trainOptionsSchema.shape.maxCacheBytes.unwrap().optional(),
+  maxDeviceCacheBytes: trainOptionsSchema.shape.maxDeviceCacheBytes.unwrap().optional(),
+  checkpointEvery: trainOptionsSchema.shape.checkpointEvery.unwrap().optional(),
+  keepCheckpoints: trainOptionsSchema.shape.keepCheckpoints.unwrap().optional(),
+  accept: z.array(z.enum(ACCEPTABLE)).readonly().default([]),
+  onWarning: callbackSchema<(message: string) => void>().optional(),
+});
+
+/**
+ * Options of {@link Trainer.resume}. What is left out is as it was. `epochs`, `device` and `threads` may be given anew,
+ * which `config.json` notes; the rest changes no number. `accept`: kinds of other differences that are let pass, and
+ * noted. `onWarning`: told of a checkpoint that is damaged, so that an earlier one is taken; a process warning without
+ * it.
+ */
+export type ResumeOptions = Omit<z.input<typeof resumeSchema>, 'loggers'> & { readonly loggers?: readonly TrainLogger[] };
 
 /** Options of {@link Trainer.fit} and {@link Trainer.events}. */
 export interface TrainerFitOptions {
@@ -64,6 +94,9 @@ export class Trainer {
   readonly #loggers: readonly TrainLogger[];
   readonly #trainTransform: Transform;
   readonly #evalTransform: Transform;
+  readonly #dataSource: Readonly<Record<string, unknown>> | undefined;
+  #resume: ResumePoint | null = null;
+  #resumed = false;
   /** The recipe with every default filled in. */
   readonly options: ResolvedTrainOptions;
 
@@ -74,6 +107,7 @@ export class Trainer {
       loggers = [],
       trainTransform,
       evalTransform,
+      dataSource,
       ...options
     } = checkOptions(objectsSchema, trainerOptions, 'Trainer');
     this.options = resolveTrainOptions(
@@ -86,6 +120,7 @@ export class Trainer {
     } as const;
     this.#model = model;
     this.#loggers = loggers;
+    this.#dataSource = dataSource;
     this.#trainTransform = trainTransform === undefined ? tutorialTrain(preset) : parseTransform(trainTransform);
     this.#evalTransform = evalTransform === undefined ? tutorialEval(preset) : parseTransform(evalTransform);
     if (isRandom(this.#evalTransform)) {
@@ -95,6 +130,53 @@ export class Trainer {
         [{ path: 'evalTransform', message: 'draws at random' }],
       );
     }
+  }
+
+  /**
+   * Goes on with a run that was killed, stopped or has failed, from its latest checkpoint: {@link fit} then ends with
+   * the weights, the history and the metrics of a training that was never interrupted, to the bit on a CPU. A run whose
+   * epochs are all done goes on with more of them.
+   *
+   * @param dir run folder
+   * @param options see {@link ResumeOptions}; loggers of the same kinds in the same order as before go on where they were
+   * @returns a Trainer for one {@link fit} or {@link events} with the same splits, whose {@link model} the caller
+   *   disposes of
+   * @throws CovidCtError ERR_RUN_FOLDER for a folder that is not a run, ERR_RESUME where no checkpoint is whole; `fit`
+   *   throws ERR_RESUME where data, versions, device or number of threads are others and that was not accepted
+   * @example
+   * ```ts
+   * import { openDataset, Trainer } from 'covidct-torch';
+   *
+   * const data = await openDataset('COVID-CT');
+   * const trainer = await Trainer.resume('runs/first');
+   * const history = await trainer.fit(data.train, data.validation);
+   * console.log(history.epochs.length);
+   * trainer.model.dispose();
+   * ```
+   */
+  static async resume(dir: string, options: ResumeOptions = {}): Promise<Trainer> {
+    const { loggers, accept, onWarning, device, threads, ...given } = checkOptions(resumeSchema, options, 'Trainer.resume');
+    const { network, checkpoint, config } = await openRun(dir, { device, threads }, (message) => {
+      if (onWarning === undefined) process.emitWarning(message, { code: 'COVIDCT_CHECKPOINT' });
+      else onWarning(message);
+    });
+    const asked = Object.entries({ ...given, device, threads }).filter(([, value]) => value !== undefined);
+    const stored = optionsOfRun(config);
+    const overrides = Object.fromEntries(asked.filter(([key]) => key !== 'device' && key !== 'threads'));
+    const trainer = new Trainer({
+      ...(stored as Partial<TrainerOptions>),
+      ...overrides,
+      out: dir,
+      model: classifierOf(network),
+      ...(loggers === undefined ? {} : { loggers }),
+    });
+    trainer.#resume = { checkpoint, config, accept: [...accept, ...asked.map(([key]) => key)] };
+    return trainer;
+  }
+
+  /** The classifier that is trained. */
+  get model(): Classifier {
+    return this.#model;
   }
 
   /**
@@ -157,6 +239,9 @@ export class Trainer {
     const { signal } = checkOptions(signalOptionsSchema, options, where);
     checkArgument(datasetSchema, train, where, 'train');
     checkArgument(datasetSchema.nullable(), validation, where, 'validation');
+    if (this.#resumed)
+      throw new InvalidOptionError(`${where}: a resumed run goes on once; call Trainer.resume again`, []);
+    this.#resumed = this.#resume !== null;
     const request = {
       network: networkOf(this.#model),
       train,
@@ -166,6 +251,8 @@ export class Trainer {
       trainTransform: this.#trainTransform,
       evalTransform: this.#evalTransform,
       signal,
+      dataSource: this.#dataSource,
+      resume: this.#resume,
     };
     return stoppedWhenLeft((left) => runTraining(request, left));
   }

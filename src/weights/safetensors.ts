@@ -218,7 +218,7 @@ export function encodeHeader(
 }
 
 /** The addon tells of a full disk in words alone; as the system's own error it is told as every other full disk is. */
-function toSystemError(error: unknown): never {
+export function toSystemError(error: unknown): never {
   if (!/No space left on device/.test(messageOf(error))) throw error;
   throw Object.assign(new Error('ENOSPC: no space left on device, write', { cause: error }), {
     code: 'ENOSPC',

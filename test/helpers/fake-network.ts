@@ -2,7 +2,7 @@
  * The base of the tests' fakes, a network without LibTorch: softmax regression on block means of the raw pixels, with
  * SGD, that truly learns.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { CovidCtError } from '../../src/errors';
 import { tutorialEval } from '../../src/data/transforms/presets';
 import type { Belongings } from '../../src/model/belongings';
@@ -19,6 +19,7 @@ import type {
   NativeOutputs,
   NativeSgdOptions,
   NativeTensor,
+  NativeTensorSource,
   NativeTrainOutputs,
   NativeTrainStepOptions,
 } from '../../src/addon/types';
@@ -118,7 +119,7 @@ export class FakeNetwork implements Network {
     this.gradient = new Float64Array(this.weights.length);
     this.momentum = new Float64Array(this.weights.length);
     this.parameters = this.weights.length;
-    this.tensors = [{ name: 'fc.weight', shape: [classes.length, FEATURES], dtype: 'F32', kind: 'parameter' }];
+    this.tensors = [{ name: 'fc.weight', shape: [classes.length, FEATURES], dtype: 'F64', kind: 'parameter' }];
   }
 
   trainStep(input: NativeInput, options: StepOptions & { deferred?: false }): Promise<NativeTrainOutputs>;
@@ -211,12 +212,40 @@ export class FakeNetwork implements Network {
     return Promise.reject(new Error('a fake has no input'));
   }
 
-  writeTensors(): Promise<void> {
-    return Promise.reject(new Error('a fake has no tensors'));
+  /** Momentum and gathered gradients, as one tensor each. */
+  trainingState(): Promise<NativeTensor[]> {
+    const [weight] = this.tensors;
+    return Promise.resolve(
+      ['grad', 'momentum'].map((kind) => ({ ...weight!, name: `${kind}.fc.weight`, kind: 'state' as const })),
+    );
   }
 
-  readTensors(): Promise<void> {
-    return Promise.reject(new Error('a fake has no tensors'));
+  async writeTensors(path: string, offset: number, names: readonly string[]): Promise<void> {
+    const arrays = names.map((name) => this.arrayOf(name));
+    const file = await open(path, 'r+');
+    try {
+      const bytes = Buffer.concat(arrays.map((array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength)));
+      await file.write(bytes, 0, bytes.length, offset);
+    } finally {
+      await file.close();
+    }
+  }
+
+  finishWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async readTensors(path: string, sources: readonly NativeTensorSource[]): Promise<void> {
+    const bytes = await readFile(path);
+    for (const { name, offset } of sources) {
+      const array = this.arrayOf(name);
+      array.set(new Float64Array(Uint8Array.from(bytes.subarray(offset, offset + array.byteLength)).buffer));
+    }
+  }
+
+  private arrayOf(name: string): Float64Array {
+    if (name === 'momentum.fc.weight') return this.momentum;
+    return name === 'grad.fc.weight' ? this.gradient : this.weights;
   }
 
   async predict(input: NativeInput): Promise<NativeOutputs> {

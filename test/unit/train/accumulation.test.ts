@@ -3,8 +3,8 @@ import type { Batch } from '../../../src/data/types';
 import { accumulate, updatesPerEpoch } from '../../../src/train/accumulation';
 import type { AccumulationOptions } from '../../../src/train/accumulation';
 
-function batch(labels: number[]): Batch {
-  return { indices: labels.map((_, index) => index), labels: Int32Array.from(labels), input: {} as Batch['input'] };
+function batch(labels: number[], position = 0): Batch {
+  return { position, indices: labels.map((_, index) => index), labels: Int32Array.from(labels), input: {} as Batch['input'] };
 }
 
 async function* stream(
@@ -17,7 +17,10 @@ async function* stream(
       if (index === failAt) throw new Error('no more');
       seen.given += 1;
       await Promise.resolve();
-      yield batch(Array.from({ length: size }, (_, i) => i % 2));
+      yield batch(
+        Array.from({ length: size }, (_, i) => i % 2),
+        index,
+      );
     }
   } finally {
     seen.closed = true;

@@ -141,5 +141,5 @@ test('the schedule lowers the rate once on code 3 and resets, stops on code 1, g
   stopper.addData(1, 0.4);
   expect(stopper.stop()).toBe(1);
   expect(schedule.decide(stopper)).toMatchObject({ action: 'stop', reason: expect.stringContaining('both') });
-  expect(schedule.state()).toEqual({ learningRate: 0.001, factor: 0.1, step: 0 });
+  expect(schedule.state()).toEqual({ plateauRate: 0.001, step: 0 });
 });

@@ -1,0 +1,58 @@
+/** Opens a run to go on with it: its configuration, its latest checkpoint, and a network like the one that was trained. */
+import { z } from 'zod';
+import { createNetwork } from '../model/open-network';
+import type { ClassifierOptions } from '../model/options';
+import type { Network } from '../model/types';
+import { readLatestCheckpoint } from './checkpoint';
+import type { Checkpoint } from './checkpoint';
+import { trainOptionsSchema } from './options';
+import { RunFolder } from './run-folder';
+import type { RunConfig } from './run-schema';
+
+/** A run that can go on. */
+export interface OpenRun {
+  readonly config: RunConfig;
+  readonly checkpoint: Checkpoint;
+  /** Without weights yet; the session reads them when it begins. */
+  readonly network: Network;
+}
+
+const seedSchema = z.object({ seed: trainOptionsSchema.shape.seed, imageSize: trainOptionsSchema.shape.imageSize });
+
+/**
+ * @param given where it is to run now; as before where left out
+ * @throws CovidCtError ERR_RUN_FOLDER, ERR_RESUME, ERR_DEVICE
+ */
+export async function openRun(
+  dir: string,
+  given: { readonly device: string | undefined; readonly threads: number | undefined },
+  onDamaged: (message: string) => void,
+): Promise<OpenRun> {
+  const folder = await RunFolder.open(dir);
+  const config = await folder.config();
+  const checkpoint = await readLatestCheckpoint(folder.dir, onDamaged);
+  const { architecture, classes, device, dropout, precision, convolution, channels, threads } = config.model;
+  const options = {
+    architecture,
+    classes: [...classes],
+    device: given.device ?? device,
+    threads: given.threads ?? threads,
+    ...seedSchema.parse(config.options),
+    ...withoutNull({ dropout, precision, convolution, channels }),
+  } as ClassifierOptions;
+  const network = await createNetwork(options, false);
+  network.belongings = checkpoint.state.belongings;
+  return { config, checkpoint, network };
+}
+
+/** The options that a run was trained with, as a Trainer takes them. */
+export function optionsOfRun({ options, data }: RunConfig): Record<string, unknown> {
+  const { overwrite, out, ...recipe } = withoutNull(options);
+  void [overwrite, out];
+  return { ...recipe, ...(data.source === undefined ? {} : { dataSource: data.source }) };
+}
+
+/** JSON has null where an option was not given. */
+function withoutNull(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null && value !== undefined));
+}
