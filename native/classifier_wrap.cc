@@ -23,6 +23,7 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
        InstanceMethod<&ClassifierWrap::predict>("predict"), InstanceMethod<&ClassifierWrap::features>("features"),
        InstanceMethod<&ClassifierWrap::grad_cam>("gradCam"), InstanceMethod<&ClassifierWrap::input>("input"),
        InstanceMethod<&ClassifierWrap::keep_pixels>("keepPixels"),
+       InstanceMethod<&ClassifierWrap::training_state>("trainingState"),
        InstanceMethod<&ClassifierWrap::write_tensors>("writeTensors"),
        InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"), InstanceMethod<&ClassifierWrap::bytes>("bytes"),
        InstanceMethod<&ClassifierWrap::dispose>("dispose")});
@@ -209,6 +210,13 @@ Napi::Value ClassifierWrap::keep_pixels(const Napi::CallbackInfo& info) {
   });
 }
 
+// trainingState()
+Napi::Value ClassifierWrap::training_state(const Napi::CallbackInfo& info) {
+  return enqueue(info, false, [](Learner& learner) -> Resolve {
+    return [tensors = learner.training_state()](Napi::Env env) { return from_tensors(env, tensors); };
+  });
+}
+
 // writeTensors(path, offset, names)
 Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
   const auto offset = static_cast<int64_t>(to_number_between(info[1], 0, kMaxSafeInteger, "offset"));
@@ -219,12 +227,12 @@ Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
                  });
 }
 
-// readTensors(path, sources, allowNonFinite)
+// readTensors(path, sources, {allowNonFinite, restore})
 Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
-  const bool any = info[2].ToBoolean().Value();
+  const ReadOptions options{flag_of(info[2], "allowNonFinite"), flag_of(info[2], "restore")};
   return enqueue(info, false,
-                 [path = to_string(info[0], "path"), sources = to_sources(info[1]), any](Learner& learner) {
-                   learner.read(path, sources, any);
+                 [path = to_string(info[0], "path"), sources = to_sources(info[1]), options](Learner& learner) {
+                   learner.read(path, sources, options);
                    return nothing();
                  });
 }

@@ -39,6 +39,7 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value grad_cam(const Napi::CallbackInfo& info);
   Napi::Value input(const Napi::CallbackInfo& info);
   Napi::Value keep_pixels(const Napi::CallbackInfo& info);
+  Napi::Value training_state(const Napi::CallbackInfo& info);
   Napi::Value write_tensors(const Napi::CallbackInfo& info);
   Napi::Value read_tensors(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);

@@ -140,8 +140,6 @@ Napi::Object from_cam(Napi::Env env, const CamOutputs& outputs) {
   return object;
 }
 
-namespace {
-
 Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) {
   Napi::Array array = Napi::Array::New(env, tensors.size());
   for (uint32_t i = 0; i < tensors.size(); ++i) {
@@ -151,11 +149,13 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) 
     object.Set("name", tensors[i].name);
     object.Set("shape", shape);
     object.Set("dtype", tensors[i].dtype);
-    object.Set("kind", tensors[i].is_parameter ? "parameter" : "buffer");
+    object.Set("kind", tensors[i].kind);
     array.Set(i, object);
   }
   return array;
 }
+
+namespace {
 
 Napi::Array from_nodes(Napi::Env env, const std::vector<NodeInfo>& nodes) {
   Napi::Array array = Napi::Array::New(env, nodes.size());

@@ -32,6 +32,7 @@ constexpr double kMaxSafeInteger = 9007199254740991.0;
 
 Napi::Float32Array from_floats(Napi::Env env, const std::vector<float>& values);
 Napi::Array from_strings(Napi::Env env, const std::vector<std::string>& values);
+Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors);
 Napi::Object from_outputs(Napi::Env env, const Outputs& outputs);
 Napi::Object from_cam(Napi::Env env, const CamOutputs& outputs);
 Napi::Object from_facts(Napi::Env env, const Facts& facts, int threads);

@@ -6,6 +6,7 @@
 
 import type { NativeBatch } from './batch';
 import type { NativeNode } from './nodes';
+import type { NativeOptimizerOptions } from './optimizers';
 
 export interface NativeInfo {
   libtorchVersion: string;
@@ -39,13 +40,13 @@ export interface NativeClassifierOptions {
   precision?: 'float32' | 'tf32' | 'bf16';
 }
 
-/** A parameter or buffer of the network, under torchvision's name. */
+/** A parameter or buffer of the network, under torchvision's name; or a tensor of the state of its training. */
 export interface NativeTensor {
   name: string;
   shape: readonly number[];
   /** safetensors dtype: `F32`, `F16`, `BF16`, `F64`, `I64`, ... */
   dtype: string;
-  kind: 'parameter' | 'buffer';
+  kind: 'parameter' | 'buffer' | 'state';
 }
 
 /** A tensor's elements in a file, little-endian. */
@@ -100,55 +101,6 @@ export interface NativeTrainOutputs extends NativeOutputs {
   /** The value that was differentiated: the (class-weighted) sum divided by `divisor`. */
   objective: number;
 }
-
-/** Parameters that share a learning rate and a weight decay. */
-export interface NativeOptimizerGroup {
-  /** Names of parameters. */
-  names: readonly string[];
-  learningRate: number;
-  weightDecay: number;
-}
-
-interface CommonOptimizerOptions {
-  /** Base learning rate, > 0; the rates of all groups are scaled with it. */
-  learningRate: number;
-  /** Weight decay of every parameter that stands in no group. */
-  weightDecay: number;
-  /** A parameter stands in one group at most. */
-  groups?: readonly NativeOptimizerGroup[];
-  /**
-   * Scales the gradients down together so that their common Euclidean norm is at most this; no clipping when left out.
-   */
-  maxGradientNorm?: number;
-}
-
-/** torch.optim.SGD. */
-export interface NativeSgdOptions extends CommonOptimizerOptions {
-  kind?: 'sgd';
-  momentum: number;
-  dampening: number;
-  nesterov: boolean;
-}
-
-/** torch.optim.Adam (weight decay added to the gradient) or AdamW (weight decay apart from it). */
-export interface NativeAdamOptions extends CommonOptimizerOptions {
-  kind: 'adam' | 'adamw';
-  /** Decay of the running means of the gradient and of its square, each in [0, 1). */
-  betas: readonly [number, number];
-  epsilon: number;
-}
-
-/** torch.optim.RMSprop. */
-export interface NativeRmspropOptions extends CommonOptimizerOptions {
-  kind: 'rmsprop';
-  /** Smoothing of the running mean of the squared gradient, in [0, 1]. */
-  alpha: number;
-  epsilon: number;
-  momentum: number;
-  centered: boolean;
-}
-
-export type NativeOptimizerOptions = NativeSgdOptions | NativeAdamOptions | NativeRmspropOptions;
 
 /** Everything about a network that never changes. */
 export interface NativeFacts {
@@ -254,15 +206,32 @@ export interface NativeClassifier {
    */
   keepPixels(bytes: number): Promise<void>;
   /**
-   * Writes the raw bytes of the named tensors one after another from `offset` on; `grad.` and `momentum.` prefixes
-   * work.
+   * Resolves with what a training has now beside the network's own tensors, in this order: gathered gradients
+   * (`grad.PARAMETER`), the optimizer's `momentum.`, `mean.`, `square.` and `steps.`, and the exponential moving
+   * average (`average.TENSOR`). What is absent is left out, as a momentum before the first step. Outputs that were not
+   * read are no part of it. ERR_INVALID_OPTION while the average is swapped in.
+   */
+  trainingState(): Promise<NativeTensor[]>;
+  /**
+   * Writes the raw bytes of the named tensors one after another from `offset` on; the names of `trainingState` work.
+   * What a parameter does not have is written as zeros.
    */
   writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
   /**
    * Overwrites the named tensors with bytes of the file, cast to the network's dtype, and drops the average.
    * ERR_WEIGHTS where a number is not finite, with the network as it was, unless `allowNonFinite`.
+   *
+   * With `restore` the names of `trainingState` work too, and the training goes on from what is named: what is not
+   * named is absent, as are outputs that were not read. Numbers of that state may be anything. Call
+   * `configureOptimizer` and `setTrainable` before, as in the training that was written: ERR_INVALID_OPTION without an
+   * optimizer, ERR_WEIGHTS for state that this training cannot have and for a part of what belongs together, with
+   * nothing changed.
    */
-  readTensors(path: string, sources: readonly NativeTensorSource[], allowNonFinite?: boolean): Promise<void>;
+  readTensors(
+    path: string,
+    sources: readonly NativeTensorSource[],
+    options?: { allowNonFinite?: boolean; restore?: boolean },
+  ): Promise<void>;
   /** Returns the bytes of parameters, buffers, gradients, optimizer state, average and kept pixels held now. */
   bytes(): number;
   /** Frees the network. Rejects queued and running work with ERR_DISPOSED; does not wait for it. Idempotent. */

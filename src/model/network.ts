@@ -55,7 +55,7 @@ export async function readInto(
   const target = {
     architecture,
     tensors,
-    readTensors: (...[file, plan]: Parameters<typeof readTensors>) => readTensors(file, plan, allowNonFinite),
+    readTensors: (...[file, plan]: Parameters<typeof readTensors>) => readTensors(file, plan, { allowNonFinite }),
   };
   return await readWeights(target, path, options);
 }

@@ -2,7 +2,7 @@
  * What the network's optimizer is configured with: kind, options, groups and clipping, as the addon takes them once.
  */
 import type { Network } from '../model/types';
-import type { NativeOptimizerGroup, NativeOptimizerOptions } from '../addon/types';
+import type { NativeOptimizerGroup, NativeOptimizerOptions } from '../addon/optimizers';
 import { ownSettings } from './optimizers';
 import type { ResolvedTrainOptions } from './options';
 import { inventoryOf, selectAll } from './parameter-selection';

@@ -29,7 +29,7 @@ const create = (architecture: string, options: Partial<ClassifierOptions> = {}):
 
 /** Reads one tensor of a file, as loadWeights would if it were asked to. */
 const readOne = (model: Network, file: string, source: NativeTensorSource): Promise<void> =>
-  model.readTensors(file, [source], true);
+  model.readTensors(file, [source], { allowNonFinite: true });
 
 /** A network's file with one number of a tensor exchanged while `body` runs. */
 async function withNumber(

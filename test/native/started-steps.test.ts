@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Network } from '../../src/model/types';
-import type { NativeOptimizerOptions } from '../../src/addon/types';
+import type { NativeOptimizerOptions } from '../../src/addon/optimizers';
 import { madeUpBatch, SGD, stepOptions, tiny } from './tiny';
 
 const OPTIMIZERS: Readonly<Record<string, NativeOptimizerOptions>> = {

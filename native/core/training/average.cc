@@ -46,6 +46,11 @@ void Average::drop() {
   swapped_ = false;
 }
 
+void Average::restore(std::vector<at::Tensor> values) {
+  values_ = std::move(values);
+  swapped_ = false;
+}
+
 int64_t Average::bytes() const {
   int64_t total = 0;
   for (const at::Tensor& each : values_) total += static_cast<int64_t>(each.nbytes());

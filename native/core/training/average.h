@@ -17,6 +17,12 @@ class Average {
   void swap(const std::vector<NamedTensor>& tensors);
   // Forgets what swap() has put aside; what stands in the network stays.
   void drop();
+  // Whether the averaged values stand in the network, and what was trained is put aside.
+  bool swapped() const { return swapped_; }
+  // What is put aside, by position of the tensor: the average unless it is swapped; empty before the first update.
+  const std::vector<at::Tensor>& values() const { return values_; }
+  // Goes on from these: one for each tensor, or none.
+  void restore(std::vector<at::Tensor> values);
   int64_t bytes() const;
 
  private:

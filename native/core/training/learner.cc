@@ -9,7 +9,6 @@
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
 #include <cstring>
@@ -33,12 +32,6 @@ at::Generator make_generator(c10::Device device, uint64_t seed) {
 
 // Positions among the outputs of a step.
 constexpr size_t kLosses = 2, kObjective = 3;
-
-bool strip_prefix(const std::string& name, const std::string& prefix, std::string& rest) {
-  if (name.rfind(prefix, 0) != 0) return false;
-  rest = name.substr(prefix.size());
-  return true;
-}
 
 }  // namespace
 
@@ -216,45 +209,6 @@ std::vector<float> Learner::input(const Batch& batch, const InputOptions& option
   const auto format = options.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   const at::Tensor x = prepare(batch, device_.device, channels_, format);
   return options.discard ? std::vector<float>() : to_vector(x);
-}
-
-at::Tensor Learner::find(const std::string& name) const {
-  std::string rest;
-  const bool gradient = strip_prefix(name, "grad.", rest),
-             momentum = !gradient && strip_prefix(name, "momentum.", rest);
-  if (gradient || momentum) {
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      if (parameter_names_[i] != rest) continue;
-      const at::Tensor found = gradient ? parameters_[i].grad() : optimizer_->momentum(i);
-      return found.defined() ? found : at::zeros_like(parameters_[i].detach());
-    }
-  }
-  for (const NamedTensor& each : network_->tensors()) {
-    if (each.name == name) return each.tensor;
-  }
-  throw Failure("ERR_WEIGHTS", "the network has no tensor '" + name + "'");
-}
-
-void Learner::write(const std::string& path, int64_t offset, const std::vector<std::string>& names) {
-  std::vector<at::Tensor> tensors;
-  for (const std::string& name : names) tensors.push_back(find(name));
-  write_tensors(path, offset, tensors);
-}
-
-void Learner::read(const std::string& path, const std::vector<TensorSource>& sources, bool allow_not_finite) {
-  std::vector<at::Tensor> tensors;
-  for (const TensorSource& source : sources) {
-    std::string rest;
-    if (strip_prefix(source.name, "grad.", rest) || strip_prefix(source.name, "momentum.", rest)) {
-      throw Failure("ERR_WEIGHTS", "'" + source.name + "' can be written to a file, not read from one");
-    }
-    tensors.push_back(find(source.name));
-  }
-  release();
-  read_tensors(path, sources, tensors, {allow_not_finite, undefined_});
-  undefined_ = false;
-  // An average of other weights would be put back over these.
-  average_.drop();
 }
 
 void Learner::release() {

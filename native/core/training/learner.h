@@ -59,7 +59,7 @@ struct CamOutputs {
 struct TensorInfo {
   std::string name, dtype;
   std::vector<int64_t> shape;
-  bool is_parameter;
+  const char* kind;  // parameter, buffer or state
 };
 
 // A node of the network: what it computes, from which earlier nodes.
@@ -100,6 +100,28 @@ struct InputOptions {
 
 enum class AverageOp { kUpdate, kSwap, kDrop };
 
+struct ReadOptions {
+  bool allow_not_finite = false;  // NaN and infinite numbers are read like any others
+  bool restore = false;           // the state of a training too, which is afterward what was named and nothing else
+};
+
+// What a training has beside the network's own tensors. Undefined tensors are absent.
+struct TrainingState {
+  std::vector<at::Tensor> gradients;      // by position of the parameter
+  std::vector<OptimizerState> optimizer;  // the same
+  std::vector<at::Tensor> average;        // by position of the network's tensor
+};
+
+// Where one tensor of that state stands.
+struct StateSlot {
+  std::string name;
+  at::Tensor* tensor;
+  at::Tensor like;  // has its shape, dtype and device
+  bool possible;    // whether the training as it is configured can have it
+  // What stands in one group is there as a whole or not at all: an optimizer's state of one parameter, the average.
+  int64_t group;
+};
+
 class Learner {
  public:
   // `stop` outlives the learner; when it turns true, work ends between two layers with ERR_ABORTED.
@@ -131,10 +153,12 @@ class Learner {
   // Returns the network's input, [n, channels, height, width], empty where it is discarded.
   std::vector<float> input(const Batch& batch, const InputOptions& options);
 
-  // Names are those of tensors(); `grad.` and `momentum.` before a parameter's name reach those, zeros where absent.
+  // What is present of the training's state, under the names that write() and read() have for it: gradients, optimizer
+  // state, average. Throws ERR_INVALID_OPTION while the average stands in the network.
+  std::vector<TensorInfo> training_state() const;
+  // Names are those of the network's tensors and of the training's state; what a parameter does not have is zeros.
   void write(const std::string& path, int64_t offset, const std::vector<std::string>& names);
-  // allow_not_finite: NaN and infinite numbers are read like any others.
-  void read(const std::string& path, const std::vector<TensorSource>& sources, bool allow_not_finite);
+  void read(const std::string& path, const std::vector<TensorSource>& sources, const ReadOptions& options);
 
   Facts facts() const;
   const DeviceChoice& device() const { return device_; }
@@ -147,7 +171,16 @@ class Learner {
   std::vector<TensorInfo> tensors() const;
   std::vector<std::string> norms() const;
   std::vector<NodeInfo> nodes() const;
-  at::Tensor find(const std::string& name) const;
+  // The state that is there; its tensors are those in use, not copies.
+  TrainingState state() const;
+  // All slots, in the order in which they are told; they point into `state`.
+  std::vector<StateSlot> slots(TrainingState& state) const;
+  std::vector<at::Tensor> find(const std::vector<std::string>& names) const;
+  // Returns where the sources go: into the network, or into slots of `next`.
+  std::vector<Destination> destinations(const std::vector<TensorSource>& sources, const ReadOptions& options,
+                                        TrainingState& next) const;
+  void require_not_swapped() const;
+  void restore(TrainingState next);
   // Logits in float32, whatever the precision.
   at::Tensor forward(const at::Tensor& x, ForwardPass& pass) const;
   at::Tensor head(const Features& features, ForwardPass& pass) const;

@@ -6,7 +6,8 @@ namespace covidct {
 std::vector<TensorInfo> Learner::tensors() const {
   std::vector<TensorInfo> infos;
   for (const NamedTensor& each : network_->tensors()) {
-    infos.push_back({each.name, dtype_name(each.tensor.scalar_type()), each.tensor.sizes().vec(), each.is_parameter});
+    infos.push_back({each.name, dtype_name(each.tensor.scalar_type()), each.tensor.sizes().vec(),
+                     each.is_parameter ? "parameter" : "buffer"});
   }
   return infos;
 }

@@ -84,6 +84,21 @@ void Optimizer::clear() {
   states_.assign(names_.size(), {});
 }
 
+bool Optimizer::keeps(OptimizerStateField field) const {
+  if (!options_) return false;
+  switch (options_->kind) {
+    case OptimizerKind::kSgd:
+      return field == &OptimizerState::momentum && options_->momentum != 0;
+    case OptimizerKind::kAdam:
+    case OptimizerKind::kAdamW:
+      return field != &OptimizerState::momentum;
+    case OptimizerKind::kRmsprop:
+      return field == &OptimizerState::square || (field == &OptimizerState::momentum && options_->momentum > 0) ||
+             (field == &OptimizerState::mean && options_->centered);
+  }
+  return false;
+}
+
 double Optimizer::step(const std::vector<at::Tensor>& parameters, double learning_rate, const at::Tensor& found_inf) {
   if (!options_) throw Failure("ERR_NATIVE", "there is no optimizer: call configureOptimizer() before optimizerStep()");
   c10::AutoGradMode no_grad(false);
@@ -142,7 +157,7 @@ void Optimizer::adam(const Due& due) {
   std::vector<at::Tensor> values, gradients, means, squares, steps;
   for (const size_t i : due.positions) {
     const at::Tensor& parameter = due.parameters[i];
-    State& state = states_[i];
+    OptimizerState& state = states_[i];
     if (!state.steps.defined()) {
       state.mean = kept_zeros_like(parameter);
       state.square = kept_zeros_like(parameter);
@@ -171,7 +186,7 @@ void Optimizer::rmsprop(const Due& due) {
   const OptimizerOptions& options = *options_;
   for (const size_t i : due.positions) {
     at::Tensor value = due.parameters[i];
-    State& state = states_[i];
+    OptimizerState& state = states_[i];
     if (!state.square.defined()) {
       state.square = kept_zeros_like(value);
       if (options.momentum > 0) state.momentum = kept_zeros_like(value);
@@ -207,9 +222,9 @@ void Optimizer::rmsprop(const Due& due) {
 
 int64_t Optimizer::bytes() const {
   int64_t total = 0;
-  for (const State& state : states_) {
-    for (const at::Tensor& each : {state.momentum, state.mean, state.square, state.steps}) {
-      if (each.defined()) total += static_cast<int64_t>(each.nbytes());
+  for (const OptimizerState& state : states_) {
+    for (const auto& [name, field] : kOptimizerState) {
+      if ((state.*field).defined()) total += static_cast<int64_t>((state.*field).nbytes());
     }
   }
   return total;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace covidct {
@@ -41,6 +42,26 @@ struct OptimizerOptions {
   double epsilon = 1e-8;
 };
 
+// What an optimizer remembers of one parameter from step to step; undefined before the first and where it has none.
+struct OptimizerState {
+  at::Tensor momentum;  // SGD and RMSprop
+  at::Tensor mean;      // running mean of the gradients: Adam and centered RMSprop
+  at::Tensor square;    // running mean of the squared gradients: Adam and RMSprop
+  at::Tensor steps;     // number of steps, a float32 scalar: Adam
+};
+
+using OptimizerStateField = at::Tensor OptimizerState::*;
+
+// The fields under the names that they have in files, in the order in which they are told.
+struct NamedStateField {
+  const char* name;
+  OptimizerStateField field;
+};
+constexpr NamedStateField kOptimizerState[] = {{"momentum", &OptimizerState::momentum},
+                                               {"mean", &OptimizerState::mean},
+                                               {"square", &OptimizerState::square},
+                                               {"steps", &OptimizerState::steps}};
+
 class Optimizer {
  public:
   // `names` holds the names of the parameters by position.
@@ -59,19 +80,18 @@ class Optimizer {
   // the host knowing.
   double step(const std::vector<at::Tensor>& parameters, double learning_rate, const at::Tensor& found_inf = {});
   bool clips() const { return options_ && options_->max_gradient_norm > 0; }
-  // Returns the momentum of the parameter at that position; undefined where there is none yet.
-  at::Tensor momentum(size_t position) const { return states_[position].momentum; }
+  bool configured() const { return options_.has_value(); }
+  // Whether its steps keep that field. A parameter has all fields that are kept, or none before its first step.
+  bool keeps(OptimizerStateField field) const;
+  // By position of the parameter.
+  const std::vector<OptimizerState>& states() const { return states_; }
+  // The next step goes on from these: one for each parameter, whole or empty.
+  void restore(std::vector<OptimizerState> states) { states_ = std::move(states); }
   // Forgets the state of one parameter: its next step is a first step again.
   void forget(size_t position) { states_[position] = {}; }
   int64_t bytes() const;
 
  private:
-  struct State {
-    at::Tensor momentum;  // SGD and RMSprop
-    at::Tensor mean;      // running mean of the gradients: Adam and centered RMSprop
-    at::Tensor square;    // running mean of the squared gradients: Adam and RMSprop
-    at::Tensor steps;     // number of steps, float32: Adam
-  };
   using Positions = std::vector<size_t>;
   using FoundInf = std::optional<at::Tensor>;
   // The parameters of one group that have a gradient, with what their step needs.
@@ -90,7 +110,7 @@ class Optimizer {
   void rmsprop(const Due& due);
 
   std::vector<std::string> names_;
-  std::vector<State> states_;
+  std::vector<OptimizerState> states_;
   std::optional<OptimizerOptions> options_;
   std::vector<Positions> positions_;
 };

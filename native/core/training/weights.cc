@@ -257,16 +257,16 @@ void write_tensors(const std::string& path, int64_t offset, const std::vector<at
 }
 
 void read_tensors(const std::string& path, const std::vector<TensorSource>& sources,
-                  const std::vector<at::Tensor>& tensors, const ReadOptions& options) {
+                  const std::vector<Destination>& destinations, bool undefined) {
   const ReadFile file(path);
-  for (size_t i = 0; i < sources.size(); ++i) check_source(sources[i], tensors[i], file.bytes());
+  for (size_t i = 0; i < sources.size(); ++i) check_source(sources[i], destinations[i].tensor, file.bytes());
 
   c10::AutoGradMode no_grad(false);
-  const bool finite = !options.allow_not_finite;
-  if (finite && !options.undefined) {
-    for (size_t i = 0; i < sources.size(); ++i) check_numbers(file, sources[i], tensors[i]);
+  for (size_t i = 0; i < sources.size() && !undefined; ++i) {
+    if (destinations[i].finite) check_numbers(file, sources[i], destinations[i].tensor);
   }
-  for (size_t i = 0; i < sources.size(); ++i) read_tensor(file, sources[i], tensors[i], finite && options.undefined);
+  for (size_t i = 0; i < sources.size(); ++i)
+    read_tensor(file, sources[i], destinations[i].tensor, destinations[i].finite && undefined);
 }
 
 }  // namespace covidct

@@ -24,16 +24,17 @@ std::string dtype_name(at::ScalarType dtype);
 // Writes the raw bytes of the tensors, contiguous and one after another, at `offset` of a file that exists.
 void write_tensors(const std::string& path, int64_t offset, const std::vector<at::Tensor>& tensors);
 
-struct ReadOptions {
-  bool allow_not_finite = false;
-  // What the tensors hold now is of no value, so that it may be overwritten before the last number has been looked at.
-  bool undefined = false;
+// Where a source goes.
+struct Destination {
+  at::Tensor tensor;
+  bool finite;  // NaN and infinite numbers are refused
 };
 
-// Copies the sources into the tensors of the same position. Everything is checked before anything is overwritten, also
-// that all numbers are finite in the tensors' own dtype, ERR_WEIGHTS with tensor and index otherwise; only a disk that
-// fails in the middle leaves a mixture, and the error says so.
+// Copies the sources into the destinations of the same position. Everything is checked before anything is overwritten,
+// also that numbers are finite in the tensor's own dtype, ERR_WEIGHTS with tensor and index otherwise; only a disk that
+// fails in the middle leaves a mixture, and the error says so. `undefined`: what the tensors hold now is of no value,
+// so that it may be overwritten before the last number has been looked at.
 void read_tensors(const std::string& path, const std::vector<TensorSource>& sources,
-                  const std::vector<at::Tensor>& tensors, const ReadOptions& options);
+                  const std::vector<Destination>& destinations, bool undefined);
 
 }  // namespace covidct

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNetwork } from '../../../src/model/open-network';
-import type { NativeOptimizerOptions } from '../../../src/addon/types';
+import type { NativeOptimizerOptions } from '../../../src/addon/optimizers';
 import { batchOf, readOut, type Section } from '../network/recipe';
 
 interface Sampled {

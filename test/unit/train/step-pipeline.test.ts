@@ -2,7 +2,8 @@
 import { messageOf } from '../../../src/errors';
 import type { TrainEvent } from '../../../src/log/types';
 import { Trainer } from '../../../src/train/trainer';
-import type { NativeOptimizerOptions, NativeTrainOutputs } from '../../../src/addon/types';
+import type { NativeOptimizerOptions } from '../../../src/addon/optimizers';
+import type { NativeTrainOutputs } from '../../../src/addon/types';
 import { FakeNetwork } from '../../helpers/fake-network';
 import { CLASSES, Memory, RECIPE, makeDataset } from './made-up';
 
