@@ -111,8 +111,8 @@ export type { FreezeInput, ScheduleInput, ScheduleOptions } from './train/fine-t
 export type { BestEpoch, StoredHistory, TrainingHistory } from './train/history';
 export type { OptimizerSettings } from './train/optimizers';
 export type { ResolvedTrainOptions, TrainOptions } from './train/options';
-export type { DataSummary, RunConfig } from './train/run-schema';
-export type { TrainerFitOptions, TrainerOptions } from './train/trainer';
+export type { DataSummary, Resumption, RunConfig } from './train/run-schema';
+export type { ResumeOptions, TrainerFitOptions, TrainerOptions } from './train/trainer';
 export type { TrainingEvents } from './train/events';
 
 // Loggers
@@ -120,6 +120,6 @@ export { ConsoleLogger } from './log/console';
 export { JsonLinesLogger } from './log/jsonl';
 export { TensorBoardLogger } from './log/tensorboard';
 export type { ConsoleMode, ConsoleOptions } from './log/console';
-export type { JsonLinesOptions } from './log/jsonl';
-export type { TensorBoardOptions } from './log/tensorboard';
+export type { JsonLinesOptions, JsonLinesState } from './log/jsonl';
+export type { TensorBoardOptions, TensorBoardState } from './log/tensorboard';
 export type { EpochRecord, StopReason, TrainEvent, TrainingNeeds, TrainLogger } from './log/types';

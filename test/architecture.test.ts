@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: ['errors', 'intended-use', 'files', 'options', 'addon', 'data', 'weights'],
   metrics: ['text', 'errors', 'files', 'options'],
   log: ['text', 'errors', 'files', 'options', 'metrics'],
-  train: ['text', 'errors', 'files', 'options', 'addon', 'data', 'model', 'metrics', 'log'],
+  train: ['text', 'errors', 'files', 'options', 'addon', 'data', 'weights', 'model', 'metrics', 'log'],
   report: ['errors', 'intended-use', 'files', 'options', 'data', 'model', 'metrics', 'train', 'log'],
   bench: ['errors', 'options', 'addon', 'data', 'model'],
   index: ['errors', 'files', 'data', 'weights', 'model', 'metrics', 'train', 'log'],

@@ -55,5 +55,13 @@ export const trainCommandSchema = z.strictObject({
   evalTransform: transformSchema.optional(),
 });
 
+/** How the data set of a run was opened, as its folder keeps it. */
+export const dataSourceSchema = z.strictObject({
+  ...dataShape,
+  classes: trainCommandSchema.shape.classes,
+  groupPattern: trainCommandSchema.shape.groupPattern,
+  data: z.string('expected the data set of the run: its folder does not say which it was; give --data PATH').min(1),
+});
+
 /** With every default filled in. */
 export type TrainCommandOptions = z.output<typeof trainCommandSchema>;

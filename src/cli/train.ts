@@ -1,39 +1,32 @@
 /** `covidct train`: learns from the training split, chooses on the validation split, writes a run folder. */
-import { Option } from 'commander';
 import type { Command } from 'commander';
 import { join } from 'node:path';
 import { addTraining } from '../report/index';
 import { Classifier, ConsoleLogger, TensorBoardLogger, Trainer } from '../index';
-import { BEST_BY } from '../metrics/registry';
+import type { RunFolder } from '../index';
+import type { RunConfig } from '../train/run-schema';
 import { locateWeights } from '../weights/index';
 import type { DatasetSplits, TrainingHistory, TrainLogger } from '../index';
 import type { TrainCommandOptions } from './options';
 import { differencesOfData, differencesOfTransforms, gatherTrainOptions } from './config';
 import { dataOptionsOf, partOptions, withClasses, withData } from './data-flags';
-import type { DataFlags } from './data-flags';
+import type { DataOptions } from './data-flags';
 import { evaluateRun, splitOf } from './evaluate';
 import { EXIT } from './exit-codes';
-import {
-  bytes,
-  classWeights,
-  dataOfEnvironment,
-  deviceFlags,
-  number,
-  threshold,
-  withBadFile,
-  withDevice,
-  withImages,
-  withOutput,
-} from './flags';
+import { dataOfEnvironment, deviceFlags, withBadFile, withDevice, withImages, withOutput } from './flags';
+import type { DeviceFlags } from './flags';
 import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { assertRunFolderFree } from '../train/run-folder';
+import { assertSameRecipe, dataOfRun, dataSourceOf, isFinished, resumedTrainer, runToResume } from './resume';
+import type { ResumeFlags } from './resume';
+import { withRecipe, withResume } from './train-flags';
 import { loadText } from './format/weights';
 import { historyText } from './format/format';
 
-type Flags = OutputFlags & DataFlags & Record<string, unknown> & { config?: string; test?: boolean };
+type Flags = ResumeFlags & Record<string, unknown> & { config?: string; test?: boolean };
 
 const EXAMPLES = `
 Examples:
@@ -51,7 +44,12 @@ A configuration file is a JSON object whose keys are the options, e.g.
 The config.json of a run, or its folder, is taken too:
   $ covidct train --config runs/first --data COVID-CT --out runs/again
 
-Ctrl-C ends the training after the present step and leaves a usable run folder; a second one quits at once.`;
+A run that was killed or stopped goes on where its last checkpoint is, to the bit:
+  $ covidct train --resume runs/first
+  $ covidct train --data COVID-CT --out runs/first --resume auto     begins it or goes on; for a service manager
+
+Ctrl-C ends the training after the present step and leaves a usable run folder and a checkpoint; a second one quits at
+once.`;
 
 /** Adds the command. */
 export function addTrain(program: Command, run: (work: (io: Io) => Promise<number>) => Promise<void>): void {
@@ -64,52 +62,8 @@ export function addTrain(program: Command, run: (work: (io: Io) => Promise<numbe
       withImages(withBadFile(withDevice(withClasses(withData(command))))),
       'write every event, and the result last, as lines of JSON to standard output',
     ),
-  )
-    .option('--out <dir>', 'run folder to write; must be new or empty')
-    .option('--overwrite', 'replace an earlier run in that folder')
-    .option('--arch <name>', 'architecture, e.g. vgg19_bn (default), vgg11_bn, tiny')
-    .option(
-      '--weights <what>',
-      'start from imagenet, a known name (covidct weights list), or a ' +
-        '.pth or .safetensors file; a head of another size is replaced',
-    )
-    .option('--channels <n>', '3 (default), or 1: images are made gray', number)
-    .option('--epochs <n>', 'at most this many epochs (default: 60)', number)
-    .option('--batch-size <n>', 'images in a micro-batch (default: 8)', number)
-    .option('--accumulate <n>', 'micro-batches in one optimizer step (default: 8)', number)
-    .option('--lr <rate>', 'learning rate (default: 0.01; every other optimizer than sgd: 0.0001)', number)
-    .option(
-      '--lr-factor <factor>',
-      'what the rate is multiplied by when only the loss stops improving (default: 0.1)',
-      number,
-    )
-    .option('--momentum <m>', 'momentum of sgd (default: 0.9) and rmsprop (default: 0)', number)
-    .option('--weight-decay <l2>', 'L2 penalty (default: 0; adamw: 0.01)', number)
-    .option('--dampening <d>', 'dampening of the momentum (default: 0)', number)
-    .option('--nesterov', 'Nesterov momentum')
-    .option('--dropout <p>', 'dropout of the head (default: that of the architecture; 0.5 for VGG)', number)
-    .option('--image-size <px>', 'side of the square the network sees (default: that of the weights, or 224)', number)
-    .option('--patience <n>', 'epochs without improvement that are forgiven (default: 5)', number)
-    .option('--class-weights <w>', 'balanced, or one number per class, separated by commas', classWeights)
-    .addOption(
-      new Option('--keep <weights>', 'which weights stay in the run folder: best (default), last, or both').choices([
-        'best',
-        'last',
-        'both',
-      ]),
-    )
-    .option('--best-by <metric>', `of the validation split: ${BEST_BY.join(', ')} (default accuracy)`)
-    .option('--threshold <t>', 'validation (default: chosen there) or a number in [0, 1]', threshold)
-    .option('--seed <n>', 'seed of everything random (default: 0)', number)
-    .option('--preset <name>', 'default, or tutorial: its accumulation and missing normalization')
-    .option('--prefetch <n>', 'micro-batches prepared ahead (default: 2)', number)
-    .option('--cache-bytes <n>', 'decoded pixels kept in memory, e.g. 512MiB (default: 2GiB)', bytes)
-    .option('--device-cache-bytes <n>', 'pixels kept in the memory of a GPU (default: 1GiB)', bytes)
-    .option(
-      '--config <file>',
-      'JSON file with options, or a run or its config.json, whose training is done again; flags win',
-    )
-    .option('--test', 'evaluate the test split at the end')
+  );
+  withResume(withRecipe(command))
     .addHelpText('after', EXAMPLES)
     .action((flags: Flags) => run((io) => train(flags, io)));
 }
@@ -120,6 +74,8 @@ export function optionsOf({
   json,
   quiet,
   test,
+  resume,
+  accept,
   arch,
   lr,
   lrFactor,
@@ -128,7 +84,7 @@ export function optionsOf({
   valSplit,
   ...rest
 }: Flags): Record<string, unknown> {
-  void [config, json, quiet, test];
+  void [config, json, quiet, test, resume, accept];
   return {
     ...fineTuningOptions(rest),
     ...dataOptionsOf({ ...rest, valSplit }),
@@ -141,6 +97,52 @@ export function optionsOf({
 }
 
 async function train(flags: Flags, io: Io): Promise<number> {
+  const run = await runToResume(flags);
+  return run === null ? await begin(flags, io) : await goOn(run, flags, io);
+}
+
+/** Goes on with a run. */
+async function goOn(folder: RunFolder, flags: Flags, io: Io): Promise<number> {
+  const config = await folder.config();
+  if (flags.resume === 'auto') {
+    const asked = await gatherTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
+    assertSameRecipe(folder.dir, config, asked.options);
+  }
+  const { data, path, opening } = await dataOfRun(config, flags, io);
+  if (flags.test === true) splitOf(data, 'test');
+  if (await isFinished(folder, config, flags.epochs)) note(io, flags, `${folder.dir}: the run is finished.`);
+  else {
+    const trainer = await resumedTrainer(folder, flags, io, loggersOf(folder.dir, flags, io));
+    const history = await fit(trainer, data, folder.dir, flags, io).finally(() => trainer.model.dispose());
+    if (history.stop.reason === 'aborted') return concluded(history, flags, io);
+    await testOnce(folder, config, { data: path, opening }, flags, io);
+    return concluded(history, flags, io);
+  }
+  await testOnce(folder, config, { data: path, opening }, flags, io);
+  return EXIT.ok;
+}
+
+/** Writes the last line of JSON. Returns the exit code. */
+function concluded(history: TrainingHistory, flags: Flags, io: Io): number {
+  if (flags.json === true) printJson(io, resultOf(history));
+  return history.stop.reason === 'aborted' ? io.interruptedCode() : EXIT.ok;
+}
+
+/** Evaluates the test split where it was asked for and no earlier process has done it. */
+async function testOnce(
+  folder: RunFolder,
+  config: RunConfig,
+  data: Pick<TestOptions, 'data' | 'opening'>,
+  flags: Flags,
+  io: Io,
+): Promise<void> {
+  if (flags.test !== true || (await folder.metrics())['test'] !== undefined) return;
+  const { onBadFile } = config.options as { onBadFile?: 'error' | 'skip' };
+  await evaluateTest({ out: folder.dir, ...data, onBadFile, device: flags }, flags, io);
+}
+
+/** Begins a run. */
+async function begin(flags: Flags, io: Io): Promise<number> {
   const { options, run } = await gatherTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
   await assertRunFolderFree(options.out, options.overwrite);
   const { data: opening } = partOptions(options);
@@ -154,42 +156,37 @@ async function train(flags: Flags, io: Io): Promise<number> {
         'the best. --val-split 0.2 holds a fifth of the training images out for one',
     );
   if (run !== null) note(io, flags, differencesOfData(run, data));
-  const history = await trainOn(
-    data,
-    options,
-    flags,
-    io,
-    run === null
-      ? []
-      : [
-          {
-            log: (event) => {
-              if (event.type === 'start') note(io, flags, differencesOfTransforms(run, event));
-            },
-            close: () => undefined,
-          },
-        ],
-  );
+  const history = await trainOn(data, options, flags, io, run === null ? [] : [differenceLogger(run, flags, io)]);
   const aborted = history.stop.reason === 'aborted';
   if (!aborted && flags.test === true) {
     const { data: dataDir, out, onBadFile } = options;
-    await evaluateRun(
-      {
-        model: out,
-        data: dataDir,
-        split: 'test',
-        json: flags.json,
-        quiet: flags.quiet,
-        ...deviceFlags(options),
-        onBadFile,
-        opening,
-      },
-      io,
-      { type: 'evaluation' },
-    );
+    await evaluateTest({ out, data: dataDir, onBadFile, opening, device: options }, flags, io);
   }
-  if (flags.json === true) printJson(io, resultOf(history));
-  return aborted ? io.interruptedCode() : EXIT.ok;
+  return concluded(history, flags, io);
+}
+
+/** Tells where the transforms are not those of the run in --config. */
+function differenceLogger(run: RunConfig, flags: Flags, io: Io): TrainLogger {
+  return {
+    log: (event) => {
+      if (event.type === 'start') note(io, flags, differencesOfTransforms(run, event));
+    },
+    close: () => undefined,
+  };
+}
+
+interface TestOptions {
+  readonly out: string;
+  readonly data: string;
+  readonly onBadFile: 'error' | 'skip' | undefined;
+  readonly opening: DataOptions;
+  readonly device: DeviceFlags;
+}
+
+async function evaluateTest({ out, device, ...rest }: TestOptions, { json, quiet }: Flags, io: Io): Promise<void> {
+  await evaluateRun({ model: out, split: 'test', json, quiet, ...deviceFlags(device), ...rest }, io, {
+    type: 'evaluation',
+  });
 }
 
 /** The last line of JSON. */
@@ -205,35 +202,9 @@ export async function trainOn(
   io: Io,
   loggers: readonly TrainLogger[] = [],
 ): Promise<TrainingHistory> {
-  const history = await fit(data, options, flags, io, loggers);
-  // Without io's signal: what a Ctrl-C has left is to be shown as well.
-  if (history.epochs.length > 0)
-    await during(io, flags, 'drawing pictures', () => addTraining(options.out, { dataset: data.train }));
-  if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
-  return history;
-}
-
-/** Makes the classifier, trains it with every logger of the command line, and frees it. */
-async function fit(
-  data: DatasetSplits,
-  options: TrainCommandOptions,
-  flags: OutputFlags,
-  io: Io,
-  more: readonly TrainLogger[],
-): Promise<TrainingHistory> {
-  const {
-    data: dataDir,
-    architecture,
-    weights,
-    dropout,
-    channels,
-    device,
-    threads,
-    precision,
-    convolution,
-    ...recipe
-  } = partOptions(options).rest;
-  void dataDir;
+  const { data: opening, rest } = partOptions(options);
+  const { data: dataDir, architecture, weights, dropout, channels, ...machine } = rest;
+  const { device, threads, precision, convolution, ...recipe } = machine;
   const model = await Classifier.create({
     architecture,
     classes: [...data.classes],
@@ -254,21 +225,40 @@ async function fit(
       );
       note(io, flags, loadText(file, report, model.pretraining));
     }
-    note(
-      io,
-      flags,
-      `${architecture}, ${(model.parameterCount / 1e6).toFixed(2)} million ` +
-        `parameters, on ${model.device}: ${model.deviceReason}`,
-    );
-    const loggers = [
-      ...more,
-      new TensorBoardLogger({ dir: join(recipe.out, 'tensorboard') }),
-      ...consoleLoggers(flags, io),
-    ];
-    return await new Trainer({ model, ...recipe, loggers }).fit(data.train, data.validation, { signal: io.signal });
+    const trainer = new Trainer({
+      model,
+      ...recipe,
+      dataSource: dataSourceOf(dataDir, opening),
+      loggers: [...loggers, ...loggersOf(recipe.out, flags, io)],
+    });
+    return await fit(trainer, data, options.out, flags, io);
   } finally {
     model.dispose();
   }
+}
+
+/** Trains, puts the pictures into the run folder when an epoch was finished, and tells people how it ended. */
+async function fit(
+  trainer: Trainer,
+  data: DatasetSplits,
+  out: string,
+  flags: OutputFlags,
+  io: Io,
+): Promise<TrainingHistory> {
+  const { architecture, parameterCount, device, deviceReason } = trainer.model;
+  const millions = (parameterCount / 1e6).toFixed(2);
+  note(io, flags, `${architecture}, ${millions} million parameters, on ${device}: ${deviceReason}`);
+  const history = await trainer.fit(data.train, data.validation, { signal: io.signal });
+  // Without io's signal: what a Ctrl-C has left is to be shown as well.
+  if (history.epochs.length > 0)
+    await during(io, flags, 'drawing pictures', () => addTraining(out, { dataset: data.train }));
+  if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
+  return history;
+}
+
+/** The loggers of the command line. */
+function loggersOf(out: string, flags: OutputFlags, io: Io): TrainLogger[] {
+  return [new TensorBoardLogger({ dir: join(out, 'tensorboard') }), ...consoleLoggers(flags, io)];
 }
 
 /** For people on standard error, unless lines of JSON pass by on the same terminal. */

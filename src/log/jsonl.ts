@@ -1,10 +1,10 @@
 /** Writes every event as one line of JSON, to a file or a stream. */
-import { open } from 'node:fs/promises';
+import { open, stat, truncate } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolder } from '../files/write';
 import { z } from 'zod';
-import { InvalidOptionError } from '../errors';
+import { CovidCtError, InvalidOptionError } from '../errors';
 import { printableJson } from '../text/printable';
 import { pathSchema, writableSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
@@ -27,6 +27,11 @@ const optionsSchema = z.strictObject({
   stream: writableSchema.optional(),
   only: z.array(z.enum(EVENT_TYPES)).readonly().optional(),
 });
+
+const stateSchema = z.object({ bytes: z.int().min(0).nullable() });
+
+/** What a JsonLinesLogger has written, as plain JSON. */
+export type JsonLinesState = Readonly<z.infer<typeof stateSchema>>;
 
 /**
  * One event as one line of JSON without the line's end. JSON has no NaN and no infinity: they are written as null.
@@ -83,6 +88,8 @@ export class JsonLinesLogger implements TrainLogger {
   async log(event: TrainEvent): Promise<void> {
     checkArgument(trainEventSchema, event, 'JsonLinesLogger.log', 'event');
     if (this.#closed) throw usedAfterClose(this.#name);
+    // A file that goes on has the beginning already.
+    if (event.type === 'start' && event.resumed !== undefined && this.#path !== null) return;
     if (this.#only !== null && !this.#only.includes(event.type)) return;
     try {
       const line = `${eventLine(event, new Date())}\n`;
@@ -91,6 +98,27 @@ export class JsonLinesLogger implements TrainLogger {
     } catch (error) {
       throw writeFailed(this.#name, error);
     }
+  }
+
+  /** Length of the file once everything so far is on the disk; null for a stream, which cannot be taken back. */
+  async state(): Promise<JsonLinesState> {
+    if (this.#path === null) return { bytes: null };
+    await this.#file?.datasync();
+    const { size } = await stat(this.#path).catch(() => ({ size: 0 })); // no event came yet
+    return { bytes: size };
+  }
+
+  /** Goes on in the file of an earlier process: the lines after its state are cut off. */
+  async restore(state: unknown): Promise<void> {
+    const { bytes } = checkArgument(stateSchema, state, 'JsonLinesLogger.restore', 'state');
+    if (this.#path === null || bytes === null) return;
+    const { size } = await stat(this.#path).catch(() => ({ size: 0 }));
+    if (size < bytes)
+      throw new CovidCtError(
+        'ERR_RESUME',
+        `${this.#path}: expected at least ${bytes} bytes, as the checkpoint says; got ${size}`,
+      );
+    if (size > bytes) await truncate(this.#path, bytes);
   }
 
   /** Forces the file to the disk and closes it; a stream is left open. A second call does nothing. */

@@ -3,7 +3,8 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { makeFolder } from '../files/write';
+import { CovidCtError } from '../errors';
+import { fileError, makeFolder, removeWhole } from '../files/write';
 import { z } from 'zod';
 import { bytesSchema, nameSchema, pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
@@ -32,6 +33,14 @@ const valuesSchema = z.record(z.string(), numberSchema);
 const pngSchema = bytesSchema('expected the bytes of a PNG file');
 const sizeSchema = z.looseObject({ width: z.int().min(1), height: z.int().min(1) });
 const stepSchema = z.int().min(0);
+const stateSchema = z.object({ file: z.string().regex(/^events\.out\.tfevents\.[^/\\]+$/), bytes: z.int().min(0) });
+
+/** What a TensorBoardLogger has written, as plain JSON. */
+export interface TensorBoardState {
+  /** Name of the event file. */
+  readonly file: string;
+  readonly bytes: number;
+}
 
 function checkPlace(method: string, tag: unknown, step: unknown): void {
   checkArgument(nameSchema, tag, `TensorBoardLogger.${method}`, 'tag');
@@ -54,11 +63,16 @@ function checkPlace(method: string, tag: unknown, step: unknown): void {
  * ```
  */
 export class TensorBoardLogger implements TrainLogger {
-  /** The event file: `events.out.tfevents.<seconds>.<host>.<process>.<number>`. */
-  readonly path: string;
+  /** The event file: `events.out.tfevents.<seconds>.<host>.<process>.<number>`; after a resume, the earlier one. */
+  get path(): string {
+    return this.#path;
+  }
+  #path: string;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #written = 0;
+  /** Whether anything but the version has been logged. */
+  #logged = false;
   #file: FileHandle | null = null;
   #writing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -68,7 +82,7 @@ export class TensorBoardLogger implements TrainLogger {
     const { dir } = checkOptions(optionsSchema, options, 'TensorBoardLogger');
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
     const host = hostname().replace(/[^A-Za-z0-9-]/g, '-') || 'localhost';
-    this.path = path.join(dir, `events.out.tfevents.${seconds}.${host}.${process.pid}.${made++}`);
+    this.#path = path.join(dir, `events.out.tfevents.${seconds}.${host}.${process.pid}.${made++}`);
     this.#record({ fileVersion: 'brain.Event:2' });
   }
 
@@ -125,10 +139,48 @@ export class TensorBoardLogger implements TrainLogger {
   async log(event: TrainEvent): Promise<void> {
     checkArgument(trainEventSchema, event, 'TensorBoardLogger.log', 'event');
     if (this.#closing !== null) throw usedAfterClose(this.path);
-    if (event.type === 'start') await this.text('config', configText(event), 0);
+    if (event.type === 'start' && event.resumed === undefined) await this.text('config', configText(event), 0);
     if (event.type === 'epoch') await this.#add(event.epoch, epochValues(event));
     if (event.type === 'stop') await this.text('stop', `${event.reason}: ${event.message}`, event.epochs);
     if (event.type !== 'step') await this.flush();
+  }
+
+  /** The event file and its length once everything so far is on the disk. */
+  async state(): Promise<TensorBoardState> {
+    // Without an event there is no file yet, and none is made for its version alone.
+    if (this.#logged) await this.flush();
+    await this.#file?.datasync();
+    return { file: path.basename(this.path), bytes: this.#written };
+  }
+
+  /**
+   * Goes on in the event file of an earlier process of the same folder: what it holds beyond `bytes` is cut off.
+   *
+   * @throws CovidCtError ERR_RESUME where the file is missing or shorter
+   */
+  async restore(state: unknown): Promise<void> {
+    const { file, bytes } = checkArgument(stateSchema, state, 'TensorBoardLogger.restore', 'state');
+    const found = path.join(path.dirname(this.path), file);
+    if (bytes === 0) {
+      await removeWhole(found);
+      return;
+    }
+    const handle = await open(found, 'r+').catch((error: unknown) => {
+      throw fileError('go on with the event file', found, error, 'ERR_RESUME');
+    });
+    this.#file = handle;
+    this.#path = found;
+    const { size } = await handle.stat();
+    if (size < bytes)
+      throw new CovidCtError(
+        'ERR_RESUME',
+        `${found}: expected at least ${bytes} bytes, as the checkpoint says; got ${size}`,
+      );
+    await handle.truncate(bytes);
+    this.#written = bytes;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#logged = true;
   }
 
   /** Resolves when everything so far is in the file. */
@@ -151,6 +203,7 @@ export class TensorBoardLogger implements TrainLogger {
 
   async #add(step: number, values: readonly SummaryValue[]): Promise<void> {
     if (this.#closing !== null) throw usedAfterClose(this.path);
+    this.#logged = true;
     this.#record({ step, values });
     if (this.#waitingBytes >= BUFFER_BYTES) await this.flush();
   }

@@ -18,7 +18,7 @@ import { cardSchema, pretrainingSchema } from '../model/card';
 import { readSafetensorsHeader } from '../weights/safetensors';
 import { earlyStoppingStateSchema } from './early-stopping';
 import type { KeptWeightsState } from './kept-weights';
-import type { LoopState } from './loop';
+import type { LoopState } from './loop-state';
 import type { RecorderState } from './recorder';
 
 /** Folder of the checkpoints in a run folder. */
@@ -110,8 +110,9 @@ export interface CheckpointName {
 }
 
 /** The name without the hash of a checkpoint; in the order of names, the later one is the last. */
-export function checkpointStem({ epoch, stepper }: Pick<LoopState, 'epoch' | 'stepper'>): string {
-  return `epoch-${String(epoch).padStart(4, '0')}-step-${String(stepper.step).padStart(6, '0')}`;
+export function checkpointStem({ epoch, begun, stepper }: LoopState): string {
+  const step = begun ? stepper.step : 0;
+  return `epoch-${String(epoch).padStart(4, '0')}-step-${String(step).padStart(6, '0')}`;
 }
 
 /** Names of the checkpoints in a run folder, the latest first; none where there is no such folder. */

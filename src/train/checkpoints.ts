@@ -17,7 +17,7 @@ import {
 } from './checkpoint';
 import type { CheckpointState } from './checkpoint';
 import type { KeptWeights } from './kept-weights';
-import type { LoopState } from './loop';
+import type { LoopState } from './loop-state';
 import type { ResolvedTrainOptions } from './options';
 import type { Recorder } from './recorder';
 import type { RunFolder } from './run-folder';
@@ -96,8 +96,8 @@ export class Checkpoints {
   }
 
   /**
-   * Writes a checkpoint of the training as it is now. Resolves once the next step may begin: the file is finished beside
-   * it, and what is being written is not changed before it is written.
+   * Writes a checkpoint of the training as it is now. Resolves once the next step may begin: the file is finished
+   * beside it, and what is being written is not changed before it is written.
    *
    * @throws the failure of the one before; CovidCtError ERR_RUN_FOLDER
    */
@@ -155,10 +155,8 @@ export class Checkpoints {
             temporary,
             header.length,
             tensors.map(({ name }) => name),
-            { background: true },
           );
           begin();
-          await network.finishWrite();
         }).catch(toSystemError);
         await change('sync', temporary, () => file.sync());
       } finally {

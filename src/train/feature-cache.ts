@@ -130,9 +130,7 @@ export class FeatureCache {
         : shuffle(dataset.samples.length, seed, epoch);
     for (let position = options.startBatch ?? 0; position * batchSize < order.length; position += 1) {
       throwIfAborted(signal);
-      const indices = order
-        .slice(position * batchSize, (position + 1) * batchSize)
-        .filter((index) => rows.has(index));
+      const indices = order.slice(position * batchSize, (position + 1) * batchSize).filter((index) => rows.has(index));
       if (indices.length === 0) continue;
       const width = rows.get(indices[0]!)!.length;
       const features = new Float32Array(indices.length * width);

@@ -1,7 +1,5 @@
 /** Keeps the best and the last weights of a training on the disk, with the card that makes them the run's model. */
-import { rmSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Transform } from '../data/types';
 import type { TrainEvent } from '../log/types';
@@ -15,24 +13,12 @@ import type { Network } from '../model/types';
 import { verifyWeights } from '../model/verify';
 import type { SixteenBit } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
+import { TemporaryFolder } from '../files/temporary-folder';
 import { fileError, removeWhole } from '../files/write';
 import type { Averaging } from './averaging';
 import type { BestEpoch } from './history';
 import type { RunFolder } from './run-folder';
 import { chooseThreshold } from './threshold';
-
-/** Temporary folders of trainings that nobody saw through to the end. */
-const leftovers = new Set<string>();
-let watching = false;
-
-function removeAtExit(folder: string): void {
-  leftovers.add(folder);
-  if (watching) return;
-  watching = true;
-  process.once('exit', () => {
-    for (const each of leftovers) rmSync(each, { recursive: true, force: true });
-  });
-}
 
 type CheckpointEvent = Extract<TrainEvent, { type: 'checkpoint' }>;
 
@@ -72,7 +58,7 @@ export interface KeptWeightsState {
 /** Weight files of one training. A new file becomes the model's by the card that names it, in one rename. */
 export class KeptWeights {
   readonly #options: KeptWeightsOptions;
-  #temporary: string | null = null;
+  readonly #temporary = new TemporaryFolder('covidct-weights-');
   #best: { readonly path: string; readonly epoch: BestEpoch } | null = null;
   #bestIsCurrent = false;
   /** The card of the run folder; null while it has none. */
@@ -121,7 +107,7 @@ export class KeptWeights {
     this.#bestIsCurrent = bestIsCurrent;
     this.#threshold = threshold;
     this.#current = current;
-    await this.#removeUnnamed(folder);
+    await this.removeUnnamed();
   }
 
   /** Must be called after every training step: the network no longer holds the best weights. */
@@ -160,7 +146,7 @@ export class KeptWeights {
         summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }),
       );
     }
-    if (folder !== null) await this.#removeUnnamed(folder);
+    await this.removeUnnamed();
     return { type: 'checkpoint', epoch: epoch.epoch, kind, path, metric: epoch.metric, value: epoch.value };
   }
 
@@ -181,7 +167,7 @@ export class KeptWeights {
         : await this.#store('last', epoch, this.#current ?? this.#fixed());
     if (card === null) await this.#commit(folder, stored, this.#threshold, epoch);
     else await this.#write(folder, { ...card, last: stored });
-    await this.#removeUnnamed(folder);
+    await this.removeUnnamed();
     const path = folder.file(stored.weights);
     return { type: 'checkpoint', epoch, kind: 'last', path, metric: 'last', value: null };
   }
@@ -205,12 +191,23 @@ export class KeptWeights {
     return 'best';
   }
 
+  /**
+   * Removes the weights that neither the card nor a checkpoint names: those of earlier epochs, and what a process has
+   * left that was killed while it wrote.
+   */
+  async removeUnnamed(): Promise<void> {
+    const { folder, alsoNeeded } = this.#options;
+    if (folder === null) return;
+    const named = new Set([this.#card?.weights, this.#card?.last?.weights, ...alsoNeeded()].map((each) => each ?? ''));
+    const names = await readdir(folder.file('weights')).catch((error: unknown) => {
+      throw fileError('look into the folder', folder.file('weights'), error);
+    });
+    for (const name of names) if (!named.has(`weights/${name}`)) await removeWhole(folder.file('weights', name));
+  }
+
   /** Removes the temporary file. */
   async close(): Promise<void> {
-    if (this.#temporary === null) return;
-    await rm(this.#temporary, { recursive: true, force: true });
-    leftovers.delete(this.#temporary);
-    this.#temporary = null;
+    await this.#temporary.remove();
   }
 
   /** Writes the weights as they are now; nothing names them yet. Without a run folder the path is absolute. */
@@ -221,7 +218,7 @@ export class KeptWeights {
       return await averaging.during(() =>
         storeWeights(network, folder.dir, { folder: 'weights', name: kind }, metadata),
       );
-    const weights = join(await this.#temporaryFolder(), 'best.safetensors');
+    const weights = join(await this.#temporary.path(), 'best.safetensors');
     await averaging.during(() => network.saveWeights(weights, metadata));
     return { weights };
   }
@@ -272,30 +269,8 @@ export class KeptWeights {
     this.#card = card;
   }
 
-  /**
-   * Removes the weights that neither the card nor a checkpoint names: those of earlier epochs, and what a process has
-   * left that was killed while it wrote.
-   */
-  async #removeUnnamed(folder: RunFolder): Promise<void> {
-    const { alsoNeeded } = this.#options;
-    const named = new Set([this.#card?.weights, this.#card?.last?.weights, ...alsoNeeded()].map((each) => each ?? ''));
-    const names = await readdir(folder.file('weights')).catch((error: unknown) => {
-      throw fileError('look into the folder', folder.file('weights'), error);
-    });
-    for (const name of names) if (!named.has(`weights/${name}`)) await removeWhole(folder.file('weights', name));
-  }
-
   #origin(): string {
     const { origin, averaging } = this.#options;
     return averaging.decay === null ? origin : `${origin}, weights averaged (decay ${averaging.decay})`;
-  }
-
-  async #temporaryFolder(): Promise<string> {
-    if (this.#temporary !== null) return this.#temporary;
-    this.#temporary = await mkdtemp(join(tmpdir(), 'covidct-weights-')).catch((error: unknown) => {
-      throw fileError('make a temporary folder', tmpdir(), error);
-    });
-    removeAtExit(this.#temporary);
-    return this.#temporary;
   }
 }

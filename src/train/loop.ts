@@ -1,43 +1,18 @@
 /** The training loop. */
-import type { StopReason, TrainEvent } from '../log/types';
+import type { TrainEvent } from '../log/types';
 import { validationMetrics } from '../metrics/registry';
 import type { Evaluation } from '../metrics/types';
 import { updatesPerEpoch } from './accumulation';
 import { BatchSource } from './batch-source';
 import { BestTracker } from './best';
-import type { BestTrackerState } from './best';
 import { EarlyStopping } from './early-stopping';
-import type { EarlyStoppingState } from './early-stopping';
 import type { FeaturePlan } from './feature-cache';
+import type { LoopEnd, LoopState } from './loop-state';
 import type { MeterMetrics } from './meter';
 import { stepsPerEpoch } from './plan';
 import type { TrainingPlan } from './plan';
 import { LearningRateSchedule } from './schedule';
-import type { LearningRateState } from './schedule';
 import { Stepper } from './stepper';
-import type { StepperState } from './stepper';
-
-/** Why the loop ended by itself. */
-export interface LoopEnd {
-  readonly reason: Exclude<StopReason, 'aborted'>;
-  readonly message: string;
-}
-
-/** Everything the loop knows, as plain JSON. */
-export interface LoopState {
-  /** The epoch under way, or the next one; from 1. */
-  readonly epoch: number;
-  /** Whether the epoch has begun: its first events have been told. */
-  readonly begun: boolean;
-  /** Seconds that the epoch has taken. */
-  readonly seconds: number;
-  readonly stepper: StepperState;
-  readonly schedule: LearningRateState;
-  readonly stopping: EarlyStoppingState;
-  readonly best: BestTrackerState;
-  /** Null while there is more to train. */
-  readonly end: LoopEnd | null;
-}
 
 /** Trains epoch by epoch, from the beginning or from the state of an earlier process. */
 export class TrainingLoop {

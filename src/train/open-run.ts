@@ -1,4 +1,4 @@
-/** Opens a run to go on with it: its configuration, its latest checkpoint, and a network like the one that was trained. */
+/** Opens a run to go on with it: its configuration, its latest checkpoint, and a network like the one it trained. */
 import { z } from 'zod';
 import { createNetwork } from '../model/open-network';
 import type { ClassifierOptions } from '../model/options';

@@ -3,11 +3,18 @@ import type { PixelStore } from '../data/store';
 import type { Dataset, SkippedFile, Transform } from '../data/types';
 import type { Network } from '../model/types';
 import type { Averaging } from './averaging';
-import type { Checkpoints } from './checkpoints';
 import type { KeptWeights } from './kept-weights';
 import type { FeaturePlan } from './feature-cache';
 import type { FreezeSchedule } from './freeze-schedule';
 import type { ResolvedTrainOptions } from './options';
+
+/** What the loop and the stepper know of the checkpoints. */
+export interface CheckpointWriter {
+  /** Whether one is due within an epoch; to be asked after every optimizer step. */
+  isDue(): boolean;
+  /** Writes one of the training as it is now; resolves once the next step may begin. */
+  write(): Promise<void>;
+}
 
 /** What the loop, the stepper and the batch source share. */
 export interface TrainingPlan {
@@ -21,7 +28,7 @@ export interface TrainingPlan {
   readonly classWeights: Float32Array;
   readonly store: PixelStore;
   readonly kept: KeptWeights;
-  readonly checkpoints: Checkpoints;
+  readonly checkpoints: CheckpointWriter;
   readonly freezing: FreezeSchedule;
   readonly averaging: Averaging;
   /** Which features of a frozen backbone are kept; null: none. */

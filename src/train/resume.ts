@@ -40,6 +40,9 @@ const WITHOUT_EFFECT: readonly (keyof ResolvedTrainOptions)[] = [
   'keepCheckpoints',
 ];
 
+/** Where a run is computed; asked for in words that the run does not keep (`auto`, 0). */
+const MACHINE = new Set(['device', 'threads']);
+
 function changed(kind: Acceptable, what: string, before: unknown, now: unknown): Difference[] {
   const [from, to] = [before, now].map((value) => JSON.stringify(value) ?? 'none');
   return from === to ? [] : [{ kind, what, text: `${what} was ${from}, is ${to}` }];
@@ -68,7 +71,9 @@ export function differencesOf(config: RunConfig, { network, train, validation, o
   const { versions, model, data } = config;
   const ignored = new Set<string>(WITHOUT_EFFECT);
   const names = [...new Set([...Object.keys(versions), ...Object.keys(network.versions)])];
-  const keys = [...new Set([...Object.keys(config.options), ...Object.keys(options)])].filter((key) => !ignored.has(key));
+  const keys = [...new Set([...Object.keys(config.options), ...Object.keys(options)])].filter(
+    (key) => !ignored.has(key),
+  );
   return [
     ...names.flatMap((name) => changed('versions', name, versions[name], network.versions[name])),
     ...changed('device', 'device', model.device, network.device),
@@ -77,6 +82,18 @@ export function differencesOf(config: RunConfig, { network, train, validation, o
     ...differencesOfSplit('training', data.train, train),
     ...differencesOfSplit('validation', data.validation, validation),
   ];
+}
+
+/** What of the options with which a run would begin is not as in the run, in words. Nothing where it was not given. */
+export function recipeDifferences(config: RunConfig, given: Readonly<Record<string, unknown>>): string[] {
+  const ignored = new Set<string>([...WITHOUT_EFFECT, 'epochs']);
+  return Object.entries(given).flatMap(([key, value]) => {
+    if (value === undefined || ignored.has(key)) return [];
+    const holders: readonly Readonly<Record<string, unknown>>[] = [config.options, { ...config.model }];
+    const holder = holders.find((each) => Object.hasOwn(each, key));
+    if (holder === undefined || MACHINE.has(key)) return [];
+    return changed('options', key, holder[key], value).map(({ text }) => text);
+  });
 }
 
 /**
@@ -96,7 +113,7 @@ export function acceptDifferences(
   throw new CovidCtError('ERR_RESUME', [
     `${dir}: the run cannot go on exactly, for not everything is as it was:`,
     ...refused.map(({ text }) => `  ${text}`),
-    `Restore it, or accept that the numbers change from here on (accept: [${kinds.map((kind) => `'${kind}'`).join(', ')}], ` +
+    `Restore it, or accept that the numbers change from here on (accept: ${JSON.stringify(kinds)}, ` +
       `--accept ${kinds.join(',')}); it is noted in config.json.`,
   ]);
 }

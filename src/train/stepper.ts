@@ -8,7 +8,8 @@ import { accumulate as accumulateBatches, EPOCH_START } from './accumulation';
 import type { PlannedBatch, WindowStart } from './accumulation';
 import type { TrainingBatch } from './batch-source';
 import { Meter } from './meter';
-import type { MeterMetrics, MeterState } from './meter';
+import type { StepperState } from './loop-state';
+import type { MeterMetrics } from './meter';
 import { stepsPerEpoch } from './plan';
 import type { TrainingPlan } from './plan';
 import type { LearningRateSchedule } from './schedule';
@@ -18,18 +19,6 @@ import { StepPipeline } from './step-pipeline';
 const DROPOUT_STREAM = 16;
 
 type StepEvent = Extract<TrainEvent, { type: 'step' }>;
-
-/** How far an epoch is, as plain JSON. */
-export interface StepperState {
-  /** Micro-batches of the epoch that are done. */
-  readonly step: number;
-  /** The accumulation window of the next micro-batch. */
-  readonly window: WindowStart;
-  /** Loss and correct predictions of those that are done. */
-  readonly meter: MeterState;
-  /** Learning rate of the last optimizer step. */
-  readonly learningRate: number;
-}
 
 /** Owns everything between a micro-batch and the weights. */
 export class Stepper {

@@ -68,7 +68,9 @@ const resumeSchema = z.strictObject({
  * noted. `onWarning`: told of a checkpoint that is damaged, so that an earlier one is taken; a process warning without
  * it.
  */
-export type ResumeOptions = Omit<z.input<typeof resumeSchema>, 'loggers'> & { readonly loggers?: readonly TrainLogger[] };
+export type ResumeOptions = Omit<z.input<typeof resumeSchema>, 'loggers'> & {
+  readonly loggers?: readonly TrainLogger[];
+};
 
 /** Options of {@link Trainer.fit} and {@link Trainer.events}. */
 export interface TrainerFitOptions {
@@ -138,7 +140,8 @@ export class Trainer {
    * epochs are all done goes on with more of them.
    *
    * @param dir run folder
-   * @param options see {@link ResumeOptions}; loggers of the same kinds in the same order as before go on where they were
+   * @param options see {@link ResumeOptions}; loggers of the same kinds in the same order as before go on where they
+   *   were
    * @returns a Trainer for one {@link fit} or {@link events} with the same splits, whose {@link model} the caller
    *   disposes of
    * @throws CovidCtError ERR_RUN_FOLDER for a folder that is not a run, ERR_RESUME where no checkpoint is whole; `fit`
@@ -155,7 +158,11 @@ export class Trainer {
    * ```
    */
   static async resume(dir: string, options: ResumeOptions = {}): Promise<Trainer> {
-    const { loggers, accept, onWarning, device, threads, ...given } = checkOptions(resumeSchema, options, 'Trainer.resume');
+    const { loggers, accept, onWarning, device, threads, ...given } = checkOptions(
+      resumeSchema,
+      options,
+      'Trainer.resume',
+    );
     const { network, checkpoint, config } = await openRun(dir, { device, threads }, (message) => {
       if (onWarning === undefined) process.emitWarning(message, { code: 'COVIDCT_CHECKPOINT' });
       else onWarning(message);

@@ -15,14 +15,13 @@ import type { NativeBatch } from '../../src/addon/batch';
 import type {
   NativeGradCam,
   NativeInput,
-  NativeOptimizerOptions,
   NativeOutputs,
-  NativeSgdOptions,
   NativeTensor,
   NativeTensorSource,
   NativeTrainOutputs,
   NativeTrainStepOptions,
 } from '../../src/addon/types';
+import type { NativeOptimizerOptions, NativeSgdOptions } from '../../src/addon/optimizers';
 
 const GRID = 4;
 const FEATURES = GRID * GRID + 1;

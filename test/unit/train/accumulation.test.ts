@@ -4,7 +4,12 @@ import { accumulate, updatesPerEpoch } from '../../../src/train/accumulation';
 import type { AccumulationOptions } from '../../../src/train/accumulation';
 
 function batch(labels: number[], position = 0): Batch {
-  return { position, indices: labels.map((_, index) => index), labels: Int32Array.from(labels), input: {} as Batch['input'] };
+  return {
+    position,
+    indices: labels.map((_, index) => index),
+    labels: Int32Array.from(labels),
+    input: {} as Batch['input'],
+  };
 }
 
 async function* stream(

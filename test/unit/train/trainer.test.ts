@@ -182,6 +182,7 @@ test('a run folder holds everything, and best and last are one file where they a
     const history = await trainer.fit(train, validation);
     expect(history.out).toBe(join(dir, 'run'));
     expect((await readdir(join(dir, 'run'))).sort()).toEqual([
+      'checkpoints',
       'config.json',
       'history.jsonl',
       'metrics.json',

@@ -16,7 +16,7 @@ const tableOf = (name: string): ReadonlyMap<string, string> =>
   );
 
 /** Flags that say what the command does beside calling the library. */
-const ONLY_HERE = ['json', 'quiet', 'config', 'test'];
+const ONLY_HERE = ['json', 'quiet', 'config', 'test', 'resume', 'accept'];
 
 test('every flag of train is found among the options that its schema has', () => {
   const table = tableOf('train');

@@ -1,0 +1,178 @@
+/** Makes everything ready for the loop: at the beginning of a training, or where an earlier process has stopped. */
+import { PixelStore } from '../data/store';
+import type { SkippedFile } from '../data/types';
+import { imageOptionsOf } from '../data/images/options';
+import type { TrainingNeeds } from '../log/types';
+import type { Network } from '../model/types';
+import { Averaging } from './averaging';
+import { Checkpoints } from './checkpoints';
+import { optimizerOptions } from './configure-optimizer';
+import { planFeatures } from './feature-cache';
+import type { FeaturePlan } from './feature-cache';
+import { FreezeSchedule } from './freeze-schedule';
+import { KeptWeights } from './kept-weights';
+import { TrainingLoop } from './loop';
+import { checkNeeds } from './needs';
+import type { TrainingPlan } from './plan';
+import { Recorder } from './recorder';
+import { acceptDifferences, differencesOf } from './resume';
+import type { ResumePoint } from './resume';
+import { asStored, configOf } from './run-config';
+import type { NewConfig } from './run-config';
+import { RunFolder } from './run-folder';
+import type { TrainingRequest } from './training-request';
+
+/** A training that is ready to run. */
+export interface Session {
+  readonly plan: TrainingPlan;
+  readonly loop: TrainingLoop;
+  readonly checkpoints: Checkpoints;
+  readonly resume: ResumePoint | null;
+  readonly folder: RunFolder | null;
+  readonly recorder: Recorder;
+  readonly needs: TrainingNeeds;
+}
+
+/** Checks what depends on the network, makes the run folder and gets the network ready. */
+export async function openSession(
+  request: TrainingRequest,
+  classWeights: Float32Array,
+  left: AbortSignal,
+): Promise<Session> {
+  const { network, train, validation, options, resume } = request;
+  const config = configOf(request);
+  const changes = acceptedChanges(request, config);
+  const optimizer = optimizerOptions(network, options);
+  const freezing = new FreezeSchedule(network, options.freeze);
+  const features = planFeatures(request, freezing.backboneFrozen(1));
+  const needs = await checkNeeds(network, options, train.samples.length + (validation?.samples.length ?? 0));
+  const folder = await openFolder(request);
+  const recorder = new Recorder(request.loggers, folder);
+  const { plan, checkpoints } = planOf({ request, classWeights, freezing, features, folder, recorder, left });
+  const loop = new TrainingLoop(plan, resume?.checkpoint.state.loop ?? null);
+  checkpoints.follow(() => loop.state());
+  await network.configureOptimizer(optimizer);
+  if (folder !== null) {
+    if (resume === null) await begin(checkpoints, folder, config);
+    else await goOn({ plan, checkpoints, recorder }, folder, { resume, config, changes });
+  }
+  await keepPixels(network, options.maxDeviceCacheBytes);
+  return { plan, loop, checkpoints, resume, folder, recorder, needs };
+}
+
+/** What is not as when the run began, in words; none at a beginning. Throws ERR_RESUME for what was not accepted. */
+function acceptedChanges(
+  { network, train, validation, options, resume }: TrainingRequest,
+  config: NewConfig,
+): string[] {
+  if (resume === null) return [];
+  const now = { network, train, validation, options: asStored(config.options) };
+  return acceptDifferences(options.out!, differencesOf(resume.config, now), resume.accept);
+}
+
+interface PlanParts {
+  readonly request: TrainingRequest;
+  readonly classWeights: Float32Array;
+  readonly freezing: FreezeSchedule;
+  readonly features: FeaturePlan | null;
+  readonly folder: RunFolder | null;
+  readonly recorder: Recorder;
+  readonly left: AbortSignal;
+}
+
+function planOf({ request, folder, recorder, left, ...parts }: PlanParts): {
+  plan: TrainingPlan;
+  checkpoints: Checkpoints;
+} {
+  const { network, options } = request;
+  const averaging = new Averaging(network, options.ema);
+  const { belongings } = network;
+  const checkpoints = new Checkpoints({
+    network,
+    averaging,
+    recorder,
+    kept: () => kept,
+    folder,
+    options,
+    belongings,
+    assertHeld: () => Promise.resolve(),
+  });
+  const kept = openKept(request, averaging, folder, checkpoints);
+  const plan = {
+    ...request,
+    ...parts,
+    averaging,
+    kept,
+    checkpoints,
+    store: new PixelStore({
+      ...imageOptionsOf(options),
+      maxCacheBytes: options.maxCacheBytes - (parts.features?.bytes ?? 0),
+      onBadFile: options.onBadFile,
+    }),
+    signal: AbortSignal.any([left, ...(request.signal === undefined ? [] : [request.signal])]),
+    onSkip: (split: string, file: SkippedFile) => recorder.skip(split, file),
+  };
+  return { plan, checkpoints };
+}
+
+/** A run is one from the moment at which it can be resumed: its configuration is written after its first checkpoint. */
+async function begin(checkpoints: Checkpoints, folder: RunFolder, config: NewConfig): Promise<void> {
+  await checkpoints.write();
+  await checkpoints.settle();
+  await folder.writeConfig(config);
+}
+
+/** Puts network, files and loggers back to where the checkpoint was written. */
+async function goOn(
+  { plan, checkpoints, recorder }: Pick<Session, 'plan' | 'checkpoints' | 'recorder'>,
+  folder: RunFolder,
+  { resume, config, changes }: { resume: ResumePoint; config: NewConfig; changes: readonly string[] },
+): Promise<void> {
+  const { network, freezing, averaging, kept } = plan;
+  const { state, path, tensors } = resume.checkpoint;
+  const { epoch, begun, stepper } = state.loop;
+  await checkpoints.adopt();
+  // Before the tensors are read: freezing drops the optimizer's state of what is no longer trained.
+  await freezing.resume(begun ? epoch : epoch - 1);
+  await network.readTensors(path, tensors, { restore: true });
+  if (state.averaging) averaging.resume();
+  await kept.restore(folder, state.kept);
+  await recorder.restore(folder, state.recorder);
+  const resumption = { time: new Date().toISOString(), epoch, step: begun ? stepper.step : 0, changes };
+  const { created, resumed = [], data } = resume.config;
+  await folder.writeConfig({
+    ...config,
+    created,
+    data: { ...config.data, ...(config.data.source === undefined ? { source: data.source } : {}) },
+    resumed: [...resumed, resumption],
+  });
+}
+
+async function openFolder({ options: { out, overwrite }, resume }: TrainingRequest): Promise<RunFolder | null> {
+  if (out === undefined) return null;
+  return resume === null ? await RunFolder.create(out, { overwrite }) : await RunFolder.open(out);
+}
+
+function openKept(
+  { network, train, options, evalTransform }: TrainingRequest,
+  averaging: Averaging,
+  folder: RunFolder | null,
+  checkpoints: Checkpoints,
+): KeptWeights {
+  return new KeptWeights({
+    network,
+    averaging,
+    folder,
+    transform: evalTransform,
+    sixteenBit: options.sixteenBit,
+    threshold: options.preset === 'tutorial' && options.threshold === 'validation' ? 0.5 : options.threshold,
+    keep: options.keep,
+    origin: `trained on ${train.name} from ${network.belongings.origin}`,
+    alsoNeeded: () => checkpoints.needs,
+  });
+}
+
+/** On a GPU: images stay there from the first epoch on. */
+export async function keepPixels(network: Network, bytes: number): Promise<void> {
+  if (network.device !== 'cpu') await network.keepPixels(bytes);
+}

@@ -1,0 +1,60 @@
+/** What the folder of a run says of its training: options, model, data and versions. */
+import { countClasses } from '../data/splits';
+import { datasetFingerprint } from '../data/fingerprint';
+import type { Dataset } from '../data/types';
+import { mergeLeftOut } from '../files/left-out';
+import type { LeftOut } from '../files/left-out';
+import type { RunFolder } from './run-folder';
+import type { DataSummary } from './run-schema';
+import type { TrainingRequest } from './training-request';
+
+/** The configuration as it is given to be written. */
+export type NewConfig = Parameters<RunFolder['writeConfig']>[0];
+
+/** Options as they come back from the run folder. */
+export function asStored(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(options)) as Record<string, unknown>;
+}
+
+/** Returns what the run folder says of a training before it begins. */
+export function configOf(request: TrainingRequest): NewConfig {
+  const { network, train, validation, options, trainTransform, evalTransform, dataSource } = request;
+  const { architecture, classes, device, dropout, precision, convolution, channels, threads, belongings, versions } =
+    network;
+  return {
+    options: { ...options, trainTransform, evalTransform },
+    model: {
+      architecture,
+      classes,
+      device,
+      dropout,
+      precision,
+      convolution,
+      channels,
+      threads,
+      startedFrom: belongings.origin,
+    },
+    data: {
+      train: summary(train),
+      validation: validation === null ? null : summary(validation),
+      ...(dataSource === undefined ? {} : { source: dataSource }),
+    },
+    versions,
+  };
+}
+
+/** Absent where nothing was left out. */
+export function leftOutOf(...datasets: readonly (Dataset | null)[]): { leftOut?: readonly LeftOut[] } {
+  const leftOut = mergeLeftOut(...datasets.map((dataset) => dataset?.leftOut));
+  return leftOut.length === 0 ? {} : { leftOut };
+}
+
+function summary(dataset: Dataset): DataSummary {
+  return {
+    name: dataset.name,
+    samples: dataset.samples.length,
+    classes: countClasses(dataset),
+    fingerprint: datasetFingerprint(dataset),
+    ...leftOutOf(dataset),
+  };
+}
