@@ -10,6 +10,7 @@
 namespace covidct {
 
 using Resolve = Executor::Resolve;
+using Turn = Executor::Turn;
 
 Napi::Function ClassifierWrap::define(Napi::Env env) {
   return DefineClass(
@@ -25,6 +26,7 @@ Napi::Function ClassifierWrap::define(Napi::Env env) {
        InstanceMethod<&ClassifierWrap::keep_pixels>("keepPixels"),
        InstanceMethod<&ClassifierWrap::training_state>("trainingState"),
        InstanceMethod<&ClassifierWrap::write_tensors>("writeTensors"),
+       InstanceMethod<&ClassifierWrap::finish_write>("finishWrite"),
        InstanceMethod<&ClassifierWrap::read_tensors>("readTensors"), InstanceMethod<&ClassifierWrap::bytes>("bytes"),
        InstanceMethod<&ClassifierWrap::dispose>("dispose")});
 }
@@ -65,10 +67,10 @@ Executor::Resolve ClassifierWrap::Shared::run(const std::function<Executor::Reso
   }
 }
 
-Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, bool high_priority,
+Napi::Promise ClassifierWrap::enqueue(const Napi::CallbackInfo& info, Turn turn,
                                       std::function<Resolve(Learner&)> work) {
   require_ready(info.Env());
-  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), high_priority,
+  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), turn,
                            [this, shared = shared_, work = std::move(work)]() -> Resolve {
                              const Resolve resolve = shared->run(work);
                              shared->bytes = shared->learner->bytes() + shared->store->bytes();
@@ -106,28 +108,29 @@ Napi::Value ClassifierWrap::ready(const Napi::CallbackInfo& info) {
       return from_facts(env, facts, threads);
     };
   };
-  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), /*high_priority=*/false, std::move(build));
+  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), Turn::kInOrder, std::move(build));
 }
 
 // trainStep(input, options)
 Napi::Value ClassifierWrap::train_step(const Napi::CallbackInfo& info) {
   const auto input = input_of(info, /*labeled=*/true);
-  return enqueue(info, false, [input, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
-    auto outputs = learner.train_step(*input, options);
-    return outputs ? outputs_of(std::move(*outputs)) : nothing();
-  });
+  return enqueue(info, Turn::kInOrder,
+                 [input, options = to_train_step_options(info[1], options_.classes)](Learner& learner) {
+                   auto outputs = learner.train_step(*input, options);
+                   return outputs ? outputs_of(std::move(*outputs)) : nothing();
+                 });
 }
 
 // readOutputs()
 Napi::Value ClassifierWrap::read_outputs(const Napi::CallbackInfo& info) {
-  return enqueue(info, false, [](Learner& learner) { return outputs_of(learner.read_outputs()); });
+  return enqueue(info, Turn::kInOrder, [](Learner& learner) { return outputs_of(learner.read_outputs()); });
 }
 
 // configureOptimizer(options or null)
 Napi::Value ClassifierWrap::configure_optimizer(const Napi::CallbackInfo& info) {
   std::optional<OptimizerOptions> options;
   if (!info[0].IsNull()) options = to_optimizer_options(info[0]);
-  return enqueue(info, false, [options = std::move(options)](Learner& learner) {
+  return enqueue(info, Turn::kUnheld, [options = std::move(options)](Learner& learner) {
     learner.configure_optimizer(options);
     return nothing();
   });
@@ -136,7 +139,7 @@ Napi::Value ClassifierWrap::configure_optimizer(const Napi::CallbackInfo& info) 
 // optimizerStep(learningRate)
 Napi::Value ClassifierWrap::optimizer_step(const Napi::CallbackInfo& info) {
   const double learning_rate = to_number_between(info[0], 0, std::numeric_limits<double>::max(), "learningRate");
-  return enqueue(info, false, [learning_rate](Learner& learner) -> Resolve {
+  return enqueue(info, Turn::kUnheld, [learning_rate](Learner& learner) -> Resolve {
     const std::optional<double> norm = learner.optimizer_step(learning_rate);
     return [norm](Napi::Env env) -> Napi::Value {
       if (norm) return Napi::Number::New(env, *norm);
@@ -149,7 +152,7 @@ Napi::Value ClassifierWrap::optimizer_step(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::average(const Napi::CallbackInfo& info) {
   const AverageOp op = to_average_op(info[0]);
   const double decay = op == AverageOp::kUpdate ? to_number_between(info[1], 0, 1, "decay") : 0;
-  return enqueue(info, false, [op, decay](Learner& learner) {
+  return enqueue(info, Turn::kUnheld, [op, decay](Learner& learner) {
     learner.average(op, decay);
     return nothing();
   });
@@ -158,7 +161,7 @@ Napi::Value ClassifierWrap::average(const Napi::CallbackInfo& info) {
 // setTrainable({parameters, frozenNorms})
 Napi::Value ClassifierWrap::set_trainable(const Napi::CallbackInfo& info) {
   const Napi::Object options = to_object(info[0], "setTrainable's options");
-  return enqueue(info, false,
+  return enqueue(info, Turn::kUnheld,
                  [parameters = to_strings(options.Get("parameters"), "parameters"),
                   norms = to_strings(options.Get("frozenNorms"), "frozenNorms")](Learner& learner) {
                    learner.set_trainable(parameters, norms);
@@ -169,14 +172,14 @@ Napi::Value ClassifierWrap::set_trainable(const Napi::CallbackInfo& info) {
 // predict(input)
 Napi::Value ClassifierWrap::predict(const Napi::CallbackInfo& info) {
   const auto input = input_of(info, /*labeled=*/false);
-  return enqueue(info, true, [input](Learner& learner) { return outputs_of(learner.predict(*input)); });
+  return enqueue(info, Turn::kAhead, [input](Learner& learner) { return outputs_of(learner.predict(*input)); });
 }
 
 // features(batch, {prediction})
 Napi::Value ClassifierWrap::features(const Napi::CallbackInfo& info) {
   const auto batch = batch_of(info);
   const bool prediction = flag_of(info[1], "prediction");
-  return enqueue(info, false, [batch, prediction](Learner& learner) -> Resolve {
+  return enqueue(info, Turn::kInOrder, [batch, prediction](Learner& learner) -> Resolve {
     return [values = learner.features(*batch, prediction)](Napi::Env env) { return from_floats(env, values); };
   });
 }
@@ -187,7 +190,7 @@ Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
   const Napi::Object options = to_object(info[1], "gradCam's options");
   auto layer = to_string(options.Get("layer"), "layer");
   auto classes = to_class_indices(options.Get("classIndices"), options_.classes, batch->images.size());
-  return enqueue(info, true, [batch, layer, classes](Learner& learner) -> Resolve {
+  return enqueue(info, Turn::kAhead, [batch, layer, classes](Learner& learner) -> Resolve {
     return [outputs = learner.grad_cam(*batch, layer, classes)](Napi::Env env) { return from_cam(env, outputs); };
   });
 }
@@ -196,7 +199,7 @@ Napi::Value ClassifierWrap::grad_cam(const Napi::CallbackInfo& info) {
 Napi::Value ClassifierWrap::input(const Napi::CallbackInfo& info) {
   const auto batch = batch_of(info);
   const InputOptions options{flag_of(info[1], "channelsLast"), flag_of(info[1], "discard")};
-  return enqueue(info, true, [batch, options](Learner& learner) -> Resolve {
+  return enqueue(info, Turn::kAhead, [batch, options](Learner& learner) -> Resolve {
     return [values = learner.input(*batch, options)](Napi::Env env) { return from_floats(env, values); };
   });
 }
@@ -204,7 +207,7 @@ Napi::Value ClassifierWrap::input(const Napi::CallbackInfo& info) {
 // keepPixels(bytes)
 Napi::Value ClassifierWrap::keep_pixels(const Napi::CallbackInfo& info) {
   const auto bytes = static_cast<int64_t>(to_number_between(info[0], 0, kMaxSafeInteger, "bytes"));
-  return enqueue(info, false, [store = shared_->store, bytes](Learner&) {
+  return enqueue(info, Turn::kInOrder, [store = shared_->store, bytes](Learner&) {
     store->set_budget(bytes);
     return nothing();
   });
@@ -212,25 +215,37 @@ Napi::Value ClassifierWrap::keep_pixels(const Napi::CallbackInfo& info) {
 
 // trainingState()
 Napi::Value ClassifierWrap::training_state(const Napi::CallbackInfo& info) {
-  return enqueue(info, false, [](Learner& learner) -> Resolve {
+  return enqueue(info, Turn::kInOrder, [](Learner& learner) -> Resolve {
     return [tensors = learner.training_state()](Napi::Env env) { return from_tensors(env, tensors); };
   });
 }
 
-// writeTensors(path, offset, names)
+// writeTensors(path, offset, names, {background})
 Napi::Value ClassifierWrap::write_tensors(const Napi::CallbackInfo& info) {
   const auto offset = static_cast<int64_t>(to_number_between(info[1], 0, kMaxSafeInteger, "offset"));
-  return enqueue(info, false,
-                 [path = to_string(info[0], "path"), offset, names = to_strings(info[2], "names")](Learner& learner) {
-                   learner.write(path, offset, names);
+  return enqueue(info, Turn::kUnheld,
+                 [path = to_string(info[0], "path"), offset, names = to_strings(info[2], "names"),
+                  background = flag_of(info[3], "background"), executor = executor_.get()](Learner& learner) {
+                   if (background)
+                     learner.begin_write(path, offset, names, executor->hold());
+                   else
+                     learner.write(path, offset, names);
                    return nothing();
                  });
+}
+
+// finishWrite()
+Napi::Value ClassifierWrap::finish_write(const Napi::CallbackInfo& info) {
+  return enqueue(info, Turn::kAside, [](Learner& learner) {
+    learner.finish_write();
+    return nothing();
+  });
 }
 
 // readTensors(path, sources, {allowNonFinite, restore})
 Napi::Value ClassifierWrap::read_tensors(const Napi::CallbackInfo& info) {
   const ReadOptions options{flag_of(info[2], "allowNonFinite"), flag_of(info[2], "restore")};
-  return enqueue(info, false,
+  return enqueue(info, Turn::kUnheld,
                  [path = to_string(info[0], "path"), sources = to_sources(info[1]), options](Learner& learner) {
                    learner.read(path, sources, options);
                    return nothing();

@@ -41,12 +41,14 @@ class ClassifierWrap : public Napi::ObjectWrap<ClassifierWrap> {
   Napi::Value keep_pixels(const Napi::CallbackInfo& info);
   Napi::Value training_state(const Napi::CallbackInfo& info);
   Napi::Value write_tensors(const Napi::CallbackInfo& info);
+  Napi::Value finish_write(const Napi::CallbackInfo& info);
   Napi::Value read_tensors(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
-  // Queues `work`, which gets the learner, and tells V8 how much memory the learner holds.
-  Napi::Promise enqueue(const Napi::CallbackInfo& info, bool high_priority,
+  // Queues `work`, which gets the learner, and tells V8 how much memory the learner holds. What changes parameters,
+  // optimizer state or average has Turn::kUnheld, for a write in the background reads them.
+  Napi::Promise enqueue(const Napi::CallbackInfo& info, Executor::Turn turn,
                         std::function<Executor::Resolve(Learner&)> work);
   // Converts the first argument: a batch of images or of features.
   std::shared_ptr<Input> input_of(const Napi::CallbackInfo& info, bool labeled) const;

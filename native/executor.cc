@@ -1,5 +1,7 @@
 #include "executor.h"
 
+#include <iterator>
+
 #include "environment.h"
 
 namespace covidct {
@@ -51,9 +53,8 @@ void Executor::open_channel(Napi::Env env) {
   napi_unref_threadsafe_function(env, channel_);
 }
 
-Napi::Promise Executor::submit(Napi::Env env, const Napi::Object& owner, bool high_priority, Work work) {
-  JobPointer job(
-      new Job{Napi::Promise::Deferred::New(env), Napi::Persistent(owner), std::move(work), high_priority, {}, {}});
+Napi::Promise Executor::submit(Napi::Env env, const Napi::Object& owner, Turn turn, Work work) {
+  JobPointer job(new Job{Napi::Promise::Deferred::New(env), Napi::Persistent(owner), std::move(work), turn, {}, {}});
   const Napi::Promise promise = job->deferred.Promise();
   if (stopping_) {
     job->deferred.Reject(to_js_error(env, kDisposed));
@@ -63,9 +64,9 @@ Napi::Promise Executor::submit(Napi::Env env, const Napi::Object& owner, bool hi
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     auto position = queue_.end();
-    if (high_priority) {
+    if (turn == Turn::kAhead) {
       position = queue_.begin();
-      while (position != queue_.end() && (*position)->high_priority) ++position;
+      while (position != queue_.end() && (*position)->turn == Turn::kAhead) ++position;
     }
     queue_.insert(position, std::move(job));
   }
@@ -88,9 +89,33 @@ void Executor::close_and_join() {
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
   queue_.clear();
+  aside_.clear();
   finished_.clear();
   if (channel_ != nullptr) napi_release_threadsafe_function(channel_, napi_tsfn_abort);
   channel_ = nullptr;
+}
+
+std::shared_ptr<void> Executor::hold() {
+  std::shared_ptr<void> hold(this, [](void* executor) { static_cast<Executor*>(executor)->release(); });
+  const std::lock_guard<std::mutex> lock(mutex_);
+  held_ = true;
+  return hold;
+}
+
+void Executor::release() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  held_ = false;
+  queue_.insert(queue_.begin(), std::make_move_iterator(aside_.begin()), std::make_move_iterator(aside_.end()));
+  aside_.clear();
+  wake_.notify_one();
+}
+
+bool Executor::has_next() {
+  while (held_ && !queue_.empty() && queue_.front()->turn == Turn::kAside) {
+    aside_.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return !queue_.empty() && !(held_ && queue_.front()->turn == Turn::kUnheld);
 }
 
 void Executor::loop() {
@@ -99,7 +124,7 @@ void Executor::loop() {
     JobPointer job;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      wake_.wait(lock, [this] { return stopping_ || has_next(); });
       if (stopping_) break;
       job = std::move(queue_.front());
       queue_.pop_front();
@@ -172,7 +197,9 @@ void Executor::reject_queued(Napi::Env env) {
   std::deque<JobPointer> queued;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    queued.swap(queue_);
+    queued.swap(aside_);
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(queued));
+    queue_.clear();
   }
   for (const JobPointer& job : queued) {
     job->failure = kDisposed;

@@ -26,8 +26,18 @@ class Executor : public std::enable_shared_from_this<Executor> {
   static std::shared_ptr<Executor> start(Napi::Env env, std::function<void()> at_begin, std::function<void()> at_end);
   ~Executor();
 
-  // `high_priority` jobs run before every queued job that is not. `owner` is kept alive until the promise is settled.
-  Napi::Promise submit(Napi::Env env, const Napi::Object& owner, bool high_priority, Work work);
+  // When a job runs.
+  enum class Turn {
+    kAhead,    // before every queued job that is not
+    kInOrder,  // after those that were submitted before
+    kUnheld,   // the same, but not while there is a hold: it waits with all that is behind it, and only kAhead passes
+    kAside,    // the same, but during a hold it lets those behind it pass, and runs when the hold ends
+  };
+  // `owner` is kept alive until the promise is settled.
+  Napi::Promise submit(Napi::Env env, const Napi::Object& owner, Turn turn, Work work);
+  // Holds until the result is destroyed, in whatever thread; at most one at a time, and none may outlive the thread's
+  // `at_end`.
+  std::shared_ptr<void> hold();
   // Takes no more work, rejects what is queued, ends the running job at the next layer. Does not wait.
   void close(Napi::Env env);
   // The same and waits; for the end of the environment, where promises are not settled any more.
@@ -41,7 +51,7 @@ class Executor : public std::enable_shared_from_this<Executor> {
     Napi::Promise::Deferred deferred;
     Napi::ObjectReference owner;
     Work work;
-    bool high_priority;
+    Turn turn;
     Resolve resolve;
     std::optional<Failure> failure;
   };
@@ -50,6 +60,9 @@ class Executor : public std::enable_shared_from_this<Executor> {
   Executor(std::function<void()> at_begin, std::function<void()> at_end);
   void open_channel(Napi::Env env);
   void loop();
+  // Whether the front of the queue may run. The mutex is held.
+  bool has_next();
+  void release();
   void run(Job& job);
   void settle_finished(Napi::Env env);
   void settle(Napi::Env env, Job& job);
@@ -62,7 +75,9 @@ class Executor : public std::enable_shared_from_this<Executor> {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<JobPointer> queue_;
+  std::deque<JobPointer> aside_;  // of a hold
   std::deque<JobPointer> finished_;
+  bool held_ = false;
   bool ended_ = false;
   std::thread thread_;
 

@@ -73,16 +73,17 @@ Napi::Value ResizerWrap::resize(const Napi::CallbackInfo& info) {
              "the process ran out of memory for " + std::to_string(bytes) + " bytes of pixels");
   }
   std::memcpy(pixels->data(), data_of(array, "an image"), bytes);
-  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), false, [=]() -> Executor::Resolve {
-    const auto size = static_cast<size_t>(to_height * to_width * 3);
-    auto resized = std::make_shared<PixelBuffer>(size);
-    resize_image(pixels->data(), height, width, resized->data(), to_height, to_width);
-    return [resized, size](Napi::Env env) {
-      Napi::Uint8Array out = Napi::Uint8Array::New(env, size);
-      std::memcpy(out.Data(), resized->data(), size);
-      return out;
-    };
-  });
+  return executor_->submit(info.Env(), info.This().As<Napi::Object>(), Executor::Turn::kInOrder,
+                           [=]() -> Executor::Resolve {
+                             const auto size = static_cast<size_t>(to_height * to_width * 3);
+                             auto resized = std::make_shared<PixelBuffer>(size);
+                             resize_image(pixels->data(), height, width, resized->data(), to_height, to_width);
+                             return [resized, size](Napi::Env env) {
+                               Napi::Uint8Array out = Napi::Uint8Array::New(env, size);
+                               std::memcpy(out.Data(), resized->data(), size);
+                               return out;
+                             };
+                           });
 }
 
 void ResizerWrap::dispose(const Napi::CallbackInfo& info) { executor_->close(info.Env()); }

@@ -215,8 +215,24 @@ export interface NativeClassifier {
   /**
    * Writes the raw bytes of the named tensors one after another from `offset` on; the names of `trainingState` work.
    * What a parameter does not have is written as zeros.
+   *
+   * In the `background` it resolves once a thread of its own has begun, and the file gets what the tensors are at that
+   * moment, bit for bit. Steps and predictions go on meanwhile; a call that changes what is written waits for the end,
+   * with what is queued behind it but predictions: `optimizerStep`, `configureOptimizer`, `average`, `setTrainable`,
+   * `readTensors`, `writeTensors`. Only what `trainStep` changes is copied: buffers and gathered gradients.
    */
-  writeTensors(path: string, offset: number, names: readonly string[]): Promise<void>;
+  writeTensors(
+    path: string,
+    offset: number,
+    names: readonly string[],
+    options?: { background?: boolean },
+  ): Promise<void>;
+  /**
+   * Resolves when the latest write in the background has ended, or rejects with its failure, as often as it is asked
+   * for; holds up no other call. Resolves at once where there was none. `dispose` and the end of the
+   * process break a write off, which leaves a part in the file.
+   */
+  finishWrite(): Promise<void>;
   /**
    * Overwrites the named tensors with bytes of the file, cast to the network's dtype, and drops the average.
    * ERR_WEIGHTS where a number is not finite, with the network as it was, unless `allowNonFinite`.

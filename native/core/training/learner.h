@@ -17,6 +17,7 @@
 #include "core/runtime/precision.h"
 #include "core/runtime/transfer.h"
 #include "core/training/average.h"
+#include "core/training/background_write.h"
 #include "core/training/optimizer.h"
 #include "core/training/weights.h"
 
@@ -158,6 +159,13 @@ class Learner {
   std::vector<TensorInfo> training_state() const;
   // Names are those of the network's tensors and of the training's state; what a parameter does not have is zeros.
   void write(const std::string& path, int64_t offset, const std::vector<std::string>& names);
+  // The same on a thread of its own; returns once that has begun, and lets go of `hold` when it ends. Until then
+  // parameters, optimizer state and average must not change. What train_step() changes is copied first: buffers and
+  // gradients.
+  void begin_write(const std::string& path, int64_t offset, const std::vector<std::string>& names,
+                   std::shared_ptr<void> hold);
+  // Waits for the end of the latest of these, and throws what it failed with. Nothing where there was none.
+  void finish_write() { writer_.finish(); }
   void read(const std::string& path, const std::vector<TensorSource>& sources, const ReadOptions& options);
 
   Facts facts() const;
@@ -175,7 +183,12 @@ class Learner {
   TrainingState state() const;
   // All slots, in the order in which they are told; they point into `state`.
   std::vector<StateSlot> slots(TrainingState& state) const;
-  std::vector<at::Tensor> find(const std::vector<std::string>& names) const;
+  // A tensor by its name; `steady`: train_step() leaves it as it is.
+  struct Found {
+    at::Tensor tensor;
+    bool steady;
+  };
+  std::vector<Found> find(const std::vector<std::string>& names) const;
   // Returns where the sources go: into the network, or into slots of `next`.
   std::vector<Destination> destinations(const std::vector<TensorSource>& sources, const ReadOptions& options,
                                         TrainingState& next) const;
@@ -210,6 +223,7 @@ class Learner {
   std::vector<std::string> parameter_names_;
   std::unique_ptr<Optimizer> optimizer_;
   Average average_;
+  BackgroundWrite writer_{stop_};
   std::deque<Readback> pending_outputs_;  // of the deferred steps that have not been read
   at::Tensor found_inf_;                  // undefined, or 1 on the device once a loss was not finite
 };

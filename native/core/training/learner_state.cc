@@ -2,6 +2,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
 
 #include <unordered_map>
 #include <utility>
@@ -91,15 +92,15 @@ std::vector<TensorInfo> Learner::training_state() const {
   return infos;
 }
 
-std::vector<at::Tensor> Learner::find(const std::vector<std::string>& names) const {
+std::vector<Learner::Found> Learner::find(const std::vector<std::string>& names) const {
   const auto own = by_name(network_->tensors());
   TrainingState present;
   std::vector<StateSlot> all;
   std::unordered_map<std::string, StateSlot*> places;
-  std::vector<at::Tensor> found;
+  std::vector<Found> found;
   for (const std::string& name : names) {
     if (const auto tensor = own.find(name); tensor != own.end()) {
-      found.push_back(tensor->second->tensor);
+      found.push_back({tensor->second->tensor, tensor->second->is_parameter});
       continue;
     }
     if (places.empty()) {
@@ -113,13 +114,30 @@ std::vector<at::Tensor> Learner::find(const std::vector<std::string>& names) con
     if (slot.group == kAverage) require_not_swapped();
     if (slot.group == kAverage && !slot.tensor->defined())
       throw Failure("ERR_WEIGHTS", "there is no average, and so no '" + name + "'; update the average first");
-    found.push_back(slot.tensor->defined() ? *slot.tensor : at::zeros_like(slot.like));
+    if (slot.tensor->defined())
+      found.push_back({*slot.tensor, /*steady=*/slot.group != kAlone});  // Gradients are added in place.
+    else
+      found.push_back({at::zeros_like(slot.like), /*steady=*/true});
   }
   return found;
 }
 
 void Learner::write(const std::string& path, int64_t offset, const std::vector<std::string>& names) {
-  write_tensors(path, offset, find(names));
+  std::vector<at::Tensor> tensors;
+  for (Found& each : find(names)) tensors.push_back(std::move(each.tensor));
+  write_tensors(path, offset, tensors);
+}
+
+void Learner::begin_write(const std::string& path, int64_t offset, const std::vector<std::string>& names,
+                          std::shared_ptr<void> hold) {
+  c10::AutoGradMode no_grad(false);
+  const Arena::Pause pause;  // The copies stay for longer than a step.
+  std::vector<at::Tensor> tensors;
+  for (const Found& each : find(names)) {
+    const at::Tensor tensor = each.tensor.detach();
+    tensors.push_back(each.steady ? tensor : tensor.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true));
+  }
+  writer_.begin(path, offset, std::move(tensors), std::move(hold));
 }
 
 void Learner::read(const std::string& path, const std::vector<TensorSource>& sources, const ReadOptions& options) {

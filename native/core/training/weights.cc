@@ -13,7 +13,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <mutex>
 #include <utility>
 
@@ -240,20 +239,6 @@ std::string dtype_name(at::ScalarType wanted) {
     if (dtype == wanted) return name;
   }
   throw Failure("ERR_WEIGHTS", std::string("no safetensors name for dtype ") + c10::toString(wanted));
-}
-
-void write_tensors(const std::string& path, int64_t offset, const std::vector<at::Tensor>& tensors) {
-  c10::AutoGradMode no_grad(false);
-  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-  if (!file) throw Failure("ERR_RUN_FOLDER", "cannot open '" + path + "' for writing: " + std::strerror(errno));
-  file.seekp(offset);
-  for (const at::Tensor& tensor : tensors) {
-    const at::Tensor flat = tensor.detach().cpu().contiguous();
-    file.write(static_cast<const char*>(flat.const_data_ptr()), static_cast<std::streamsize>(flat.nbytes()));
-  }
-  file.flush();
-  if (!file)
-    throw Failure("ERR_RUN_FOLDER", "cannot write '" + path + "': " + std::strerror(errno) + "; is the disk full?");
 }
 
 void read_tensors(const std::string& path, const std::vector<TensorSource>& sources,

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,8 +22,10 @@ struct TensorSource {
 // safetensors' name of a dtype; throws ERR_WEIGHTS for one it has none for.
 std::string dtype_name(at::ScalarType dtype);
 
-// Writes the raw bytes of the tensors, contiguous and one after another, at `offset` of a file that exists.
-void write_tensors(const std::string& path, int64_t offset, const std::vector<at::Tensor>& tensors);
+// Writes the raw bytes of the tensors, contiguous and one after another, at `offset` of a file that exists. Tensors
+// that are not contiguous on the host are copied there, one at a time. Ends with ERR_ABORTED once `stop` is true.
+void write_tensors(const std::string& path, int64_t offset, const std::vector<at::Tensor>& tensors,
+                   const std::atomic<bool>* stop = nullptr);
 
 // Where a source goes.
 struct Destination {

@@ -38,7 +38,7 @@ test('a classifier shows 22 members and hides its network', () => {
   expect([classifier, network, null, {}].map(isClassifier)).toEqual([true, false, false, false]);
 });
 
-test('the addon has 17 calls, and a network passes on all but those of its life', async () => {
+test('the addon has 18 calls, and a network passes on all but those of its life', async () => {
   const native = membersOf(loadNative().Classifier.prototype as object);
   expect(native.sort()).toEqual([
     'average',
@@ -46,6 +46,7 @@ test('the addon has 17 calls, and a network passes on all but those of its life'
     'configureOptimizer',
     'dispose',
     'features',
+    'finishWrite',
     'gradCam',
     'input',
     'keepPixels',
