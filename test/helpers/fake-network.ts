@@ -12,6 +12,7 @@ import type { Precision } from '../../src/model/options';
 import type { Network } from '../../src/model/types';
 import type { LoadReport } from '../../src/weights/match';
 import type { NativeBatch } from '../../src/addon/batch';
+import type { NativeOptimizerOptions, NativeSgdOptions } from '../../src/addon/optimizers';
 import type {
   NativeGradCam,
   NativeInput,
