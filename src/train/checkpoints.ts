@@ -155,8 +155,10 @@ export class Checkpoints {
             temporary,
             header.length,
             tensors.map(({ name }) => name),
+            { background: true },
           );
           begin();
+          await network.finishWrite();
         }).catch(toSystemError);
         await change('sync', temporary, () => file.sync());
       } finally {

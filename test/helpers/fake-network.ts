@@ -22,7 +22,6 @@ import type {
   NativeTrainOutputs,
   NativeTrainStepOptions,
 } from '../../src/addon/types';
-import type { NativeOptimizerOptions, NativeSgdOptions } from '../../src/addon/optimizers';
 
 const GRID = 4;
 const FEATURES = GRID * GRID + 1;
