@@ -1,4 +1,5 @@
 /** `covidct train --resume`: goes on with a run that was killed or stopped, or begins it. */
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { checkOptions } from '../options/check';
@@ -106,6 +107,19 @@ export async function isFinished(folder: RunFolder, config: RunConfig, epochs: n
   const { stop } = await folder.history();
   if (stop === null || stop.reason === 'aborted') return false;
   return stop.reason === 'early-stopping' || (epochs ?? 0) <= Number(config.options['epochs']);
+}
+
+/** Whether the report was written after everything that it shows. */
+export async function isReported(folder: RunFolder): Promise<boolean> {
+  const [report, ...sources] = await Promise.all(
+    ['report.html', 'history.jsonl', 'metrics.json'].map((name) =>
+      stat(folder.file(name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => -Infinity,
+      ),
+    ),
+  );
+  return sources.every((time) => time <= report!) && report !== -Infinity;
 }
 
 /** Opens the data of the run, from where they were or from where the flags say. */

@@ -20,7 +20,15 @@ import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
 import { assertRunFolderFree } from '../train/run-folder';
-import { assertSameRecipe, dataOfRun, dataSourceOf, isFinished, resumedTrainer, runToResume } from './resume';
+import {
+  assertSameRecipe,
+  dataOfRun,
+  dataSourceOf,
+  isFinished,
+  isReported,
+  resumedTrainer,
+  runToResume,
+} from './resume';
 import type { ResumeFlags } from './resume';
 import { withRecipe, withResume } from './train-flags';
 import { loadText } from './format/weights';
@@ -110,35 +118,35 @@ async function goOn(folder: RunFolder, flags: Flags, io: Io): Promise<number> {
   }
   const { data, path, opening } = await dataOfRun(config, flags, io);
   if (flags.test === true) splitOf(data, 'test');
-  if (await isFinished(folder, config, flags.epochs)) note(io, flags, `${folder.dir}: the run is finished.`);
-  else {
-    const trainer = await resumedTrainer(folder, flags, io, loggersOf(folder.dir, flags, io));
-    const history = await fit(trainer, data, folder.dir, flags, io).finally(() => trainer.model.dispose());
-    if (history.stop.reason === 'aborted') return concluded(history, flags, io);
-    await testOnce(folder, config, { data: path, opening }, flags, io);
-    return concluded(history, flags, io);
+  const finished = await isFinished(folder, config, flags.epochs);
+  if (finished) note(io, flags, `${folder.dir}: the run is finished.`);
+  const history = finished ? null : await resumed(folder, data, flags, io);
+  if (history?.stop.reason === 'aborted') return concluded(history, flags, io);
+  // An earlier process may have been killed after the training, while it drew or evaluated.
+  const isDrawn = history !== null || (await isReported(folder));
+  if (!isDrawn) await draw(folder.dir, data, flags, io);
+  if (flags.test === true && (!isDrawn || (await folder.metrics())['test'] === undefined)) {
+    const { onBadFile } = config.options as { onBadFile?: 'error' | 'skip' };
+    await evaluateTest({ out: folder.dir, data: path, opening, onBadFile, device: flags }, flags, io);
   }
-  await testOnce(folder, config, { data: path, opening }, flags, io);
-  return EXIT.ok;
+  return history === null ? EXIT.ok : concluded(history, flags, io);
+}
+
+/** Trains from the checkpoint on. */
+async function resumed(folder: RunFolder, data: DatasetSplits, flags: Flags, io: Io): Promise<TrainingHistory> {
+  const trainer = await resumedTrainer(folder, flags, io, loggersOf(folder.dir, flags, io));
+  return await fit(trainer, data, folder.dir, flags, io).finally(() => trainer.model.dispose());
+}
+
+/** Puts the pictures into the run folder. Without io's signal: what a Ctrl-C has left is to be shown as well. */
+async function draw(out: string, data: DatasetSplits, flags: OutputFlags, io: Io): Promise<void> {
+  await during(io, flags, 'drawing pictures', () => addTraining(out, { dataset: data.train }));
 }
 
 /** Writes the last line of JSON. Returns the exit code. */
 function concluded(history: TrainingHistory, flags: Flags, io: Io): number {
   if (flags.json === true) printJson(io, resultOf(history));
   return history.stop.reason === 'aborted' ? io.interruptedCode() : EXIT.ok;
-}
-
-/** Evaluates the test split where it was asked for and no earlier process has done it. */
-async function testOnce(
-  folder: RunFolder,
-  config: RunConfig,
-  data: Pick<TestOptions, 'data' | 'opening'>,
-  flags: Flags,
-  io: Io,
-): Promise<void> {
-  if (flags.test !== true || (await folder.metrics())['test'] !== undefined) return;
-  const { onBadFile } = config.options as { onBadFile?: 'error' | 'skip' };
-  await evaluateTest({ out: folder.dir, ...data, onBadFile, device: flags }, flags, io);
 }
 
 /** Begins a run. */
@@ -249,9 +257,7 @@ async function fit(
   const millions = (parameterCount / 1e6).toFixed(2);
   note(io, flags, `${architecture}, ${millions} million parameters, on ${device}: ${deviceReason}`);
   const history = await trainer.fit(data.train, data.validation, { signal: io.signal });
-  // Without io's signal: what a Ctrl-C has left is to be shown as well.
-  if (history.epochs.length > 0)
-    await during(io, flags, 'drawing pictures', () => addTraining(out, { dataset: data.train }));
+  if (history.epochs.length > 0) await draw(out, data, flags, io);
   if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
   return history;
 }

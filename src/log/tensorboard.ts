@@ -25,9 +25,17 @@ let made = 0;
 export interface TensorBoardOptions {
   /** Folder of the event file; made when the first event comes. Point `tensorboard --logdir` here or above. */
   readonly dir: string;
+  /** What the file's name ends in, after a dot; nothing by default. As `filename_suffix` of PyTorch's SummaryWriter. */
+  readonly filenameSuffix?: string;
 }
 
-const optionsSchema = z.strictObject({ dir: pathSchema });
+const optionsSchema = z.strictObject({
+  dir: pathSchema,
+  filenameSuffix: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/, 'expected letters, digits, _ and -')
+    .optional(),
+});
 const numberSchema = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 const valuesSchema = z.record(z.string(), numberSchema);
 const pngSchema = bytesSchema('expected the bytes of a PNG file');
@@ -79,10 +87,11 @@ export class TensorBoardLogger implements TrainLogger {
 
   /** @throws InvalidOptionError when `dir` is empty */
   constructor(options: TensorBoardOptions) {
-    const { dir } = checkOptions(optionsSchema, options, 'TensorBoardLogger');
+    const { dir, filenameSuffix } = checkOptions(optionsSchema, options, 'TensorBoardLogger');
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
     const host = hostname().replace(/[^A-Za-z0-9-]/g, '-') || 'localhost';
-    this.#path = path.join(dir, `events.out.tfevents.${seconds}.${host}.${process.pid}.${made++}`);
+    const suffix = filenameSuffix === undefined ? '' : `.${filenameSuffix}`;
+    this.#path = path.join(dir, `events.out.tfevents.${seconds}.${host}.${process.pid}.${made++}${suffix}`);
     this.#record({ fileVersion: 'brain.Event:2' });
   }
 

@@ -72,27 +72,27 @@ export async function addTraining(runDir: string, options: AddTrainingOptions): 
     folder.metrics(),
     readFacts(folder),
   ]);
-  const board = new TensorBoardImages(folder, epochs.length);
+  const board = new TensorBoardImages(folder, epochs.length, 'training');
   for (const chart of drawCurves(epochs)) await board.chart('training', chart);
   if (validation !== undefined) await board.evaluation(validation);
-  if (facts === null) {
-    const skipped = new Set(
-      events.flatMap((event) => (event.type === 'skipped' && event.split === 'train' ? [event.id] : [])),
-    );
-    const samples = await keepSamples({
-      folder,
-      board,
-      images: await folder.images(),
-      split: 'train',
-      signal,
-      dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => !skipped.has(id)) },
-    });
+  const isOwn = facts === null || (facts.gradCam === null && facts.split?.name === 'train');
+  const skipped = new Set(
+    events.flatMap((event) => (event.type === 'skipped' && event.split === 'train' ? [event.id] : [])),
+  );
+  const samples = await keepSamples({
+    folder: isOwn ? folder : null,
+    board,
+    images: await folder.images(),
+    split: 'train',
+    signal,
+    dataset: { ...dataset, samples: dataset.samples.filter(({ id }) => !skipped.has(id)) },
+  });
+  if (isOwn)
     await writeFacts(folder, {
       gradCam: null,
       samples,
       split: { name: 'train', n: dataset.samples.length, perClass: countClasses(dataset) },
     });
-  }
   await board.write();
   return refresh(folder);
 }
@@ -135,7 +135,7 @@ export async function addEvaluation(runDir: string, options: AddEvaluationOption
   const folder = await RunFolder.open(runDir);
   await folder.writeMetrics(evaluation);
   const [{ epochs }, { test }] = await Promise.all([folder.history(), folder.metrics()]);
-  const board = new TensorBoardImages(folder, epochs.length);
+  const board = new TensorBoardImages(folder, epochs.length, evaluation.split);
   await board.evaluation(evaluation);
   if (split === 'test' || test === undefined)
     await writeFacts(folder, await keepMontages(folder, board, evaluation, about));

@@ -8,7 +8,8 @@ import type { SampleFacts } from './types';
 import { encodeImage } from './overlay';
 
 interface KeepSamples {
-  readonly folder: RunFolder;
+  /** Null: they are shown in TensorBoard alone, since the files are those of another split. */
+  readonly folder: RunFolder | null;
   readonly board: TensorBoardImages;
   /** Name of the split, for TensorBoard. */
   readonly split: string;
@@ -34,7 +35,7 @@ export async function keepSamples({
     const sheet = await sampleMontage(dataset, { label, ...images, signal });
     const png = await encodeImage(sheet);
     const file = `samples-${label}.png`;
-    await folder.write(`pictures/${file}`, png);
+    await folder?.write(`pictures/${file}`, png);
     board.add(`${split}/samples/${title}`, { png, width: sheet.width, height: sheet.height });
     facts.push({ file, title, caption: `Some images of ${dataset.name}, drawn at random` });
   }

@@ -1,4 +1,7 @@
 /** Gathers the pictures of a run and shows them in its TensorBoard folder. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeWhole } from '../files/write';
 import { TensorBoardLogger } from '../log/tensorboard';
 import type { Evaluation } from '../metrics/types';
 import type { RunFolder } from '../train/run-folder';
@@ -19,12 +22,17 @@ export interface PngPicture {
 export class TensorBoardImages {
   readonly #folder: RunFolder;
   readonly #step: number;
+  readonly #name: string;
   readonly #images: (PngPicture & { readonly tag: string })[] = [];
 
-  /** @param step the epoch they stand at */
-  constructor(folder: RunFolder, step: number) {
+  /**
+   * @param step the epoch they stand at
+   * @param name what they are of, e.g. `test`; they replace those of that name
+   */
+  constructor(folder: RunFolder, step: number, name: string) {
     this.#folder = folder;
     this.#step = step;
+    this.#name = name;
   }
 
   /** Adds a picture. TensorBoard groups by what comes before the first slash of the tag. */
@@ -43,11 +51,15 @@ export class TensorBoardImages {
   }
 
   /**
-   * Writes one event file into `tensorboard/`; none when there is nothing to show. Throws CovidCtError ERR_RUN_FOLDER.
+   * Writes one event file into `tensorboard/`, in the place of an earlier one of the same name; none when there is
+   * nothing to show. Throws CovidCtError ERR_RUN_FOLDER.
    */
   async write(): Promise<void> {
     if (this.#images.length === 0) return;
-    const board = new TensorBoardLogger({ dir: this.#folder.file('tensorboard') });
+    const dir = this.#folder.file('tensorboard');
+    const earlier = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith(`.${this.#name}`));
+    for (const name of earlier) await removeWhole(join(dir, name));
+    const board = new TensorBoardLogger({ dir, filenameSuffix: this.#name });
     try {
       for (const { tag, png, width, height } of this.#images)
         await board.image(tag, png, { width, height }, this.#step);
