@@ -36,7 +36,7 @@ export const ERROR_CODES = {
   ERR_MODEL: 'a model folder is missing something or contradicts itself',
   ERR_LAYER: 'no layer of that name can be explained in this architecture',
   ERR_DISPOSED: 'the object was used after dispose()',
-  ERR_BUSY: 'the classifier is already being trained',
+  ERR_BUSY: 'the classifier is already being trained, or another training holds the folder',
   ERR_DIVERGED: 'the loss became NaN or infinite',
   ERR_ABORTED: 'the work was stopped by its AbortSignal',
   ERR_METRICS: 'a metric was asked of values it is not defined for',
@@ -162,6 +162,43 @@ export class LibTorchNotFoundError extends CovidCtError {
   constructor(message: Text, tried: readonly { path: string; reason: string }[]) {
     super('ERR_LIBTORCH_NOT_FOUND', message);
     this.tried = tried;
+  }
+}
+
+/** Who holds a folder. A file that cannot be read gives the pid 0. */
+export interface Owner {
+  readonly pid: number;
+  /** Name of the machine, or of the container. */
+  readonly host: string;
+  /** Since when, in ISO 8601, by the owner's clock. */
+  readonly since: string;
+  /** What holds it, e.g. `Trainer.fit`. */
+  readonly what: string;
+}
+
+/**
+ * A folder cannot be written to, since another training holds it. `owner` says who; it may be this very process.
+ *
+ * @example
+ * ```ts
+ * import { Classifier, openDataset, RunBusyError, Trainer } from 'covidct-torch';
+ *
+ * const { train, validation } = await openDataset('COVID-CT');
+ * using model = await Classifier.create({ architecture: 'resnet18', classes: train.classes });
+ * try {
+ *   await new Trainer({ model, out: 'runs/first' }).fit(train, validation);
+ * } catch (error) {
+ *   if (!(error instanceof RunBusyError)) throw error;
+ *   console.log(error.owner.pid, error.owner.host, error.owner.since);
+ * }
+ * ```
+ */
+export class RunBusyError extends CovidCtError {
+  readonly owner: Owner;
+
+  constructor(message: Text, owner: Owner) {
+    super('ERR_BUSY', message);
+    this.owner = owner;
   }
 }
 

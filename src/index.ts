@@ -19,8 +19,9 @@ export {
   ERROR_CODES,
   InvalidOptionError,
   LibTorchNotFoundError,
+  RunBusyError,
 } from './errors';
-export type { ErrorCode } from './errors';
+export type { ErrorCode, Owner } from './errors';
 
 // Data sets
 export { CovidCtDataset } from './data/covid-ct';

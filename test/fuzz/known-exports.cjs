@@ -16,6 +16,7 @@ exports.EXCLUDED = {
   BadImageError: OF_ERRORS,
   LibTorchNotFoundError: OF_ERRORS,
   AbortedError: OF_ERRORS,
+  RunBusyError: OF_ERRORS,
   diagnose: 'takes nothing, and starts processes to look at the machine',
   'new Classifier': `${PRIVATE}: Classifier.create`,
   'new RunFolder': `${PRIVATE}: RunFolder.create`,

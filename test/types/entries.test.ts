@@ -21,7 +21,7 @@ test('the package has six entries', () => {
 });
 
 test('the main entry has about forty names, the others twenty-two at most', () => {
-  expect(values('covidct-torch').length).toBeLessThanOrEqual(46);
+  expect(values('covidct-torch').length).toBeLessThanOrEqual(47);
   for (const { name } of ENTRIES.slice(1)) expect([name, values(name).length > 22]).toEqual([name, false]);
 });
 
