@@ -1,6 +1,6 @@
 /** `covidct train --resume`: goes on with a run that was killed or stopped, or begins it. */
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { checkOptions } from '../options/check';
 import { RunFolder, Trainer } from '../index';
@@ -109,17 +109,23 @@ export async function isFinished(folder: RunFolder, config: RunConfig, epochs: n
   return stop.reason === 'early-stopping' || (epochs ?? 0) <= Number(config.options['epochs']);
 }
 
-/** Whether the report was written after everything that it shows. */
-export async function isReported(folder: RunFolder): Promise<boolean> {
-  const [report, ...sources] = await Promise.all(
-    ['report.html', 'history.jsonl', 'metrics.json'].map((name) =>
-      stat(folder.file(name)).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => -Infinity,
-      ),
-    ),
-  );
-  return sources.every((time) => time <= report!) && report !== -Infinity;
+/** Time of the latest file of a folder whose name ends so, in milliseconds; -Infinity where there is none. */
+async function timeOf(folder: string, ending: string): Promise<number> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(ending));
+  const times = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).mtimeMs));
+  return Math.max(-Infinity, ...times);
+}
+
+/** What is left to do of a run whose training has ended: an earlier process may have been killed in it. */
+export async function openTasks(folder: RunFolder): Promise<{ draw: boolean; test: boolean; report: boolean }> {
+  const [trained, training, test, report] = await Promise.all([
+    timeOf(folder.dir, 'history.jsonl'),
+    timeOf(folder.file('tensorboard'), '.training'),
+    timeOf(folder.file('tensorboard'), '.test'),
+    timeOf(folder.dir, 'report.html'),
+  ]);
+  const isTested = (await folder.metrics())['test'] !== undefined && test >= trained;
+  return { draw: training < trained, test: !isTested, report: report < Math.max(trained, training, test) };
 }
 
 /** Opens the data of the run, from where they were or from where the flags say. */

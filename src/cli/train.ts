@@ -1,7 +1,7 @@
 /** `covidct train`: learns from the training split, chooses on the validation split, writes a run folder. */
 import type { Command } from 'commander';
 import { join } from 'node:path';
-import { addTraining } from '../report/index';
+import { addTraining, writeReport } from '../report/index';
 import { Classifier, ConsoleLogger, TensorBoardLogger, Trainer } from '../index';
 import type { RunFolder } from '../index';
 import type { RunConfig } from '../train/run-schema';
@@ -25,7 +25,7 @@ import {
   dataOfRun,
   dataSourceOf,
   isFinished,
-  isReported,
+  openTasks,
   resumedTrainer,
   runToResume,
 } from './resume';
@@ -122,13 +122,12 @@ async function goOn(folder: RunFolder, flags: Flags, io: Io): Promise<number> {
   if (finished) note(io, flags, `${folder.dir}: the run is finished.`);
   const history = finished ? null : await resumed(folder, data, flags, io);
   if (history?.stop.reason === 'aborted') return concluded(history, flags, io);
-  // An earlier process may have been killed after the training, while it drew or evaluated.
-  const isDrawn = history !== null || (await isReported(folder));
-  if (!isDrawn) await draw(folder.dir, data, flags, io);
-  if (flags.test === true && (!isDrawn || (await folder.metrics())['test'] === undefined)) {
+  const left = await openTasks(folder);
+  if (left.draw) await draw(folder.dir, data, flags, io);
+  if (flags.test === true && left.test) {
     const { onBadFile } = config.options as { onBadFile?: 'error' | 'skip' };
     await evaluateTest({ out: folder.dir, data: path, opening, onBadFile, device: flags }, flags, io);
-  }
+  } else if (left.report) await writeReport(folder.dir);
   return history === null ? EXIT.ok : concluded(history, flags, io);
 }
 

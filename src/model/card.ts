@@ -160,7 +160,8 @@ export async function readCard(path: string): Promise<{ card: ModelCard; dir: st
 
 /** Writes the card into a folder, whole or not at all. Throws CovidCtError ERR_RUN_FOLDER. */
 export async function writeCard(dir: string, card: ModelCard): Promise<void> {
-  await writeWhole(join(dir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+  // In the order of the schema, so that a card that was read and is written again has the same bytes.
+  await writeWhole(join(dir, CARD_FILE), `${JSON.stringify(cardSchema.parse(card), null, 2)}\n`);
 }
 
 /** The last weights of a run of version 0.1.0, whose cards do not name them. */

@@ -1,6 +1,6 @@
 /** Gathers the pictures of a run and shows them in its TensorBoard folder. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { removeWhole } from '../files/write';
 import { TensorBoardLogger } from '../log/tensorboard';
 import type { Evaluation } from '../metrics/types';
@@ -58,13 +58,20 @@ export class TensorBoardImages {
     if (this.#images.length === 0) return;
     const dir = this.#folder.file('tensorboard');
     const earlier = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith(`.${this.#name}`));
-    for (const name of earlier) await removeWhole(join(dir, name));
-    const board = new TensorBoardLogger({ dir, filenameSuffix: this.#name });
+    // In a folder of its own first: what stands in `tensorboard/` is whole.
+    const own = this.#folder.file('tensorboard', `.${this.#name}-${process.pid}`);
+    const board = new TensorBoardLogger({ dir: own, filenameSuffix: this.#name });
     try {
-      for (const { tag, png, width, height } of this.#images)
-        await board.image(tag, png, { width, height }, this.#step);
+      try {
+        for (const { tag, png, width, height } of this.#images)
+          await board.image(tag, png, { width, height }, this.#step);
+      } finally {
+        await board.close();
+      }
+      for (const name of earlier) await removeWhole(join(dir, name));
+      await rename(board.path, join(dir, basename(board.path)));
     } finally {
-      await board.close();
+      await removeWhole(own);
     }
   }
 }

@@ -40,6 +40,8 @@ export interface KeptWeightsOptions {
   readonly origin: string;
   /** Weight files that must stay although the card names others, relative to the run folder. */
   readonly alsoNeeded: () => readonly string[];
+  /** Throws where the folder is no longer this training's. */
+  readonly assertHeld: () => Promise<void>;
 }
 
 /** Everything a KeptWeights knows, as plain JSON. */
@@ -265,6 +267,7 @@ export class KeptWeights {
   }
 
   async #write(folder: RunFolder, card: ModelCard): Promise<void> {
+    await this.#options.assertHeld();
     await writeCard(folder.dir, card);
     this.#card = card;
   }

@@ -1,7 +1,11 @@
 /** Makes everything ready for the loop: at the beginning of a training, or where an earlier process has stopped. */
+import { basename, dirname } from 'node:path';
+import type { NativeOptimizerOptions } from '../addon/optimizers';
 import { PixelStore } from '../data/store';
 import type { SkippedFile } from '../data/types';
 import { imageOptionsOf } from '../data/images/options';
+import { ownFolder } from '../files/owner';
+import type { OwnedFolder } from '../files/owner';
 import type { TrainingNeeds } from '../log/types';
 import type { Network } from '../model/types';
 import { Averaging } from './averaging';
@@ -19,7 +23,9 @@ import { acceptDifferences, differencesOf } from './resume';
 import type { ResumePoint } from './resume';
 import { asStored, configOf } from './run-config';
 import type { NewConfig } from './run-config';
-import { RunFolder } from './run-folder';
+import { assertRunFolderFree, RunFolder } from './run-folder';
+import { checkpointNames, readLatestCheckpoint } from './checkpoint';
+import { removeUnfinished } from './leftovers';
 import type { TrainingRequest } from './training-request';
 
 /** A training that is ready to run. */
@@ -31,9 +37,11 @@ export interface Session {
   readonly folder: RunFolder | null;
   readonly recorder: Recorder;
   readonly needs: TrainingNeeds;
+  /** Null without a run folder. */
+  readonly owned: OwnedFolder | null;
 }
 
-/** Checks what depends on the network, makes the run folder and gets the network ready. */
+/** Checks what depends on the network, makes the run folder, which it owns from then on, and gets the network ready. */
 export async function openSession(
   request: TrainingRequest,
   classWeights: Float32Array,
@@ -46,18 +54,60 @@ export async function openSession(
   const freezing = new FreezeSchedule(network, options.freeze);
   const features = planFeatures(request, freezing.backboneFrozen(1));
   const needs = await checkNeeds(network, options, train.samples.length + (validation?.samples.length ?? 0));
-  const folder = await openFolder(request);
+  const owned = await own(request);
+  try {
+    const present = { ...request, resume: resume === null ? null : await withLatest(resume) };
+    const folder = await openFolder(present);
+    const parts = { request: present, classWeights, freezing, features, folder, left, owned };
+    const session = await start(parts, { config, changes, optimizer });
+    return { ...session, needs, resume: present.resume };
+  } catch (error) {
+    await owned?.release();
+    throw error;
+  }
+}
+
+/** Takes the run folder; null where there is to be none. Throws RunBusyError while another training has it. */
+async function own({ options: { out, overwrite }, resume, signal }: TrainingRequest): Promise<OwnedFolder | null> {
+  if (out === undefined) return null;
+  if (resume === null) await assertRunFolderFree(out, overwrite);
+  return await ownFolder(out, 'Trainer.fit', { signal });
+}
+
+/** The owner before may have gone on since the checkpoint was read. */
+async function withLatest(resume: ResumePoint): Promise<ResumePoint> {
+  const dir = dirname(dirname(resume.checkpoint.path));
+  const [latest] = await checkpointNames(dir);
+  if (latest !== undefined && latest.name === basename(resume.checkpoint.path)) return resume;
+  return { ...resume, checkpoint: await readLatestCheckpoint(dir, () => undefined) };
+}
+
+/** Begins the training, or puts everything back to where it goes on from. */
+async function start(
+  parts: Omit<PlanParts, 'recorder'>,
+  { config, changes, optimizer }: { config: NewConfig; changes: readonly string[]; optimizer: NativeOptimizerOptions },
+): Promise<Omit<Session, 'needs' | 'resume'>> {
+  const { request, folder, owned } = parts;
+  const { network, options, resume } = request;
   const recorder = new Recorder(request.loggers, folder);
-  const { plan, checkpoints } = planOf({ request, classWeights, freezing, features, folder, recorder, left });
+  const { plan, checkpoints } = planOf({ ...parts, recorder });
   const loop = new TrainingLoop(plan, resume?.checkpoint.state.loop ?? null);
   checkpoints.follow(() => loop.state());
-  await network.configureOptimizer(optimizer);
-  if (folder !== null) {
-    if (resume === null) await begin(checkpoints, folder, config);
-    else await goOn({ plan, checkpoints, recorder }, folder, { resume, config, changes });
+  try {
+    await network.configureOptimizer(optimizer);
+    if (folder !== null) {
+      if (resume === null) await begin(checkpoints, folder, config);
+      else await goOn({ plan, checkpoints, recorder }, folder, { resume, config, changes });
+    }
+    await keepPixels(network, options.maxDeviceCacheBytes);
+  } catch (error) {
+    // A logger that goes on with a file has it open; what fails here must not hide the first failure.
+    if (resume !== null) await recorder.close().catch(() => undefined);
+    await plan.freezing.restore().catch(() => undefined);
+    await network.configureOptimizer(null).catch(() => undefined);
+    throw error;
   }
-  await keepPixels(network, options.maxDeviceCacheBytes);
-  return { plan, loop, checkpoints, resume, folder, recorder, needs };
+  return { plan, loop, checkpoints, folder, recorder, owned };
 }
 
 /** What is not as when the run began, in words; none at a beginning. Throws ERR_RESUME for what was not accepted. */
@@ -78,15 +128,17 @@ interface PlanParts {
   readonly folder: RunFolder | null;
   readonly recorder: Recorder;
   readonly left: AbortSignal;
+  readonly owned: OwnedFolder | null;
 }
 
-function planOf({ request, folder, recorder, left, ...parts }: PlanParts): {
+function planOf({ request, folder, recorder, left, owned, ...parts }: PlanParts): {
   plan: TrainingPlan;
   checkpoints: Checkpoints;
 } {
   const { network, options } = request;
   const averaging = new Averaging(network, options.ema);
   const { belongings } = network;
+  const assertHeld = async (): Promise<void> => await owned?.assertHeld();
   const checkpoints = new Checkpoints({
     network,
     averaging,
@@ -95,9 +147,9 @@ function planOf({ request, folder, recorder, left, ...parts }: PlanParts): {
     folder,
     options,
     belongings,
-    assertHeld: () => Promise.resolve(),
+    assertHeld,
   });
-  const kept = openKept(request, averaging, folder, checkpoints);
+  const kept = openKept({ request, averaging, folder, checkpoints, assertHeld });
   const plan = {
     ...request,
     ...parts,
@@ -150,15 +202,22 @@ async function goOn(
 
 async function openFolder({ options: { out, overwrite }, resume }: TrainingRequest): Promise<RunFolder | null> {
   if (out === undefined) return null;
-  return resume === null ? await RunFolder.create(out, { overwrite }) : await RunFolder.open(out);
+  if (resume === null) return await RunFolder.createOwned(out, overwrite);
+  const folder = await RunFolder.open(out);
+  await removeUnfinished(folder.dir);
+  return folder;
 }
 
-function openKept(
-  { network, train, options, evalTransform }: TrainingRequest,
-  averaging: Averaging,
-  folder: RunFolder | null,
-  checkpoints: Checkpoints,
-): KeptWeights {
+interface KeptParts {
+  readonly request: TrainingRequest;
+  readonly averaging: Averaging;
+  readonly folder: RunFolder | null;
+  readonly checkpoints: Checkpoints;
+  readonly assertHeld: () => Promise<void>;
+}
+
+function openKept({ request, averaging, folder, checkpoints, assertHeld }: KeptParts): KeptWeights {
+  const { network, train, options, evalTransform } = request;
   return new KeptWeights({
     network,
     averaging,
@@ -169,6 +228,7 @@ function openKept(
     keep: options.keep,
     origin: `trained on ${train.name} from ${network.belongings.origin}`,
     alsoNeeded: () => checkpoints.needs,
+    assertHeld,
   });
 }
 

@@ -26,23 +26,11 @@ import {
 } from './run-schema';
 import type { RunConfig } from './run-schema';
 import { withLock } from '../files/lock';
+import { ownFolder } from '../files/owner';
 import { fileError, makeFolder, removeWhole, writeWhole } from '../files/write';
 import { parseHistory } from './history';
+import { isFree, removeRun, removeUnfinished } from './leftovers';
 import type { StoredHistory } from './history';
-
-/** Everything a run may hold. Overwriting removes these and nothing else. */
-const CONTENTS = [
-  'config.json',
-  'history.jsonl',
-  'weights',
-  'model.json',
-  'tensorboard',
-  'metrics.json',
-  'pictures',
-  'report.html',
-  'checkpoints',
-  'progress.json',
-];
 
 const CONFIG: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the configuration of a run' };
 const METRICS: JsonAbout = {
@@ -79,13 +67,29 @@ export class RunFolder {
    * Makes the folder, empty but for what loggers may have put into `tensorboard/`.
    *
    * @param options `overwrite`: whether an earlier run in this place is removed first (default false)
-   * @throws CovidCtError ERR_RUN_FOLDER when something else lies there, or an earlier run and `overwrite` is false
+   * @throws CovidCtError ERR_RUN_FOLDER when something else lies there, or an earlier run and `overwrite` is false;
+   *   RunBusyError while a training owns it
    */
   static async create(dir: string, options: { readonly overwrite?: boolean } = {}): Promise<RunFolder> {
     const { overwrite } = checkOptions(createRunSchema, options, 'RunFolder.create');
-    const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.create', 'dir')));
-    if (await holdsReplaceableRun(folder.dir, overwrite))
-      for (const name of CONTENTS) await removeWhole(join(folder.dir, name));
+    checkArgument(pathSchema, dir, 'RunFolder.create', 'dir');
+    await assertRunFolderFree(dir, overwrite);
+    const owned = await ownFolder(dir, 'RunFolder.create');
+    try {
+      return await RunFolder.createOwned(dir, overwrite);
+    } finally {
+      await owned.release();
+    }
+  }
+
+  /** The same for whoever owns the folder already. @internal */
+  static async createOwned(dir: string, overwrite: boolean): Promise<RunFolder> {
+    const folder = new RunFolder(resolve(dir));
+    const isRun = await holdsReplaceableRun(folder.dir, overwrite);
+    // Of a training that was killed before it became a run nothing is kept; what loggers have put there stays.
+    if (isRun) await removeRun(folder.dir);
+    else for (const name of ['weights', 'checkpoints', 'config.json.replaced']) await removeWhole(folder.file(name));
+    await removeUnfinished(folder.dir);
     await makeFolder(folder.file('weights')).catch((error: unknown) => {
       throw fileError('make the folder', folder.dir, error);
     });
@@ -253,14 +257,9 @@ async function holdsReplaceableRun(dir: string, overwrite: boolean): Promise<boo
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw fileError('read it', dir, error);
   });
-  if (entries.every((name) => name === 'tensorboard')) return false;
-  const mark = await readJsonIfThere(join(dir, 'config.json'), runMarkSchema, CONFIG).catch(() => null);
-  if (mark === null)
-    throw new CovidCtError(
-      'ERR_RUN_FOLDER',
-      `${dir}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} ` +
-        'and is not a run; choose another folder (out, --out)',
-    );
+  if (entries.includes('config.json')) await assertRun(dir, entries);
+  else if (await isFree(dir, entries)) return entries.includes('config.json.replaced');
+  else throw notARun(dir, entries);
   if (!overwrite)
     throw new CovidCtError(
       'ERR_RUN_FOLDER',
@@ -268,4 +267,17 @@ async function holdsReplaceableRun(dir: string, overwrite: boolean): Promise<boo
         'or have it replaced (overwrite: true, --overwrite)',
     );
   return true;
+}
+
+function notARun(dir: string, entries: readonly string[]): CovidCtError {
+  return new CovidCtError(
+    'ERR_RUN_FOLDER',
+    `${dir}: expected an empty or new folder for the run; it holds ${entries.slice(0, 3).join(', ')} ` +
+      'and is not a run; choose another folder (out, --out)',
+  );
+}
+
+async function assertRun(dir: string, entries: readonly string[]): Promise<void> {
+  const mark = await readJsonIfThere(join(dir, 'config.json'), runMarkSchema, CONFIG).catch(() => null);
+  if (mark === null) throw notARun(dir, entries);
 }

@@ -41,6 +41,7 @@ export async function* runTraining(asked: TrainingRequest, left: AbortSignal): T
       throw error;
     } finally {
       await session.plan.kept.close();
+      await session.owned?.release();
     }
   } finally {
     unlock();

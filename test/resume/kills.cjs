@@ -131,7 +131,9 @@ function summaryOf(out) {
     boards: boards.length,
     scalars: board.scalars,
     pictures: [board.training, board.test],
-    leftovers: readdirSync(out, { recursive: true }).filter((name) => /\.tmp$|\.lock$/.test(name)),
+    leftovers: readdirSync(out, { recursive: true }).filter((name) =>
+      /^\.(config|history|model)\.json.*\.tmp$|^(weights|checkpoints)\/\.|^owner\.lock$/.test(name),
+    ),
   };
 }
 
