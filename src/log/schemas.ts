@@ -1,4 +1,5 @@
 /** Loggers as arguments. */
+import { z } from 'zod';
 import { faultless, listFault, methodsSchema, wrong } from '../options/atoms';
 import type { TrainLogger } from './types';
 
@@ -12,3 +13,10 @@ export const loggersSchema = faultless<readonly TrainLogger[]>((value) =>
     return result.success ? null : wrong(result.error.issues[0]?.message ?? 'expected a logger');
   }),
 );
+
+/** Milliseconds that a logger may take for a call, at most what a timer can count; 0: without end. */
+export const loggerTimeoutSchema = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
+  .default(30_000);

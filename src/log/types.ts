@@ -98,7 +98,10 @@ export type TrainEvent =
       readonly bestValue: number | null;
     };
 
-/** Writes events down. Calls come in order and are awaited; `close` comes exactly once, also after a failure. */
+/**
+ * Writes events down. Calls come in order and are awaited; `close` comes exactly once, also after a failure. One that
+ * does not come back from a call within `loggerTimeout` gets no more events, and is closed if it comes back later.
+ */
 export interface TrainLogger {
   log(event: TrainEvent): void | Promise<void>;
   close(): void | Promise<void>;

@@ -1,5 +1,6 @@
 /** Writes every event down before it is given out: to the loggers, and all but the steps to `history.jsonl`. */
 import type { SkippedFile } from '../data/types';
+import { BoundedLogger } from '../log/bounded';
 import type { EpochRecord, TrainEvent, TrainLogger } from '../log/types';
 import { parseHistory, recordOf } from './history';
 import type { RunFolder } from './run-folder';
@@ -18,7 +19,7 @@ export interface RecorderState {
 
 /** One training's events on their way out. */
 export class Recorder {
-  readonly #loggers: readonly TrainLogger[];
+  readonly #loggers: readonly BoundedLogger[];
   readonly #folder: RunFolder | null;
   #lines: string[] = [];
   readonly #epochs: EpochRecord[] = [];
@@ -28,8 +29,9 @@ export class Recorder {
   readonly #known = new Set<string>();
   #closed = false;
 
-  constructor(loggers: readonly TrainLogger[], folder: RunFolder | null) {
-    this.#loggers = loggers;
+  /** @param loggerTimeout milliseconds after which a logger that does not come back is given up; 0: never */
+  constructor(loggers: readonly TrainLogger[], folder: RunFolder | null, loggerTimeout = 0) {
+    this.#loggers = loggers.map((logger, index) => new BoundedLogger(logger, `loggers[${index}]`, loggerTimeout));
     this.#folder = folder;
   }
 
@@ -45,7 +47,7 @@ export class Recorder {
   /** Plain JSON from which {@link restore} continues. Everything it counts is on the disk. */
   async state(): Promise<RecorderState> {
     const loggers: unknown[] = [];
-    for (const logger of this.#loggers) if (logger.state !== undefined) loggers.push(await logger.state());
+    for (const logger of this.#loggers) if (logger.hasState) loggers.push(await logger.state());
     return { lines: this.#lines.length, waiting: this.#waiting, loggers };
   }
 
@@ -62,9 +64,10 @@ export class Recorder {
     this.#waiting = [...waiting];
     for (const { split, id } of [...this.#skipped, ...waiting]) this.#known.add(JSON.stringify([split, id]));
     if (lines > 0) await folder.write('history.jsonl', `${this.#lines.join('\n')}\n`);
-    const restorable = this.#loggers.filter((logger) => logger.state !== undefined);
+    const restorable = this.#loggers.filter(({ hasState }) => hasState);
+    // Null: it was given up before it told its state.
     for (const [index, logger] of restorable.entries())
-      if (index < loggers.length) await logger.restore?.(loggers[index]);
+      if ((loggers[index] ?? null) !== null) await logger.restore(loggers[index]);
   }
 
   /** Notes a file that could not be decoded; it becomes an event before the next one. */
@@ -106,7 +109,7 @@ export class Recorder {
     await this.#tellAll((logger) => logger.close());
   }
 
-  async #tellAll(action: (logger: TrainLogger) => void | Promise<void>): Promise<void> {
+  async #tellAll(action: (logger: BoundedLogger) => Promise<void>): Promise<void> {
     const failures: unknown[] = [];
     for (const logger of this.#loggers) {
       try {

@@ -8,7 +8,7 @@ import type { TrainLogger } from '../log/types';
 import { classifierOf, isClassifier, networkOf } from '../model/classifier';
 import type { Classifier } from '../model/classifier';
 import { datasetSchema } from '../data/schemas';
-import { loggersSchema } from '../log/schemas';
+import { loggersSchema, loggerTimeoutSchema } from '../log/schemas';
 import { loadOptionsSchema } from '../model/options';
 import { callbackSchema, plainSchema } from '../options/atoms';
 import { checkArgument, checkOptions, signalOptionsSchema } from '../options/check';
@@ -27,6 +27,7 @@ import { runTraining } from './session';
 const objectsSchema = z.looseObject({
   model: z.custom<Classifier>(isClassifier, 'expected a Classifier, e.g. from await Classifier.create(...)'),
   loggers: loggersSchema.optional(),
+  loggerTimeout: loggerTimeoutSchema,
   trainTransform: transformSchema.optional(),
   evalTransform: transformSchema.optional(),
   dataSource: plainSchema.optional(),
@@ -40,6 +41,11 @@ export interface TrainerOptions extends TrainOptions {
    * Told of every event, in order, and closed when a training that has begun ends; make new ones for another training.
    */
   readonly loggers?: readonly TrainLogger[];
+  /**
+   * Milliseconds after which a logger that does not come back from a call is given up: it gets no more events, a
+   * process warning says so, and the training goes on. 30 000 by default; 0: it is waited for without end.
+   */
+  readonly loggerTimeout?: number | undefined;
   /** How a training image becomes the network's input; the tutorial's crop and flip by default. */
   readonly trainTransform?: Transform;
   /** The same for validation and, later, prediction; resized to a square by default. Stored with the weights. */
@@ -50,6 +56,7 @@ export interface TrainerOptions extends TrainOptions {
 
 const resumeSchema = z.strictObject({
   loggers: loggersSchema.optional(),
+  loggerTimeout: loggerTimeoutSchema,
   device: loadOptionsSchema.shape.device.unwrap().optional(),
   threads: loadOptionsSchema.shape.threads.unwrap().optional(),
   epochs: trainOptionsSchema.shape.epochs.unwrap().optional(),
@@ -66,7 +73,7 @@ const resumeSchema = z.strictObject({
  * Options of {@link Trainer.resume}. What is left out is as it was. `epochs`, `device` and `threads` may be given anew,
  * which `config.json` notes; the rest changes no number. `accept`: kinds of other differences that are let pass, and
  * noted. `onWarning`: told of a checkpoint that is damaged, so that an earlier one is taken; a process warning without
- * it.
+ * it. `loggers` and `loggerTimeout`: as those of a new Trainer.
  */
 export type ResumeOptions = Omit<z.input<typeof resumeSchema>, 'loggers'> & {
   readonly loggers?: readonly TrainLogger[];
@@ -94,6 +101,7 @@ export interface TrainerFitOptions {
 export class Trainer {
   readonly #model: Classifier;
   readonly #loggers: readonly TrainLogger[];
+  readonly #loggerTimeout: number;
   readonly #trainTransform: Transform;
   readonly #evalTransform: Transform;
   readonly #dataSource: Readonly<Record<string, unknown>> | undefined;
@@ -107,6 +115,7 @@ export class Trainer {
     const {
       model,
       loggers = [],
+      loggerTimeout,
       trainTransform,
       evalTransform,
       dataSource,
@@ -122,6 +131,7 @@ export class Trainer {
     } as const;
     this.#model = model;
     this.#loggers = loggers;
+    this.#loggerTimeout = loggerTimeout;
     this.#dataSource = dataSource;
     this.#trainTransform = trainTransform === undefined ? tutorialTrain(preset) : parseTransform(trainTransform);
     this.#evalTransform = evalTransform === undefined ? tutorialEval(preset) : parseTransform(evalTransform);
@@ -158,7 +168,7 @@ export class Trainer {
    * ```
    */
   static async resume(dir: string, options: ResumeOptions = {}): Promise<Trainer> {
-    const { loggers, accept, onWarning, device, threads, ...given } = checkOptions(
+    const { loggers, loggerTimeout, accept, onWarning, device, threads, ...given } = checkOptions(
       resumeSchema,
       options,
       'Trainer.resume',
@@ -170,15 +180,21 @@ export class Trainer {
     const asked = Object.entries({ ...given, device, threads }).filter(([, value]) => value !== undefined);
     const stored = optionsOfRun(config);
     const overrides = Object.fromEntries(asked.filter(([key]) => key !== 'device' && key !== 'threads'));
-    const trainer = new Trainer({
-      ...(stored as Partial<TrainerOptions>),
-      ...overrides,
-      out: dir,
-      model: classifierOf(network),
-      ...(loggers === undefined ? {} : { loggers }),
-    });
-    trainer.#resume = { checkpoint, config, accept: [...accept, ...asked.map(([key]) => key)] };
-    return trainer;
+    try {
+      const trainer = new Trainer({
+        ...(stored as Partial<TrainerOptions>),
+        ...overrides,
+        out: dir,
+        model: classifierOf(network),
+        loggerTimeout,
+        ...(loggers === undefined ? {} : { loggers }),
+      });
+      trainer.#resume = { checkpoint, config, accept: [...accept, ...asked.map(([key]) => key)] };
+      return trainer;
+    } catch (error) {
+      network.dispose();
+      throw error;
+    }
   }
 
   /** The classifier that is trained. */
@@ -255,6 +271,7 @@ export class Trainer {
       validation,
       options: this.options,
       loggers: this.#loggers,
+      loggerTimeout: this.#loggerTimeout,
       trainTransform: this.#trainTransform,
       evalTransform: this.#evalTransform,
       signal,

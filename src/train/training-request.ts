@@ -17,6 +17,8 @@ export interface TrainingRequest {
   readonly validation: Dataset | null;
   readonly options: ResolvedTrainOptions;
   readonly loggers: readonly TrainLogger[];
+  /** Milliseconds after which a logger that does not come back is given up; 0: never. */
+  readonly loggerTimeout: number;
   readonly trainTransform: Transform;
   readonly evalTransform: Transform;
   readonly signal: AbortSignal | undefined;
