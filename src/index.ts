@@ -95,7 +95,7 @@ export type {
 } from './model/options';
 export type { Explanation, Prediction } from './model/prediction';
 export type { Preprocessing } from './model/preprocessing';
-export type { ModelCard } from './model/card';
+export type { ModelCard, WeightsOfCard } from './model/card';
 export type { MatchOptions, LoadReport, ShapeDifference } from './weights/match';
 
 // Training and evaluation
