@@ -1,11 +1,10 @@
-/** Where everything that the project keeps for a user lies. */
+/** The per-user cache folder of the library. */
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 /**
- * Folder of everything the project keeps for a user: `$XDG_CACHE_HOME/covidct-torch`, by default
- * `~/.cache/covidct-torch`. A relative `XDG_CACHE_HOME` counts as none, by that variable's own rules: it would be
- * another folder in each working folder.
+ * Returns the per-user cache folder: `$XDG_CACHE_HOME/covidct-torch`, by default `~/.cache/covidct-torch`. A relative
+ * `XDG_CACHE_HOME` is ignored, as the XDG specification requires: it would depend on the working directory.
  */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const base = env['XDG_CACHE_HOME'];

@@ -1,4 +1,4 @@
-/** Files named by what is in them: such a file never changes, so that whoever names it is never told of other bytes. */
+/** Content-addressed files: the name contains the hash, so a reference to a file always means the same bytes. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,28 +6,28 @@ import { throwIfAborted } from '../errors';
 import { nameWhenWritten } from './write';
 import type { ReplaceOptions } from './write';
 
-/** The bytes of a file, told apart from all others. */
+/** Hash and size of a file. */
 export interface Content {
   /** SHA-256 of all bytes, 64 hexadecimal digits. */
   readonly sha256: string;
   readonly bytes: number;
 }
 
-/** A file named by its content. */
+/** A content-addressed file. */
 export interface NamedContent extends Content {
-  /** Name in its folder, e.g. `best-0123456789abcdef.safetensors`. */
+  /** File name without the folder, e.g. `best-0123456789abcdef.safetensors`. */
   readonly name: string;
 }
 
-/** Hexadecimal digits of the SHA-256 that a name carries. */
+/** Number of hexadecimal digits of the SHA-256 in a name. */
 const DIGITS = 16;
-/** Read at once; short enough to leave the event loop free between two of them. */
+/** Bytes per read; few enough not to block the event loop while a chunk is hashed. */
 const CHUNK_BYTES = 1024 ** 2;
 
 /**
- * Reads a whole file and hashes it.
+ * Hashes a file.
  *
- * @throws the file system's own error; AbortedError
+ * @throws the file system's own error; AbortedError when `signal` fires
  */
 export async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
   const file = await open(path, 'r');
@@ -46,16 +46,16 @@ export async function contentOf(path: string, signal?: AbortSignal): Promise<Con
   }
 }
 
-/** The stem of a name that {@link writeNamedByContent} gave, e.g. `best`; null for every other name. */
+/** Returns the stem of a name made by {@link writeNamedByContent}, e.g. `best`; null for every other name. */
 export function stemOfContentName(name: string, extension: string): string | null {
   if (!name.endsWith(extension)) return null;
   return new RegExp(`^(.+)-[0-9a-f]{${DIGITS}}$`).exec(name.slice(0, -extension.length))?.[1] ?? null;
 }
 
 /**
- * Writes `<stem>-<16 hexadecimal digits of its SHA-256><extension>`, whole or not at all.
+ * Writes `<stem>-<16 hexadecimal digits of its SHA-256><extension>` atomically.
  *
- * @param write makes the file of the name that it is given, and flushes it
+ * @param write creates the file at the path it is given, and flushes it
  * @throws CovidCtError as {@link nameWhenWritten}
  */
 export async function writeNamedByContent(

@@ -1,6 +1,6 @@
 /**
- * Downloads one file with a known checksum; what arrived stays on disk, so that running again goes on from there.
- * Node's fetch knows no proxies: behind one it fails here, and pip, which does know them, is asked next.
+ * Downloads one file with a known checksum. A partial download stays on disk, so that the next run resumes it. Node's
+ * fetch ignores proxy settings: behind a proxy it fails here, and the caller falls back to pip, which supports them.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -13,22 +13,22 @@ import { makeFolderSync } from './write';
 /** Options of {@link download}. */
 export interface DownloadOptions {
   url: string;
-  /** Expected SHA-256 of the whole file, lower-case hex; or its first digits, where no more is published. */
+  /** Expected SHA-256 of the whole file, lower-case hex, or a prefix of it where no more is published. */
   sha256: string;
-  /** Where the file is to lie; while it comes it is `<file>.part`. */
+  /** Path of the finished file; until then the data is in `<file>.part`. */
   file: string;
-  /** Bytes so far, and in all where the server says so. */
+  /** Called with the bytes received so far and, where the server reports it, the total size. */
   onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
   signal?: AbortSignal;
-  /** Milliseconds until the response must have begun. Default 10 000. */
+  /** Milliseconds to wait for the response to begin. Default 10 000. */
   connectTimeoutMs?: number;
-  /** Give up when nothing more has come for so long. Default 60 000. */
+  /** Milliseconds without new data after which the download fails. Default 60 000. */
   stallTimeoutMs?: number;
-  /** How often a connection that broke is taken up again as long as each brings something. Default 3. */
+  /** How often a broken connection is resumed, provided that each attempt received some data. Default 3. */
   retries?: number;
 }
 
-/** A download that failed. `reached` tells whether the server responded with the file at all. */
+/** A download failed. `reached` is true when the server had started to send the file. */
 export class DownloadError extends CovidCtError {
   readonly reached: boolean;
 
@@ -49,7 +49,7 @@ function sizeOf(file: string): number {
   return existsSync(file) ? statSync(file).size : 0;
 }
 
-/** The reason of a failed fetch: undici hides it in `cause`. */
+/** Describes why a fetch failed: undici puts the actual reason into `cause`. */
 function reasonOf(error: unknown): string {
   const { cause } = error as { cause?: unknown };
   return cause === undefined
@@ -57,7 +57,7 @@ function reasonOf(error: unknown): string {
     : `${messageOf(error)}: ${messageOf(cause) || String((cause as { code?: unknown }).code)}`;
 }
 
-/** A timer that is put back by every sign of life and aborts when it runs out. */
+/** A timeout that is restarted whenever data arrives and aborts the request when it expires. */
 class Watchdog {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -95,7 +95,7 @@ async function request(options: DownloadOptions, have: number, watchdog: Watchdo
   throw new DownloadError(`${url} responded with ${response.status} ${response.statusText}`, { reached: false });
 }
 
-/** Appends what the server sends to the .part file, from its beginning when the server does not do ranges. */
+/** Appends the response to the .part file, or overwrites the file when the server does not support ranges. */
 async function receive(options: DownloadOptions, response: Response, have: number, watchdog: Watchdog): Promise<void> {
   const { url, file, onProgress, stallTimeoutMs = 60_000 } = options;
   const resumed =
@@ -115,7 +115,7 @@ async function receive(options: DownloadOptions, response: Response, have: numbe
     throwIfAborted(options.signal);
     throw new DownloadError(
       `${url} broke off after ${received} of ${total ?? 'unknown'} bytes ` +
-        `(${reasonOf(error)}); run again to go on from there`,
+        `(${reasonOf(error)}); run again to resume`,
       { reached: true, cause: error },
     );
   } finally {
@@ -130,7 +130,8 @@ async function fetchRest(options: DownloadOptions): Promise<void> {
     const have = sizeOf(part);
     const response = await request(options, have, watchdog);
     if (response.status !== 416) return await receive(options, response, have, watchdog);
-    await response.body?.cancel(); // nothing lies beyond what is here: it is whole, or it is another file's
+    // 416: there is no byte after those on disk, so the .part file is complete or belongs to another file.
+    await response.body?.cancel();
     if (!(await sha256Of(part)).startsWith(options.sha256)) {
       rmSync(part, { force: true });
       await receive(options, await request(options, 0, watchdog), 0, watchdog);
@@ -141,8 +142,8 @@ async function fetchRest(options: DownloadOptions): Promise<void> {
 }
 
 /**
- * Downloads a file, going on from a `<file>.part` that an earlier run left, and puts it in place once its checksum
- * fits.
+ * Downloads a file, resuming from a `<file>.part` that an earlier run left, and renames it into place once its
+ * checksum matches.
  *
  * @param options see {@link DownloadOptions}
  * @throws DownloadError (ERR_DOWNLOAD) when the server cannot be reached or refuses (`reached` false), when the

@@ -1,11 +1,11 @@
-/** Where a text stops being JSON; the engine's own message names no place for most faults. */
+/** Finds the position of a JSON syntax error; V8's own message names none for most errors. */
 
-/** The first place that is not JSON. */
+/** The first syntax error. */
 export interface JsonFault {
   /** Index into the text. */
   readonly at: number;
   readonly expected: string;
-  /** In words. */
+  /** The character found there, quoted, or `the end of the text`. */
   readonly found: string;
 }
 
@@ -28,7 +28,7 @@ function matchAt(pattern: RegExp, text: string, at: number): string {
   return pattern.exec(text)?.[0] ?? '';
 }
 
-/** Finds it in a text that JSON.parse has refused. */
+/** Finds the first syntax error in a text that JSON.parse has refused. */
 export function jsonFaultAt(text: string): JsonFault {
   const closers: ('}' | ']')[] = [];
   let state: State = 'value';

@@ -1,4 +1,4 @@
-/** The one way in which a JSON file enters the library: bounded, decoded as UTF-8, parsed, and checked by a schema. */
+/** Reads every JSON file of the library: limits its size, decodes UTF-8, parses, and validates against a schema. */
 import { open, stat } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
@@ -8,25 +8,25 @@ import type { ErrorCode } from '../errors';
 import { fileError } from './write';
 import { jsonFaultAt } from './json-fault';
 
-/** What is said of a file that is not as it should be. */
+/** How a JSON file is read, and what the error says about an invalid one. */
 export interface JsonAbout {
-  /** Code of the errors. */
+  /** Code of the errors thrown. */
   readonly code: ErrorCode;
   /** What the file should be, e.g. `the configuration of a run`. */
   readonly what: string;
-  /** Bytes that the file may have; 64 MiB where left out. */
+  /** Maximum size of the file in bytes; 64 MiB by default. */
   readonly maxBytes?: number;
-  /** What to do about a damaged file, a clause; nothing is said where left out. */
+  /** What to do about an invalid file: a clause that ends the message; none by default. */
   readonly advice?: string;
-  /** Whether a pipe is read as well, for files that a user names (`<(command)`). */
+  /** Whether a pipe is accepted too, for files that a user names (`<(command)`). */
   readonly pipes?: boolean;
 }
 
-/** Bytes that a JSON file may have where nothing else is said. */
+/** Default maximum size of a JSON file in bytes. */
 const MAX_BYTES = 64 * 1024 ** 2;
 /**
- * Objects and lists within one another; what goes deeper is nobody's
- * configuration, and overflows the stack of a later walk.
+ * Maximum nesting of objects and lists. No real configuration is deeper, and deeper input would overflow the stack
+ * of the recursive code that reads it later.
  */
 const MAX_DEPTH = 100;
 const CHUNK = 1024 ** 2;
@@ -39,7 +39,7 @@ function refuse(where: string, reason: string, { code, what, advice }: JsonAbout
 
 async function readBytes(path: string, about: JsonAbout): Promise<Buffer> {
   const most = about.maxBytes ?? MAX_BYTES;
-  // Before it is opened: opening a pipe waits for a writer.
+  // stat comes before open because opening a pipe blocks until it has a writer.
   const info = await stat(path);
   const isPipe = about.pipes === true && (info.isFIFO() || info.isCharacterDevice() || info.isSocket());
   if (!info.isFile() && !isPipe) refuse(path, info.isDirectory() ? 'it is a folder' : 'it is not a file', about);
@@ -74,7 +74,7 @@ export async function readText(path: string, about: JsonAbout): Promise<string> 
   return text ?? refuse(path, 'it does not exist', about);
 }
 
-/** The same; null where there is no such file. */
+/** Like {@link readText}, but returns null when the file does not exist. */
 export async function readTextIfThere(path: string, about: JsonAbout): Promise<string | null> {
   try {
     return decodeText(await readBytes(path, about), path, about);
@@ -84,22 +84,22 @@ export async function readTextIfThere(path: string, about: JsonAbout): Promise<s
   }
 }
 
-/** Bytes as text, without the byte-order mark. Throws CovidCtError for what is not UTF-8. */
+/** Decodes UTF-8 and drops the byte-order mark. Throws CovidCtError for bytes that are not UTF-8. */
 export function decodeText(bytes: Uint8Array, path: string, about: JsonAbout): string {
   const [first, second] = bytes;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
     refuse(path, 'it is UTF-16; store it as UTF-8', about);
   if (!isUtf8(bytes)) refuse(path, 'it is not UTF-8', about);
-  return new TextDecoder('utf-8').decode(bytes); // leaves the byte-order mark out
+  return new TextDecoder('utf-8').decode(bytes); // drops the byte-order mark
 }
 
-/** Line and column of a place in a text, from 1. */
+/** Converts an index into a text to a line and a column, both from 1. */
 function placeOf(text: string, at: number): { line: number; column: number } {
   const before = text.slice(0, at);
   return { line: before.split('\n').length, column: at - before.lastIndexOf('\n') };
 }
 
-/** Walks over the text of valid JSON by hand: an expression would need a stack for long strings. */
+/** Scans valid JSON character by character: a regular expression would overflow its stack on long strings. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
   let inString = false;
@@ -131,24 +131,24 @@ function parseText(text: string, path: string, about: JsonAbout, firstLine: numb
       error,
     );
   }
-  // Brackets alone can be that deep only in a text that has so many; counting them is for those.
+  // A shorter text cannot nest that deep, so it need not be scanned.
   if (text.length > MAX_DEPTH && isTooDeep(text))
     refuse(
       firstLine === undefined ? path : `${path}:${firstLine}`,
-      `more than ${MAX_DEPTH} objects and lists within one another`,
+      `its objects and lists are nested more than ${MAX_DEPTH} deep`,
       about,
     );
   return json;
 }
 
 /**
- * Parses JSON and checks it by a schema.
+ * Parses JSON and validates it against a schema.
  *
  * @param path the file, for messages
- * @param line the line of the file that the text is, where it is one of several
+ * @param line the line number in the file, where the text is a single line of it (JSON Lines)
  * @returns the value, with the schema's defaults
- * @throws CovidCtError with the code of `about`, naming file, line of what is not JSON, and key of what is not as
- *   expected
+ * @throws CovidCtError with the code of `about`, naming the file, the position of a syntax error, or the key of an
+ *   invalid value
  */
 export function parseJson<S extends z.ZodType>(
   text: string,
@@ -172,15 +172,15 @@ export function parseJson<S extends z.ZodType>(
 }
 
 /**
- * Reads a JSON file and checks it by a schema.
+ * Reads a JSON file and validates it against a schema.
  *
- * @throws CovidCtError with the code of `about`, naming the file and what is wrong where
+ * @throws CovidCtError as {@link parseJson}, also when the file is missing or too large
  */
 export async function readJson<S extends z.ZodType>(path: string, schema: S, about: JsonAbout): Promise<z.output<S>> {
   return parseJson(await readText(path, about), schema, path, about);
 }
 
-/** The same; null where there is no such file. */
+/** Like {@link readJson}, but returns null when the file does not exist. */
 export async function readJsonIfThere<S extends z.ZodType>(
   path: string,
   schema: S,

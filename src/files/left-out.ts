@@ -1,8 +1,8 @@
-/** What a reader of a data set or a folder leaves out: counted by reason, never dropped without a word. */
+/** The files that reading a data set or a folder skips: counted by reason, so that none is dropped silently. */
 import { describeValue } from '../text/describe';
 import { InvalidOptionError } from '../errors';
 
-/** Why something was left out, in words; the order is that of every list. */
+/** The text of each reason, singular and plural; lists follow this order. */
 const REASONS = {
   notAnImage: ['no image by its name or its first bytes', 'no images by their names or first bytes'],
   deadLink: ['link that leads nowhere', 'links that lead nowhere'],
@@ -13,14 +13,14 @@ const REASONS = {
     'neither files nor folders (pipes, sockets or devices)',
   ],
   hidden: ['hidden (its name begins with a dot)', 'hidden (their names begin with a dot)'],
-  system: ["of the operating system's or a tool's own", "of the operating system's or a tool's own"],
+  system: ['that belongs to the operating system or a tool', 'that belong to the operating system or a tool'],
   outsideClasses: ['image outside every class folder', 'images outside every class folder'],
   outsideSplits: ['image in a folder that is no split', 'images in folders that are no splits'],
   unlisted: ['image that no list names', 'images that no list names'],
   undecodable: ['that could not be decoded', 'that could not be decoded'],
 } as const;
 
-/** Why something was left out. */
+/** Why a file or folder was left out. */
 export type LeftOutReason = keyof typeof REASONS;
 
 /** All reasons, in the order in which they are listed. */
@@ -29,13 +29,13 @@ export const LEFT_OUT_REASONS = Object.keys(REASONS) as LeftOutReason[];
 /** What was left out for one reason. */
 export interface LeftOut {
   readonly reason: LeftOutReason;
-  /** Files; a folder that was not looked into counts once. */
+  /** Number of files; a folder that was not searched counts once. */
   readonly count: number;
-  /** The first few, relative to the data set; a folder ends in a slash. */
+  /** The first few paths, relative to the data set; a folder ends in a slash. */
   readonly examples: readonly string[];
 }
 
-/** Checks what a caller gave. By hand: the schemas of data sets are made of what this file says. */
+/** Validates a caller's list. Without zod, because the schemas of data sets import this file. */
 function checkList(value: unknown, where: string, name: string): readonly LeftOut[] {
   const fits = (entry: Partial<LeftOut> | null | undefined): boolean =>
     typeof entry?.reason === 'string' &&
@@ -50,7 +50,7 @@ function checkList(value: unknown, where: string, name: string): readonly LeftOu
       value.length <= Object.keys(REASONS).length * 1000 &&
       Array.from(value as LeftOut[]).every(fits);
   } catch {
-    // a getter or a Proxy of the caller's has thrown
+    // a getter or a Proxy in the caller's value threw
   }
   if (isList) return value as readonly LeftOut[];
   throw new InvalidOptionError(
@@ -61,7 +61,7 @@ function checkList(value: unknown, where: string, name: string): readonly LeftOu
 
 const MOST_EXAMPLES = 5;
 
-/** Counts what is left out while something is read. */
+/** Counts the files that are left out while a data set is read. */
 export class LeftOutCounter {
   readonly #found = new Map<LeftOutReason, { count: number; examples: string[] }>();
 
@@ -69,7 +69,7 @@ export class LeftOutCounter {
     this.#put({ reason, count: 1, examples: [name] });
   }
 
-  /** Adds what others have counted. */
+  /** Adds the counts of other lists. */
   addAll(lists: Iterable<LeftOut>): void {
     for (const entry of lists) this.#put(entry);
   }
@@ -91,25 +91,28 @@ export class LeftOutCounter {
   }
 }
 
-/** Several lists as one, with the counts of each reason added up. */
+/** Merges lists, summing the counts of each reason. */
 export function mergeLeftOut(...lists: readonly (readonly LeftOut[] | undefined)[]): readonly LeftOut[] {
   const counter = new LeftOutCounter();
   for (const list of lists) counter.addAll(list === undefined ? [] : checkList(list, 'mergeLeftOut', 'lists'));
   return counter.list();
 }
 
-/** How many were left out in all. */
+/** Returns how many files were left out in total. */
 export function countLeftOut(list: readonly LeftOut[]): number {
   return list.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** A reason for people, without the count: `links that lead nowhere`. */
+/** Describes a reason without its count, e.g. `links that lead nowhere`. */
 export function leftOutReasonText({ reason, count }: Pick<LeftOut, 'reason' | 'count'>): string {
-  // A file of a later version may hold a reason that is not known here.
+  // A file of a later version may hold a reason that this version does not know.
   return Object.hasOwn(REASONS, reason) ? REASONS[reason][count === 1 ? 0 : 1] : reason;
 }
 
-/** `2 links that lead nowhere (a/x.png, b/y.png)`, and so on for each reason; empty where nothing was left out. */
+/**
+ * Describes a whole list, e.g. `2 links that lead nowhere (a/x.png, b/y.png)`, reasons joined by semicolons; empty
+ * where nothing was left out.
+ */
 export function leftOutText(list: readonly LeftOut[]): string {
   return checkList(list, 'leftOutText', 'list')
     .map((entry) => {

@@ -1,4 +1,4 @@
-/** Holds a folder's lock while work is done, so that two processes never fetch or build the same thing at once. */
+/** Holds a lock on a path while a function runs, so that two processes never download or build the same thing. */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,46 +6,46 @@ import { lock } from 'proper-lockfile';
 import { CovidCtError, messageOf, throwIfAborted } from '../errors';
 import { makeFolderSync } from './write';
 
-/** A lock whose holder was killed is taken over after this long without a sign of life. */
+/** A lock is stale, and is taken over, when its holder has not refreshed it for this long. */
 const STALE_MS = 10_000;
 
-/** How often a lock that another process holds is tried. */
+/** Milliseconds between attempts to take a lock that another process holds. */
 const RETRY_MS = 200;
 
 /** Options of {@link withLock}. */
 export interface LockOptions {
   /** Called once when another process is found to hold the lock. */
   onWait?: () => void;
-  /** Ends the waiting; the work sees it too, in {@link HeldLock.signal}. */
+  /** Aborts the wait; `work` sees it too, in {@link HeldLock.signal}. */
   signal?: AbortSignal;
-  /** After how long without a sign of life a lock is taken over, in milliseconds; 2000 or more. Default 10 000. */
+  /** Milliseconds without a refresh after which a lock is stale and taken over; 2000 or more. Default 10 000. */
   staleMs?: number;
 }
 
-/** What the work gets to see of its lock. */
+/** The lock as `work` sees it. */
 export interface HeldLock {
-  /** Fires when the lock is lost (removed, or taken over while this process stood), or by the caller's signal. */
+  /** Fires when the lock is lost (removed, or taken over while this process was suspended) or the caller aborts. */
   readonly signal: AbortSignal;
-  /** Looks now: throws CovidCtError ERR_LOCK when the lock is lost. To be called before a result is put in place. */
+  /** Checks the lock now; throws CovidCtError ERR_LOCK when it is lost. Call it before publishing a result. */
   assertHeld(): void;
 }
 
 function lostError(path: string, why: string, cause?: unknown): CovidCtError {
   return new CovidCtError(
     'ERR_LOCK',
-    `the lock ${path}.lock was lost while work was done under it (${why}), so that another process may have done ` +
-      'the same; what was not finished is not used: run again',
+    `the lock ${path}.lock was lost while it was needed (${why}), so that another process may have done the same ` +
+      'work; the unfinished result is discarded: run again',
     { cause },
   );
 }
 
-/** The lock folder as it is now; another folder of that name is another one's lock. */
+/** Identifies the present lock folder, so that a folder another process made under the same name is told apart. */
 function identityOf(path: string): string | undefined {
   const stats = statSync(`${path}.lock`, { throwIfNoEntry: false });
   return stats === undefined ? undefined : `${stats.dev}:${stats.ino}:${stats.birthtimeMs}`;
 }
 
-/** A lock that was taken. It never throws in a timer: errors are reported to whoever asks. */
+/** A lock that was taken. Its timer never throws: a loss is reported by the signal and by assertHeld. */
 class Lock implements HeldLock {
   readonly #path: string;
   readonly #lost = new AbortController();
@@ -58,7 +58,7 @@ class Lock implements HeldLock {
     this.signal = signal === undefined ? this.#lost.signal : AbortSignal.any([this.#lost.signal, signal]);
   }
 
-  /** Takes the lock, waiting for as long as another process holds it. */
+  /** Acquires the lock, waiting while another process holds it. */
   static async take(path: string, options: LockOptions): Promise<Lock> {
     const taken = new Lock(path, options.signal);
     const onCompromised = (error: Error) => taken.#lose(error.message, error);
@@ -89,25 +89,25 @@ class Lock implements HeldLock {
     this.#lost.signal.throwIfAborted();
   }
 
-  /** The error of a lock that was lost; undefined while it is held. */
+  /** The error once the lock is lost; undefined while it is held. */
   get loss(): CovidCtError | undefined {
     return this.#lost.signal.aborted ? (this.#lost.signal.reason as CovidCtError) : undefined;
   }
 
-  /** Lets go of it. A lock that is another one's by now is left to that one. */
+  /** Releases the lock, unless another process has taken it over. */
   async release(): Promise<void> {
     if (this.loss === undefined && identityOf(this.#path) === this.#identity)
-      await this.#release().catch(() => undefined); // gone in this very moment: nothing is held
+      await this.#release().catch(() => undefined); // the lock was removed just now, so nothing is held
   }
 }
 
 /**
- * Runs `work` while holding the lock `<path>.lock`; waits for as long as another process holds it. A lock that is lost
- * meanwhile (its folder was removed; this process was stopped for so long that another took it over) fires the work's
- * signal and fails the whole, whatever the work gave.
+ * Runs `work` while holding the lock `<path>.lock`, waiting while another process holds it. When the lock is lost
+ * meanwhile (its folder was removed, or this process was suspended for so long that another took it over), the signal
+ * of `work` fires and the promise rejects, whatever `work` returned.
  *
- * @param path what is locked; need not exist, its parent is made, closed to others
- * @param work runs with the lock held; it must leave the event loop free, which is how the lock shows signs of life
+ * @param path what is locked; need not exist; its parent folder is created with mode 0700
+ * @param work runs with the lock held; it must not block the event loop, whose timer refreshes the lock
  * @param options see {@link LockOptions}
  * @throws AbortedError when `signal` fires while waiting
  * @throws CovidCtError ERR_LOCK when the lock cannot be taken or was lost
@@ -128,7 +128,7 @@ export async function withLock<T>(
     held.assertHeld();
     return result;
   } catch (error) {
-    throw held.loss ?? error; // what the work threw when its signal fired says less than why it fired
+    throw held.loss ?? error; // the loss is the cause of an abort error that `work` threw
   } finally {
     await held.release();
   }

@@ -1,17 +1,16 @@
 /**
- * The one place through which the library changes files, so that a test can make each change fail, or stop there.
- *
- * Reading is not among them: a failed read changes nothing.
+ * The hook through which the library changes files, so that a test can make any change fail, or kill the process there.
+ * Reads do not go through it: a failed read changes nothing.
  */
 
 /** What is about to be done to a file or a folder. */
 export type FileOperation = 'makeFolder' | 'create' | 'write' | 'sync' | 'syncFolder' | 'rename' | 'remove';
 
-/** An operation with the path that it changes; a rename has both names. */
+/** An operation and the path that it changes. */
 export interface FileChange {
   readonly operation: FileOperation;
   readonly path: string;
-  /** New name; of a rename alone. */
+  /** The new path; only for a rename. */
   readonly to?: string;
 }
 
@@ -21,7 +20,7 @@ export type FileInterceptor = <T>(change: FileChange, run: () => Promise<T>) => 
 const direct: FileInterceptor = (_change, run) => run();
 let intercept: FileInterceptor = direct;
 
-/** Runs a change of the file system. */
+/** Runs a change of the file system through the interceptor. */
 export async function change<T>(
   operation: FileOperation,
   path: string,
@@ -32,9 +31,9 @@ export async function change<T>(
 }
 
 /**
- * Has every change pass through `interceptor` from now on; null: none does. For tests.
+ * Sends every later change through `interceptor`; null removes it. For tests.
  *
- * @returns the interceptor before
+ * @returns the previous interceptor
  */
 export function interceptChanges(interceptor: FileInterceptor | null): FileInterceptor | null {
   const before = intercept;

@@ -1,14 +1,14 @@
-/** Reads a part of a file as a whole. */
+/** Reads an exact number of bytes from a file. */
 import type { FileHandle } from 'node:fs/promises';
 
-/** One read of the system returns less than 2 GiB, and Node refuses to ask for more. */
+/** Linux reads less than 2 GiB at a time, and Node refuses larger requests. */
 const MOST_AT_ONCE = 2 ** 30;
 
 /**
  * Fills the buffer from the file.
  *
- * @param position of its first byte in the file
- * @throws Error where the file ends before; the file system's own errors
+ * @param position offset in the file of the first byte
+ * @throws Error when the file ends too early; the file system's own errors
  */
 export async function readExactly(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
   for (let done = 0; done < buffer.length;) {

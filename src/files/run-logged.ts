@@ -23,7 +23,7 @@ export interface RunLoggedOptions {
  * Runs `command` and waits for it.
  *
  * @returns its exit status (null when a signal ended it) and the last lines of stdout and stderr together
- * @throws the system's error when the program cannot be started, an AbortError when `signal` fires
+ * @throws the system's error when the program cannot be started; an AbortError when `signal` fires
  */
 export async function runLogged(
   command: string,

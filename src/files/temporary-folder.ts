@@ -1,11 +1,11 @@
-/** A folder for files of this process alone, which are gone when it ends. */
+/** A temporary folder of this process, removed when the process exits. */
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileError } from './write';
 
-/** Folders that nobody has removed yet. */
+/** Folders that have not been removed yet. */
 const leftovers = new Set<string>();
 let watching = false;
 
@@ -18,17 +18,17 @@ function removeAtExit(folder: string): void {
   });
 }
 
-/** A temporary folder that is made when it is first asked for. */
+/** A temporary folder that is created on first use. */
 export class TemporaryFolder {
   readonly #prefix: string;
   #path: string | null = null;
 
-  /** @param prefix of its name */
+  /** @param prefix prefix of the folder's name */
   constructor(prefix: string) {
     this.#prefix = prefix;
   }
 
-  /** Throws CovidCtError ERR_RUN_FOLDER where it cannot be made. */
+  /** Returns the path. Throws CovidCtError ERR_RUN_FOLDER when the folder cannot be created. */
   async path(): Promise<string> {
     if (this.#path !== null) return this.#path;
     this.#path = await mkdtemp(join(tmpdir(), this.#prefix)).catch((error: unknown) => {
@@ -38,7 +38,7 @@ export class TemporaryFolder {
     return this.#path;
   }
 
-  /** Removes it with all that is in it; it may be made again. */
+  /** Removes the folder with its content; the next `path()` creates a new one. */
   async remove(): Promise<void> {
     const path = this.#path;
     if (path === null) return;

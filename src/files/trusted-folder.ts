@@ -1,6 +1,6 @@
 /**
- * Refuses folders of the cache that somebody else could have filled: what lies there is loaded and executed, so whoever
- * can write there can run code as this user.
+ * Refuses cache folders that another user could have written to: shared libraries are loaded from them, so write access
+ * to such a folder means running code as this user.
  */
 import { lstatSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -12,17 +12,17 @@ import { cacheFolder } from './cache-folder';
 const GROUP_MAY_WRITE = 0o020;
 const OTHERS_MAY_WRITE = 0o002;
 const OTHERS_MAY_ENTER = 0o011;
-/** In such a folder (as /tmp is) nobody but an entry's owner can rename or remove it. */
+/** In a sticky folder, such as /tmp, only the owner of an entry can rename or remove it. */
 const STICKY = 0o1000;
 
 function refused(path: string, what: string, remedy: string): CovidCtError {
   return new CovidCtError(
     'ERR_CACHE',
-    `${path} ${what}, so what lies there may be anybody's and is not used. ${remedy}`,
+    `${path} ${what}, so another user may have changed its content; it is not used. ${remedy}`,
   );
 }
 
-/** The user's name; undefined for a number without an entry, as some containers give their processes. */
+/** Returns the user's name; undefined for a uid without an entry in /etc/passwd, as in some containers. */
 function nameOfUser(): string | undefined {
   try {
     return userInfo().username;
@@ -31,7 +31,7 @@ function nameOfUser(): string | undefined {
   }
 }
 
-/** A group's row of /etc/group: name, password, number, members; undefined where it is not listed. */
+/** Returns a group's row of /etc/group (name, password, gid, members); undefined when it is not listed. */
 function rowOfGroup(gid: number): string[] | undefined {
   try {
     const rows = readFileSync('/etc/group', 'utf8')
@@ -44,8 +44,9 @@ function rowOfGroup(gid: number): string[] | undefined {
 }
 
 /**
- * Is a group root's, or this user alone? Many systems make one for each user, who then lets it write by default; a
- * directory service's group, which is not listed, counts as one when it has the user's own number.
+ * Whether a group is root's or has this user as its only member. Many systems create a private group for each user and
+ * set a umask that lets it write. A group of a directory service is not listed in /etc/group; it counts as private when
+ * its gid equals the uid.
  */
 function isOwnGroup(gid: number): boolean {
   if (gid === 0) return true;
@@ -72,7 +73,7 @@ function checkMode(path: string, stats: Stats): void {
     throw refused(path, `can be written by a group (number ${stats.gid})`, remedy);
 }
 
-/** The folders above: whoever can rename there can put another folder in this one's place. */
+/** Checks the parent folders: anyone who can rename entries there can replace the folder with another. */
 function checkAbove(path: string): void {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const { mode } = statSync(folder);
@@ -87,7 +88,7 @@ function checkAbove(path: string): void {
   }
 }
 
-/** From the root down to the path itself: `/cache`, `/cache/libtorch`, `/cache/libtorch/2.13.0+cpu`. */
+/** Lists the folders from the root to the path: `/cache`, `/cache/libtorch`, `/cache/libtorch/2.13.0+cpu`. */
 function chain(path: string, root: string): string[] {
   const below = relative(root, path);
   if (below === '') return [root];
@@ -96,17 +97,17 @@ function chain(path: string, root: string): string[] {
 }
 
 /**
- * Makes sure that nobody but this user (and root) can have put something into a folder, or in the place of a file.
- * Looks at the path and every folder up to the cache's root: the owner must be this user or root, and neither others
- * nor a group may write there (root's or one of this user alone may) unless a folder on the way is closed to them, as
- * those are that this library makes: below it the umask may have left a group's right to write. Above the root no
- * folder may be writable by all without being sticky. A symbolic link must be the user's own too, and its target is
- * looked at as well. On Windows, where folders of a user are closed to others by default, nothing is checked.
+ * Makes sure that only this user and root can have written to a folder or replaced a file. Checks the path and every
+ * folder up to the cache's root: the owner must be this user or root, and neither others nor a group (except root's and
+ * a private one of this user) may have write permission. Below a folder that others cannot enter, such as those this
+ * library creates, any mode is accepted, because the umask may grant a group write permission there. Above the root, a
+ * world-writable folder must be sticky. A symbolic link must be owned by this user or root, and its target is checked
+ * too. Nothing is checked on Windows, where the folders of a user are closed to others by default.
  *
- * @param path a folder or a file of the cache; where it lies elsewhere, it alone and what is above it is looked at
+ * @param path a folder or a file of the cache; for a path outside `root`, only it and its parents are checked
  * @param root the cache's root; the per-user cache by default
- * @throws CovidCtError ERR_CACHE with the path, what is wrong with it and the command that puts it right; ERR_CACHE
- *   too when it cannot be looked at
+ * @throws CovidCtError ERR_CACHE with the path, what is wrong with it and the command that fixes it, or when the path
+ *   cannot be inspected
  *
  * @example assertTrustedFolder(addonFile); const native = require(addonFile);
  */
@@ -115,7 +116,7 @@ export function assertTrustedFolder(path: string, root: string = cacheFolder()):
   if (uid === undefined) return;
   try {
     const paths = chain(resolve(path), resolve(root));
-    let closed = false; // nobody else can enter a folder on the way, so what lies below may have any mode
+    let closed = false; // whether others cannot enter a parent folder, so that modes below it do not matter
     for (const each of paths) {
       const link = lstatSync(each);
       checkOwner(each, link, uid);
@@ -129,12 +130,12 @@ export function assertTrustedFolder(path: string, root: string = cacheFolder()):
     checkAbove(resolve(paths[0]!));
   } catch (error) {
     if (error instanceof CovidCtError) throw error;
-    throw new CovidCtError('ERR_CACHE', `${path} cannot be looked at: ${messageOf(error)}`, { cause: error });
+    throw new CovidCtError('ERR_CACHE', `${path} cannot be inspected: ${messageOf(error)}`, { cause: error });
   }
 }
 
 /**
- * Makes a folder of the cache, closed to others where it is new, and checks it by {@link assertTrustedFolder}.
+ * Creates a folder of the cache with mode 0700 where it is missing, and checks it with {@link assertTrustedFolder}.
  *
  * @returns the folder
  * @throws CovidCtError ERR_CACHE, also when it cannot be made

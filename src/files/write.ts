@@ -1,4 +1,4 @@
-/** Writes files whole or not at all: a temporary neighbor, flushed to the disk, then renamed into place. */
+/** Writes files atomically: to a temporary file in the same folder, flushed to disk, then renamed into place. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { CovidCtError, messageOf } from '../errors';
 import type { ErrorCode } from '../errors';
 import { change } from './operations';
 
-/** What to do about the failures a user can do something about, when something was to be written. */
+/** Advice for the write errors that a user can fix. */
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space or choose another folder',
   EDQUOT: 'free some space or choose another folder',
@@ -16,7 +16,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EROFS: 'choose another folder',
 };
 
-/** Makes a failure of the file system one with a code of ours, what was tried, and what to do. */
+/** Converts a file system error to a CovidCtError with a code, the attempted action and advice. */
 export function fileError(
   action: string,
   path: string,
@@ -35,11 +35,11 @@ export function fileError(
 }
 
 /**
- * Makes a folder and those above it that are missing. Node's own recursive mkdir says ENOENT of a file system that is
- * read-only, and never comes back from one that takes no folders, as /proc.
+ * Creates a folder and its missing parents. Node's recursive mkdir reports ENOENT on a read-only file system, and loops
+ * forever on one that allows no new folders, such as /proc.
  *
- * @param mode of those that are made, before the umask
- * @throws the file system's own error, of the first folder that could not be made
+ * @param mode mode of the new folders, before the umask
+ * @throws the file system's own error, for the first folder that could not be created
  */
 export function makeFolderSync(path: string, mode = 0o777): void {
   const missing: string[] = [];
@@ -55,13 +55,13 @@ export function makeFolderSync(path: string, mode = 0o777): void {
     try {
       mkdirSync(each, mode);
     } catch (error) {
-      // Someone else has made it meanwhile.
+      // Another process has created it meanwhile.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
 }
 
-/** The same without blocking, for a network drive may keep a call waiting. */
+/** Like {@link makeFolderSync} without blocking the event loop, because a network drive may be slow. */
 export async function makeFolder(path: string): Promise<void> {
   const missing: string[] = [];
   let folder = resolve(path);
@@ -92,8 +92,8 @@ function notAFolder(folder: string): Error {
 }
 
 /**
- * A finished file is renamed into place, which would take a device such as /dev/null away from the whole machine, or a
- * pipe from whoever reads it.
+ * Refuses everything but a regular file: the rename would replace a device such as /dev/null for the whole machine, or
+ * disconnect the reader of a pipe.
  */
 async function assertReplaceable(path: string, code: ErrorCode): Promise<void> {
   const info = await stat(path).catch(() => null);
@@ -102,31 +102,31 @@ async function assertReplaceable(path: string, code: ErrorCode): Promise<void> {
   throw new CovidCtError(code, `${path}: expected the name of a file to write; it is ${what}; give another name`);
 }
 
-/** A name beside `path` for a file that is not finished yet. */
+/** Returns the name of a temporary file in the folder of `path`. */
 function unfinished(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
-/** The name of the file that a temporary neighbor was to become; null for every other file name. */
+/** Returns the final name of a temporary file that {@link replaceFile} left; null for every other name. */
 export function finishedName(name: string): string | null {
   return /^\.(.+)\.\d+-[0-9a-f]{8}\.tmp$/.exec(name)?.[1] ?? null;
 }
 
-/** How {@link replaceFile} writes, and how a failure is reported. */
+/** How {@link replaceFile} writes and reports a failure. */
 export interface ReplaceOptions {
-  /** e.g. `write the weights`. */
+  /** What is being done, for the message, e.g. `write the weights`. */
   readonly action?: string;
   readonly code?: ErrorCode;
-  /** Whether the new name is flushed to the disk too, so that it outlives a power cut; true where left out. */
+  /** Whether the folder is flushed to disk too, so that the new name survives a power failure; true by default. */
   readonly durable?: boolean;
 }
 
-/** Errors of systems and file systems on which a folder cannot be opened or flushed. */
+/** Errors of platforms and file systems on which a folder cannot be opened or synced. */
 const NO_FOLDER_SYNC = new Set(['EISDIR', 'EPERM', 'EACCES', 'EINVAL', 'ENOTSUP', 'EBADF', 'ENOSYS']);
 
 /**
- * Flushes the names in a folder to the disk: a rename outlives a power cut only then. Where the system flushes no
- * folders (Windows, some network drives) nothing is done.
+ * Flushes the entries of a folder to disk (fsync): only then does a rename survive a power failure. Does nothing where
+ * folders cannot be synced (Windows, some network drives).
  */
 export async function syncFolder(path: string): Promise<void> {
   await change('syncFolder', path, async () => {
@@ -142,13 +142,13 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * The one way in which a file comes into being or gets new content: `write` fills a temporary neighbor, which is then
- * renamed into place. A reader sees the old file or the new one, never a part.
+ * Creates or replaces a file atomically; every writer of the library goes through it. `write` fills a temporary file in
+ * the same folder, which is then renamed into place. A reader sees the old file or the new one, never a part.
  *
- * @param write makes the file of the name it is given, and flushes it
+ * @param write creates the file at the path it is given, and flushes it
  * @returns what `write` returns
- * @throws CovidCtError with the code (ERR_RUN_FOLDER by default), reason and advice, also where something other than a
- *   file has that name; the old file is then untouched
+ * @throws CovidCtError with the code (ERR_RUN_FOLDER by default), reason and advice, also when the path is not a
+ *   regular file; the old file is then untouched
  */
 export async function replaceFile<T>(
   path: string,
@@ -159,10 +159,10 @@ export async function replaceFile<T>(
 }
 
 /**
- * The same for a file whose name follows from what was written.
+ * Like {@link replaceFile}, for a file whose name depends on its content.
  *
- * @param path where the file would lie; its folder is that of the final name
- * @param nameOf the final path, from what `write` returned
+ * @param path a path in the same folder as the final one
+ * @param nameOf returns the final path for what `write` returned
  */
 export async function nameWhenWritten<T>(
   path: string,
@@ -181,14 +181,14 @@ export async function nameWhenWritten<T>(
     if (durable) await syncFolder(dirname(name));
     return result;
   } catch (error) {
-    // The first failure must not be hidden by this one.
+    // A failure to clean up must not hide the first error.
     await change('remove', temporary, () => rm(temporary, { force: true })).catch(() => undefined);
     throw fileError(action, path, error, code);
   }
 }
 
 /**
- * Writes a whole file; a reader sees the old one or the new one, never a part.
+ * Writes a file atomically; a reader sees the old content or the new, never a part.
  *
  * @throws CovidCtError ERR_RUN_FOLDER with the reason and advice; the old file is then untouched
  */
@@ -213,7 +213,7 @@ export async function writeWhole(
   );
 }
 
-/** Removes a file or a folder with all that is in it; one that is not there is no failure. */
+/** Removes a file, or a folder with its content; does nothing when the path does not exist. */
 export async function removeWhole(path: string): Promise<void> {
   await change('remove', path, () => rm(path, { recursive: true, force: true })).catch((error: unknown) => {
     throw fileError('remove it', path, error);

@@ -1,6 +1,6 @@
 /**
- * The directory of a zip archive, parsed by yauzl behind two fences: it reads through a reader that can neither throw
- * nor leave the file, and whatever it throws inside a callback rejects the one promise that waits for it.
+ * Parses the directory of a zip archive with yauzl, guarded twice: yauzl reads through a reader that neither throws nor
+ * goes beyond the file, and whatever it throws inside a callback rejects the promise of the parse.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { fromRandomAccessReader, RandomAccessReader } from 'yauzl';
@@ -8,22 +8,22 @@ import type { Entry } from 'yauzl';
 import { messageOf } from '../errors';
 import { readExactly } from './read-exactly';
 
-/** An entry of a zip archive, as its directory has it; checked to lie inside the file and over no other. */
+/** An entry of the archive's directory; checked to be inside the file and not to overlap another. */
 export interface ZipEntry {
-  /** Path with `/`; never absolute, never with `..` or NUL; that of a folder ends in `/`. */
+  /** Path with `/`, ending in `/` for a folder; never absolute, never with `..` or NUL. */
   readonly name: string;
-  /** Size when it is unpacked. */
+  /** Uncompressed size. */
   readonly bytes: number;
   readonly packedBytes: number;
   readonly crc32: number;
-  /** 0: stored as it is, 8: deflated. */
+  /** Compression method: 0 is stored, 8 is deflate. */
   readonly method: number;
   readonly isEncrypted: boolean;
-  /** Unix mode with the type of the file; 0 where the archive has none. */
+  /** Unix mode including the file type; 0 when the archive has none. */
   readonly mode: number;
-  /** Where its local header begins. */
+  /** Offset of the local header. */
   readonly start: number;
-  /** Where the next entry, or the end of the file, begins: its bytes end before. */
+  /** Offset that the data must not pass: the start of the next entry, or the end of the file. */
   readonly limit: number;
 }
 
@@ -31,7 +31,7 @@ const WINDOW_BYTES = 64 * 1024;
 const LOCAL_HEADER_BYTES = 30;
 const MAX_QUOTED = 120;
 
-/** What yauzl reads through: positions are checked before the system sees them, and its callbacks may throw. */
+/** The reader for yauzl: it checks every position before reading, and catches what yauzl's callbacks throw. */
 class GuardedReader extends RandomAccessReader {
   #window = Buffer.alloc(0);
   #windowStart = 0;
@@ -67,7 +67,7 @@ class GuardedReader extends RandomAccessReader {
     );
   }
 
-  /** Streams of yauzl's are never used: entries are read by zip.ts. */
+  /** yauzl's streams are never used: zip.ts reads the entries. */
   override createReadStream(): never {
     throw new Error('the directory of an archive is not read as a stream');
   }
@@ -115,7 +115,10 @@ function isInside(
   );
 }
 
-/** Where each entry must end: the bytes of two never overlap, or a few of them could unpack to any amount. */
+/**
+ * Finds the offset that each entry must not pass. Entries that overlap are refused: they let a small zip bomb unpack to
+ * any size.
+ */
 function limitsOf(entries: readonly Entry[], size: number): Map<Entry, number> {
   const sorted = [...entries].sort((a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader);
   const limits = new Map<Entry, number>();
@@ -125,14 +128,14 @@ function limitsOf(entries: readonly Entry[], size: number): Map<Entry, number> {
     const end =
       entry.relativeOffsetOfLocalHeader + LOCAL_HEADER_BYTES + entry.fileNameRaw.length + entry.compressedSize;
     if (end > limit) {
-      throw new Error(`the entries ${quoted(entry.fileName)} and ${quoted(next?.fileName ?? '')} lie over one another`);
+      throw new Error(`the entries ${quoted(entry.fileName)} and ${quoted(next?.fileName ?? '')} overlap`);
     }
     limits.set(entry, limit);
   }
   return limits;
 }
 
-/** A name for a message: in quotes, control characters escaped, not longer than a line. */
+/** Formats a name for a message: quoted, control characters escaped, long names cut. */
 export function quoted(name: string): string {
   return JSON.stringify(name.length > MAX_QUOTED ? `${name.slice(0, MAX_QUOTED)}...` : name);
 }
@@ -140,10 +143,10 @@ export function quoted(name: string): string {
 /**
  * Reads and checks the directory of a zip archive.
  *
- * @param file open for reading
- * @param size of the file, in bytes
- * @param maxEntries more than these are refused before any is read
- * @throws Error saying what is wrong; nothing is ever thrown or emitted elsewhere
+ * @param file the archive, open for reading
+ * @param size size of the file in bytes
+ * @param maxEntries an archive with more entries is refused before any is read
+ * @throws Error saying what is wrong; no error is thrown or emitted outside the promise
  */
 export async function readZipDirectory(file: FileHandle, size: number, maxEntries: number): Promise<ZipEntry[]> {
   const entries = await parse(file, size, maxEntries);

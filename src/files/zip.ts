@@ -1,6 +1,6 @@
 /**
- * The one place where zip archives are read: data sets, LibTorch and PyTorch's checkpoints come through it. Every
- * failure rejects the promise that was asked for, with an error of the caller's kind that names file and entry.
+ * Reads every zip archive of the library: data sets, LibTorch and PyTorch checkpoints. Every failure rejects the
+ * promise of the call, with an error of the caller's type that names the file and the entry.
  */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -16,11 +16,11 @@ import type { ZipEntry } from './zip-directory';
 
 export type { ZipEntry } from './zip-directory';
 
-/** What a caller takes, and how it reports what it does not take. */
+/** What a caller accepts, and how it reports an archive that it refuses. */
 export interface ZipRules {
-  /** More entries are refused before any is read. */
+  /** An archive with more entries is refused before any is read. */
   readonly maxEntries: number;
-  /** Makes the error: `what` is wrong with the archive, or with an entry that it names. */
+  /** Creates the error; `what` says what is wrong with the archive or a named entry. */
   readonly damaged: (what: string, cause?: unknown) => CovidCtError;
   readonly signal?: AbortSignal | undefined;
 }
@@ -35,10 +35,10 @@ const FILE_TYPE = 0o170000;
 const FOLDER = 0o040000;
 const REGULAR = 0o100000;
 
-/** What names inside an archive bring about: one that is a file and a folder, or too long, or that no disk takes. */
+/** Errors caused by an entry's name: it is both a file and a folder, is too long, or is invalid on this file system. */
 const CLASHES = new Set(['EEXIST', 'EISDIR', 'ENOTDIR', 'ENAMETOOLONG', 'EILSEQ', 'EINVAL']);
 
-/** Whether the disk is to blame (full, read-only), not the archive. */
+/** Whether the file system caused the error (disk full, read-only), not the archive. */
 function isFileSystemError(error: unknown): boolean {
   const { syscall, code } = (error ?? {}) as NodeJS.ErrnoException;
   return syscall !== undefined && code !== undefined;
@@ -48,7 +48,7 @@ function hasControlCharacter(name: string): boolean {
   return [...name].some((character) => character < ' ' || character === '\x7f');
 }
 
-/** An open archive; made by {@link readZip}. */
+/** An open archive, created by {@link readZip}. */
 export class ZipArchive {
   readonly #file: FileHandle;
   readonly #rules: ZipRules;
@@ -62,27 +62,24 @@ export class ZipArchive {
     this.#rules = rules;
   }
 
-  /** The caller's own error about an entry. */
+  /** Creates the caller's error about an entry. */
   damaged({ name }: ZipEntry, what: string, cause?: unknown): CovidCtError {
     return this.#rules.damaged(`the entry ${quoted(name)} ${what}`, cause);
   }
 
-  /** Where the entry's bytes lie in the file, packed or not. */
+  /** Returns the offset and the size of the entry's data in the file, as stored (compressed or not). */
   async place(entry: ZipEntry): Promise<{ readonly offset: number; readonly bytes: number }> {
     const header = Buffer.alloc(LOCAL_HEADER_BYTES);
     await this.#read(entry, header, entry.start);
     if (header.readUInt32LE(0) !== LOCAL_HEADER) throw this.damaged(entry, `has no header at byte ${entry.start}`);
     const offset = entry.start + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
     if (offset + entry.packedBytes > entry.limit) {
-      throw this.damaged(
-        entry,
-        'is too long for its place: it and the next one lie over one another, or the file ends before',
-      );
+      throw this.damaged(entry, 'is longer than the space it has: it overlaps the next entry, or the file is cut off');
     }
     return { offset, bytes: entry.packedBytes };
   }
 
-  /** Reads a stored entry through once against its checksum. */
+  /** Verifies the checksum of a stored (uncompressed) entry. */
   async verifyStored(entry: ZipEntry): Promise<void> {
     const { offset, bytes } = await this.place(entry);
     const buffer = Buffer.allocUnsafe(Math.min(bytes, CHECK_BYTES));
@@ -97,7 +94,7 @@ export class ZipArchive {
       throw this.damaged(entry, 'does not match its checksum; fetch or copy the file again');
   }
 
-  /** The entry's bytes, unpacked and checked. Throws for one of more than `maxBytes`. */
+  /** Returns the entry's uncompressed bytes after verifying them. Throws for an entry larger than `maxBytes`. */
   async content(entry: ZipEntry, maxBytes: number): Promise<Buffer> {
     if (entry.bytes > maxBytes)
       throw this.damaged(entry, `would unpack to ${entry.bytes} bytes, expected at most ${maxBytes}`);
@@ -113,9 +110,9 @@ export class ZipArchive {
   /**
    * Unpacks the entry to a new file below `folder`.
    *
-   * @param name its path below the folder; its own by default
-   * @throws the caller's error for what is no file, leaves the folder, clashes with another entry or is damaged; the
-   *   file system's own errors
+   * @param options.name path below the folder; the entry's own name by default
+   * @throws the caller's error for an entry that is not a regular file, would be outside the folder, clashes with
+   *   another or is damaged; the file system's own errors
    */
   async extract(
     entry: ZipEntry,
@@ -145,15 +142,15 @@ export class ZipArchive {
       if (!CLASHES.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
       throw this.damaged(
         entry,
-        `clashes with another, or its name is none for a file here (${messageOf(error)})`,
+        `clashes with another entry, or its name is not valid on this file system (${messageOf(error)})`,
         error,
       );
     }
   }
 
   /**
-   * Sends the entry's unpacked bytes to a sink and checks them. The streams are made and joined in one go, after
-   * everything that can fail without them, so that none is ever without somebody who listens.
+   * Decompresses the entry into a sink and verifies the data. The streams are created and connected in one step, after
+   * everything else that can fail, so that no stream is ever without an error listener.
    */
   async #unpack(entry: ZipEntry, sink: () => Writable): Promise<void> {
     if (entry.isEncrypted) throw this.damaged(entry, 'is encrypted');
@@ -188,11 +185,11 @@ export class ZipArchive {
     let sum = 0;
     for await (const part of source) {
       bytes += part.length;
-      if (bytes > entry.bytes) throw this.damaged(entry, `unpacks to more than the ${entry.bytes} bytes it says`);
+      if (bytes > entry.bytes) throw this.damaged(entry, `unpacks to more than the ${entry.bytes} bytes it declares`);
       sum = crc32(part, sum);
       yield part;
     }
-    if (bytes < entry.bytes) throw this.damaged(entry, `unpacks to ${bytes} bytes, it says ${entry.bytes}`);
+    if (bytes < entry.bytes) throw this.damaged(entry, `unpacks to ${bytes} bytes, expected ${entry.bytes}`);
     if (sum >>> 0 !== entry.crc32) throw this.damaged(entry, 'is damaged: its checksum does not match');
   }
 
@@ -209,10 +206,10 @@ export function isFolderEntry({ name, mode }: ZipEntry): boolean {
 }
 
 /**
- * Opens a zip archive, hands it to `work`, and closes it, whatever happens.
+ * Opens a zip archive, passes it to `work`, and always closes it.
  *
  * @returns what `work` returns
- * @throws rules.damaged(...) for everything that is wrong with the archive; AbortedError; what `work` throws
+ * @throws rules.damaged(...) for any fault of the archive; AbortedError when the signal fires; what `work` throws
  */
 export async function readZip<T>(file: string, rules: ZipRules, work: (zip: ZipArchive) => Promise<T>): Promise<T> {
   throwIfAborted(rules.signal);

@@ -145,7 +145,7 @@ describe('zip archives', () => {
       { name: 'a/data.pkl', content: Buffer.alloc(70 * 2 ** 20), packed: true, claims: { size: 100 } },
     ]);
     await expect(openWeightFile(await file(bomb))).rejects.toEqual(
-      refusal(/unpacks to more than the 100 bytes it says/),
+      refusal(/unpacks to more than the 100 bytes it declares/),
     );
   });
 
@@ -183,9 +183,7 @@ describe('zip archives', () => {
     };
     expect((await openWeightFile(await file(two({})))).tensors.map(({ name }) => name)).toEqual(['v', 'w']);
     const first = two({}).indexOf('PK\x03\x04', 10, 'latin1');
-    await expect(openWeightFile(await file(two({ claims: { offset: first } })))).rejects.toEqual(
-      refusal(/lie over one another/),
-    );
+    await expect(openWeightFile(await file(two({ claims: { offset: first } })))).rejects.toEqual(refusal(/overlap/));
     await expect(openWeightFile(await file(two({ claims: { offset: 2 ** 31 } })))).rejects.toEqual(
       refusal(/not a whole \.pth file/),
     );

@@ -234,7 +234,7 @@ describe('zip files', () => {
     [
       'a size that lies',
       [{ name: 'a.png', content: Buffer.alloc(5000), claimedSize: 10 }],
-      'unpacks to more than the 10 bytes it says',
+      'unpacks to more than the 10 bytes it declares',
     ],
     ['an entry over the limit', [{ name: 'a.png', content: Buffer.alloc(1001) }], 'more than 1000'],
     [

@@ -44,7 +44,7 @@ test.each<[string, string | Uint8Array, RegExp]>([
   ['no object', '[]', /: expected object, got \[\]/],
   ['UTF-16', Buffer.from('\ufeff{"name":"x"}', 'utf16le'), /UTF-16/],
   ['not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), /not UTF-8/],
-  ['too deep', `{"name": "", "x": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`, /more than 100 objects and lists/],
+  ['too deep', `{"name": "", "x": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`, /nested more than 100 deep/],
 ])('%s: the file, the place and what was expected are named', async (_, content, wanted) => {
   expect(await refused(readJson(fileOf(content), schema, about))).toMatch(wanted);
 });

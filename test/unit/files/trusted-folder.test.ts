@@ -183,7 +183,7 @@ test('a path outside the cache is looked at alone, with what is above it', () =>
 });
 
 test('what is not there is said', () => {
-  expect(refusal(join(root, 'absent'))?.message).toMatch(/absent cannot be looked at: .*ENOENT/);
+  expect(refusal(join(root, 'absent'))?.message).toMatch(/absent cannot be inspected: .*ENOENT/);
 });
 
 test('a folder is made closed to others, whatever the umask', () => {
