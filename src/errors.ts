@@ -1,11 +1,11 @@
-/** Every failure the library reports on purpose: one class, one table of codes. */
+/** The errors that the library throws on purpose: a base class, its subclasses and the table of codes. */
 import { types } from 'node:util';
 import { printable, printableText } from './text/printable';
 import type { Text } from './text/printable';
 import { systemErrorText } from './text/system-error';
 
 /**
- * What a code means, for the docs and for `switch` statements; the message of each error carries the details.
+ * The meaning of each error code, for documentation and `switch` statements; the message of an error has the details.
  *
  * @example
  * ```ts
@@ -18,13 +18,13 @@ export const ERROR_CODES = {
   ERR_INVALID_OPTION: 'an option has a wrong type, a value out of range, or a name that does not exist',
   ERR_DATASET: 'a data set folder, list, table or zip archive is missing something, is damaged or contradicts itself',
   ERR_BAD_IMAGE: 'a file could not be decoded as an image',
-  ERR_PACKED_DATA: 'a packed data set is damaged, cut off, of another version or something else, or cannot be written',
-  ERR_BAD_ARCHIVE: 'an archive of LibTorch is damaged, tries to write outside its folder, or holds something else',
+  ERR_PACKED_DATA: 'a packed data set is damaged, truncated, of another version or not one, or cannot be written',
+  ERR_BAD_ARCHIVE: 'a LibTorch archive is damaged, tries to write outside its folder, or contains something else',
   ERR_LIBTORCH_NOT_FOUND: 'no usable LibTorch was found',
   ERR_ADDON_NOT_BUILT: 'the native addon has not been built for the LibTorch that was found',
   ERR_ADDON_LOAD: 'the native addon exists but could not be loaded',
   ERR_CACHE: 'a folder of the cache cannot be made, belongs to another user, or can be written by others',
-  ERR_LOCK: 'the lock on a folder cannot be taken, or was lost while work was done under it',
+  ERR_LOCK: 'the lock on a folder cannot be taken, or was lost while it was needed',
   ERR_PACKAGE_FILES: "the package's own files cannot be found, as in a bundle",
   ERR_BUILD_FAILED: 'the native addon could not be compiled',
   ERR_DOWNLOAD: 'a download failed or did not match its checksum',
@@ -39,18 +39,18 @@ export const ERROR_CODES = {
   ERR_BUSY: 'the classifier is already being trained, or another training holds the folder',
   ERR_DIVERGED: 'the loss became NaN or infinite',
   ERR_ABORTED: 'the work was stopped by its AbortSignal',
-  ERR_METRICS: 'a metric was asked of values it is not defined for',
+  ERR_METRICS: 'a metric was computed from values for which it is not defined',
   ERR_RUN_FOLDER: 'a run folder cannot be written or read',
-  ERR_RESUME: 'a run cannot go on: it has no whole checkpoint, or what it is to go on with is not what it began with',
+  ERR_RESUME: 'a run cannot be resumed: it has no complete checkpoint, or its inputs are not those that it began with',
 } as const;
 
 /** A code of {@link ERROR_CODES}. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /**
- * Base class of everything this library throws on purpose. `code` is stable; the message says what to do. A message of
- * several lines is given as an array: within a line, control characters are escaped, so that a name with a line's end
- * or an escape sequence in it cannot write into a terminal or forge a line of a log.
+ * Base class of every error this library throws on purpose. `code` is stable; the message says what to do. A message of
+ * several lines is passed as an array: control characters within a line are escaped, so that a file name with a line
+ * break or an escape sequence cannot control a terminal or forge a line of a log.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ export class CovidCtError extends Error {
 }
 
 /**
- * An option was refused. `issues` lists each place (`lr`, `transform.steps[1].p`) with what is wrong there.
+ * An option is invalid. `issues` lists each invalid value by its path (`lr`, `transform.steps[1].p`) with a message.
  *
  * @example
  * ```ts
@@ -97,7 +97,7 @@ export class InvalidOptionError extends CovidCtError {
 }
 
 /**
- * A data set cannot be used as it is.
+ * A data set is incomplete, damaged or inconsistent.
  *
  * @example
  * ```ts
@@ -117,7 +117,7 @@ export class DatasetError extends CovidCtError {
 }
 
 /**
- * A file could not be decoded. `source` names the file (or the Buffer), `reason` is the decoder's own word.
+ * A file could not be decoded as an image. `source` names the file (or the Buffer); `reason` is the decoder's message.
  *
  * @example
  * ```ts
@@ -142,7 +142,7 @@ export class BadImageError extends CovidCtError {
 }
 
 /**
- * No LibTorch was found. `tried` lists every place that was looked at, in order, with the reason it was refused.
+ * No usable LibTorch was found. `tried` lists every path that was tried, in order, with the reason it was refused.
  *
  * @example
  * ```ts
@@ -203,7 +203,7 @@ export class RunBusyError extends CovidCtError {
 }
 
 /**
- * The work was stopped by an AbortSignal; `name` is 'AbortError' as the platform's own aborts have it.
+ * An AbortSignal stopped the work; `name` is 'AbortError', as for the platform's own abort errors.
  *
  * @example
  * ```ts
@@ -229,14 +229,14 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortedError();
 }
 
-/** An error of any realm: under jest, what the addon throws is not of the tests' own. */
+/** Whether a value is an Error of any realm: under jest, the addon's errors come from another realm than the tests. */
 function isError(error: unknown): error is Error {
   return error instanceof Error || types.isNativeError(error);
 }
 
 /**
- * The message of anything that was thrown, to stand in another one:
- * the system's failures in words, our own lines in one.
+ * Returns the message of any thrown value on one line, to be embedded in another message. System errors are described
+ * in words instead of by their code.
  */
 export function messageOf(error: unknown): string {
   try {
@@ -247,11 +247,11 @@ export function messageOf(error: unknown): string {
         .join('; ');
     return systemErrorText(error) ?? (isError(error) ? error.message : String(error));
   } catch {
-    return 'an error that cannot be described'; // whoever threw it did so on purpose, or threw no error
+    return 'an error that cannot be described'; // e.g. a Proxy or a getter that throws
   }
 }
 
-/** The message of anything that was thrown, line by line; that of a foreign error is one line, whatever is in it. */
+/** Returns the lines of the message of any thrown value; an error that is not a CovidCtError has a single line. */
 export function linesOf(error: unknown): string[] {
   return error instanceof CovidCtError ? error.message.split('\n') : [printable(messageOf(error))];
 }
