@@ -1,10 +1,10 @@
-/** Several loggers as one. */
+/** Combines several loggers into one. */
 import { CovidCtError, messageOf } from '../errors';
 import { loggersSchema } from './schemas';
 import { checkArgument } from '../options/check';
 import type { TrainEvent, TrainLogger } from './types';
 
-/** Calls `action` for every logger, in order, also after a failure; then throws what was thrown. */
+/** Calls `action` for every logger in order, even after a failure, and then throws the failures. */
 async function forEvery(
   loggers: readonly TrainLogger[],
   what: string,
@@ -29,8 +29,9 @@ async function forEvery(
 }
 
 /**
- * A logger that hands every event to each of `loggers`, in order. One that fails keeps no other from being told or
- * closed; its error is thrown afterward (several become one CovidCtError ERR_RUN_FOLDER that names them all).
+ * Creates a logger that passes every event to each of `loggers` in order. When one fails, the others still receive the
+ * event and are still closed; its error is thrown afterward (several become one CovidCtError ERR_RUN_FOLDER that names
+ * them all).
  */
 export function combine(loggers: readonly TrainLogger[]): TrainLogger {
   checkArgument(loggersSchema, loggers, 'combine', 'loggers');

@@ -1,4 +1,4 @@
-/** Tells a person, or a program that reads JSON, how the training goes: progress bar, lines, JSON lines or nothing. */
+/** Shows the progress of a training on the console: as a progress bar, lines of text, JSON lines, or not at all. */
 import { MultiBar } from 'cli-progress';
 import type { SingleBar } from 'cli-progress';
 import { z } from 'zod';
@@ -12,27 +12,27 @@ import { printable } from '../text/printable';
 import { Pace } from './pace';
 import { duration, figure, inWords } from './format';
 
-/** How to speak: see {@link ConsoleLogger}. */
+/** The output modes of {@link ConsoleLogger}. */
 export const CONSOLE_MODES = ['auto', 'progress', 'lines', 'json', 'quiet'] as const;
 /** One of `CONSOLE_MODES`. */
 export type ConsoleMode = (typeof CONSOLE_MODES)[number];
 
 /** Options of {@link ConsoleLogger}. */
 export interface ConsoleOptions {
-  /** Where to write; standard error by default. Never ended. */
+  /** Stream to write to; standard error by default. It is never closed. */
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   /** `auto` by default. */
   readonly mode?: ConsoleMode;
   /**
-   * Whether the end is printed; not needed by a caller who tells
-   * it himself. Default true; JSON lines always have it.
+   * Whether the `stop` event is printed; set it to false when the caller reports the end itself. Default true; JSON
+   * lines always contain it.
    */
   readonly ending?: boolean;
 }
 
 type Stream = NonNullable<ConsoleOptions['stream']>;
 
-/** Milliseconds without a line after which one says how far it is, where there is no bar. */
+/** Milliseconds without output after which a line reports the progress, where there is no bar. */
 const SILENCE_MS = 60_000;
 
 const optionsSchema = z.strictObject({
@@ -41,7 +41,7 @@ const optionsSchema = z.strictObject({
   ending: z.boolean().default(true),
 });
 
-/** The bar: one over all epochs, so that the time left is that of the whole run; lines of text go above it. */
+/** A progress bar over all epochs, so that its ETA is that of the whole run; lines of text are printed above it. */
 class Progress {
   readonly #bars: MultiBar;
   readonly #bar: SingleBar;
@@ -54,13 +54,13 @@ class Progress {
     this.#bars = new MultiBar({
       stream,
       format:
-        'epoch {epoch} [{bar}] {percentage}% | loss {loss} | {duration_formatted} gone, at most {eta_formatted} left',
+        'epoch {epoch} [{bar}] {percentage}% | loss {loss} | {duration_formatted} so far, at most {eta_formatted} left',
       formatTime: duration,
       barsize: 24,
-      // Two epochs, so that the time of a validation is spread over the steps between two of them.
+      // The ETA averages over two epochs, so that the time of a validation is spread over the steps of an epoch.
       etaBuffer: Math.max(20, 2 * stepsPerEpoch),
       clearOnComplete: true,
-      // The bar is cut to the terminal's width instead of switching the terminal's line wrapping off and on.
+      // With linewrap the bar is cut to the terminal's width, and the terminal's own line wrapping stays as it is.
       linewrap: true,
     });
     this.#bar = this.#bars.create(epochs * stepsPerEpoch, 0, { epoch: `1/${epochs}`, loss: '–' });
@@ -87,14 +87,14 @@ class Progress {
 /**
  * A logger for the console.
  *
- * - `progress`: a bar with the time left, one line per epoch above it; for terminals
- * - `lines`: one line per epoch, one per minute in epochs that take longer, no bar; for log files that people read
+ * - `progress`: a bar with the time left, and one line per epoch above it; for terminals
+ * - `lines`: one line per epoch, and one per minute in longer epochs, without a bar; for log files that people read
  * - `json`: every event as a line of JSON
- * - `quiet`: nothing but the files that were left out
- * - `auto`: `progress` on a terminal, else `lines`
+ * - `quiet`: only the files that were left out
+ * - `auto`: `progress` on a terminal, otherwise `lines`
  *
- * After the first few steps `progress` and `lines` say how long an epoch and all of them are expected to take.
- * The process stays alive while a bar is shown; `close` ends it.
+ * After the first few steps, `progress` and `lines` estimate how long an epoch and all epochs take. A bar keeps the
+ * process alive until `close` removes it.
  *
  * @example
  * ```ts
@@ -137,14 +137,14 @@ export class ConsoleLogger implements TrainLogger {
     const silent = (this.mode === 'quiet' && event.type !== 'skipped') || (event.type === 'stop' && !this.#ending);
     const line = silent ? null : (estimate ?? this.#inWords(event));
     if (line !== null) await this.#write(line);
-    // A bar on something that is no terminal would be a line for each redraw; there, the lines alone are shown.
+    // Without a terminal, a bar would print a line for each redraw; only the lines are shown there.
     if (event.type === 'start' && this.#hasBar) {
       this.#progress?.stop();
       this.#progress = new Progress(this.#stream, event);
     }
   }
 
-  /** Takes the bar away. A second call does nothing. */
+  /** Removes the bar. A second call does nothing. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -157,7 +157,7 @@ export class ConsoleLogger implements TrainLogger {
   }
 
   /**
-   * Keeps the bar, the pace and the clock of the silence up to date; returns the estimate where it has become known.
+   * Updates the bar and the time estimates; returns the line with the first estimate once it is known.
    */
   #follow(event: TrainEvent): string | null {
     const now = performance.now();
@@ -192,9 +192,9 @@ export class ConsoleLogger implements TrainLogger {
     return line === null || left === null ? line : `${line} | at most ${duration(left)} left`;
   }
 
-  /** How far the training is, for someone who has seen nothing for a minute. */
+  /** Describes the progress, for a log that has been silent for a minute. */
   #whereItIs(): string {
-    if (this.#epochsDone >= this.#epochs) return 'all epochs are done; the last things are written';
+    if (this.#epochsDone >= this.#epochs) return 'all epochs are done; the results are being written';
     const epoch = `epoch ${this.#epochsDone + 1}/${this.#epochs}`;
     const step = this.#lastStep;
     const now = performance.now();
@@ -208,7 +208,7 @@ export class ConsoleLogger implements TrainLogger {
     return `${epoch}, step ${step.step} of ${step.steps}${state}${left}`;
   }
 
-  /** Takes the bar and the clock of the silence away. */
+  /** Removes the bar and the timer of the progress line. */
   #end(): void {
     if (this.#silence !== null) clearTimeout(this.#silence);
     this.#silence = null;
@@ -225,11 +225,11 @@ export class ConsoleLogger implements TrainLogger {
     );
   }
 
-  /** From the last line on, a minute without another one is ended by a line. */
+  /** Restarts the timer that prints a progress line after a minute without output. */
   #breakSilence(): void {
     if (this.#silence !== null) clearTimeout(this.#silence);
     if (this.#pace === null || this.mode === 'quiet' || this.#hasBar) return;
-    // The next event reports a stream that fails; a word about how far it is ends no training.
+    // A failing stream is reported by the next event; a progress line must not end the training.
     this.#silence = setTimeout(() => void this.#write(this.#whereItIs()).catch(() => undefined), SILENCE_MS);
     this.#silence.unref();
   }

@@ -1,9 +1,9 @@
-/** The format of TensorBoard's event files: protocol buffers of `Event`, framed as TFRecord. */
+/** Encodes TensorBoard event files: `Event` protocol buffers in TFRecord frames. */
 import { Crc32c } from '@aws-crypto/crc32c';
 import protobuf from 'protobufjs';
 
-// The fields that are written here, of tensorflow's event.proto, summary.proto and tensor.proto; numbers and types are
-// those of the public definitions, so that every reader of event files understands the result.
+// The subset of TensorFlow's event.proto, summary.proto and tensor.proto that is written here. Field numbers and types
+// are those of the public definitions, so that every reader of event files understands the result.
 const schema = protobuf.Root.fromJSON({
   nested: {
     Event: {
@@ -49,7 +49,7 @@ const schema = protobuf.Root.fromJSON({
 });
 const eventType = schema.lookupType('Event');
 
-/** tensorflow's number for the data type of strings. */
+/** TensorFlow's enum value for the string data type. */
 const DT_STRING = 7;
 
 /** One value of a summary. */
@@ -66,7 +66,7 @@ export type SummaryValue = { readonly tag: string } & (
   | { readonly text: string }
 );
 
-/** What an event carries: the version that every file starts with, or values at a step. */
+/** The content of an event: the version that every file starts with, or values at a step. */
 export type EventBody =
   { readonly fileVersion: string } | { readonly step: number; readonly values: readonly SummaryValue[] };
 
@@ -79,17 +79,17 @@ function toMessage(value: SummaryValue): Record<string, unknown> {
   };
 }
 
-/** TFRecord's checksum: CRC-32C rotated right by 15 bits, plus a constant, so that a CRC of CRCs does no harm. */
+/** Returns TFRecord's masked CRC-32C: rotated right by 15 bits plus a constant, so that a CRC over CRCs stays sound. */
 function maskedCrc32c(bytes: Uint8Array): number {
   const crc = new Crc32c().update(bytes).digest();
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
 /**
- * An event as one record of an event file: length (uint64), checksum of the length, message, checksum of the message;
- * numbers little-endian.
+ * Encodes an event as one record: length (uint64), checksum of the length, message, checksum of the message, with
+ * little-endian numbers.
  *
- * @param wallTimeMs milliseconds since 1970
+ * @param wallTimeMs milliseconds since 1970 (the Unix epoch)
  */
 export function encodeRecord(wallTimeMs: number, body: EventBody): Uint8Array {
   const content = 'fileVersion' in body ? body : { step: body.step, summary: { value: body.values.map(toMessage) } };

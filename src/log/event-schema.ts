@@ -1,17 +1,17 @@
-/** The records and events of a training: as arguments, and as a run folder keeps them. */
+/** Schemas of the training's events and epoch records, for arguments and for the files of a run folder. */
 import { z } from 'zod';
 import { EPOCH_METRICS, validationKey } from '../metrics/registry';
 import { isObject, plainSchema } from '../options/atoms';
 import type { EpochRecord, TrainEvent } from './types';
 
-/** A loss of a training that has diverged is NaN, which a file has as null. */
+/** The loss of a diverged training is NaN, which JSON stores as null. */
 const nullableNumber = z.custom<number | null>(
   (value) => typeof value === 'number' || value === null,
   'expected a number or null',
 );
 const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 
-/** Metrics that a run folder of an earlier version does not have are read as null. */
+/** Metrics missing from a run folder of an earlier version are read as null. */
 const validationShape = Object.fromEntries(
   EPOCH_METRICS.map(({ key }) => [validationKey(key), nullableNumber.default(null)]),
 );
@@ -31,13 +31,13 @@ const epochShape = {
 
 const record = z.looseObject(epochShape);
 
-/** The metrics of the epochs of a training. */
+/** Schema of the metrics of all epochs. */
 export const epochRecordsSchema = z.array(record) as unknown as z.ZodType<
   readonly EpochRecord[],
   readonly EpochRecord[]
 >;
 
-/** An event of a training; of a type that this version knows. */
+/** Schema of an event of a type that this version knows. */
 export const trainEventSchema = z.discriminatedUnion('type', [
   z.looseObject({
     type: z.literal('start'),
@@ -106,7 +106,7 @@ export const trainEventSchema = z.discriminatedUnion('type', [
   }),
 ]) as unknown as z.ZodType<TrainEvent, TrainEvent>;
 
-/** Types of event that this version knows. */
+/** The event types that this version knows. */
 export const EVENT_TYPES = [
   'start',
   'step',
@@ -120,7 +120,7 @@ export const EVENT_TYPES = [
 ] as const;
 const KNOWN = new Set<string>(EVENT_TYPES);
 
-/** Names of events in run folders of version 0.1.0, and what they are called since. */
+/** Event types of run folders of version 0.1.0 that have been renamed, with their present names. */
 const RENAMED_EVENTS: Readonly<Record<string, TrainEvent['type']>> = { trainable: 'unfrozen' };
 
 function withPresentName(line: unknown): unknown {
@@ -135,7 +135,7 @@ const knownEventSchema = z.looseObject({ type: z.string() }).superRefine((event,
     context.addIssue({ code: 'custom', path: issue.path, message: issue.message.replace(/, received [^,]*$/, '') });
 });
 
-/** A line of a run's history: an event, or one of a type that only a later version knows. */
+/** Schema of a line of a run's history: a known event, or any event of a type that only a later version knows. */
 export const storedEventSchema = z.preprocess(withPresentName, knownEventSchema) as unknown as z.ZodType<
   TrainEvent,
   TrainEvent

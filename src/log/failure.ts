@@ -1,7 +1,7 @@
 /** The errors of loggers: a file or stream that cannot be written, and use after close. */
 import { CovidCtError, messageOf } from '../errors';
 
-/** A write failed; says where and what the system said. */
+/** Creates the error for a failed write, with the target and the system's message. */
 export function writeFailed(what: string, error: unknown): CovidCtError {
   return new CovidCtError(
     'ERR_RUN_FOLDER',
@@ -11,7 +11,7 @@ export function writeFailed(what: string, error: unknown): CovidCtError {
   );
 }
 
-/** Something was logged after close(). */
+/** Creates the error for logging after close(). */
 export function usedAfterClose(what: string): CovidCtError {
   return new CovidCtError('ERR_DISPOSED', `${what} was written to after close(); make a new logger for a new run`);
 }

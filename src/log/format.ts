@@ -1,17 +1,17 @@
-/** Events in words, one short line each, for people. */
+/** Formats each event as one short line for people. */
 import type { EpochRecord, TrainEvent, TrainingNeeds } from './types';
 
-/** A number with so many decimals, and a dash where there is none. */
+/** Formats a number with the given decimals; null is a dash. */
 export function figure(value: number | null, decimals: number): string {
   return value === null ? '–' : value.toFixed(decimals);
 }
 
-/** `1 epoch`, `3 epochs`. */
+/** Formats a count with its noun: `1 epoch`, `3 epochs`. */
 function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** 47 as `47s`, 754 as `12m34s`, 7384 as `2h03m`. */
+/** Formats seconds: 47 as `47s`, 754 as `12m34s`, 7384 as `2h03m`. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';
   const whole = Math.max(0, Math.round(seconds));
@@ -21,7 +21,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)}h${pad(Math.floor((whole % 3600) / 60))}m`;
 }
 
-/** Bytes as `512 MiB` or `2.6 GiB`. */
+/** Formats bytes as `512 MiB` or `2.6 GiB`. */
 function size(bytes: number): string {
   return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
@@ -34,7 +34,7 @@ function needsText({ memoryBytes, freeMemoryBytes, diskBytes }: TrainingNeeds): 
   if (parts.length === 0) return '';
   const short =
     memoryBytes !== null && memoryBytes > freeMemoryBytes
-      ? `; only ${size(freeMemoryBytes)} of memory are free: a smaller batchSize ` +
+      ? `; only ${size(freeMemoryBytes)} of memory is free: a smaller batchSize ` +
         '(with a larger accumulate), imageSize or architecture takes less'
       : '';
   return `; takes about ${parts.join(' and ')}${short}`;
@@ -67,21 +67,21 @@ function startLine(event: EventOf<'start'>): string {
 
 function unfrozenLine({ epoch, parameters, tensors, frozenNorms }: EventOf<'unfrozen'>): string {
   const norms = frozenNorms === 0 ? '' : `; ${frozenNorms} batch norm layers keep their running statistics`;
-  return `from epoch ${epoch} on ${parameters} numbers in ${tensors} tensors are trained${norms}`;
+  return `from epoch ${epoch} on ${parameters} parameters in ${tensors} tensors are trained${norms}`;
 }
 
 function featuresLine({ samples, width, bytes, augmentations, withoutAugmentation }: EventOf<'features'>): string {
   const size = `${width} numbers each, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const forms = withoutAugmentation
-    ? 'without augmentation: evalTransform in the place of trainTransform'
+    ? 'without augmentation: evalTransform instead of trainTransform'
     : `${augmentations} fixed ${augmentations === 1 ? 'form' : 'augmentations'} of each training image`;
   return `the frozen backbone's features of ${samples} images are computed once and kept (${size}), ${forms}`;
 }
 
 /**
- * What a person wants to read of an event, or null where that is nothing.
+ * Formats an event as a line of text; null for events that are not shown.
  *
- * @param epochs how many epochs the run may have
+ * @param epochs maximum number of epochs of the run
  */
 export function inWords(event: TrainEvent, epochs: number): string | null {
   switch (event.type) {

@@ -1,4 +1,4 @@
-/** Writes every event as one line of JSON, to a file or a stream. */
+/** Writes every event as one line of JSON to a file or a stream. */
 import { open, stat, truncate } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,13 +12,13 @@ import { EVENT_TYPES, trainEventSchema } from './event-schema';
 import { usedAfterClose, writeFailed } from './failure';
 import type { TrainEvent, TrainLogger } from './types';
 
-/** Where the lines go and which are wanted. */
+/** Options of {@link JsonLinesLogger}. */
 export interface JsonLinesOptions {
-  /** File to append to; it and its folder are made when the first event comes. Either this or `stream`. */
+  /** File to append to; it and its folder are created at the first event. Either this or `stream`. */
   readonly path?: string;
-  /** Stream to write to; it is never ended. */
+  /** Stream to write to; it is never closed. */
   readonly stream?: NodeJS.WritableStream;
-  /** Types of event to write; all by default. */
+  /** Event types to write; all by default. */
   readonly only?: readonly TrainEvent['type'][];
 }
 
@@ -30,14 +30,14 @@ const optionsSchema = z.strictObject({
 
 const stateSchema = z.object({ bytes: z.int().min(0).nullable() });
 
-/** What a JsonLinesLogger has written, as plain JSON. */
+/** How much a JsonLinesLogger has written, as plain JSON for a checkpoint. */
 export type JsonLinesState = Readonly<z.infer<typeof stateSchema>>;
 
 /**
- * One event as one line of JSON without the line's end. JSON has no NaN and no infinity: they are written as null.
- * Control and format characters are JSON's escapes, also those that JSON.stringify leaves, so that a line may be shown.
+ * Formats an event as one line of JSON without a line break. JSON has no NaN and no infinity: they become null. All
+ * control and format characters are escaped, also those that JSON.stringify leaves, so that a line is safe to print.
  *
- * @param time when it happened; written first, in ISO 8601
+ * @param time time of the event; written first, in ISO 8601
  */
 export function eventLine(event: TrainEvent, time: Date): string {
   return printableJson(
@@ -48,9 +48,9 @@ export function eventLine(event: TrainEvent, time: Date): string {
 }
 
 /**
- * A logger of JSON lines. A line is handed to the system before `log` resolves; at the end of an epoch and at the stop
- * it is also forced to the disk, so that a run that is killed leaves every finished epoch. A file that already exists
- * is appended to; a half line that an earlier crash left is closed first, so that it spoils no new one.
+ * A logger that writes JSON Lines. A line is written before `log` resolves; at the end of an epoch and of the training
+ * the file is also synced to disk, so that a killed run keeps every finished epoch. An existing file is appended to; an
+ * incomplete line that a crash left is ended first, so that it does not corrupt the next one.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export class JsonLinesLogger implements TrainLogger {
   readonly #only: readonly TrainEvent['type'][] | null;
   #file: FileHandle | null = null;
   #closed = false;
-  // A failing stream also emits 'error', which would end the process where nobody listens; the failed write rejects.
+  // A failing stream also emits 'error', which would end the process without a listener; the failed write rejects.
   readonly #onStreamError = (): void => {};
 
   /** @throws InvalidOptionError unless exactly one of `path` and `stream` is given */
@@ -88,7 +88,7 @@ export class JsonLinesLogger implements TrainLogger {
   async log(event: TrainEvent): Promise<void> {
     checkArgument(trainEventSchema, event, 'JsonLinesLogger.log', 'event');
     if (this.#closed) throw usedAfterClose(this.#name);
-    // A file that goes on has the beginning already.
+    // The file of a resumed run already contains its start event.
     if (event.type === 'start' && event.resumed !== undefined && this.#path !== null) return;
     if (this.#only !== null && !this.#only.includes(event.type)) return;
     try {
@@ -100,15 +100,15 @@ export class JsonLinesLogger implements TrainLogger {
     }
   }
 
-  /** Length of the file once everything so far is on the disk; null for a stream, which cannot be taken back. */
+  /** Syncs the file and returns its length; null for a stream, which cannot be truncated. */
   async state(): Promise<JsonLinesState> {
     if (this.#path === null) return { bytes: null };
     await this.#file?.datasync();
-    const { size } = await stat(this.#path).catch(() => ({ size: 0 })); // no event came yet
+    const { size } = await stat(this.#path).catch(() => ({ size: 0 })); // no event has been logged yet
     return { bytes: size };
   }
 
-  /** Goes on in the file of an earlier process: the lines after its state are cut off. */
+  /** Continues the file of an earlier process: lines written after its state are truncated. */
   async restore(state: unknown): Promise<void> {
     const { bytes } = checkArgument(stateSchema, state, 'JsonLinesLogger.restore', 'state');
     if (this.#path === null || bytes === null) return;
@@ -121,11 +121,11 @@ export class JsonLinesLogger implements TrainLogger {
     if (size > bytes) await truncate(this.#path, bytes);
   }
 
-  /** Forces the file to the disk and closes it; a stream is left open. A second call does nothing. */
+  /** Syncs and closes the file; a stream is left open. A second call does nothing. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    // Left in place on a broken stream, whose 'error' may come after the failed write was reported.
+    // The listener stays on a broken stream, whose 'error' may come after the failed write was reported.
     if (this.#stream?.writable === true) this.#stream.removeListener('error', this.#onStreamError);
     const file = this.#file;
     this.#file = null;
@@ -163,7 +163,7 @@ async function openAtLineStart(file: string): Promise<FileHandle> {
   }
 }
 
-/** Resolves when the stream has taken the text. */
+/** Writes to a stream; resolves when the stream has accepted the text. */
 export function writeTo(stream: NodeJS.WritableStream, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error?: Error | null) => (error ? reject(error) : resolve()));

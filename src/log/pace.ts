@@ -1,16 +1,16 @@
-/** How long an epoch and the whole training will take, told from the steps and epochs so far. */
+/** Estimates how long an epoch and the whole training will take, from the steps and epochs so far. */
 import type { TrainEvent } from './types';
 
 type Start = Extract<TrainEvent, { type: 'start' }>;
 
-/** Steps after the first, which is slower than the rest, until their mean is shown. */
+/** Number of steps, after the slower first one, whose mean gives the first estimate. */
 const STEPS = 4;
-/** Milliseconds after which fewer of them will do. */
+/** Milliseconds after which fewer steps suffice. */
 const LONG_STEPS_MS = 20_000;
-/** A prediction computes about a third of what a training step of the same image does. */
+/** Share of a training step's cost that a prediction of the same image has: the forward pass is about a third. */
 const VALIDATION_SHARE = 1 / 3;
 
-/** The pace of a training; every time is in milliseconds of the same clock. */
+/** The time estimates of a training; every `now` is in milliseconds of the same clock. */
 export class Pace {
   readonly #start: Start;
   #steps = 0;
@@ -25,7 +25,7 @@ export class Pace {
     this.#epochBegan = now;
   }
 
-  /** Takes a finished step in; returns whether it is the one after which the first estimate is known. */
+  /** Records a finished step; returns true for the step after which the first estimate is known. */
   step(now: number): boolean {
     this.#steps += 1;
     if (this.#steps === 1) this.#firstStepAt = now;
@@ -38,7 +38,7 @@ export class Pace {
     return true;
   }
 
-  /** Takes a finished epoch in: from then on its measured time counts. */
+  /** Records a finished epoch; from then on its measured time is the estimate. */
   epoch(seconds: number, now: number): void {
     this.#epochSeconds = seconds;
     this.#epochsDone += 1;
@@ -50,12 +50,12 @@ export class Pace {
     return this.#epochSeconds;
   }
 
-  /** Expected seconds until the present epoch ends; null where not known. */
+  /** Expected seconds until the present epoch ends; null while unknown. */
   epochLeft(now: number): number | null {
     return this.#epochSeconds === null ? null : Math.max(0, this.#epochSeconds - (now - this.#epochBegan) / 1000);
   }
 
-  /** Expected seconds until all epochs are done, which the early stopping may make fewer; null where not known. */
+  /** Expected seconds until all epochs are done, an upper bound with early stopping; null while unknown. */
   allLeft(now: number): number | null {
     const left = this.epochLeft(now);
     const others = this.#start.epochs - this.#epochsDone - 1;

@@ -1,12 +1,12 @@
-/** Loggers as arguments. */
+/** Schemas of loggers as arguments. */
 import { z } from 'zod';
 import { faultless, listFault, methodsSchema, wrong } from '../options/atoms';
 import type { TrainLogger } from './types';
 
-/** Writes events down. */
+/** Schema of a logger. */
 export const loggerSchema = methodsSchema<TrainLogger>('expected a logger with log() and close()', ['log', 'close']);
 
-/** Some loggers. */
+/** Schema of a list of loggers. */
 export const loggersSchema = faultless<readonly TrainLogger[]>((value) =>
   listFault(value, 'loggers', (entry) => {
     const result = loggerSchema.safeParse(entry);

@@ -1,4 +1,4 @@
-/** Writes scalars, pictures and texts where TensorBoard finds them. */
+/** Writes scalars, images and texts to a TensorBoard event file. */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -15,17 +15,17 @@ import type { EventBody, SummaryValue } from './event-file';
 import { usedAfterClose, writeFailed } from './failure';
 import type { EpochRecord, TrainEvent, TrainLogger } from './types';
 
-/** Records are written to the file when this many bytes are waiting, and at every flush. */
+/** Buffered records are written to the file when they reach this many bytes, and at every flush. */
 const BUFFER_BYTES = 1024 ** 2;
 
-/** Loggers made by this process; two in the same second must not share a file. */
+/** Number of loggers of this process; part of the file name, so that two of the same second do not share a file. */
 let made = 0;
 
 /** Options of {@link TensorBoardLogger}. */
 export interface TensorBoardOptions {
-  /** Folder of the event file; made when the first event comes. Point `tensorboard --logdir` here or above. */
+  /** Folder of the event file; created at the first event. Point `tensorboard --logdir` here or above. */
   readonly dir: string;
-  /** What the file's name ends in, after a dot; nothing by default. As `filename_suffix` of PyTorch's SummaryWriter. */
+  /** Suffix of the file name, after a dot; none by default. Like `filename_suffix` of PyTorch's SummaryWriter. */
   readonly filenameSuffix?: string;
 }
 
@@ -43,7 +43,7 @@ const sizeSchema = z.looseObject({ width: z.int().min(1), height: z.int().min(1)
 const stepSchema = z.int().min(0);
 const stateSchema = z.object({ file: z.string().regex(/^events\.out\.tfevents\.[^/\\]+$/), bytes: z.int().min(0) });
 
-/** What a TensorBoardLogger has written, as plain JSON. */
+/** How much a TensorBoardLogger has written, as plain JSON for a checkpoint. */
 export interface TensorBoardState {
   /** Name of the event file. */
   readonly file: string;
@@ -56,10 +56,10 @@ function checkPlace(method: string, tag: unknown, step: unknown): void {
 }
 
 /**
- * A logger that writes one TensorBoard event file. From the events of a training it writes, once per epoch, the scalars
- * `Losses/train`, `Losses/validation`, `Accuracies/train`, `Accuracies/validation`, `<title>/validation` of every other
- * metric that is recorded, e.g. `AUC/validation` (what is null is left out) and `learning_rate`, and the configuration
- * as text. Scalars are 32-bit floats in the file.
+ * A logger that writes one TensorBoard event file. For a training it writes the configuration as text and, once per
+ * epoch, the scalars `Losses/train`, `Losses/validation`, `Accuracies/train`, `Accuracies/validation`, `learning_rate`
+ * and `<title>/validation` of every other recorded metric, e.g. `AUC/validation`. Metrics that are null are left out.
+ * The file stores scalars as 32-bit floats.
  *
  * @example
  * ```ts
@@ -96,7 +96,7 @@ export class TensorBoardLogger implements TrainLogger {
   }
 
   /**
-   * One number at a step (an epoch, say).
+   * Writes a number at a step, such as an epoch.
    *
    * @throws CovidCtError ERR_DISPOSED after close, ERR_RUN_FOLDER when the file cannot be written
    */
@@ -106,7 +106,7 @@ export class TensorBoardLogger implements TrainLogger {
     await this.#add(step, [{ tag, simpleValue: value }]);
   }
 
-  /** Several numbers under one heading: `scalars('Losses', { train: 0.5 }, 3)` writes the tag `Losses/train`. */
+  /** Writes several numbers of one group: `scalars('Losses', { train: 0.5 }, 3)` writes the tag `Losses/train`. */
   async scalars(tag: string, values: Readonly<Record<string, number>>, step: number): Promise<void> {
     checkArgument(valuesSchema, values, 'TensorBoardLogger.scalars', 'values');
     checkPlace('scalars', tag, step);
@@ -117,10 +117,10 @@ export class TensorBoardLogger implements TrainLogger {
   }
 
   /**
-   * One picture.
+   * Writes an image.
    *
    * @param png bytes of a PNG file
-   * @param size its width and height in pixels
+   * @param size width and height in pixels
    */
   async image(
     tag: string,
@@ -131,20 +131,20 @@ export class TensorBoardLogger implements TrainLogger {
     checkArgument(pngSchema, png, 'TensorBoardLogger.image', 'png');
     checkArgument(sizeSchema, size, 'TensorBoardLogger.image', 'size');
     checkPlace('image', tag, step);
-    // The color space is the number of channels; readers take the truth from the PNG itself.
+    // colorspace is the number of channels; readers take the actual number from the PNG.
     await this.#add(step, [
       { tag, image: { height: size.height, width: size.width, colorspace: 3, encodedImageString: png } },
     ]);
   }
 
-  /** A text, shown as Markdown. */
+  /** Writes a text, which TensorBoard renders as Markdown. */
   async text(tag: string, text: string, step: number): Promise<void> {
     checkArgument(textSchema, text, 'TensorBoardLogger.text', 'text');
     checkPlace('text', tag, step);
     await this.#add(step, [{ tag, text }]);
   }
 
-  /** Writes what the event says, and at the end of an epoch sees to it that the file holds it. */
+  /** Writes the event, and flushes the file after every event but a step. */
   async log(event: TrainEvent): Promise<void> {
     checkArgument(trainEventSchema, event, 'TensorBoardLogger.log', 'event');
     if (this.#closing !== null) throw usedAfterClose(this.path);
@@ -154,18 +154,18 @@ export class TensorBoardLogger implements TrainLogger {
     if (event.type !== 'step') await this.flush();
   }
 
-  /** The event file and its length once everything so far is on the disk. */
+  /** Syncs the event file and returns its name and length. */
   async state(): Promise<TensorBoardState> {
-    // Without an event there is no file yet, and none is made for its version alone.
+    // Before the first event there is no file, and the version record alone does not create one.
     if (this.#logged) await this.flush();
     await this.#file?.datasync();
     return { file: path.basename(this.path), bytes: this.#written };
   }
 
   /**
-   * Goes on in the event file of an earlier process of the same folder: what it holds beyond `bytes` is cut off.
+   * Continues the event file of an earlier process in the same folder: its content beyond `bytes` is truncated.
    *
-   * @throws CovidCtError ERR_RESUME where the file is missing or shorter
+   * @throws CovidCtError ERR_RESUME when the file is missing or shorter
    */
   async restore(state: unknown): Promise<void> {
     const { file, bytes } = checkArgument(stateSchema, state, 'TensorBoardLogger.restore', 'state');
@@ -192,15 +192,15 @@ export class TensorBoardLogger implements TrainLogger {
     this.#logged = true;
   }
 
-  /** Resolves when everything so far is in the file. */
+  /** Writes the buffered records to the file. */
   async flush(): Promise<void> {
     const write = this.#writing.then(() => this.#write());
-    // A failure is thrown to whoever waits for it here; the next write tries again with what is still waiting.
+    // The failure rejects this call only; the next write retries the records that are still buffered.
     this.#writing = write.catch(() => {});
     await write.catch((error: unknown) => Promise.reject(writeFailed(this.path, error)));
   }
 
-  /** Writes what is waiting and closes the file. Later calls resolve when the first has. */
+  /** Writes the buffered records and closes the file. Later calls resolve when the first does. */
   close(): Promise<void> {
     this.#closing ??= this.flush().finally(async () => {
       const file = this.#file;
@@ -231,7 +231,7 @@ export class TensorBoardLogger implements TrainLogger {
     }
     const records = this.#waiting;
     const bytes = Buffer.concat(records);
-    // At a position of our own: after a write that failed half way, the next one goes over the same place.
+    // The position is explicit, so that the write after a partial one overwrites it.
     for (let done = 0; done < bytes.length;) {
       done += (await this.#file.write(bytes, done, bytes.length - done, this.#written + done)).bytesWritten;
     }
@@ -241,7 +241,7 @@ export class TensorBoardLogger implements TrainLogger {
   }
 }
 
-/** The accuracy stands beside that of the training, in one chart, as the tutorial has it. */
+/** Names a metric's tag. `Accuracies/` puts the validation accuracy into the chart of the training accuracy. */
 const tagOf = (key: string, title: string): string => `${key === 'accuracy' ? 'Accuracies' : title}/validation`;
 
 function epochValues(record: EpochRecord): SummaryValue[] {

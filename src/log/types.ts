@@ -1,17 +1,17 @@
-/** The events of a training and the interface of whatever writes them down. */
+/** The events of a training and the interface of a logger. */
 import type { LeftOut } from '../files/left-out';
 import type { ValidationMetrics } from '../metrics/registry';
 
-/** The metrics of one epoch; both losses are the mean cross entropy per sample. Accuracies are in [0, 1]. */
+/** The metrics of one epoch. Both losses are the mean cross-entropy per sample; accuracies are in [0, 1]. */
 export interface EpochRecord extends ValidationMetrics {
   /** Counts from 1. */
   readonly epoch: number;
-  /** The rate of the epoch's last optimizer step. */
+  /** Learning rate of the epoch's last optimizer step. */
   readonly learningRate: number;
   readonly trainLoss: number;
   readonly trainAccuracy: number;
   readonly validationLoss: number | null;
-  /** Running averages of the early stopping. */
+  /** Running averages that early stopping compares. */
   readonly runningLoss: number | null;
   readonly runningAccuracy: number | null;
   /** Whether this epoch is the best so far. */
@@ -19,13 +19,13 @@ export interface EpochRecord extends ValidationMetrics {
   readonly seconds: number;
 }
 
-/** What a training is expected to take, in bytes. */
+/** Expected memory and disk usage of a training. */
 export interface TrainingNeeds {
-  /** Bytes of memory, at most and about; null where nothing was measured: on a GPU, and for a network of one's own. */
+  /** Approximate peak memory in bytes; null where it was not measured: on a GPU and for custom networks. */
   readonly memoryBytes: number | null;
-  /** Memory that the process could have when the training began. */
+  /** Bytes of memory available to the process when the training began. */
   readonly freeMemoryBytes: number;
-  /** Bytes of the run folder when it is done; 0 without one. */
+  /** Bytes of the finished run folder; 0 without one. */
   readonly diskBytes: number;
 }
 
@@ -42,9 +42,9 @@ export type TrainEvent =
       readonly device: string;
       readonly out: string | null;
       readonly config: Readonly<Record<string, unknown>>;
-      /** what the readers of both splits left out; absent where nothing was */ readonly leftOut?: readonly LeftOut[];
-      /** what it is expected to take; absent where that is not known */ readonly needs?: TrainingNeeds;
-      /** where an earlier process had got to, whose training goes on; absent at a beginning */
+      /** files left out of both splits; absent if none */ readonly leftOut?: readonly LeftOut[];
+      /** expected memory and disk usage; absent if unknown */ readonly needs?: TrainingNeeds;
+      /** epoch and step of the checkpoint that a resumed training continues; absent for a new one */
       readonly resumed?: { readonly epoch: number; readonly step: number };
     }
   | {
@@ -52,7 +52,7 @@ export type TrainEvent =
       readonly epoch: number;
       /** micro-batch of this epoch, from 1 */ readonly step: number;
       readonly steps: number;
-      /** mean cross entropy of this micro-batch */ readonly loss: number;
+      /** mean cross-entropy of this micro-batch */ readonly loss: number;
       readonly accuracy: number;
       readonly samples: number;
       readonly updated: boolean;
@@ -67,18 +67,18 @@ export type TrainEvent =
     }
   | {
       readonly type: 'unfrozen';
-      /** from whose beginning on */ readonly epoch: number;
-      /** numbers that are trained */ readonly parameters: number;
-      /** tensors that are trained */ readonly tensors: number;
-      /** batch norm layers on their running statistics */ readonly frozenNorms: number;
+      /** first epoch in which they are trained */ readonly epoch: number;
+      /** trainable parameters */ readonly parameters: number;
+      /** trainable tensors */ readonly tensors: number;
+      /** batch norm layers in eval mode */ readonly frozenNorms: number;
     }
   | {
       readonly type: 'features';
-      /** images whose features are kept, of both splits */ readonly samples: number;
-      /** kept of each training image */ readonly augmentations: number;
-      /** numbers a feature has */ readonly width: number;
-      /** of memory that they take in the end */ readonly bytes: number;
-      /** whether the random trainTransform gave way to the evalTransform */ readonly withoutAugmentation: boolean;
+      /** images of both splits whose features are cached */ readonly samples: number;
+      /** cached augmentations per training image */ readonly augmentations: number;
+      /** length of a feature vector */ readonly width: number;
+      /** memory of all cached features */ readonly bytes: number;
+      /** whether evalTransform replaced the random trainTransform */ readonly withoutAugmentation: boolean;
     }
   | {
       readonly type: 'checkpoint';
@@ -99,20 +99,20 @@ export type TrainEvent =
     };
 
 /**
- * Writes events down. Calls come in order and are awaited; `close` comes exactly once, also after a failure. One that
- * does not come back from a call within `loggerTimeout` gets no more events, and is closed if it comes back later.
+ * Receives the events of a training. Calls are ordered and awaited; `close` is called once, even after a failure. A
+ * logger that does not return from a call within `loggerTimeout` gets no more events, and is closed if it returns later.
  */
 export interface TrainLogger {
   log(event: TrainEvent): void | Promise<void>;
   close(): void | Promise<void>;
   /**
-   * What has been logged so far, as plain JSON, for a checkpoint; whatever it says is on the disk when it resolves. A
-   * logger without it logs the steps since the last checkpoint once more after a resume.
+   * Returns the position in the log, as plain JSON for a checkpoint; everything up to it is on disk when the promise
+   * resolves. A logger without this method logs the steps since the last checkpoint twice after a resume.
    */
   state?(): unknown;
   /**
-   * Goes on from a state of an earlier process, before the first event: what was logged after that state is taken back.
-   * The loggers that have a state are taken in their order.
+   * Continues from the state of an earlier process, called before the first event: what was logged after that state is
+   * removed. States are matched by order to the loggers that have this method.
    */
   restore?(state: unknown): void | Promise<void>;
 }

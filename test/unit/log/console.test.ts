@@ -28,7 +28,7 @@ async function shown(mode: ConsoleMode | undefined, isTTY: boolean): Promise<str
 test('progress: a bar with the time left and one line per epoch, taken away at the end', async () => {
   const text = await shown('progress', true);
   expect(text).toMatch(/epoch 1\/3 \[-{24}\] 0%/);
-  expect(text).toMatch(/gone, at most .* left/);
+  expect(text).toMatch(/so far, at most .* left/);
   expect(text).toContain(
     'epoch 1/3 | train loss 0.6500, accuracy 0.600 | validation ' +
       'loss 0.6000, accuracy 0.700, AUC 0.750 | 13s | best so far\n',

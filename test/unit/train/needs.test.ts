@@ -75,7 +75,7 @@ test('where memory is short, the start says what takes less', () => {
   } as const;
   const needs = { memoryBytes: 3 * 2 ** 30, freeMemoryBytes: 2 ** 30, diskBytes: 0 };
   expect(inWords({ ...start, needs }, 1)).toMatch(
-    /; takes about 3\.0 GiB of memory; only 1\.0 GiB of memory are free: a smaller batchSize/,
+    /; takes about 3\.0 GiB of memory; only 1\.0 GiB of memory is free: a smaller batchSize/,
   );
   expect(inWords({ ...start, needs: { ...needs, freeMemoryBytes: 2 ** 34 } }, 1)).toMatch(
     /; takes about 3\.0 GiB of memory$/,
