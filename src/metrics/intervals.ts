@@ -129,9 +129,34 @@ function midranks(values: readonly number[]): number[] {
   return ranks;
 }
 
-function sampleVariance(values: readonly number[]): number {
+/** The variance of values of which these are a sample. */
+export function sampleVariance(values: readonly number[]): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+}
+
+/** What DeLong's variance is computed of. */
+interface Placements {
+  /** Their mean; NaN when only one class is present. */
+  readonly auc: number;
+  /** For each positive in order, the share of negatives that score lower; ties count one half. */
+  readonly beaten: readonly number[];
+  /** For each negative in order, the share of positives that score higher. */
+  readonly unbeaten: readonly number[];
+}
+
+/** The placements of every sample, from midranks. */
+export function placementsOf(labels: ArrayLike<number>, scores: ArrayLike<number>): Placements {
+  const all = Array.from(scores);
+  const positives = all.filter((_, index) => labels[index] === 1);
+  const negatives = all.filter((_, index) => labels[index] === 0);
+  if (positives.length === 0 || negatives.length === 0) return { auc: Number.NaN, beaten: [], unbeaten: [] };
+  const pooled = midranks([...positives, ...negatives]);
+  const beaten = midranks(positives).map((rank, index) => (pooled[index]! - rank) / negatives.length);
+  const unbeaten = midranks(negatives).map(
+    (rank, index) => 1 - (pooled[positives.length + index]! - rank) / positives.length,
+  );
+  return { auc: beaten.reduce((sum, value) => sum + value, 0) / positives.length, beaten, unbeaten };
 }
 
 /**
@@ -158,22 +183,10 @@ export function delongInterval(labels: ArrayLike<number>, scores: ArrayLike<numb
   checkLabels('delongInterval', labels, 2);
   checkScores('delongInterval', scores);
   checkLevel('delongInterval', level);
-  const all = Array.from(scores);
-  const positives = all.filter((_, index) => labels[index] === 1);
-  const negatives = all.filter((_, index) => labels[index] === 0);
-  if (positives.length === 0 || negatives.length === 0)
-    return { auc: Number.NaN, standardError: Number.NaN, interval: null };
-  const pooled = midranks([...positives, ...negatives]);
-  const own = midranks(positives);
-  const others = midranks(negatives);
-  // Placements: the share of the other class that each sample beats.
-  const beaten = own.map((rank, index) => (pooled[index]! - rank) / negatives.length);
-  const unbeaten = others.map((rank, index) => 1 - (pooled[positives.length + index]! - rank) / positives.length);
-  const auc = beaten.reduce((sum, value) => sum + value, 0) / positives.length;
-  if (positives.length < 2 || negatives.length < 2) return { auc, standardError: Number.NaN, interval: null };
-  const standardError = Math.sqrt(
-    sampleVariance(beaten) / positives.length + sampleVariance(unbeaten) / negatives.length,
-  );
+  const { auc, beaten, unbeaten } = placementsOf(labels, scores);
+  if (Number.isNaN(auc)) return { auc, standardError: Number.NaN, interval: null };
+  if (beaten.length < 2 || unbeaten.length < 2) return { auc, standardError: Number.NaN, interval: null };
+  const standardError = Math.sqrt(sampleVariance(beaten) / beaten.length + sampleVariance(unbeaten) / unbeaten.length);
   if (!(standardError > 1e-12)) return { auc, standardError: 0, interval: null };
   const half = normalQuantile(0.5 + level / 2) * standardError;
   return { auc, standardError, interval: [Math.max(0, auc - half), Math.min(1, auc + half)] };
