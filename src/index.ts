@@ -3,9 +3,9 @@
 /**
  * The main entry of covidct-torch: data sets, transforms, the classifier, training, evaluation and loggers.
  *
- * Other entries: `covidct-torch/metrics`, `covidct-torch/report`, `covidct-torch/weights`, `covidct-torch/bench` and
- * `covidct-torch/setup`. A name is exported by one entry only. Importing an entry loads neither LibTorch nor the addon;
- * the first classifier does.
+ * Other entries: `covidct-torch/metrics`, `covidct-torch/report`, `covidct-torch/runs`, `covidct-torch/weights`,
+ * `covidct-torch/bench` and `covidct-torch/setup`. A name is exported by one entry only. Importing an entry loads
+ * neither LibTorch nor the addon; the first classifier does.
  *
  * @packageDocumentation
  */

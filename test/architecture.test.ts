@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['text', 'errors', 'files', 'options', 'metrics'],
   train: ['text', 'errors', 'files', 'options', 'addon', 'data', 'weights', 'model', 'metrics', 'log'],
   report: ['errors', 'intended-use', 'files', 'options', 'data', 'model', 'metrics', 'train', 'log'],
+  runs: ['text', 'errors', 'files', 'options', 'metrics', 'train'],
   bench: ['errors', 'options', 'addon', 'data', 'model'],
   index: ['errors', 'files', 'data', 'weights', 'model', 'metrics', 'train', 'log'],
   cli: [
@@ -37,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'model',
     'train',
     'report',
+    'runs',
     'bench',
     'metrics',
   ],

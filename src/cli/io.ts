@@ -108,7 +108,8 @@ const NEXT_WORD_MS = 60_000;
 /** Milliseconds of work from which the time left is guessed. */
 const SURE_MS = 5_000;
 
-function inTime(ms: number): string {
+/** `47 s`, `12 min`, `2 h 3 min`. */
+export function inTime(ms: number): string {
   const seconds = Math.round(ms / 1000);
   return seconds < 60
     ? `${seconds} s`

@@ -16,6 +16,7 @@ import type { Io } from './io';
 import { addPredict } from './predict';
 import { addPrepare } from './prepare';
 import { addReport } from './report';
+import { addRuns } from './runs';
 import { addImport } from './import';
 import { addTrain, optionsOf as trainOptionsOf } from './train';
 import { addWeights } from './weights';
@@ -81,6 +82,7 @@ export function build(io: Io, run: Runner): Command {
     addPredict,
     addExplain,
     addReport,
+    addRuns,
     addWeights,
     addImport,
     addDoctor,

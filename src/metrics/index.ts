@@ -10,6 +10,7 @@ export { ConfusionMatrix, confusionMatrix } from './confusion-matrix';
 export { summarize } from './evaluation';
 export { delongInterval, wilson } from './intervals';
 export { MeanMetric } from './mean';
+export { delongTest, mcnemarTest } from './paired';
 export {
   accuracy,
   balancedAccuracy,
@@ -26,6 +27,7 @@ export { averagePrecision, prCurve, rocAuc, rocCurve } from './roc';
 export type { ClassMetrics, ClassificationReport } from './classification';
 export type { SummarizeInput } from './evaluation';
 export type { DeLong } from './intervals';
+export type { McNemar, PairedAuc } from './paired';
 export type { Metric, MetricKey } from './registry';
 export type { ScoredSplit } from './scored-split';
 export type { BinaryCounts } from './rates';

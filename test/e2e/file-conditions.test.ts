@@ -79,6 +79,7 @@ const READERS: Readonly<Record<string, (path: string) => string[]>> = {
   'predict @list': (path) => ['predict', '--model', model, `@${path}`],
   explain: (path) => ['explain', '--model', model, '--out', join(dir, 'o'), path],
   report: (path) => ['report', path],
+  runs: (path) => ['runs', path],
   'weights inspect': (path) => ['weights', 'inspect', path],
   'weights convert': (path) => ['weights', 'convert', path, '--out', join(dir, 'out.safetensors')],
   'import --weights': (path) => [

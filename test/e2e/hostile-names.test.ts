@@ -106,6 +106,11 @@ test.each<[string, number, () => string[]]>([
   ],
   ['report', 0, () => ['report', model]],
   ['report --json', 0, () => ['report', model, '--json']],
+  ['runs', 0, () => ['runs', dir]],
+  ['runs --json', 0, () => ['runs', dir, '--json']],
+  ['runs compare', 0, () => ['runs', 'compare', model, model]],
+  ['runs compare of no run', 1, () => ['runs', 'compare', model, join(dir, `none${H}`)]],
+  ['runs prune', 0, () => ['runs', 'prune', dir, '--state', 'finished']],
   [
     'prepare',
     0,

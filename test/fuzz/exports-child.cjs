@@ -10,6 +10,7 @@ const index = {
   ...require('../../src/index.ts'),
   ...require('../../src/metrics/index.ts'),
   ...require('../../src/report/index.ts'),
+  ...require('../../src/runs/index.ts'),
   ...require('../../src/weights/index.ts'),
   ...require('../../src/bench/index.ts'),
   ...require('../../src/install/index.ts'),

@@ -190,6 +190,12 @@ exports.validArguments = (name, index, instances, dir) => {
       [0.1, 0.9],
     ],
     delongInterval: () => [[0, 1], [0.1, 0.9], 0.95],
+    delongTest: () => [[0, 1], [0.1, 0.9], [0.2, 0.8], 0.95],
+    mcnemarTest: () => [
+      [0, 1],
+      [0, 1],
+      [1, 1],
+    ],
     wilson: () => [1, 2, 0.95],
     classificationReport: () => [
       [0, 1],
@@ -239,6 +245,10 @@ exports.validArguments = (name, index, instances, dir) => {
       { evaluation, model, dataset: data.test, layer: model.layers.default, gradCam: { count: 1 } },
     ],
     addTraining: () => [join(dir, 'trained'), { dataset: data.train }],
+    readProgress: () => [join(dir, 'trained')],
+    listRuns: () => [dir, {}],
+    compareRuns: () => [[join(dir, 'trained'), join(dir, 'trained')], { split: 'validation' }],
+    pruneRuns: () => [dir, { states: ['failed'], olderThanDays: 1, keep: 1, by: 'auc', checkpoints: true }],
     writeReport: () => [join(dir, 'trained')],
     drawExplanation: () => [explanation, { alpha: 0.5 }],
     encodeImage: () => [pixels],

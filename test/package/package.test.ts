@@ -72,7 +72,7 @@ describe('what is packed', () => {
 });
 
 const NAMES = ['Trainer', 'EarlyStopping', 'CovidCtDataset', 'Classifier', 'compose', 'resize'];
-const SUBPATHS = ['metrics', 'report', 'weights', 'bench', 'setup'];
+const SUBPATHS = ['metrics', 'report', 'runs', 'weights', 'bench', 'setup'];
 
 describe('both module systems', () => {
   test('require', () => {

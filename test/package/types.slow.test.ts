@@ -17,6 +17,7 @@ import { Classifier, EarlyStopping, Trainer, evaluate, type DatasetSplits, type 
 import { runBenchmark, type Spread } from 'covidct-torch/bench';
 import { rocAuc, type RocCurve } from 'covidct-torch/metrics';
 import { lossCurve, type Chart } from 'covidct-torch/report';
+import { listRuns, type RunSummary } from 'covidct-torch/runs';
 import { setUpNative } from 'covidct-torch/setup';
 import { openWeightFile, type WeightFile } from 'covidct-torch/weights';
 
@@ -24,7 +25,8 @@ const code: 0 | 1 | 2 | 3 = new EarlyStopping({ patience: 2 }).stop();
 const area: number = rocAuc([0, 1], [0.1, 0.9]);
 export const open: (file: string) => Promise<WeightFile> = openWeightFile;
 export const entries: [(typeof runBenchmark), (typeof lossCurve)] = [runBenchmark, lossCurve];
-export type Named = Spread | RocCurve | Chart;
+export const list: typeof listRuns = listRuns;
+export type Named = Spread | RocCurve | Chart | RunSummary;
 // @ts-expect-error patience is a number
 new EarlyStopping({ patience: 'two' });
 

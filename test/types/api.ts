@@ -3,13 +3,17 @@ import { expectTypeOf } from 'expect-type';
 import { Classifier, EarlyStopping, evaluate, PackedDataset, preparePacked, Trainer } from '../../src';
 import { runBenchmark } from '../../src/bench/index';
 import type { BenchRow, Spread as BenchSpread } from '../../src/bench/index';
+import { compareRuns, listRuns, pruneRuns, readProgress } from '../../src/runs/index';
+import type { RunState, TrainingProgress } from '../../src/runs/index';
 import type {
+  BestEpoch,
   CovidCtDataset,
   Dataset,
   DatasetSplits,
   EpochRecord,
   Evaluation,
   Explanation,
+  Interval,
   Precision,
   Prediction,
   StopReason,
@@ -57,6 +61,21 @@ export async function packed(data: CovidCtDataset): Promise<void> {
   expectTypeOf(opened.resize).toEqualTypeOf<number | null>();
   // @ts-expect-error not an option
   await preparePacked(data, 'all.pack', { size: 256 });
+}
+
+export async function overseen(): Promise<void> {
+  const { runs } = await listRuns('runs');
+  expectTypeOf(runs[0]!.state).toEqualTypeOf<RunState>();
+  expectTypeOf(runs[0]!.best).toEqualTypeOf<BestEpoch | null>();
+  const { metrics, pairs } = await compareRuns(['runs/a', 'runs/b'], { split: 'test' });
+  expectTypeOf(metrics[0]!.intervals).toEqualTypeOf<readonly (Interval | null)[]>();
+  expectTypeOf(pairs[0]!.mcnemar.p).toBeNumber();
+  expectTypeOf(await readProgress('runs/a')).toEqualTypeOf<TrainingProgress | null>();
+  expectTypeOf((await pruneRuns('runs', { states: ['killed'], dryRun: false })).bytes).toBeNumber();
+  // @ts-expect-error a running training is never removed
+  await pruneRuns('runs', { states: ['running'] });
+  // @ts-expect-error not a split that runs are compared by
+  await compareRuns(['runs/a', 'runs/b'], { split: 'train' });
 }
 
 export async function refused(model: Classifier): Promise<void> {

@@ -17,7 +17,7 @@ import { runCommand } from '../../helpers/command-line';
 
 const run = (args: string[], env: Record<string, string> = {}) => runCommand(args, { env });
 
-const VERBS = ['train', 'evaluate', 'predict', 'explain', 'report', 'doctor', 'install-libtorch', 'demo'];
+const VERBS = ['train', 'evaluate', 'predict', 'explain', 'report', 'runs', 'doctor', 'install-libtorch', 'demo'];
 
 let dir: string;
 beforeAll(async () => {
@@ -62,6 +62,13 @@ test.each([
     (verb) => [[verb, '--precision', 'half'], /Allowed choices are float32, tf32, bf16/] as const,
   ),
   [['report'], /missing required argument 'run'/],
+  [['runs'], /missing required argument 'dir'/],
+  [['runs', 'compare', 'a'], /missing required argument 'others'/],
+  [['runs', 'compare', 'a', 'b', '--split', 'train'], /Allowed choices are validation, test/],
+  [['runs', 'prune', 'a', '--state', 'killed,running'], /expected states out of finished, stopped, failed, killed/],
+  [['runs', 'prune', 'a', '--older-than', '30'], /such as 12h, 30d or 4w/],
+  [['runs', 'prune', 'a', '--keep', '-1'], /--keep: .*got -1/],
+  [['runs', 'prune', 'a', '--by', 'f2'], /Allowed choices are accuracy, auc/],
 ] as const)('wrong usage exits with 2: %j', async (args, message) => {
   const { code, stdout, stderr } = await run([...args]);
   expect(code).toBe(2);
