@@ -89,7 +89,10 @@ async function start(
 ): Promise<Omit<Session, 'needs' | 'resume'>> {
   const { request, folder, owned } = parts;
   const { network, options, resume } = request;
-  const recorder = new Recorder(request.loggers, folder, request.loggerTimeout);
+  const recorder = new Recorder(request.loggers, folder, {
+    loggerTimeout: request.loggerTimeout,
+    best: resume?.checkpoint.state.kept.best ?? null,
+  });
   const { plan, checkpoints } = planOf({ ...parts, recorder });
   const loop = new TrainingLoop(plan, resume?.checkpoint.state.loop ?? null);
   checkpoints.follow(() => loop.state());

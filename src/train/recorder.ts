@@ -3,6 +3,8 @@ import type { SkippedFile } from '../data/types';
 import { BoundedLogger } from '../log/bounded';
 import type { EpochRecord, TrainEvent, TrainLogger } from '../log/types';
 import { parseHistory, recordOf } from './history';
+import type { BestEpoch } from './history';
+import { ProgressFile } from './progress';
 import type { RunFolder } from './run-folder';
 
 type Skipped = Extract<TrainEvent, { type: 'skipped' }>;
@@ -21,6 +23,7 @@ export interface RecorderState {
 export class Recorder {
   readonly #loggers: readonly BoundedLogger[];
   readonly #folder: RunFolder | null;
+  readonly #progress: ProgressFile | null;
   #lines: string[] = [];
   readonly #epochs: EpochRecord[] = [];
   readonly #skipped: Skipped[] = [];
@@ -29,10 +32,21 @@ export class Recorder {
   readonly #known = new Set<string>();
   #closed = false;
 
-  /** @param loggerTimeout milliseconds after which a logger that does not come back is given up; 0: never */
-  constructor(loggers: readonly TrainLogger[], folder: RunFolder | null, loggerTimeout = 0) {
+  /**
+   * @param options `loggerTimeout`: milliseconds after which a logger that does not come back is given up, 0: never;
+   *   `best`: the best epoch of an earlier process whose training goes on
+   */
+  constructor(
+    loggers: readonly TrainLogger[],
+    folder: RunFolder | null,
+    { loggerTimeout = 0, best = null }: { readonly loggerTimeout?: number; readonly best?: BestEpoch | null } = {},
+  ) {
     this.#loggers = loggers.map((logger, index) => new BoundedLogger(logger, `loggers[${index}]`, loggerTimeout));
     this.#folder = folder;
+    // For others to poll: it is not worth a wait for the disk.
+    const write = async (name: string, text: string): Promise<void> =>
+      await folder?.write(name, text, { durable: false });
+    this.#progress = folder === null ? null : new ProgressFile(write, best);
   }
 
   get epochs(): readonly EpochRecord[] {
@@ -100,6 +114,12 @@ export class Recorder {
     if (isNoted) this.#lines.push(JSON.stringify({ time: new Date().toISOString(), ...event }));
     await this.#tellAll((logger) => logger.log(event));
     if (isNoted) await this.#folder?.write('history.jsonl', `${this.#lines.join('\n')}\n`);
+    await this.#progress?.event(event);
+  }
+
+  /** Says in `progress.json` that the training has failed. */
+  async fail(error: unknown): Promise<void> {
+    await this.#progress?.fail(error);
   }
 
   /** Closes every logger, once. Throws the first failure after all have been asked. */

@@ -40,6 +40,7 @@ const METRICS: JsonAbout = {
   advice: 'remove the file and evaluate again',
 };
 const HISTORY: JsonAbout = { code: 'ERR_RUN_FOLDER', what: 'the history of a run', maxBytes: 500 * 1024 ** 2 };
+const writeSchema = z.strictObject({ durable: z.boolean().default(true) });
 const whichSchema = z.enum(['best', 'last']);
 const dataSchema = z.union([z.string(), bytesSchema('expected bytes')], 'expected a text or bytes');
 
@@ -138,9 +139,15 @@ export class RunFolder {
     );
   }
 
-  /** Writes one file whole. Throws CovidCtError ERR_RUN_FOLDER. */
-  async write(name: string, data: string | Uint8Array): Promise<void> {
-    await writeWhole(this.file(name), checkArgument(dataSchema, data, 'RunFolder.write', 'data'));
+  /**
+   * Writes one file whole.
+   *
+   * @param options `durable`: whether it outlives a power cut (default true)
+   * @throws CovidCtError ERR_RUN_FOLDER
+   */
+  async write(name: string, data: string | Uint8Array, options: { readonly durable?: boolean } = {}): Promise<void> {
+    const { durable } = checkOptions(writeSchema, options, 'RunFolder.write');
+    await writeWhole(this.file(name), checkArgument(dataSchema, data, 'RunFolder.write', 'data'), { durable });
   }
 
   /** @param config `created`: now where left out */

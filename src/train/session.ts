@@ -97,6 +97,7 @@ async function rescue({ plan, checkpoints, recorder }: Session, error: unknown):
     () => plan.freezing.restore(),
     () => plan.network.configureOptimizer(null),
     () => checkpoints.settle(),
+    () => recorder.fail(error),
     () => recorder.close(),
   ];
   for (const attempt of attempts) await attempt().catch(() => undefined);

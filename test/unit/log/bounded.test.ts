@@ -63,7 +63,9 @@ test('slow, it is awaited, and its events are in order; without a bound it may t
       },
       close: () => void order.push('close'),
     };
-    const recorder = new Recorder([slow, { log: () => void order.push('next'), close: () => undefined }], null, bound);
+    const recorder = new Recorder([slow, { log: () => void order.push('next'), close: () => undefined }], null, {
+      loggerTimeout: bound,
+    });
     await recorder.write(stepEvent());
     await recorder.close();
     expect(order).toEqual(['step begins', 'step ends', 'next', 'close']);
@@ -78,7 +80,7 @@ test('coming back later it is closed, once, and what it throws by then hurts nob
       await new Promise<void>((done) => (comeBack = done));
       if (outcome === 'rejects') throw new Error('too late');
     });
-    const recorder = new Recorder([hanging], null, 20);
+    const recorder = new Recorder([hanging], null, { loggerTimeout: 20 });
     await recorder.write(stepEvent());
     await recorder.write(stepEvent());
     expect(hanging.calls).toEqual(['step']);
@@ -100,7 +102,7 @@ test('what it throws within the bound is thrown, at once or later, also while an
     close: () => undefined,
   };
   const memory = new Memory();
-  const recorder = new Recorder([new Hanging('log'), failing, throwing, memory], null, 20);
+  const recorder = new Recorder([new Hanging('log'), failing, throwing, memory], null, { loggerTimeout: 20 });
   await expect(recorder.write(stepEvent())).rejects.toThrow('later');
   await expect(new BoundedLogger(throwing, 'it', 20).log(stepEvent())).rejects.toThrow('at once');
   expect(memory.events).toHaveLength(1);
@@ -121,13 +123,13 @@ test('given up, it keeps its place among the states of a checkpoint, with the la
     new Memory(),
     withState('well', () => ({ lines: 7 })),
   ];
-  const recorder = new Recorder(loggers, null, 20);
+  const recorder = new Recorder(loggers, null, { loggerTimeout: 20 });
   expect((await recorder.state()).loggers).toEqual([null, { lines: 1 }, { lines: 7 }]);
   const state = await recorder.state();
   expect(state.loggers).toEqual([null, { lines: 1 }, { lines: 7 }]);
   expect(warnings).toHaveLength(2);
   const folder = { historyLines: () => Promise.resolve([]), file: (name: string) => name } as never;
-  await new Recorder(loggers, null, 20).restore(folder, state);
+  await new Recorder(loggers, null, { loggerTimeout: 20 }).restore(folder, state);
   expect(restored).toEqual([
     ['told once', { lines: 1 }],
     ['well', { lines: 7 }],
