@@ -5,7 +5,7 @@ import { messageOf, throwIfAborted } from '../errors';
 import { finishedName, removeWhole } from '../files/write';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
-import { CONTENTS } from '../train/leftovers';
+import { CONTENTS, LOCKS, REPLACED } from '../train/leftovers';
 import { problemOf, weigh } from './find';
 import { listRunsIn } from './list';
 import { pruneSchema } from './options';
@@ -20,13 +20,9 @@ type Wanted = Required<Omit<PruneOptions, 'signal' | 'states'>> & { readonly sta
 
 const DAY_MS = 24 * 3600 * 1000;
 
-const OWNER = 'owner.lock';
-const OWNER_MUTEX = '.owner.lock';
-/** Locks for a moment; those of a killed process stay. */
-const LOCKS = [OWNER_MUTEX, '.metrics.lock'];
-
 /** Whether a name in a run folder is of this library's own, files that a killed process left unfinished among them. */
-const isOwn = (name: string): boolean => LOCKS.includes(name) || CONTENTS.includes(finishedName(name) ?? name);
+const isOwn = (name: string): boolean =>
+  LOCKS.has(name) || name === REPLACED || CONTENTS.includes(finishedName(name) ?? name);
 
 const isEnded = (state: RunSummary['state']): state is EndedState =>
   (ENDED_STATES as readonly string[]).includes(state);
@@ -99,8 +95,8 @@ async function remove({ dir, what }: PrunedRun, world: World, signal: AbortSigna
   const held = await world.own(dir, signal);
   try {
     const own = what === 'checkpoints' ? ['checkpoints'] : (await readdir(dir)).filter(isOwn);
-    const last = [OWNER, OWNER_MUTEX, 'config.json'];
-    for (const name of own.filter((each) => !last.includes(each))) {
+    // The locks come and go by themselves.
+    for (const name of own.filter((each) => !LOCKS.has(each) && each !== 'config.json')) {
       await held.assertHeld();
       await removeWhole(join(dir, name));
     }

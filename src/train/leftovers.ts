@@ -20,11 +20,11 @@ export const CONTENTS = [
 ];
 
 /** What the configuration is called while the rest of its run is removed. */
-const REPLACED = 'config.json.replaced';
+export const REPLACED = 'config.json.replaced';
 /** Files that nobody writes but the owner of the folder. */
 const OF_OWNER = new Set(['config.json', 'history.jsonl', 'model.json', 'progress.json']);
 /** Locks that come and go. */
-const LOCKS = new Set(['owner.lock', '.owner.lock', '.metrics.lock']);
+export const LOCKS = new Set(['owner.lock', '.owner.lock', '.metrics.lock']);
 /** No small file takes longer to be written; what is older was left. */
 const LEFT_AFTER_MS = 60_000;
 

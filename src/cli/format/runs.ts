@@ -153,7 +153,7 @@ export function prunedText(removed: readonly PrunedRun[], root: string, dryRun: 
   return removed.map(({ dir, state, what, bytes, hasCheckpoints, left }) => {
     const name = what === 'checkpoints' ? `${nameIn(root, dir)}/checkpoints` : nameIn(root, dir);
     const stays = left.length === 0 ? '' : `; what is not the run's own stays: ${left.join(', ')}`;
-    const loss = hasCheckpoints && state !== 'finished' ? ', and could still go on from its checkpoints' : '';
+    const loss = dryRun && hasCheckpoints && state !== 'finished' ? ', and could still go on from its checkpoints' : '';
     return `${dryRun ? 'would remove' : 'removed'} ${name} (${state}${loss}, ${byteSize(bytes)})${stays}`;
   });
 }

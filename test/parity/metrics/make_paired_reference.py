@@ -64,6 +64,7 @@ def main():
         second = np.round(special.expit((0.5 + gain) * labels + common + random.normal(0, 0.5, n)), decimals)
         delong.append(delong_case(f"{n} samples, {decimals} decimals, gain {gain}", labels, first, second))
     pairs = [(0, 0), (1, 0), (0, 5), (3, 3), (8, 2), (1, 30), (25, 40), (400, 600), (0, 60), (1000, 1003)]
+    tails = (0, 1e-9, 0.3, 1, 1.96, 2.8, 5, 12, 37)
     reference = {
         "versions": {
             **{each.__name__: each.__version__ for each in (np, scipy, statsmodels)},
@@ -71,7 +72,7 @@ def main():
         },
         "mcnemar": [mcnemar_case(*pair) for pair in pairs],
         "delong": delong,
-        "tails": [{"z": z, "p": float(special.erfc(z / math.sqrt(2)))} for z in (0, 1e-9, 0.3, 1, 1.96, 2.8, 5, 12, 37)],
+        "tails": [{"z": z, "p": float(special.erfc(z / math.sqrt(2)))} for z in tails],
     }
     target = pathlib.Path(__file__).with_name("paired.json")
     target.write_text(json.dumps(reference, separators=(",", ":")) + "\n")
