@@ -100,7 +100,7 @@ export type TrainEvent =
 
 /**
  * Receives the events of a training. Calls are ordered and awaited; `close` is called once, even after a failure. A
- * logger that does not return from a call within `loggerTimeout` gets no more events; if it returns later, it is closed.
+ * logger that does not return from a call within `loggerTimeout` gets no more events, and is closed if it does later.
  */
 export interface TrainLogger {
   log(event: TrainEvent): void | Promise<void>;

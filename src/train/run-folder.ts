@@ -85,7 +85,7 @@ export class RunFolder {
 
   /** The same for whoever owns the folder already. @internal */
   static async createOwned(dir: string, overwrite: boolean): Promise<RunFolder> {
-    const folder = new RunFolder(resolve(dir));
+    const folder = new RunFolder(resolve(checkArgument(pathSchema, dir, 'RunFolder.createOwned', 'dir')));
     const isRun = await holdsReplaceableRun(folder.dir, overwrite);
     // Of a training that was killed before it became a run nothing is kept; what loggers have put there stays.
     if (isRun) await removeRun(folder.dir);
@@ -199,6 +199,7 @@ export class RunFolder {
 
   /** Removes the metrics of one split, which are of other weights than the card's. */
   async removeMetrics(split: string): Promise<void> {
+    checkArgument(z.string(), split, 'RunFolder.removeMetrics', 'split');
     await withLock(this.file('.metrics'), async (held) => {
       const { [split]: removed, ...others } = await this.metrics();
       held.assertHeld();
@@ -223,6 +224,7 @@ export class RunFolder {
    * @throws CovidCtError ERR_RESUME where there are fewer
    */
   async historyLines(count: number): Promise<string[]> {
+    checkArgument(z.int().min(0), count, 'RunFolder.historyLines', 'count');
     const file = this.file('history.jsonl');
     const lines = ((await readTextIfThere(file, HISTORY)) ?? '').split('\n').filter((line) => line !== '');
     if (lines.length < count)

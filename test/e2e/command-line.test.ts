@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { makePhantoms } from '../../src/data/phantoms/phantoms';
+import { weightsIn } from '../helpers/kept';
 import { covidct, jsonLines } from './command';
 
 const QUICK = ['--arch', 'tiny', '--image-size', '32', '--threads', '1'];
@@ -47,11 +48,13 @@ test('train --json: events line by line, the result last, everything in the run 
   expect(events.filter(({ type }) => type === 'epoch')).toHaveLength(2);
   expect(events.at(-1)).toMatchObject({ type: 'result', epochs: 2, out: run, stop: { reason: 'epochs' } });
   expect((await readdir(run)).sort()).toEqual([
+    'checkpoints',
     'config.json',
     'history.jsonl',
     'metrics.json',
     'model.json',
     'pictures',
+    'progress.json',
     'report.html',
     'tensorboard',
     'weights',
@@ -205,10 +208,8 @@ test('the config.json of a run does its training again, to the last bit; other d
     '1',
   ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('--config') });
-  for (const name of ['best', 'last'])
-    expect(await readFile(join(again, `weights/${name}.safetensors`))).toEqual(
-      await readFile(join(run, `weights/${name}.safetensors`)),
-    );
+  for (const which of ['best', 'last'] as const)
+    expect(await readFile(await weightsIn(again, which))).toEqual(await readFile(await weightsIn(run, which)));
   const other = join(dir, 'other-data');
   await makePhantoms(other, { count: 20, size: 64, seed: 2 });
   const told = await covidct([

@@ -187,6 +187,7 @@ test('a run folder holds everything, and best and last are one file where they a
       'history.jsonl',
       'metrics.json',
       'model.json',
+      'progress.json',
       'weights',
     ]);
     expect(await keptWeights(join(dir, 'run'))).toEqual(['best']);
