@@ -21,8 +21,9 @@ async function main() {
     model.configure({ transform: model.transform, threshold: seed / 100 });
     models.push(model);
   }
+  await models[0].save(dir);
   process.send('ready');
-  for (let turn = 0; !stopped; turn += 1) await models[turn % models.length].save(dir);
+  for (let turn = 1; !stopped; turn += 1) await models[turn % models.length].save(dir);
   for (const model of models) model.dispose();
   process.disconnect();
 }
