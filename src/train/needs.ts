@@ -44,13 +44,15 @@ async function freeBytes(path: string): Promise<number | null> {
   }
 }
 
-/** What an earlier run's weights will give back when they are removed. */
+/** What an earlier run's weights and checkpoints will give back when they are removed. */
 async function weightsThere(out: string): Promise<number> {
-  const folder = join(out, 'weights');
-  const names = await readdir(folder).catch(() => []);
+  const folders = [join(out, 'weights'), join(out, 'checkpoints')];
+  const files = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder).catch(() => [])).map((name) => join(folder, name))),
+  );
   const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(folder, name)).then(
+    files.flat().map((file) =>
+      stat(file).then(
         ({ size }) => size,
         () => 0,
       ),
@@ -59,14 +61,21 @@ async function weightsThere(out: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/** Bytes of a checkpoint: weights, the optimizer's state, the average, and gathered gradients at most. */
+function checkpointBytesOf(options: ResolvedTrainOptions, weightBytes: number): number {
+  const { optimizer, ema, preset } = options;
+  const tensors = 1 + stateTensors(optimizer, options) + (ema === undefined ? 0 : 1) + (preset === 'tutorial' ? 1 : 0);
+  return tensors * weightBytes;
+}
+
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 /**
  * Estimates what a training takes.
  *
  * @param images of both splits
- * @throws CovidCtError ERR_RUN_FOLDER when the weights do not fit on the disk: new ones are written beside the old
- *   ones, so that twice their size is needed
+ * @throws CovidCtError ERR_RUN_FOLDER when weights and checkpoints do not fit on the disk: new ones are written beside
+ *   the old ones, and a checkpoint needs the best weights of its time
  */
 export async function checkNeeds(
   network: Network,
@@ -74,23 +83,30 @@ export async function checkNeeds(
   images: number,
 ): Promise<TrainingNeeds> {
   const weightBytes = weightBytesOf(network);
-  const { out, overwrite, keep } = options;
+  const { out, overwrite, keep, keepCheckpoints } = options;
+  const checkpointBytes = out === undefined || keepCheckpoints === 0 ? 0 : checkpointBytesOf(options, weightBytes);
   const others = out === undefined ? 0 : OTHER_FILES_BYTES;
   const place = out ?? tmpdir();
   const free = await freeBytes(place);
   const room = free === null ? null : free + (out !== undefined && overwrite ? await weightsThere(out) : 0);
-  const most = 2 * weightBytes + others;
+  const written = checkpointBytes === 0 ? 0 : weightBytes + (keepCheckpoints + 1) * checkpointBytes;
+  const most = 2 * weightBytes + written + others;
   if (room !== null && room < most) {
     throw new CovidCtError(
       'ERR_RUN_FOLDER',
-      `${place}: expected ${mebibytes(most)} of free disk for the weights, of ` +
-        'which new ones are written beside the old ones; there ' +
-        `are ${mebibytes(room)}; free some space or choose another folder`,
+      `${place}: expected ${mebibytes(most)} of free disk for the weights` +
+        `${written === 0 ? '' : ' and checkpoints'}, of which new ones are written beside the old ones; there ` +
+        `are ${mebibytes(room)}; free some space${
+          written === 0
+            ? ''
+            : ', keep fewer checkpoints (keepCheckpoints: 0, ' + '--keep-checkpoints 0: the run cannot be resumed)'
+        } or choose another folder`,
     );
   }
   return {
     memoryBytes: memoryOf(network, options, images, weightBytes),
     freeMemoryBytes: process.availableMemory(),
-    diskBytes: out === undefined ? 0 : (keep === 'both' ? 2 : 1) * weightBytes + others,
+    diskBytes:
+      out === undefined ? 0 : (keep === 'both' ? 2 : 1) * weightBytes + keepCheckpoints * checkpointBytes + others,
   };
 }

@@ -31,7 +31,7 @@ test('weights that do not fit on the disk: what is needed, what is there, and no
     const out = join(dir, 'run');
     const trainer = new Trainer({ ...RECIPE, model: new Sized(1e15).classifier, out });
     const message = expect.stringMatching(
-      /run: expected \d+ MiB of free disk for the weights, .* there are \d+ MiB; free some space/,
+      /run: expected \d+ MiB of free disk for the weights and checkpoints, .* there are \d+ MiB; free some space, keep/,
     ) as string;
     await expect(trainer.fit(await makeDataset('train', 8), null)).rejects.toMatchObject({
       code: 'ERR_RUN_FOLDER',
@@ -42,16 +42,15 @@ test('weights that do not fit on the disk: what is needed, what is there, and no
 });
 
 test.each([
-  ['best', 1],
-  ['last', 1],
-  ['both', 2],
-] as const)('the start tells the disk that keep: %s takes', async (keep, files) => {
+  // A checkpoint has the weights and the momentum.
+  ['best', 1, 1 + 2],
+  ['last', 0, 1],
+  ['both', 3, 2 + 3 * 2],
+] as const)('the start tells the disk that keep: %s and %i checkpoints take', async (keep, keepCheckpoints, files) => {
   await inTemporaryFolder(async (dir) => {
     const [memory, model] = [new Memory(), new Sized(2 ** 18).classifier];
-    await new Trainer({ ...RECIPE, epochs: 1, model, out: join(dir, 'run'), keep, loggers: [memory] }).fit(
-      await makeDataset('train', 8),
-      null,
-    );
+    const options = { ...RECIPE, epochs: 1, out: join(dir, 'run'), keep, keepCheckpoints };
+    await new Trainer({ ...options, model, loggers: [memory] }).fit(await makeDataset('train', 8), null);
     const [start] = memory.events;
     expect(start).toMatchObject({
       type: 'start',
