@@ -56,9 +56,8 @@ async function main() {
     });
     rmSync(out, { recursive: true, force: true });
   }
-  console.log(
-    `${values.rounds} rounds: ${single} with one owner, ${both} with two, ${none} with none, ${others} refused otherwise`,
-  );
+  const counts = `${single} with one owner, ${both} with two, ${none} with none, ${others} refused otherwise`;
+  console.log(`${values.rounds} rounds: ${counts}`);
   if (single !== Number(values.rounds) || others > 0) process.exitCode = 1;
 }
 
