@@ -1,5 +1,5 @@
 /**
- * Turns any weight file that can be read into safetensors, without LibTorch: bytes are moved, numbers are not touched.
+ * Converts any readable weight file to safetensors without LibTorch: it copies bytes and does not change numbers.
  */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -18,7 +18,7 @@ import type { OpenWeightFileOptions } from './open';
 import type { WeightSource } from './types';
 
 const CHUNK_BYTES = 8 * 1024 ** 2;
-/** A strided tensor is gathered in memory; more than this is no tensor of a network. */
+/** A strided tensor is made contiguous in memory; no tensor of a network is larger than this. */
 const MAX_STRIDED_BYTES = 4 * 1024 ** 3;
 
 const optionsSchema = signalOptionsSchema.extend({
@@ -37,7 +37,7 @@ async function readBytes(file: FileHandle, path: string, offset: number, buffer:
   });
 }
 
-/** The elements of a strided tensor, one after another in the order of its shape. */
+/** Reads a strided tensor as contiguous bytes in row-major order. */
 async function gather(
   file: FileHandle,
   path: string,
@@ -49,7 +49,7 @@ async function gather(
   if (count * size > MAX_STRIDED_BYTES || span * size > MAX_STRIDED_BYTES)
     throw new CovidCtError(
       'ERR_WEIGHTS',
-      `${path}: tensor '${name}' of ${count} elements over ${span} is too large to be rearranged`,
+      `${path}: tensor '${name}' of ${count} elements over ${span} is too large to be made contiguous`,
     );
   const raw = Buffer.alloc(span * size);
   await readBytes(file, path, offset, raw);
@@ -89,7 +89,7 @@ async function copyTensor(
   return bytes;
 }
 
-/** Open files by path, each once; the tensors of shards come from several. */
+/** Opens each source file once; the tensors of shards come from several. */
 class Sources {
   readonly #files = new Map<string, FileHandle>();
 
@@ -109,13 +109,13 @@ class Sources {
 }
 
 /**
- * Writes tensors of weight files as one safetensors file, whole or not at all: strided and shared tensors are
- * written out each by itself.
+ * Writes tensors of weight files to one safetensors file atomically. Strided tensors become contiguous, and tensors
+ * that share a storage are written separately.
  *
- * @param from the file whose tensors they are, where they do not name another
- * @returns the tensors with their places in the new file
- * @throws CovidCtError ERR_WEIGHTS for bytes that cannot be read, ERR_RUN_FOLDER for what cannot be written;
- *   AbortedError
+ * @param from the file that contains the tensors, unless a tensor names another file
+ * @returns the tensors with their offsets in the new file
+ * @throws CovidCtError ERR_WEIGHTS for bytes that cannot be read, ERR_RUN_FOLDER when the file cannot be written;
+ *   AbortedError when the signal fires
  */
 export async function writeTogether(
   from: string,
@@ -157,21 +157,21 @@ export async function writeTogether(
 
 /** Options of {@link convertWeights}. */
 export interface ConvertWeightsOptions extends OpenWeightFileOptions {
-  /** Keep the tensors whose names begin so, without it; all of them when left out. */
+  /** Keep only the tensors whose names begin with this prefix, and strip it; all tensors by default. */
   readonly prefix?: string | undefined;
-  /** More for the new file's metadata. */
+  /** Additional entries for the new file's metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
- * Writes the tensors of a weight file as safetensors, whole or not at all: names and dtypes stay, strided and shared
- * tensors are written out each by itself, shards become one file. What the weights were trained for is written into the
- * metadata where it is known.
+ * Converts a weight file to safetensors atomically. Names and dtypes are kept, strided tensors become contiguous,
+ * tensors that share a storage are written separately, and shards become one file. The normalization and image size of
+ * the pretraining are written to the metadata where they are known.
  *
- * @param from safetensors, an index of its shards, or what torch.save writes
- * @param to the new file; an earlier one of that name is replaced
- * @throws CovidCtError ERR_WEIGHTS for a file that cannot be read, ERR_RUN_FOLDER for one that cannot be written;
- *   AbortedError
+ * @param from a safetensors file, an index of shards, or a file written by torch.save
+ * @param to the new file; an existing one is replaced
+ * @throws CovidCtError ERR_WEIGHTS when `from` cannot be read, ERR_RUN_FOLDER when `to` cannot be written; AbortedError
+ *   when the signal fires
  * @example
  * ```ts
  * import { convertWeights } from 'covidct-torch/weights';

@@ -1,4 +1,4 @@
-/** Guesses which architecture weights are of, by the names and the number of their convolutions. */
+/** Detects the architecture of weights from the names and the number of their convolutions. */
 import type { NativeTensorSource } from '../addon/types';
 import { faultless, isObject, listFault } from '../options/atoms';
 import { checkArgument } from '../options/check';
@@ -12,7 +12,7 @@ const tensorsSchema = faultless<readonly Pick<NativeTensorSource, 'name' | 'shap
   ),
 );
 
-/** Convolutions of each depth. */
+/** Number of convolutions of each variant. */
 const VGG: Readonly<Record<number, string>> = { 8: 'vgg11', 10: 'vgg13', 13: 'vgg16', 16: 'vgg19' };
 const RESNET: Readonly<Record<number, string>> = {
   20: 'resnet18',
@@ -28,17 +28,17 @@ const DENSENET: Readonly<Record<number, string>> = {
   200: 'densenet201',
 };
 const SQUEEZENET: Readonly<Record<number, string>> = { 96: 'squeezenet1_0', 64: 'squeezenet1_1' };
-/** Convolutions of each depth; B1 and B2 have the same blocks, and other widths. */
+/** Number of convolutions and channels of the last one; B1 and B2 differ only in width. */
 const EFFICIENTNET: Readonly<Record<string, string>> = {
   '81,1280': 'efficientnet_b0',
   '115,1280': 'efficientnet_b1',
   '115,1408': 'efficientnet_b2',
 };
 
-/** A name that each family has, and no other. */
+/** A parameter name of each family that no other family has. */
 const MARKS = ['layer1.0.conv1.weight', 'features.conv0.weight', 'features.0.weight', 'features.0.0.weight'];
 
-/** What stands before the names of the network: wrappers, and the member of a larger module that it is. */
+/** Finds the prefix of the network's names: wrappers, or the attribute of a larger module. */
 function prefixOf(names: readonly string[]): string {
   for (const mark of MARKS) {
     const name = names.find((each) => each === mark || each.endsWith(`.${mark}`));
@@ -48,7 +48,7 @@ function prefixOf(names: readonly string[]): string {
 }
 
 /**
- * The architecture's name, or null where none of the known ones is recognized.
+ * Returns the name of the architecture, or null when it is not a known one.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Fetches known weights into the user's cache, once, checked against what is published of their digest. */
+/** Downloads pretrained weights into the per-user cache and checks them against the published part of the SHA-256. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -21,11 +21,11 @@ const knownSchema = faultless<PretrainedWeights>((value) =>
 const optionsSchema = z.strictObject({
   /** Folder for the file; `covidct-torch/weights` in the user's cache by default. */
   dir: z.string().min(1).optional(),
-  /** Another address of the same file. */
+  /** Another URL of the same file. */
   url: z.url().optional(),
-  /** Stops the download; what has been received stays, and the next call continues from there. */
+  /** Aborts the download; a partial file is kept, and the next call resumes it. */
   signal: signalSchema,
-  /** Called while the file is received; the total is undefined where the server does not tell it. */
+  /** Called during the download; the total is undefined when the server does not report it. */
   onProgress: callbackSchema<(receivedBytes: number, totalBytes: number | undefined) => void>().optional(),
 });
 
@@ -48,13 +48,13 @@ export function cachedWeights(
 }
 
 /**
- * Fetches a known checkpoint unless it is there. A fetch that was broken off goes on where it was; a file that was put
- * there by hand is checked and taken.
+ * Downloads a pretrained checkpoint unless it is in the cache. An interrupted download is resumed; a file that was put
+ * into the cache by hand is checked and used.
  *
- * @param name of {@link pretrainedWeights}
- * @returns the file's path, its SHA-256, and whether it was fetched now
- * @throws CovidCtError ERR_WEIGHTS for an unknown name, or a file there that is another one; ERR_DOWNLOAD, saying where
- *   to put the file by hand; ERR_CACHE when others can write into the cache; ERR_LOCK; AbortedError
+ * @param name a name of {@link pretrainedWeights}
+ * @returns the file's path, its SHA-256, and whether this call downloaded it
+ * @throws CovidCtError ERR_WEIGHTS for an unknown name or a cached file with another SHA-256; ERR_DOWNLOAD, saying
+ *   where to put the file by hand; ERR_CACHE when other users can write to the cache; ERR_LOCK; AbortedError
  * @example
  * ```ts
  * import { Classifier } from 'covidct-torch';
@@ -111,11 +111,11 @@ async function fetchFile(
 }
 
 /**
- * Finds the file that a name stands for, downloading nothing.
+ * Returns the path of the weights that a name means, without downloading anything.
  *
  * @param what `imagenet` (the architecture's), a name of {@link pretrainedWeights}, or the path of a file
- * @throws CovidCtError ERR_WEIGHTS when known weights are not in the cache, saying how to get them; ERR_CACHE when
- *   they are, but others could have put them there
+ * @throws CovidCtError ERR_WEIGHTS when pretrained weights are not in the cache, saying how to get them; ERR_CACHE when
+ *   other users could have written them
  * @example
  * ```ts
  * import { locateWeights } from 'covidct-torch/weights';

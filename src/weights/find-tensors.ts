@@ -1,9 +1,9 @@
-/** Finds the dictionary of weights among all that a checkpoint holds, and says what is left aside. */
+/** Finds the state dict in a checkpoint, and reports what else the checkpoint contains. */
 import { CovidCtError } from '../errors';
 import { Global, Inert, Tuple } from './pickle-values';
 import type { TensorRef } from './pickle-values';
 
-/** Keys under which trainings keep the weights beside other things. */
+/** Keys under which training scripts usually save the state dict. */
 const USUAL = [
   'state_dict',
   'model_state_dict',
@@ -18,30 +18,30 @@ const USUAL = [
   'state',
   'module',
 ];
-/** Keys of weights that are an average of the training's; taken where there are no others. */
+/** Keys of averaged weights (EMA, SWA), which are used only when there are no others. */
 const AVERAGED = /(^|_)(ema|swa|avg|average|averaged|shadow|teacher)(_|$)/i;
-/** What beside the weights has tensors of its own. */
+/** Keys of other parts of a checkpoint that may contain tensors. */
 const NOT_WEIGHTS =
   /optim|sched|scaler|rng|random|callback|loop|hyper|hparam|meter|metric|histor|criterion|loss|config|args/i;
 const MAX_DEPTH = 4;
-/** Characters of a key, and keys of a level, that are printed. */
+/** Maximum number of characters of a key, and of keys per level, in a message. */
 const MAX_KEY = 120;
 const MAX_TOLD = 50;
 
-/** A dictionary with tensors in it. */
+/** A dictionary that contains tensors. */
 interface Candidate {
-  /** Keys that lead to it; none for the whole. */
+  /** Path of keys to it; empty for the root. */
   readonly keys: readonly string[];
   readonly tensors: Map<unknown, unknown>;
   readonly count: number;
 }
 
-/** Whether it is a tensor whose numbers are in the file. */
+/** Whether a value is a tensor whose data is in the file. */
 export function isTensor(value: unknown): value is TensorRef {
   return (value as TensorRef | null)?.kind === 'tensor';
 }
 
-/** What a value is, for people. Never a text of what it holds: a list that holds itself many times over has no end. */
+/** Describes the type of a value. It never prints the content, because a list can contain itself. */
 export function wordFor(value: unknown): string {
   if (value === null) return 'nothing';
   if (isTensor(value))
@@ -56,12 +56,12 @@ export function wordFor(value: unknown): string {
   );
 }
 
-/** A key for people. */
+/** Formats a key for a message. */
 function keyText(key: unknown): string {
   return typeof key === 'string' || typeof key === 'number' ? `'${String(key).slice(0, MAX_KEY)}'` : wordFor(key);
 }
 
-/** Every dictionary with tensors, each once, but those that are known to be something else. */
+/** Collects every dictionary with tensors once, except those whose key says that they are not weights. */
 function candidatesIn(value: unknown, keys: readonly string[] = [], seen = new Set<unknown>()): Candidate[] {
   if (!(value instanceof Map) || keys.length > MAX_DEPTH || seen.has(value)) return [];
   seen.add(value);
@@ -78,14 +78,15 @@ function nameOf({ keys }: Candidate): string {
   return keys.join('.');
 }
 
-/** How likely it holds the weights: 0 a usual key, 1 any other, 2 an average of weights. */
+/** Ranks a candidate, the best first: 0 is a usual key, 1 any other, 2 averaged weights. */
 function rankOf({ keys }: Candidate): number {
   if (keys.some((key) => AVERAGED.test(key))) return 2;
   return USUAL.includes(keys.at(-1) ?? '') ? 0 : 1;
 }
 
 /**
- * The one that is meant. Tensors beside a dictionary of weights (an epoch, the state of a generator) do not make one.
+ * Chooses the state dict. A few tensors at the root (an epoch, the state of a generator) beside a nested state dict do
+ * not make the root one.
  */
 function choose(path: string, candidates: readonly Candidate[]): Candidate | undefined {
   const nested = candidates.filter(({ keys }) => keys.length > 0);
@@ -94,7 +95,7 @@ function choose(path: string, candidates: readonly Candidate[]): Candidate | und
   if (whole !== undefined && whole.count > largest) return whole;
   const best = Math.min(...nested.map(rankOf));
   const found = nested.filter((each) => rankOf(each) === best);
-  // Among unusual keys, a dictionary of one or two tensors beside one of many is something else.
+  // Among unusual keys, a dictionary with few tensors beside one with many is not a state dict.
   const likely = best === 0 ? found : found.filter(({ count }) => count * 4 > largest);
   if (likely.length <= 1) return likely[0] ?? found[0] ?? whole;
   const names = likely.map((each) => `'${nameOf(each)}'`).join(' and ');
@@ -105,7 +106,7 @@ function choose(path: string, candidates: readonly Candidate[]): Candidate | und
   );
 }
 
-/** What stands beside the chosen dictionary, level by level. */
+/** Notes what each level contains beside the chosen dictionary. */
 function noteOthers(value: unknown, { keys }: Candidate, candidates: readonly Candidate[], notes: string[]): void {
   let level = value as Map<unknown, unknown>;
   for (const [depth, key] of keys.entries()) {
@@ -123,11 +124,11 @@ function noteOthers(value: unknown, { keys }: Candidate, candidates: readonly Ca
 }
 
 /**
- * The dictionary that holds the weights: the whole, or what stands under one of the usual keys.
+ * Returns the state dict: the root, or a dictionary below it.
  *
- * @param notes receives where it stands and what is left aside
- * @param entry the keys that lead to it, with dots between them; it is looked for when left out
- * @throws CovidCtError ERR_WEIGHTS when there is none, or more than one that could be meant
+ * @param notes receives where it was found and what was left out
+ * @param entry path of keys to it, joined by dots; detected by default
+ * @throws CovidCtError ERR_WEIGHTS when there is none, or when the choice is ambiguous
  */
 export function findWeights(path: string, value: unknown, notes: string[], entry?: string): Map<unknown, unknown> {
   const candidates = candidatesIn(value);

@@ -1,4 +1,4 @@
-/** Names the files that are taken for weights and are none: what they are, and what to do. */
+/** Recognizes files that are mistaken for weights, and says what they are and what to do. */
 import { CovidCtError } from '../errors';
 
 const EXPORT =
@@ -6,7 +6,7 @@ const EXPORT =
 const AGAIN = 'fetch the file itself again, in a browser by its download button, or with its raw address';
 const UNPACK = 'unpack it first';
 
-/** A kind of file: how it is known by its first bytes, its name, what to do. */
+/** A file format: how to recognize it by its first bytes, what it is called, and what to do. */
 interface Kind {
   readonly is: (start: Buffer, text: string, name: string) => boolean;
   readonly what: string;
@@ -19,8 +19,8 @@ const begins =
     start.subarray(0, bytes.length).equals(Buffer.from(bytes, 'latin1'));
 
 /**
- * First a varint that counts versions, then a field of text or of a message: what a protocol buffer of ONNX begins
- * with.
+ * Whether a file begins like an ONNX protocol buffer: the field `ir_version` as a varint, then a length-delimited
+ * field.
  */
 function isOnnx(start: Buffer, _text: string, name: string): boolean {
   if (start[0] !== 0x08 || start[1]! < 3 || start[1]! > 32) return false;
@@ -71,7 +71,7 @@ const KINDS: readonly Kind[] = [
   { is: (_, text) => isText(text), what: 'a text', todo: 'give the file of the weights' },
 ];
 
-/** Whether there is nothing but printable characters and white space in it. */
+/** Whether a text consists of printable characters and white space. */
 function isText(text: string): boolean {
   return (
     text.length > 0 &&
@@ -80,7 +80,7 @@ function isText(text: string): boolean {
   );
 }
 
-/** What an archive is that is not PyTorch's, by the names in it; null where they tell nothing. */
+/** Recognizes a zip archive that torch.save did not write by its entries' names; null when they are not known. */
 export function foreignZip(names: readonly string[]): { readonly what: string; readonly todo: string } | null {
   const has = (test: RegExp): boolean => names.some((name) => test.test(name));
   if (has(/(^|\/)constants\.pkl$/) || has(/(^|\/)code\/.*\.py$/))
@@ -98,9 +98,9 @@ export function foreignZip(names: readonly string[]): { readonly what: string; r
 }
 
 /**
- * The error for a file that is something else than weights; null where its first bytes do not tell.
+ * Returns the error for a file that is not weights; null when its first bytes are not those of a known format.
  *
- * @param start its first bytes, 512 where it has so many
+ * @param start the first 512 bytes of the file, or all of a shorter one
  */
 export function foreignFile(path: string, start: Buffer): CovidCtError | null {
   const text = start
@@ -111,7 +111,7 @@ export function foreignFile(path: string, start: Buffer): CovidCtError | null {
   return kind === undefined ? null : foreign(path, kind);
 }
 
-/** The error that names what a file is. */
+/** Creates the error that says what a file is and what to do. */
 export function foreign(path: string, { what, todo }: { readonly what: string; readonly todo: string }): CovidCtError {
   return new CovidCtError(
     'ERR_WEIGHTS',

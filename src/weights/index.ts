@@ -1,6 +1,6 @@
 /**
- * The entry `covidct-torch/weights`: weight files of this library and of PyTorch, read and converted without LibTorch,
- * and torchvision's checkpoints by name.
+ * The entry `covidct-torch/weights`: reads and converts weight files of this library and of PyTorch without LibTorch,
+ * and downloads torchvision's checkpoints by name.
  *
  * @packageDocumentation
  */

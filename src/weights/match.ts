@@ -1,54 +1,54 @@
-/** Fits the tensors of a weight file to those of a network, and says what did not fit. */
+/** Matches the tensors of a weight file to those of a network, and reports mismatches. */
 import { CovidCtError } from '../errors';
 import type { NativeTensor, NativeTensorSource } from '../addon/types';
 import { detectArchitecture } from './detect-architecture';
 import { nameAs, some } from './names';
 
-/** A tensor whose shape in the file is not the network's. */
+/** A tensor whose shape in the file differs from the network's. */
 export interface ShapeDifference {
   readonly name: string;
   readonly expected: readonly number[];
   readonly actual: readonly number[];
 }
 
-/** What loading a weight file did. */
+/** The result of loading a weight file. */
 export interface LoadReport {
-  /** Names that were overwritten. */
+  /** Names of the network's tensors that were loaded. */
   readonly loaded: readonly string[];
-  /** Names of the network that the file does not have; they stay as they were. */
+  /** Names of the network that are missing from the file; these tensors are unchanged. */
   readonly missing: readonly string[];
-  /** Names of the file that the network does not have; they were not used. */
+  /** Names of the file that the network does not have; these tensors were ignored. */
   readonly unexpected: readonly string[];
   /** Names whose shapes differ. */
   readonly shapeMismatch: readonly ShapeDifference[];
-  /** The classification head, left as it was because its size differs. */
+  /** Parameters of the classification head, unchanged because the file's head has another size. */
   readonly replacedHead: readonly ShapeDifference[];
   /** First convolutions whose RGB filters were summed for gray input. */
   readonly summedInput: readonly string[];
-  /** What was done to find and name the tensors, in words. */
+  /** How the tensors were found and renamed, in words. */
   readonly notes: readonly string[];
 }
 
 /** What may differ between a file and a network. */
 export interface MatchOptions {
-  /** Keep the head as it is when the file's has another size. */
+  /** Keep the network's head when the file's has another size. */
   readonly replaceHead?: boolean;
-  /** Names (or prefixes that end in a dot) that the file need not have; true for any. */
+  /** Names (or prefixes ending in a dot) that may be missing from the file; true for any. */
   readonly allowMissing?: boolean | readonly string[];
-  /** Names (or prefixes that end in a dot) of the file that may go unused; true for any. */
+  /** Names (or prefixes ending in a dot) of the file that may be ignored; true for any. */
   readonly allowUnexpected?: boolean | readonly string[];
-  /** Prefix of the file's names under which the network stands, e.g. `encoder_q.`; found by itself when left out. */
+  /** Prefix of the network's names in the file, e.g. `encoder_q.`; detected by default. */
   readonly prefix?: string | undefined;
 }
 
-/** Parameters of the last linear layer. */
+/** Returns the names of the last linear layer's parameters. */
 export function headOf(tensors: readonly NativeTensor[]): Set<string> {
   const last = tensors.filter((tensor) => tensor.kind === 'parameter').at(-1);
   const prefix = last?.name.slice(0, last.name.lastIndexOf('.') + 1) ?? '';
   return new Set(tensors.map((tensor) => tensor.name).filter((name) => name.startsWith(prefix)));
 }
 
-/** Checkpoints older than PyTorch 0.4.1, torchvision's VGGs among them, do not count batches; it is of no effect. */
+/** Whether a tensor is `num_batches_tracked`, which is unused here and which checkpoints before PyTorch 0.4.1 lack. */
 function isCount(name: string): boolean {
   return name.endsWith('.num_batches_tracked');
 }
@@ -57,7 +57,7 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((side, index) => side === b[index]);
 }
 
-/** Whether a file's RGB filters can be summed to the network's for one gray channel. */
+/** Whether the file's RGB filters can be summed to filters for the network's single gray channel. */
 function sums(shape: readonly number[], actual: readonly number[]): boolean {
   return (
     shape.length === 4 &&
@@ -68,9 +68,9 @@ function sums(shape: readonly number[], actual: readonly number[]): boolean {
 }
 
 /**
- * Plans what to read from a file.
+ * Plans which tensors to read from a file.
  *
- * @throws CovidCtError ERR_WEIGHTS where the file has the network more than once
+ * @throws CovidCtError ERR_WEIGHTS when the file contains the network more than once
  */
 export function matchWeights<T extends NativeTensorSource>(
   path: string,
@@ -100,7 +100,7 @@ export function matchWeights<T extends NativeTensorSource>(
     } else if (options.replaceHead === true && head.has(name)) replacedHead.push(difference);
     else shapeMismatch.push(difference);
   }
-  // A head is one thing: where its weight is of another size, a bias that happens to fit is not its own.
+  // When the head's weight has another shape, its bias belongs to another head even if its shape happens to match.
   const whole = replacedHead.length > 0 ? plan.filter((source) => !head.has(source.name)) : plan;
   for (const source of plan)
     if (!whole.includes(source)) replacedHead.push({ name: source.name, expected: source.shape, actual: source.shape });
@@ -125,7 +125,7 @@ function unexplained(names: readonly string[], allowed: MatchOptions['allowMissi
   return names.filter((name) => !list.some((each) => each === name || (each.endsWith('.') && name.startsWith(each))));
 }
 
-/** What to do where a file has all of the network but its head, or that by other names; null where more is amiss. */
+/** Returns advice when only the head is missing or has other names; null when there are other mismatches. */
 function headAdvice(
   missing: readonly string[],
   unexpected: readonly string[],
@@ -137,16 +137,16 @@ function headAdvice(
   const unexpectedFlag = unexpected.length === 0 ? '' : ` --allow-unexpected ${unexpected.join()}`;
   const flags = `--allow-missing ${missing.join()}${unexpectedFlag}`;
   return (
-    'The head alone is not there by these names: rename it in the file, or let it ' +
-    `begin at random by allowMissing and allowUnexpected (covidct import ${flags})`
+    'Only the head is missing by these names: rename it in the file, or keep a randomly ' +
+    `initialized one by allowMissing and allowUnexpected (covidct import ${flags})`
   );
 }
 
 /**
- * Throws CovidCtError ERR_WEIGHTS when anything but a count of batches is missing, unexpected or of another shape, and
- * is not allowed to be.
+ * Throws CovidCtError ERR_WEIGHTS when a tensor is missing, unexpected or of another shape and the options do not allow
+ * it. A missing `num_batches_tracked` is ignored.
  *
- * @param sources the file's tensors, to guess which architecture they are of
+ * @param sources the file's tensors, to detect their architecture for the message
  */
 export function assertMatch(
   path: string,
@@ -162,7 +162,7 @@ export function assertMatch(
   );
   const unexpected = unexplained(report.unexpected, options.allowUnexpected);
   if (missing.length > 0) faults.push(`it lacks ${some(missing)}`);
-  if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network has not`);
+  if (unexpected.length > 0) faults.push(`it has ${some(unexpected)}, which the network does not have`);
   if (report.shapeMismatch.length > 0) {
     const shapes = report.shapeMismatch.map(
       ({ name, expected, actual }) => `${name} (expected [${expected.join(', ')}], got [${actual.join(', ')}])`,
@@ -178,6 +178,6 @@ export function assertMatch(
       : (headAdvice(missing, unexpected, report) ?? 'Check the architecture and the number of classes');
   throw new CovidCtError(
     'ERR_WEIGHTS',
-    `${path} does not fit ${architecture}: ${faults.join('; ')}. ${advice}; the network is as it was`,
+    `${path} does not fit ${architecture}: ${faults.join('; ')}. ${advice}; the network is unchanged`,
   );
 }

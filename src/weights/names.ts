@@ -1,7 +1,7 @@
-/** Finds a network's names among those of a file, whatever wrappers have put before or between them. */
+/** Matches the names in a file to those of a network by removing the prefixes that wrappers add. */
 import { CovidCtError } from '../errors';
 
-/** Segments that wrappers put into names: DataParallel, torch.compile, FSDP, activation checkpoints, DeepSpeed. */
+/** Segments that wrappers add to names: DataParallel, torch.compile, FSDP, activation checkpointing, DeepSpeed. */
 const WRAPPERS = new Set([
   'module',
   '_orig_mod',
@@ -9,23 +9,23 @@ const WRAPPERS = new Set([
   '_checkpoint_wrapped_module',
   '_forward_module',
 ]);
-/** What AveragedModel keeps beside the wrapped network. */
+/** Buffers that torch.optim.swa_utils.AveragedModel has beside the wrapped network. */
 const COUNTS = new Set(['n_averaged']);
 
-/** torchvision's DenseNet checkpoints are older than its names: `norm.1` and `conv.2` are now `norm1` and `conv2`. */
+/** Updates the names of torchvision's old DenseNet checkpoints: `norm.1` and `conv.2` are now `norm1` and `conv2`. */
 export function renamed(name: string): string {
   return name.replace(/(\.denselayer\d+\.(?:norm|conv))\.(\d)\./, '$1$2.');
 }
 
-/** Names in words: all of a few, the first of many. */
+/** Lists names for a message: up to six, or the first five and a count. */
 export function some(names: readonly string[]): string {
   return names.length <= 6 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }
 
 /**
- * Takes off the wrappers that stand before every name; counts that belong to a wrapper go with it.
+ * Strips a wrapper's prefix that every name has, and drops the buffers of the wrapper itself.
  *
- * @param notes receives what was done
+ * @param notes receives what was changed
  */
 export function stripWrappers<T extends { readonly name: string }>(sources: readonly T[], notes: string[]): T[] {
   const counts = sources.filter(({ name }) => COUNTS.has(name));
@@ -42,7 +42,7 @@ export function stripWrappers<T extends { readonly name: string }>(sources: read
   );
 }
 
-/** Takes wrappers out of the middle of names (`features.module.0.weight`), unless two names would become one. */
+/** Removes wrappers from the middle of names (`features.module.0.weight`), unless two names would become equal. */
 function unwrapped<T extends { readonly name: string }>(sources: readonly T[], notes: string[]): T[] {
   const short = sources.map((source) => ({ ...source, name: withoutWrappers(source.name) }));
   const changed = short.filter(({ name }, i) => name !== sources[i]?.name).length;
@@ -51,7 +51,7 @@ function unwrapped<T extends { readonly name: string }>(sources: readonly T[], n
   return short;
 }
 
-/** The name without the segments of wrappers. */
+/** Returns the name without the segments that wrappers add. */
 export function withoutWrappers(name: string): string {
   return name
     .split('.')
@@ -59,7 +59,7 @@ export function withoutWrappers(name: string): string {
     .join('.');
 }
 
-/** How many names of the network stand under each prefix ('' or one that ends in a dot). */
+/** Counts the network's names under each prefix, which is '' or ends in a dot. */
 function countByPrefix(network: ReadonlySet<string>, file: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const name of file) {
@@ -70,13 +70,13 @@ function countByPrefix(network: ReadonlySet<string>, file: readonly string[]): M
   return counts;
 }
 
-/** Which names a network has, and which of them a file may lack. */
+/** The names of a network, and which of them may be missing from a file. */
 interface Wanted {
   readonly network: ReadonlySet<string>;
   readonly optional: (name: string) => boolean;
 }
 
-/** The prefix under which the whole network stands; null where it does not. Throws where there are several. */
+/** Returns the prefix under which the whole network is found, or null. Throws when there are several. */
 function wholePrefix(path: string, { network, optional }: Wanted, file: readonly string[]): string | null {
   const all = new Set(file);
   const needed = [...network].filter((name) => !optional(name));
@@ -91,7 +91,7 @@ function wholePrefix(path: string, { network, optional }: Wanted, file: readonly
   );
 }
 
-/** The prefix of most of the network, so that what is missing can be told; '' where a few names match by chance. */
+/** Returns the prefix of most of the network, to report what is missing; '' when only a few names match by chance. */
 function likelyPrefix({ network, optional }: Wanted, file: readonly string[]): string {
   const counts = countByPrefix(network, file);
   const [best, count] = [...counts].reduce(
@@ -106,12 +106,12 @@ function namesOf(sources: readonly { readonly name: string }[]): string[] {
 }
 
 /**
- * Gives the tensors of a file the names of the network: wrappers, and any prefix that all of the network's names have
- * in common, are taken off. What stands outside of the prefix is left aside.
+ * Renames the tensors of a file to the network's names: strips wrappers and any common prefix of the network's names.
+ * Tensors without that prefix are left out.
  *
- * @param wanted the network's names, which of them may be absent (the head's, counts of batches), and the prefix under
- *   which to look, which is found when left out
- * @throws CovidCtError ERR_WEIGHTS where the network is there more than once, or nothing stands under `prefix`
+ * @param wanted the network's names, which of them may be missing (the head, `num_batches_tracked`), and the prefix,
+ *   which is detected by default
+ * @throws CovidCtError ERR_WEIGHTS when the network is found more than once, or no name begins with `prefix`
  */
 export function nameAs<T extends { readonly name: string }>(
   path: string,
@@ -129,7 +129,7 @@ export function nameAs<T extends { readonly name: string }>(
   return { sources: prefix === '' ? short : under(path, prefix, short, notes), notes };
 }
 
-/** The tensors below a prefix, without it. Throws CovidCtError ERR_WEIGHTS where there are none. */
+/** Returns the tensors with a prefix and strips it. Throws CovidCtError ERR_WEIGHTS when there are none. */
 export function under<T extends { readonly name: string }>(
   path: string,
   prefix: string,

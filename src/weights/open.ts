@@ -1,4 +1,4 @@
-/** Opens a weight file, whatever its format: safetensors, also in shards, or torch.save's zip or legacy container. */
+/** Opens a weight file of any supported format: safetensors, also sharded, or torch.save's zip or legacy format. */
 import { open, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { CovidCtError, messageOf } from '../errors';
@@ -16,8 +16,8 @@ import type { WeightFile, WeightSource } from './types';
 /** Options of {@link openWeightFile}. */
 export interface OpenWeightFileOptions {
   /**
-   * Where in a checkpoint the weights stand, with dots between keys: `model_ema`, `checkpoint.model`; found when left
-   * out.
+   * Path of keys to the state dict in a checkpoint, joined by dots: `model_ema`, `checkpoint.model`; detected by
+   * default.
    */
   readonly entry?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -25,11 +25,11 @@ export interface OpenWeightFileOptions {
 
 const optionsSchema = signalOptionsSchema.extend({ entry: z.string().optional() });
 
-/** As many as tell every format that is named. */
+/** Enough bytes to recognize every known format. */
 const FIRST_BYTES = 512;
 
 async function firstBytes(path: string): Promise<Buffer> {
-  // Before it is opened: a pipe would wait for a writer.
+  // stat comes before open because opening a pipe blocks until it has a writer.
   const info = await stat(path).catch((error: unknown) => {
     throw new CovidCtError('ERR_WEIGHTS', `cannot open the weights: ${messageOf(error)}`, { cause: error });
   });
@@ -56,7 +56,7 @@ async function firstBytes(path: string): Promise<Buffer> {
 
 type Contents = Pick<WeightFile, 'format' | 'metadata' | 'notes'> & { readonly tensors: readonly WeightSource[] };
 
-/** The format is decided by the first bytes; what they tell to be something else is named for it. */
+/** Detects the format by the first bytes; the error for a file of another format names that format. */
 async function contentsOf(path: string, { entry, signal }: OpenWeightFileOptions): Promise<Contents> {
   const start = await firstBytes(path);
   if (start.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1')))
@@ -76,19 +76,19 @@ async function contentsOf(path: string, { entry, signal }: OpenWeightFileOptions
 }
 
 function readSafetensors(path: string, start: Buffer): Promise<SafetensorsHeader> {
-  // Its header's length, then a brace: no other format begins so.
+  // Safetensors begins with the header's length and a brace; no other format does.
   const isSafetensors = start.length > 8 && start[8] === 0x7b && start.readUInt32LE(4) === 0;
   const foreign = isSafetensors ? null : foreignFile(path, start);
   return foreign === null ? readSafetensorsHeader(path) : Promise.reject(foreign);
 }
 
 /**
- * Opens a weight file. The format is decided by its content, never by its name; nothing in it is executed.
+ * Opens a weight file. The format is detected by its content, never by its name; no code in it is executed.
  *
- * @param path a file of weights, or the index of its shards
- * @returns names, dtypes, shapes and places of the tensors; wrappers' prefixes (`module.`, `_orig_mod.`) are taken off
- * @throws CovidCtError ERR_WEIGHTS for a file that is damaged, something else, holds no weights or several, or asks for
- *   code to be run; AbortedError
+ * @param path a weight file, or the index of sharded weights
+ * @returns names, dtypes, shapes and offsets of the tensors, without prefixes of wrappers (`module.`, `_orig_mod.`)
+ * @throws CovidCtError ERR_WEIGHTS for a file that is damaged, of another format, contains no state dict or several, or
+ *   asks for code to be run; AbortedError when the signal fires
  * @example
  * ```ts
  * import { openWeightFile } from 'covidct-torch/weights';

@@ -1,11 +1,10 @@
 /**
- * The names that the pickles of checkpoints may ask for: those that `torch.load(weights_only=True)` takes (PyTorch
- * 2.13's
- * `_weights_only_unpickler.py`), and a few holders of plain data that trainings keep beside the weights. Each only
- * chooses what is made of its arguments here; nothing of Python's is ever run.
+ * The allowlist of globals that a checkpoint's pickle may name: those that `torch.load(weights_only=True)` accepts
+ * (`_weights_only_unpickler.py` of PyTorch 2.13), and a few classes of plain data that training scripts save beside the
+ * weights. A global only selects how its arguments are converted to plain data; no Python code is ever run.
  */
 
-/** Element types of storages, with the bytes of an element. */
+/** Storage types with the bytes per element. */
 export const STORAGE_BYTES: Readonly<Record<string, number>> = {
   FloatStorage: 4,
   DoubleStorage: 8,
@@ -27,7 +26,7 @@ export const STORAGE_BYTES: Readonly<Record<string, number>> = {
   UntypedStorage: 1,
 };
 
-/** The storage's type where the name is one's, e.g. `FloatStorage` of `torch.cuda.FloatStorage`. */
+/** Returns the storage type that a global names, e.g. `FloatStorage` for `torch.cuda.FloatStorage`; null for others. */
 export function storageType(name: string): string | null {
   const type = /^torch\.(?:cuda\.|storage\.)?(\w+)$/.exec(name)?.[1];
   return type !== undefined && Object.hasOwn(STORAGE_BYTES, type) ? type : null;
@@ -43,7 +42,7 @@ const DTYPES =
   'per_tensor_symmetric';
 const PLAIN = 'bool int float str list dict tuple bytes object';
 
-/** Names that stand for themselves: they can be a value or an argument, never be called. */
+/** Globals that are allowed as a value or an argument, but must not be called. */
 const VALUES = new Set([
   'torch.storage.TypedStorage',
   'torch.strided',
@@ -52,11 +51,11 @@ const VALUES = new Set([
   ...PLAIN.split(' ').map((name) => `builtins.${name}`),
 ]);
 
-/** Classes of tensors that the oldest files name. */
+/** Tensor classes that the oldest files name. */
 const TENSOR_CLASS =
   /^torch\.(?:cuda\.)?(?:sparse\.)?(?:BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short)?Tensor$/;
 
-/** What becomes of a call. */
+/** What a call is converted to. */
 export type Recipe =
   | 'dictionary'
   | 'tensor'
@@ -97,7 +96,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   'builtins.complex': value('a complex number'),
   'builtins.slice': value('a slice'),
   'builtins.range': value('a range'),
-  // Beyond weights_only: holders of plain data that trainings keep beside the weights.
+  // Beyond weights_only: classes of plain data that training scripts save beside the weights.
   'argparse.Namespace': value('the arguments of a command'),
   'types.SimpleNamespace': value('a namespace'),
   'numpy.dtype': value('a type of NumPy'),
@@ -117,19 +116,19 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   'lightning.fabric.utilities.data.AttributeDict': value('a dictionary'),
 };
 
-/** Python 2's name of a module, which protocol 2 writes, as Python 3 has it. */
+/** Returns the qualified name of a global; Python 2's module names, which protocol 2 writes, become Python 3's. */
 export function globalName(module: string, name: string): string {
   if (module === '__builtin__') return `builtins.${name === 'xrange' ? 'range' : name}`;
   return `${module}.${name}`;
 }
 
-/** What is made where the name is called; null where it must not be. */
+/** Returns what a call of this global is converted to; null when it must not be called. */
 export function recipeOf(name: string): Recipe | null {
   if (Object.hasOwn(RECIPES, name)) return RECIPES[name]!;
   return TENSOR_CLASS.test(name) ? tensor(`a ${name} of the oldest kind`) : null;
 }
 
-/** Whether a pickle may name it at all. */
+/** Whether a pickle may name this global. */
 export function isKnownGlobal(name: string): boolean {
   return VALUES.has(name) || storageType(name) !== null || recipeOf(name) !== null;
 }

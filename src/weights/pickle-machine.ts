@@ -1,14 +1,15 @@
 /**
- * The stack machine that reads a pickle: what is taken from the input, pushed, popped and remembered, within bounds. An
- * operation that finds nothing to work on throws CovidCtError ERR_WEIGHTS.
+ * The stack machine that reads a pickle: input, stack and memo, with limits on their size. An operation on an empty
+ * stack or a missing memo entry throws CovidCtError ERR_WEIGHTS.
  */
 import { Inert, refuse, storageOf } from './pickle-values';
 import type { StorageRef } from './pickle-values';
 
-/** What `(` pushes: where the items of the next tuple, list or dictionary begin. */
+/** The marker that `(` pushes, where the items of the next tuple, list or dictionary begin. */
 export const MARK = Symbol('mark');
 /**
- * More than any checkpoint needs (a DenseNet201 has 40 000 values); a pickle that makes more is a trap for the memory.
+ * Maximum number of values. A DenseNet201 checkpoint has 40 000; a pickle that creates more than this is made to
+ * exhaust the memory.
  */
 const MAX_VALUES = 4_000_000;
 const MAX_OBJECTS = 1_000_000;
@@ -33,7 +34,7 @@ export class PickleMachine {
     return this.#at;
   }
 
-  /** Every storage that was named so far, by key. */
+  /** The storages named so far, by key. */
   get storages(): ReadonlyMap<string, StorageRef> {
     return this.#storages;
   }
@@ -43,14 +44,14 @@ export class PickleMachine {
     return this.#memo.size;
   }
 
-  /** Takes the next bytes of the input. */
+  /** Reads the next bytes of the input. */
   take(count: number): Buffer {
     if (count > this.#input.length - this.#at) throw refuse('the pickle is cut off');
     this.#at += count;
     return this.#input.subarray(this.#at - count, this.#at);
   }
 
-  /** Takes the input up to the end of the line, which is taken too. */
+  /** Reads a line of the input and skips the line break. */
   line(): string {
     const end = this.#input.indexOf(0x0a, this.#at);
     if (end < 0) throw refuse('the pickle is cut off');
@@ -66,7 +67,7 @@ export class PickleMachine {
     this.#stack.push(value);
   }
 
-  /** Pushes what a call made. A dictionary of a dictionary is a copy, and counts as all that is in it. */
+  /** Pushes the result of a call. A dictionary counts with its entries, because a call may have copied them. */
   pushMade(value: unknown): void {
     if (value instanceof Map) this.#values += value.size;
     this.push(value);
@@ -74,7 +75,7 @@ export class PickleMachine {
 
   #checkAmount(): void {
     if (this.#values > MAX_VALUES || this.#objects > MAX_OBJECTS)
-      throw refuse(`the pickle makes more than ${MAX_VALUES} values or ${MAX_OBJECTS} objects; it is no state dict`);
+      throw refuse(`the pickle makes more than ${MAX_VALUES} values or ${MAX_OBJECTS} objects; it is not a state dict`);
   }
 
   pop(): unknown {
@@ -97,12 +98,12 @@ export class PickleMachine {
     return value;
   }
 
-  /** Keeps the top of the stack in the memo. */
+  /** Stores the top of the stack in the memo. */
   remember(index: number): void {
     this.#memo.set(index, this.top());
   }
 
-  /** Pushes an entry of the memo. */
+  /** Pushes a memo entry. */
   recall(index: number): void {
     if (!this.#memo.has(index)) throw refuse(`the pickle recalls entry ${index}, which it has not remembered`);
     this.push(this.#memo.get(index));
@@ -122,7 +123,7 @@ export class PickleMachine {
   set(pairs: readonly [unknown, unknown][]): void {
     const target = this.top();
     if (target instanceof Inert) return;
-    if (!(target instanceof Map)) throw refuse('the pickle sets a key of something that is no dictionary');
+    if (!(target instanceof Map)) throw refuse('the pickle sets a key of something that is not a dictionary');
     for (const [key, value] of pairs) target.set(key, value);
   }
 
@@ -130,7 +131,7 @@ export class PickleMachine {
   append(items: readonly unknown[]): void {
     const target = this.top();
     if (target instanceof Inert) return;
-    if (!Array.isArray(target)) throw refuse('the pickle appends to something that is no list');
+    if (!Array.isArray(target)) throw refuse('the pickle appends to something that is not a list');
     for (const item of items) target.push(item);
   }
 
@@ -139,18 +140,18 @@ export class PickleMachine {
     return this.take(lengthBytes === 8 ? Number(prefix.readBigUInt64LE()) : prefix.readUIntLE(0, lengthBytes));
   }
 
-  /** Takes a text, UTF-8, whose length in bytes stands before it. */
+  /** Reads a length-prefixed UTF-8 string. */
   text(lengthBytes: 1 | 4 | 8): string {
     return this.#counted(lengthBytes).toString('utf8');
   }
 
-  /** Takes bytes whose length stands before them; no state dict needs what they say. */
+  /** Skips length-prefixed bytes, whose content no state dict needs. */
   bytes(lengthBytes: 1 | 4 | 8): Inert {
     this.#counted(lengthBytes);
     return new Inert('bytes');
   }
 
-  /** Pops so many values; the one that was pushed first comes first. */
+  /** Pops `count` values and returns them in the order in which they were pushed. */
   pops(count: number): unknown[] {
     return Array.from({ length: count }, () => this.pop()).reverse();
   }

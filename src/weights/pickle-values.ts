@@ -1,32 +1,32 @@
-/** What the pickles of checkpoints are made of, and what their calls become: plain data, never anything that runs. */
+/** The values in a checkpoint's pickle, and the conversion of its calls to plain data; nothing is ever executed. */
 import { CovidCtError } from '../errors';
 import { globalName, isKnownGlobal, recipeOf, STORAGE_BYTES, storageType } from './pickle-globals';
 
-/** A storage as a pickle names it: where its bytes are is the container's business. */
+/** A storage as a pickle names it; the container format knows where its bytes are. */
 export interface StorageRef {
   readonly kind: 'storage';
   /** `FloatStorage`, ... */
   readonly type: string;
   readonly key: string;
-  /** Elements of the whole storage, as the pickle claims. */
+  /** Number of elements of the whole storage, as the pickle states. */
   readonly count: number;
-  /** Where a view of the storage begins, and how many elements it has; the oldest files have such. */
+  /** Start and number of elements of a view into the storage, which only the oldest files have. */
   readonly view: { readonly start: number; readonly count: number } | null;
 }
 
-/** A view of a storage. */
+/** A tensor as a view of a storage. */
 export interface TensorRef {
   readonly kind: 'tensor';
   readonly storage: StorageRef;
-  /** In elements. */
+  /** Offset in elements. */
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
-  /** `torch.uint16`, ... where it is not the storage's own. */
+  /** dtype such as `torch.uint16` when the storage's type does not imply it; otherwise null. */
   readonly dtype: string | null;
 }
 
-/** Something that a checkpoint keeps and this library has no use for, known by what it is, e.g. `a set`. */
+/** A value of a checkpoint that this library does not use, with a description such as `a set`. */
 export class Inert {
   constructor(
     readonly what: string,
@@ -34,17 +34,17 @@ export class Inert {
   ) {}
 }
 
-/** A tuple, kept apart from lists, for dictionaries' keys and arguments are tuples. */
+/** A tuple, which is distinct from a list because arguments of calls must be tuples. */
 export class Tuple {
   constructor(readonly items: readonly unknown[]) {}
 }
 
-/** A name that a pickle asks for; only those below can be made. */
+/** A global that a pickle names; created by {@link globalOf} only. */
 export class Global {
   constructor(readonly name: string) {}
 }
 
-/** The one kind of failure. */
+/** Creates the error for a pickle that is refused. */
 export function refuse(what: string): CovidCtError {
   return new CovidCtError('ERR_WEIGHTS', what);
 }
@@ -58,7 +58,7 @@ function forbidden(name: string): CovidCtError {
   );
 }
 
-/** A global by its name. Throws CovidCtError ERR_WEIGHTS for any that checkpoints do not need. */
+/** Returns a global by its name. Throws CovidCtError ERR_WEIGHTS for one that is not on the allowlist. */
 export function globalOf(module: unknown, name: unknown): Global {
   const whole = globalName(String(module), String(name));
   if (!isKnownGlobal(whole)) throw forbidden(whole);
@@ -77,13 +77,13 @@ function counts(value: unknown, what: string): number[] {
 }
 
 /**
- * The arguments of _rebuild_tensor and _rebuild_tensor_v2: storage, offset, shape, strides, and more that is of no
- * matter.
+ * Converts the arguments of _rebuild_tensor and _rebuild_tensor_v2: storage, offset, shape and strides; the others are
+ * ignored.
  */
 function rebuildTensor(args: readonly unknown[], dtype: string | null): TensorRef {
   const [storage, offset, shape, strides] = args;
   if ((storage as StorageRef | null)?.kind !== 'storage')
-    throw refuse('the pickle rebuilds a tensor from something that is no storage');
+    throw refuse('the pickle rebuilds a tensor from something that is not a storage');
   if (!isCount(offset)) throw refuse('the pickle rebuilds a tensor at an offset that is not a whole number >= 0');
   const tensor: TensorRef = {
     kind: 'tensor',
@@ -98,7 +98,7 @@ function rebuildTensor(args: readonly unknown[], dtype: string | null): TensorRe
   return tensor;
 }
 
-/** What torch.save's persistent ids are: ('storage', type, key, location, elements), and in the oldest files a view. */
+/** Reads a persistent id of torch.save: ('storage', type, key, location, elements), in the oldest files with a view. */
 export function storageOf(id: unknown): StorageRef {
   const [tag, global, key, , count, view = null] = id instanceof Tuple ? id.items : [];
   const type = global instanceof Global ? storageType(global.name) : null;
@@ -116,7 +116,7 @@ export function storageOf(id: unknown): StorageRef {
   return { kind: 'storage', type, key, count, view: { start, count: size } };
 }
 
-/** Keys and values in turn, as pairs. */
+/** Groups alternating keys and values into pairs. */
 export function keyValues(items: readonly unknown[]): [unknown, unknown][] {
   if (items.length % 2 !== 0) throw refuse('the pickle sets a key without a value');
   return Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i], items[2 * i + 1]]);
@@ -124,24 +124,24 @@ export function keyValues(items: readonly unknown[]): [unknown, unknown][] {
 
 function pairOf(pair: unknown): [unknown, unknown] {
   const items: readonly unknown[] = pair instanceof Tuple ? pair.items : Array.isArray(pair) ? (pair as unknown[]) : [];
-  if (items.length !== 2) throw refuse('the pickle makes a dictionary of something that is no pair');
+  if (items.length !== 2) throw refuse('the pickle makes a dictionary of something that is not a pair');
   return [items[0], items[1]];
 }
 
-/** The pairs of a dictionary: of a list of them, or of another dictionary. */
+/** Returns the pairs for a new dictionary from a list of pairs or another dictionary. */
 function pairsOf(value: unknown): [unknown, unknown][] {
   if (value instanceof Map) return [...(value as Map<unknown, unknown>)];
   return Array.isArray(value) ? (value as unknown[]).map(pairOf) : [];
 }
 
-/** _rebuild_from_type_v2(function, class, arguments, state): what the function makes. */
+/** Converts _rebuild_from_type_v2(function, class, arguments, state) to the result of the function. */
 function typedTensor([target, , args]: readonly unknown[]): unknown {
   if (target instanceof Global && recipeOf(target.name) === 'typed-tensor')
     throw refuse('the pickle makes a tensor of itself');
   return call(target, args);
 }
 
-/** What a call becomes; nothing is ever executed. Throws CovidCtError ERR_WEIGHTS naming what must not be called. */
+/** Converts a call to plain data without executing it. Throws CovidCtError ERR_WEIGHTS for a global not allowed. */
 export function call(target: unknown, args: unknown): unknown {
   const { name } = target instanceof Global ? target : { name: 'something that is not a global' };
   const recipe = recipeOf(name);
@@ -158,7 +158,7 @@ export function call(target: unknown, args: unknown): unknown {
     case 'tensor':
       return rebuildTensor(items, null);
     case 'tensor-of-dtype':
-      if (!(items[6] instanceof Global)) throw refuse('the pickle rebuilds a tensor of a type that is none');
+      if (!(items[6] instanceof Global)) throw refuse('the pickle rebuilds a tensor with an invalid dtype');
       return rebuildTensor(items, items[6].name);
     case 'typed-tensor':
       return typedTensor(items);

@@ -1,15 +1,15 @@
 /**
- * Reads the pickles that torch.save writes, without running anything: a stack machine over plain data in which the only
- * calls are those of pickle-globals.ts, and each becomes plain data. Opcodes: CPython's pickletools.
+ * Reads the pickles that torch.save writes without executing anything. Only the calls listed in pickle-globals.ts are
+ * accepted, and each is converted to plain data. The opcodes are documented in CPython's pickletools.
  */
 import { MARK, PickleMachine } from './pickle-machine';
 import { call, globalOf, Inert, keyValues, refuse, Tuple } from './pickle-values';
 import type { StorageRef } from './pickle-values';
 
-/** The longest whole number that is read; the state of a random generator has 17 bytes. */
+/** Maximum length of an integer in bytes; the state of a random generator has 17. */
 const MAX_LONG_BYTES = 1024;
 
-/** Little-endian two's complement of any length: a number where one holds it exactly, else a bigint. */
+/** Decodes a little-endian two's complement integer: as a number when it is exact, otherwise as a bigint. */
 function longOf(bytes: Buffer): number | bigint {
   if (bytes.length > MAX_LONG_BYTES) throw refuse(`the pickle has a whole number of ${bytes.length} bytes`);
   let value = 0n;
@@ -19,17 +19,17 @@ function longOf(bytes: Buffer): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** What {@link readPickle} found. */
+/** The result of {@link readPickle}. */
 export interface Pickle {
-  /** Map, Array, Tuple, TensorRef, Inert, Global, text, number, bigint, boolean or null. */
+  /** Map, Array, Tuple, TensorRef, Inert, Global, string, number, bigint, boolean or null. */
   readonly value: unknown;
-  /** Where the next byte after it is. */
+  /** Offset of the first byte after the pickle. */
   readonly end: number;
-  /** Every storage it names, by key. */
+  /** The storages that the pickle names, by key. */
   readonly storages: ReadonlyMap<string, StorageRef>;
 }
 
-/** Every opcode that state dicts of protocols 2 to 5 are made of. */
+/** The opcodes that state dicts of protocols 2 to 5 use. */
 const OPCODES: Readonly<Record<string, (m: PickleMachine) => void>> = {
   '\x80': (m) => {
     const [protocol] = m.take(1);
@@ -113,12 +113,12 @@ const OPCODES: Readonly<Record<string, (m: PickleMachine) => void>> = {
     const [target, args] = m.pops(2);
     m.pushMade(call(target, args));
   },
-  // The attributes of a state dict (its _metadata) are of no effect here.
+  // BUILD sets attributes; those of a state dict (its _metadata) are ignored.
   b: (m) => {
     m.pop();
     const target = m.top();
     if (!(target instanceof Map) && !(target instanceof Inert)) {
-      throw refuse('the pickle sets the state of an object that is no dictionary; it was not executed');
+      throw refuse('the pickle sets the state of an object that is not a dictionary; it was not executed');
     }
   },
   Q: (m) => m.storage(m.pop()),
@@ -128,9 +128,9 @@ const OPCODES: Readonly<Record<string, (m: PickleMachine) => void>> = {
  * Reads one pickle.
  *
  * @param bytes the file, or a part of it
- * @param start where the pickle begins
- * @returns its value, where it ends, and the storages it names
- * @throws CovidCtError ERR_WEIGHTS for a pickle that is damaged, or asks for a global that tensors do not need
+ * @param start offset of the pickle
+ * @returns its value, the offset of its end, and the storages it names
+ * @throws CovidCtError ERR_WEIGHTS for a pickle that is damaged or names a global that is not allowed
  */
 export function readPickle(bytes: Buffer, start = 0): Pickle {
   const machine = new PickleMachine(bytes, start);

@@ -1,5 +1,5 @@
 /**
- * The weights whose names this library knows: torchvision's ImageNet checkpoints, with the input they were trained for.
+ * The pretrained weights known by name: torchvision's ImageNet checkpoints, with the preprocessing of their training.
  * Sizes and accuracies: torchvision 0.28, `torchvision.models.get_model_weights(name)`.
  */
 import { inputSize, normalizationOf } from '../data/transforms/transform';
@@ -8,35 +8,35 @@ import { CovidCtError } from '../errors';
 import { metadataSchema, nameSchema, pathSchema } from '../options/atoms';
 import { checkArgument } from '../options/check';
 
-/** How the input of a network was prepared when its weights were trained. */
+/** The preprocessing with which weights were trained. */
 export interface Pretraining {
-  /** Name of the weights, e.g. `vgg19_bn-imagenet`, or the file's where it is not known. */
+  /** Name of the weights, e.g. `vgg19_bn-imagenet`; the file name when it is unknown. */
   readonly name: string;
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
-  /** Side of the square the network saw, in pixels; null where it is not known. */
+  /** Side of the square input in pixels; null when it is unknown. */
   readonly imageSize: number | null;
-  /** Whether normalization and size come with the weights, or are an assumption. */
+  /** True when normalization and size are an assumption; false when they are known. */
   readonly assumed: boolean;
 }
 
-/** A checkpoint that can be fetched by name. */
+/** A checkpoint that can be downloaded by name. */
 export interface PretrainedWeights {
   readonly name: string;
   readonly architecture: string;
   readonly description: string;
   readonly file: string;
   readonly url: string;
-  /** Size in MiB as torchvision states it. */
+  /** Size in MiB as documented by torchvision. */
   readonly sizeMiB: number;
-  /** First digits of the file's SHA-256, which torchvision puts into its name: 32 bits, all that is published. */
+  /** First 8 digits of the file's SHA-256, which torchvision puts into the file name; no more are published. */
   readonly sha256Prefix: string;
   /** Top-1 accuracy on ImageNet's validation images, in percent. */
   readonly imagenetAccuracy: number;
-  /** Shorter side of the image before its center is cut out, in pixels. */
+  /** Shorter side of the resized image before the center crop, in pixels. */
   readonly resize: number;
   readonly pretraining: Pretraining;
-  /** Under which terms they can be had. */
+  /** License and terms of use. */
   readonly terms: string;
 }
 
@@ -93,7 +93,7 @@ const TABLE: readonly PretrainedWeights[] = [
   row('densenet201-imagenet', 'densenet201', 'densenet201-c1103571.pth', 77.373, 76.896, 256),
   row('squeezenet1_0-imagenet', 'squeezenet1_0', 'squeezenet1_0-b66bff10.pth', 4.778, 58.092, 256),
   row('squeezenet1_1-imagenet', 'squeezenet1_1', 'squeezenet1_1-b8a52dc0.pth', 4.729, 58.178, 256),
-  // All of EfficientNet but the second set of B1 was trained on images that had been resized with a bicubic filter.
+  // All EfficientNet weights except the second set of B1 were trained on images resized with bicubic interpolation.
   row('efficientnet_b0-imagenet', 'efficientnet_b0', 'efficientnet_b0_rwightman-7f5810bc.pth', 20.451, 77.692, 256),
   row(
     'efficientnet_b1-imagenet',
@@ -117,7 +117,7 @@ const TABLE: readonly PretrainedWeights[] = [
 ];
 
 /**
- * Every checkpoint known by name.
+ * Returns every checkpoint that is known by name.
  *
  * @example
  * ```ts
@@ -131,9 +131,9 @@ export function pretrainedWeights(): readonly PretrainedWeights[] {
 }
 
 /**
- * Finds a checkpoint by name; `imagenet` is the architecture's own first one.
+ * Finds a checkpoint by name; `imagenet` is the first one of the architecture.
  *
- * @returns undefined where no checkpoint has that name
+ * @returns undefined when no checkpoint has that name
  */
 export function findPretrainedWeights(name: string, architecture?: string): PretrainedWeights | undefined {
   checkArgument(nameSchema, name, 'findPretrainedWeights', 'name');
@@ -142,7 +142,7 @@ export function findPretrainedWeights(name: string, architecture?: string): Pret
   return TABLE.find((each) => each.name === name);
 }
 
-/** The same, for names that must exist. Throws CovidCtError ERR_WEIGHTS listing them. */
+/** Like {@link findPretrainedWeights}, but throws CovidCtError ERR_WEIGHTS, listing all names, for an unknown one. */
 export function requirePretrainedWeights(name: string, architecture?: string): PretrainedWeights {
   const found = findPretrainedWeights(name, architecture);
   if (found !== undefined) return found;
@@ -153,14 +153,14 @@ export function requirePretrainedWeights(name: string, architecture?: string): P
   throw new CovidCtError('ERR_WEIGHTS', `${subject}; known are ${TABLE.map((each) => each.name).join(', ')}`);
 }
 
-/** The metadata key under which a converted safetensors file keeps its pretraining. */
+/** The metadata key of the pretraining in a safetensors file. */
 export const PRETRAINING_KEY = 'covidct.pretraining';
 
 /**
- * What a network was trained for, to be written under {@link PRETRAINING_KEY}.
+ * Returns the pretraining of a network, to be written under {@link PRETRAINING_KEY}.
  *
- * @param name where its weights come from, in words
- * @param transform how its images were prepared
+ * @param name origin of its weights, in words
+ * @param transform the transform of its images
  */
 export function trainedFor(name: string, transform: Transform): Pretraining {
   const { mean, std } = normalizationOf(transform);
@@ -168,7 +168,7 @@ export function trainedFor(name: string, transform: Transform): Pretraining {
   return { name, mean: [...mean], std: [...std], imageSize: height === width ? height : null, assumed: false };
 }
 
-/** Reads {@link PRETRAINING_KEY}; null where it is absent or not to be understood. */
+/** Reads {@link PRETRAINING_KEY}; null when it is absent or invalid. */
 export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretraining | null {
   const text = metadata[PRETRAINING_KEY];
   if (text === undefined) return null;
@@ -184,7 +184,8 @@ export function pretrainingOf(metadata: Readonly<Record<string, string>>): Pretr
 }
 
 /**
- * What is known of a weight file's training: by its metadata, by its name, or ImageNet's statistics as an assumption.
+ * Detects the pretraining of a weight file: from its metadata, from its name, or ImageNet's statistics as an
+ * assumption.
  */
 export function detectPretraining(path: string, metadata: Readonly<Record<string, string>>): Pretraining {
   checkArgument(pathSchema, path, 'detectPretraining', 'path');

@@ -1,4 +1,4 @@
-/** The stream that torch.save wrote before PyTorch 1.6: five pickles, then each storage's count and bytes. */
+/** Reads the legacy format of torch.save (before PyTorch 1.6): five pickles, then count and bytes of each storage. */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { CovidCtError, messageOf, throwIfAborted } from '../errors';
@@ -8,11 +8,11 @@ import type { StorageRef } from './pickle-values';
 import { readStateDict, storageBytes } from './state-dict';
 import type { StoragePlace } from './state-dict';
 
-/** 0x1950a86a20f9469cfc6c, with which every such file begins. */
+/** The magic number 0x1950a86a20f9469cfc6c, with which every such file begins. */
 const MAGIC = '119547037146038801333356';
 const PROTOCOL = 1001;
 const FIRST_READ_BYTES = 4 * 1024 ** 2;
-/** A state dict's pickles have some 100 KB. */
+/** Maximum size of the pickles; those of a state dict have about 100 KB. */
 const MAX_PICKLE_BYTES = 64 * 1024 ** 2;
 
 function damaged(path: string, what: string, cause?: unknown): CovidCtError {
@@ -30,7 +30,7 @@ interface Head {
   readonly value: unknown;
   readonly storages: ReadonlyMap<string, StorageRef>;
   readonly keys: readonly string[];
-  /** Where the storages begin. */
+  /** Offset of the first storage. */
   readonly end: number;
 }
 
@@ -51,7 +51,7 @@ function parseHead(path: string, bytes: Buffer): Head {
   return { value: object.value, storages: object.storages, keys: keys.value, end: keys.end };
 }
 
-/** The pickles come first; how long they are is known when they have been read. */
+/** Reads the pickles at the start of the file; their length is unknown, so it reads more bytes until they are whole. */
 async function readHead(path: string, file: FileHandle, fileBytes: number): Promise<Head> {
   for (let bytes = FIRST_READ_BYTES; ; bytes *= 4) {
     const size = Math.min(bytes, fileBytes, MAX_PICKLE_BYTES);
@@ -90,10 +90,10 @@ async function readPlaces(
 }
 
 /**
- * Reads the names, shapes and places of the tensors in a legacy .pth. The format has no checksum: lengths are all that
- * can be checked, and they are.
+ * Reads the names, shapes and offsets of the tensors in a legacy .pth file. The format has no checksum, so only lengths
+ * are checked.
  *
- * @throws CovidCtError ERR_WEIGHTS; AbortedError
+ * @throws CovidCtError ERR_WEIGHTS for a file that cannot be read; AbortedError when the signal fires
  */
 export async function readPthLegacy(
   path: string,

@@ -1,4 +1,4 @@
-/** The zip container of torch.save (PyTorch 1.6 and newer): a pickle, and each storage as a stored entry. */
+/** Reads the zip format of torch.save (PyTorch 1.6 and newer): a pickle, and each storage as an uncompressed entry. */
 import { CovidCtError, messageOf } from '../errors';
 import { readZip } from '../files/zip';
 import type { ZipArchive, ZipEntry } from '../files/zip';
@@ -9,7 +9,7 @@ import type { StorageRef } from './pickle-values';
 import { readStateDict, storageBytes } from './state-dict';
 import type { StoragePlace } from './state-dict';
 
-/** A state dict's pickle has some 100 KB; a larger one is a bomb. */
+/** Maximum size of the pickle; that of a state dict has about 100 KB, and a huge one would exhaust the memory. */
 const MAX_PICKLE_BYTES = 64 * 1024 ** 2;
 const MAX_BYTE_ORDER_BYTES = 64;
 const MAX_ENTRIES = 100_000;
@@ -18,7 +18,7 @@ function damaged(path: string, what: string, cause?: unknown): CovidCtError {
   return new CovidCtError('ERR_WEIGHTS', `${path} is not a whole .pth file: ${what}`, { cause });
 }
 
-/** Where a storage's bytes lie; they must be there as they are, not packed. */
+/** Returns the place of a storage's bytes in the file; they must be uncompressed. */
 async function placeOf(zip: ZipArchive, entry: ZipEntry, storage: StorageRef): Promise<StoragePlace> {
   if (entry.method !== 0 || entry.isEncrypted)
     throw zip.damaged(entry, 'is compressed; torch.save stores tensors as they are');
@@ -61,15 +61,15 @@ async function read(
     return place;
   };
   const result = await readStateDict(path, value, find, entry);
-  // Every storage is read through once: a bit that has flipped must not become a wrong tensor.
+  // The checksum of every storage is verified, so that a flipped bit does not become a wrong tensor.
   for (const stored of places.keys()) await zip.verifyStored(stored);
   return result;
 }
 
 /**
- * Reads the names, shapes and places of the tensors in a zip .pth, and checks every byte of them against its checksum.
+ * Reads the names, shapes and offsets of the tensors in a zip .pth file, and verifies their checksums.
  *
- * @throws CovidCtError ERR_WEIGHTS naming the file and, where one is to blame, the entry; AbortedError
+ * @throws CovidCtError ERR_WEIGHTS naming the file and, if known, the entry; AbortedError when the signal fires
  */
 export async function readPthZip(
   path: string,

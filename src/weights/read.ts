@@ -1,4 +1,4 @@
-/** Reads the tensors of a weight file into a network. */
+/** Loads the tensors of a weight file into a network. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import type { WeightSource } from './types';
 import { matchWeights, assertMatch } from './match';
 import type { MatchOptions, LoadReport } from './match';
 
-/** The network that is read into. */
+/** The network to load into. */
 export interface Reader {
   readonly architecture: string;
   readonly tensors: readonly NativeTensor[];
@@ -20,8 +20,8 @@ export interface Reader {
 }
 
 /**
- * Shards are put together first: a network reads from one file, so that it holds all of the new weights or all of its
- * own.
+ * Merges the shards into one temporary file and loads that, so that the network has either all of the new weights or
+ * all of its own.
  */
 async function readShards(
   network: Reader,
@@ -42,12 +42,11 @@ async function readShards(
 }
 
 /**
- * Reads a weight file into the network.
+ * Loads a weight file into the network.
  *
- * @returns what was loaded and left aside, and the file's metadata
- * @throws CovidCtError ERR_WEIGHTS when the file is damaged, something else or does not fit, with the network as it
- *   was;
- *   AbortedError
+ * @returns the report of what was loaded and left out, and the file's metadata
+ * @throws CovidCtError ERR_WEIGHTS when the file is damaged, of another format or does not match; the network is then
+ *   unchanged; AbortedError when the signal fires
  */
 export async function readWeights(
   network: Reader,

@@ -1,7 +1,7 @@
 /**
  * Reads and writes the safetensors format: 8 bytes with the header's length, a JSON header, and the raw tensors.
- * Format: https://github.com/huggingface/safetensors. Only the header passes through JavaScript; the tensors' bytes go
- * straight between the file and the addon.
+ * Format: https://github.com/huggingface/safetensors. Only the header passes through JavaScript; the addon reads and
+ * writes the tensors' bytes itself.
  */
 import { open } from 'node:fs/promises';
 import { CovidCtError, messageOf } from '../errors';
@@ -9,7 +9,7 @@ import { change } from '../files/operations';
 import { replaceFile } from '../files/write';
 import type { NativeTensor, NativeTensorSource } from '../addon/types';
 
-/** Bytes of one element. */
+/** Bytes per element of each dtype. */
 const BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
   U8: 1,
@@ -26,10 +26,10 @@ const BYTES: Readonly<Record<string, number>> = {
   F64: 8,
 };
 
-/** Longest header that is read; that of a DenseNet has 100 KB. A longer one could fill the memory when it is parsed. */
+/** Maximum size of a header; a DenseNet's has 100 KB, and parsing a huge one would exhaust the memory. */
 const MAX_HEADER_BYTES = 16 * 1024 ** 2;
 
-/** What a file says of itself. */
+/** The header of a safetensors file. */
 export interface SafetensorsHeader {
   readonly tensors: readonly NativeTensorSource[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -41,7 +41,7 @@ interface RawEntry {
   readonly data_offsets: readonly [number, number];
 }
 
-/** Bytes of one element of a dtype that safetensors knows. */
+/** Returns the bytes per element of a safetensors dtype; NaN for an unknown one. */
 export function elementBytes(dtype: string): number {
   return BYTES[dtype] ?? NaN;
 }
@@ -62,7 +62,7 @@ function isWhole(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Checks one entry of the header against its own arithmetic. */
+/** Checks that an entry of the header is well-formed and that its size matches its dtype and shape. */
 function checkEntry(path: string, name: string, value: unknown): RawEntry {
   const entry = value as Partial<RawEntry> | null;
   const offsets = entry?.data_offsets;
@@ -88,7 +88,7 @@ function checkEntry(path: string, name: string, value: unknown): RawEntry {
   return entry as RawEntry;
 }
 
-/** The ranges must cover the data without gap or overlap, as the format demands. */
+/** Checks that the ranges cover the data without gaps or overlaps, as the format requires. */
 function checkRanges(path: string, entries: readonly (readonly [string, RawEntry])[], dataBytes: number): void {
   let at = 0;
   for (const [
@@ -113,7 +113,7 @@ function checkRanges(path: string, entries: readonly (readonly [string, RawEntry
     );
 }
 
-/** A key that stands twice in one object, which JSON.parse passes over; `text` must be JSON. */
+/** Finds a duplicate key in an object, which JSON.parse does not report; `text` must be valid JSON. */
 function doubleKey(text: string): string | null {
   const open: Set<string>[] = [];
   let last = '';
@@ -152,7 +152,7 @@ async function readHeaderText(path: string): Promise<{ text: string; dataStart: 
     if ((await file.read(prefix, 0, 8, 0)).bytesRead < 8) throw damaged(path, 'it has fewer than 8 bytes');
     const length = Number(prefix.readBigUInt64LE());
     if (length > MAX_HEADER_BYTES || length > size - 8)
-      throw damaged(path, `its header claims ${length} bytes, the file has ${size}`);
+      throw damaged(path, `its header declares ${length} bytes, the file has ${size}`);
     const header = Buffer.alloc(length);
     if ((await file.read(header, 0, length, 8)).bytesRead < length) throw damaged(path, 'its header is cut off');
     return { text: header.toString('utf8'), dataStart: 8 + length, fileBytes: size };
@@ -168,7 +168,7 @@ async function readHeaderText(path: string): Promise<{ text: string; dataStart: 
 /**
  * Reads and checks the header of a safetensors file.
  *
- * @returns every tensor with its absolute position in the file
+ * @returns every tensor with its absolute offset in the file
  * @throws CovidCtError ERR_WEIGHTS for a file that is missing, truncated, overlapping, or not safetensors
  */
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
@@ -194,13 +194,13 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
   };
 }
 
-/** The header's bytes, padded so that the data starts at a multiple of 8. */
+/** Encodes the header, padded so that the data starts at a multiple of 8 bytes. */
 export function encodeHeader(
   tensors: readonly Pick<NativeTensor, 'name' | 'dtype' | 'shape'>[],
   metadata: Readonly<Record<string, string>>,
 ): Buffer {
   let at = 0;
-  // Without a prototype: a tensor may be named like one of its properties.
+  // The object has no prototype, because a tensor may have the name of one of its properties.
   const header = Object.assign(Object.create(null) as Record<string, unknown>, {
     __metadata__: { format: 'pt', ...metadata },
   });
@@ -217,7 +217,7 @@ export function encodeHeader(
   return Buffer.concat([length, padded]);
 }
 
-/** The addon tells of a full disk in words alone; as the system's own error it is told as every other full disk is. */
+/** Converts the addon's message about a full disk to an ENOSPC error, so that it gets the same advice as any other. */
 export function toSystemError(error: unknown): never {
   if (!/No space left on device/.test(messageOf(error))) throw error;
   throw Object.assign(new Error('ENOSPC: no space left on device, write', { cause: error }), {
@@ -227,9 +227,9 @@ export function toSystemError(error: unknown): never {
 }
 
 /**
- * Fills a file that is not in place yet with safetensors, and flushes it.
+ * Writes safetensors to a temporary file and flushes it.
  *
- * @param writeData fills in the tensors' bytes, one after another in the given order, from `offset` on
+ * @param writeData writes the tensors' bytes in the given order, from `offset` on
  */
 export async function fillSafetensors(
   path: string,
@@ -251,10 +251,10 @@ export async function fillSafetensors(
 }
 
 /**
- * Writes a safetensors file, whole or not at all.
+ * Writes a safetensors file atomically.
  *
- * @param writeData as of {@link fillSafetensors}
- * @throws CovidCtError ERR_RUN_FOLDER when it cannot be written; an earlier file of that name is then untouched
+ * @param writeData as in {@link fillSafetensors}
+ * @throws CovidCtError ERR_RUN_FOLDER when it cannot be written; an existing file is then untouched
  */
 export async function writeSafetensors(
   path: string,

@@ -1,5 +1,5 @@
 /**
- * Reads weights that are split over several safetensors files, through the index that names the file of each tensor.
+ * Reads sharded weights: several safetensors files and an index that names the file of each tensor.
  */
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -8,14 +8,13 @@ import { CovidCtError, messageOf, throwIfAborted } from '../errors';
 import type { SafetensorsHeader } from './safetensors';
 import type { WeightSource } from './types';
 
-/** An index of a thousand shards has some megabytes. */
+/** Maximum size of an index; that of a thousand shards has a few megabytes. */
 const MAX_INDEX_BYTES = 64 * 1024 ** 2;
 const MAX_SHARDS = 10_000;
 const indexSchema = z.looseObject({ metadata: z.unknown().optional(), weight_map: z.record(z.string(), z.string()) });
 
 /**
- * Whether the first bytes of a file are those of JSON with a map of weights; the whole is looked at by {@link
- * readShards}.
+ * Whether the first bytes of a file look like an index of shards; {@link readShards} checks all of it.
  */
 export function mayBeIndex(path: string, start: Buffer): boolean {
   return (
@@ -45,7 +44,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
   }
 }
 
-/** A shard stands beside its index: any other place is refused. */
+/** Returns the path of a shard, which must be in the folder of its index. */
 function shardPath(path: string, name: string, file: string): string {
   if (file === '' || file === '.' || file === '..' || /[/\\\0]/.test(file)) {
     throw wrong(
@@ -57,13 +56,12 @@ function shardPath(path: string, name: string, file: string): string {
 }
 
 /**
- * Reads the names, shapes and places of the tensors of all shards.
+ * Reads the names, shapes and offsets of the tensors of all shards.
  *
- * @param path the index, e.g. `model.safetensors.index.json`; its shards stand beside it
+ * @param path the index, e.g. `model.safetensors.index.json`; its shards are in the same folder
  * @param readShard reads the header of a safetensors file
- * @throws CovidCtError ERR_WEIGHTS for a shard that is missing, damaged or elsewhere, a tensor that is in two shards,
- *   in
- *   none, or in another than the index says; AbortedError
+ * @throws CovidCtError ERR_WEIGHTS for a shard that is missing, damaged or in another folder, or a tensor that is in
+ *   two shards, in none, or in another than the index says; AbortedError when the signal fires
  */
 export async function readShards(
   path: string,

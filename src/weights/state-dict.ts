@@ -1,4 +1,4 @@
-/** Finds the tensors in what a pickle holds, and checks each against the storage it is a view of. */
+/** Finds the tensors in a pickle, and checks each against the storage of which it is a view. */
 import { CovidCtError } from '../errors';
 import type { NativeTensorSource } from '../addon/types';
 import { findWeights, isTensor, wordFor } from './find-tensors';
@@ -6,7 +6,7 @@ import { STORAGE_BYTES } from './pickle-globals';
 import { Inert } from './pickle-values';
 import type { StorageRef, TensorRef } from './pickle-values';
 
-/** dtype as safetensors spells it, and bytes of an element, by the storage's type or by a dtype of its own. */
+/** safetensors dtype and bytes per element, by storage type or torch dtype. */
 const DTYPES: Readonly<Record<string, readonly [string, number]>> = {
   FloatStorage: ['F32', 4],
   DoubleStorage: ['F64', 8],
@@ -33,13 +33,13 @@ const DTYPES: Readonly<Record<string, readonly [string, number]>> = {
   'torch.uint64': ['U64', 8],
 };
 
-/** A storage's bytes in the file. */
+/** The place of a storage's bytes in the file. */
 export interface StoragePlace {
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** Bytes of a storage as its pickle describes it. */
+/** Returns the size in bytes of a storage as its pickle describes it. */
 export function storageBytes(storage: StorageRef): number {
   return storage.count * STORAGE_BYTES[storage.type]!;
 }
@@ -50,7 +50,7 @@ function contiguousStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** The tensor's dtype and the bytes of an element. Throws for a kind of number that safetensors has no name for. */
+/** Returns a tensor's dtype and bytes per element. Throws for a dtype that safetensors does not have. */
 function elementOf(path: string, name: string, { storage, dtype }: TensorRef): readonly [string, number] {
   const known = DTYPES[dtype ?? storage.type];
   if (known !== undefined) return known;
@@ -61,7 +61,7 @@ function elementOf(path: string, name: string, { storage, dtype }: TensorRef): r
   );
 }
 
-/** Elements of the storage that the tensor may see: from where, and up to where. */
+/** Returns the range of the storage's elements that the tensor may use. */
 function rangeOf({ storage, offset }: TensorRef, size: number): { readonly start: number; readonly limit: number } {
   const count = Math.floor(storageBytes(storage) / size);
   const { view } = storage;
@@ -70,7 +70,7 @@ function rangeOf({ storage, offset }: TensorRef, size: number): { readonly start
     : { start: offset + view.start, limit: view.start + view.count };
 }
 
-/** Checks that every element lies inside the storage, and returns the tensor's place in the file. */
+/** Checks that every element is inside the storage, and returns the tensor's place in the file. */
 function place(path: string, name: string, tensor: TensorRef, where: StoragePlace): NativeTensorSource {
   const { storage, shape, strides } = tensor;
   const [dtype, size] = elementOf(path, name, tensor);
@@ -83,11 +83,11 @@ function place(path: string, name: string, tensor: TensorRef, where: StoragePlac
       `${path}: tensor '${name}' reaches to element ${last} of a storage of ${limit}; the file is damaged`,
     );
   }
-  // More elements than the storage has are only possible where a stride is 0; beyond this no such file is meant.
+  // A tensor can have more elements than its storage when a stride is 0; one this large is malicious.
   if (count > storage.count && count > 2 ** 28) {
     throw new CovidCtError(
       'ERR_WEIGHTS',
-      `${path}: tensor '${name}' claims ${count} elements over a storage of ${storage.count}`,
+      `${path}: tensor '${name}' declares ${count} elements over a storage of ${storage.count}`,
     );
   }
   const contiguous = contiguousStrides(shape);
@@ -96,14 +96,13 @@ function place(path: string, name: string, tensor: TensorRef, where: StoragePlac
 }
 
 /**
- * The tensors of a state dict with their places in the file.
+ * Returns the tensors of a state dict with their places in the file.
  *
- * @param value what the pickle holds
+ * @param value value of the pickle
  * @param placeOf finds a storage in the file
- * @param entry where in it the state dict stands, e.g. `model_ema`; it is looked for when left out
- * @throws CovidCtError ERR_WEIGHTS when there is no state dict or more than one, when a tensor reaches beyond its
- *   storage
- *   or is of a kind that is not read
+ * @param entry path of keys to the state dict, e.g. `model_ema`; detected by default
+ * @throws CovidCtError ERR_WEIGHTS when there is no state dict or more than one, or when a tensor reaches beyond its
+ *   storage or has an unsupported dtype
  */
 export async function readStateDict(
   path: string,

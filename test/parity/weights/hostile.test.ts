@@ -50,7 +50,7 @@ describe('pickles', () => {
     [
       'a shape of elements that are one and the same',
       oneTensor({ shape: [2 ** 50], strides: [0] }),
-      /claims \d+ elements over a storage of 4/,
+      /declares \d+ elements over a storage of 4/,
     ],
     ['a negative side', oneTensor({ shape: [-1] }), /shape is not a list of whole numbers/],
     ['a negative stride', oneTensor({ strides: [-1] }), /strides is not a list of whole numbers/],
@@ -90,7 +90,7 @@ describe('pickles', () => {
     ['a memory that was never filled', pickle('h\x07'), /recalls entry 7/],
     ['a mark that is missing', pickle('t'), /no mark/],
     ['a key without a value', pickle('}(', text('a'), 'u'), /without a value/],
-    ['state of something', pickle('ctorch\nFloatStorage\n}b'), /no dictionary/],
+    ['state of something', pickle('ctorch\nFloatStorage\n}b'), /not a dictionary/],
     ['no end', Buffer.from('\x80\x02}', 'latin1'), /cut off|recalls|mark|stack|opcode|whole/],
     ['a text longer than the file', pickle('X\xff\xff\xff\x7f'), /cut off/],
   ])('%s', async (_, object, message) => {

@@ -90,7 +90,7 @@ test('missing names: an error, but for counts of batches; allowed by name, by pr
 
 test('unexpected names: an error; allowed by name, by prefix, or all, and never used', () => {
   const more = sources({ 'aux.weight': [1], 'aux.bias': [1] });
-  expect(outcome(more)).toMatch(/has aux\.weight, aux\.bias, which the network has not/);
+  expect(outcome(more)).toMatch(/has aux\.weight, aux\.bias, which the network does not have/);
   expect(outcome(more, { allowUnexpected: ['aux.weight'] })).toMatch(/has aux\.bias, which/);
   expect(outcome(more, { allowUnexpected: ['aux.'] })).toBe('fits');
   expect(outcome(more, { allowUnexpected: true })).toBe('fits');
