@@ -157,7 +157,7 @@ async function main() {
     const out = join(dir, 'killed');
     for (let patience = 1; ; patience *= 1.1) {
       const prefetch = ['--prefetch', String(Math.floor(random() * 4))];
-      const code = await run(flags(data, out, prefetch), random() * seconds * 1000 * Math.min(patience, 3));
+      const code = await run(flags(data, out, prefetch), random() * 0.6 * seconds * 1000 * Math.min(patience, 3));
       if (code !== null) break;
       kills += 1;
       if (!isWhole(out)) torn += 1;
