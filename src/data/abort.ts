@@ -1,9 +1,9 @@
-/** Lets a caller stop waiting for shared work without stopping the work itself, and bounds how much runs at once. */
+/** Lets a caller stop waiting for shared work without stopping the work, and limits concurrency. */
 import { AbortedError, throwIfAborted } from '../errors';
 
 /**
- * Waits for `work` or for the signal, whichever comes first. The work goes on; its late failure is not lost on anybody
- * else who waits for it, and is no unhandled rejection here.
+ * Waits for `work` or the signal, whichever comes first. An abort does not stop the work: other callers still see its
+ * result, and a late failure is not an unhandled rejection here.
  */
 export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
@@ -21,7 +21,7 @@ export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undef
   }
 }
 
-/** At most `size` tasks at a time; the others wait in order. */
+/** Runs at most `size` tasks at a time; the others wait in order. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -38,7 +38,7 @@ export class Semaphore {
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free += 1;
-      else next(); // the slot goes straight to the one who waited longest
+      else next(); // the slot goes to the task that has waited longest
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Unpacks a zip of images: only plain files, only below its own folder, within limits, whole or not at all. */
+/** Unpacks a zip file of images atomically: only regular files, only below the target folder, and within limits. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import type { ZipArchive, ZipEntry } from '../files/zip';
 import { cacheFolder } from '../files/cache-folder';
 import { makeTrustedFolder } from '../files/trusted-folder';
 
-/** How far the unpacking of one zip file is. */
+/** Progress of unpacking one zip file. */
 export interface UnpackProgress {
   /** Name of the zip file. */
   readonly archive: string;
@@ -19,7 +19,7 @@ export interface UnpackProgress {
   readonly totalEntries: number;
 }
 
-/** What an archive may hold. The real ones hold some 400 files of under 1 MiB each. */
+/** Limits of an archive. Those of COVID-CT contain about 400 files of less than 1 MiB each. */
 export interface UnpackLimits {
   readonly maxEntries: number;
   readonly maxEntryBytes: number;
@@ -41,7 +41,7 @@ function refuse(zip: string, what: string, cause?: unknown): DatasetError {
   return new DatasetError(`${zip}: ${what}. Nothing was unpacked; fetch the archive again`, { cause });
 }
 
-/** Folders and the droppings of macOS and Windows, which carry no image. */
+/** Whether an entry is a folder or a metadata file of macOS or Windows, which is not an image. */
 function isIgnored(entry: ZipEntry): boolean {
   const { name } = entry;
   const base = path.posix.basename(name);
@@ -50,7 +50,7 @@ function isIgnored(entry: ZipEntry): boolean {
 
 const NO_IMAGES = new Set(['Thumbs.db', 'desktop.ini', 'Icon\r']);
 
-/** Path of an entry below the target; a leading folder of the target's own name is taken off. */
+/** Returns the path of an entry below the target, without a leading folder of the target's name. */
 function relativeName({ name }: ZipEntry, folder: string): string {
   const prefix = `${folder}/`;
   return name.startsWith(prefix) ? name.slice(prefix.length) : name;
@@ -78,7 +78,7 @@ async function unpackEntries(
 }
 
 /**
- * Unpacks `zip` into the folder `target`, which appears whole or not at all; one that is already there is kept.
+ * Unpacks `zip` into the folder `target`, which is created atomically; an existing one is kept.
  *
  * @throws DatasetError naming file and entry for a damaged or unsafe archive; AbortedError; the file system's own
  *   errors
@@ -99,14 +99,14 @@ export async function unpackZip(zip: string, target: string, options: UnpackOpti
     };
     await readZip(zip, rules, (archive) => unpackEntries(archive, zip, unfinished, folder, options));
     await rename(unfinished, target).catch(async (error: unknown) => {
-      if (!(await isFolder(target))) throw error; // otherwise another process was first, and its files are the same
+      if (!(await isFolder(target))) throw error; // else another process was faster, and its files are the same
     });
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
 }
 
-/** Whether a folder is there (links are followed). */
+/** Whether a folder exists; links are followed. */
 export async function isFolder(file: string): Promise<boolean> {
   return (await stat(file).catch(() => null))?.isDirectory() ?? false;
 }
@@ -120,12 +120,12 @@ async function fingerprint(file: string, signal: AbortSignal | undefined): Promi
 const READ_ONLY = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 /**
- * Unpacks `<folder>.zip` beside itself, or, where that folder is read-only, into the user's cache under the archive's
- * fingerprint.
+ * Unpacks `<folder>.zip` into its own folder or, if that is read-only, into the user's cache under the archive's
+ * SHA-256.
  *
  * @returns the folder with the images
- * @throws DatasetError for a damaged or unsafe archive, and where neither place can be written; CovidCtError ERR_CACHE
- *   when others can write into the cache; AbortedError
+ * @throws DatasetError for a damaged or unsafe archive, or when neither folder can be written; CovidCtError ERR_CACHE
+ *   when other users can write to the cache; AbortedError
  */
 export async function unpackBeside(zip: string, options: UnpackOptions = {}): Promise<string> {
   const folder = path.basename(zip, '.zip');
@@ -147,7 +147,7 @@ export async function unpackBeside(zip: string, options: UnpackOptions = {}): Pr
   }
 }
 
-/** What the file system says of unpacking, as an error that says what to do. */
+/** Converts a file system error while unpacking to one that says what to do. */
 function asDatasetError(zip: string, target: string, error: unknown): CovidCtError {
   return error instanceof CovidCtError
     ? error

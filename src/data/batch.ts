@@ -17,7 +17,7 @@ function checkPixels({ data, height, width }: Pixels, index: number): void {
   );
 }
 
-/** Rows as the addon takes them; real numbers only where a row has some. */
+/** Packs the rows of pixel operations for the addon; `factors` is left out when no row has real-valued arguments. */
 function packRows(rows: readonly PixelRow[]): Pick<NativeBatch, 'programs' | 'factors'> {
   const programs = new Int32Array(rows.length * PIXEL_OP_STRIDE);
   rows.forEach((row, index) => programs.set(row.slice(0, PIXEL_OP_STRIDE), index * PIXEL_OP_STRIDE));
@@ -31,9 +31,9 @@ function packRows(rows: readonly PixelRow[]): Pick<NativeBatch, 'programs' | 'fa
  * Makes a micro-batch.
  *
  * @param pixels one RGB image each, uint8
- * @param labels class indices, one for each image, or null where there are none
- * @param transform how an image becomes the network's input
- * @param draws one generator for each image; may be left out for a transform that draws nothing
+ * @param labels class index of each image, or null without labels
+ * @param transform converts an image to the network's input
+ * @param draws one random generator per image; not needed for a deterministic transform
  * @throws CovidCtError ERR_BAD_BATCH when lengths do not fit; InvalidOptionError for a random transform without draws
  */
 export function makeBatch(

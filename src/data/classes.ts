@@ -1,4 +1,4 @@
-/** Puts the classes of a data set in order, and refuses what would make the order, or a class, a guess. */
+/** Orders the classes of a data set, and refuses names for which the order or a class would be a guess. */
 import { sortedClasses } from './splits';
 import { z } from 'zod';
 
@@ -9,20 +9,20 @@ export const classListSchema = z
   .refine((names) => new Set(names).size === names.length, 'class names must differ')
   .readonly();
 
-/** What every reader takes to put the classes in order. */
+/** The options with which every reader orders the classes. */
 export const classChoice = {
   /**
-   * Class names in the order of their indices; without it those found,
-   * sorted. Also allows names that are refused otherwise.
+   * Class names in the order of their indices; the sorted names found by default. Also allows names that are refused
+   * otherwise.
    */
   classes: classListSchema.optional(),
   /** The one of two classes that counts as positive: it comes last. */
   positive: z.string().min(1).optional(),
 };
 
-/** What a caller says of the classes. */
+/** The caller's choice of classes. */
 export interface ClassChoice {
-  /** Names in the order of their indices; also allows names that would be doubted. */
+  /** Names in the order of their indices; also allows names that are refused otherwise. */
   readonly classes?: readonly string[] | undefined;
   /** The one of two classes that counts as positive: it comes last. */
   readonly positive?: string | undefined;
@@ -52,19 +52,19 @@ const MISSING = new Set([
   '#div/0!',
 ]);
 
-/** Whether a label is how some program writes that there is none. */
+/** Whether a label is a common notation for a missing value. */
 export function isMissingLabel(label: string): boolean {
   const key = label.trim().toLowerCase();
   return key === '' || MISSING.has(key);
 }
 
-/** What people read in a name; two names of which they read the same are one class, or a slip. */
+/** Normalizes a name; two names with the same normal form are the same class or a typo. */
 function readAs(name: string): string {
   const text = name.normalize('NFKC').replace(/\s+/g, '').toLowerCase();
   return /^[-+]?\d+(?:\.\d*)?$/.test(text) ? String(Number(text)) : text;
 }
 
-/** Names that differ only by case, spaces or how a number is written, group by group. */
+/** Groups the names that differ only by case, spaces or the notation of a number. */
 function alike(names: Iterable<string>): readonly (readonly string[])[] {
   const groups = new Map<string, string[]>();
   for (const name of new Set(names)) groups.set(readAs(name), [...(groups.get(readAs(name)) ?? []), name]);
@@ -90,7 +90,7 @@ const NEGATIVE = new Set([
   'false',
 ]);
 
-/** Whether a name says of itself, beside the other, that it is the negative one. `not_normal` does not. */
+/** Whether a name, compared with the other, is that of the negative class. `not_normal` is not. */
 export function isNegativeName(name: string, other: string): boolean {
   const words = (name.normalize('NFKC').match(/\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})|\p{N}+/gu) ?? []).map((word) =>
     word.toLowerCase(),
@@ -106,13 +106,13 @@ export function isNegativeName(name: string, other: string): boolean {
 }
 
 /**
- * The classes in the order of their indices, and what is wrong with them.
+ * Returns the classes in the order of their indices, and the problems with them.
  *
- * Without a choice they are sorted; where the two names make plain that the sorted order would count the negative class
- * as positive, that is a problem: which class is positive must not be guessed.
+ * Without a choice they are sorted. It is a problem when the two names show that this order would make the negative
+ * class the positive one, because the positive class must not be guessed.
  *
- * @param found the names of the data set, in any order and repeated
- * @param place where a name stands, put behind it in messages
+ * @param found the names in the data set, in any order and with repetitions
+ * @param place returns the location of a name, which messages append to it
  */
 export function orderClasses(
   found: Iterable<string>,
@@ -148,14 +148,14 @@ export function orderClasses(
   return { classes: order, problems };
 }
 
-/** The names sorted, but of two with the one that is plainly the negative in front: what advice names. */
+/** Returns the names sorted, but with a clearly negative one of two first; used in advice. */
 export function suggestedOrder(names: Iterable<string>): string[] {
   const order = sortedClasses(names);
   const [first, last] = order as [string, string];
   return order.length === 2 && isNegativeName(last, first) && !isNegativeName(first, last) ? [last, first] : order;
 }
 
-/** With the positive class at the end. */
+/** Moves the positive class to the end. */
 function withPositive(order: string[], { classes, positive }: ClassChoice, problems: string[]): string[] {
   if (!order.includes(positive!))
     problems.push(`positive (--positive): "${positive}" is not one of the classes ${order.join(', ')}`);

@@ -1,4 +1,4 @@
-/** Opens the COVID-CT data set in the layout of its public repository, with its images unpacked or still zipped. */
+/** Opens the COVID-CT data set in the layout of its public repository, with unpacked or zipped images. */
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError, messageOf, throwIfAborted } from '../errors';
@@ -21,7 +21,7 @@ import { callbackSchema } from '../options/atoms';
 import type { UnpackProgress } from './archive';
 
 export const covidCtOptionsSchema = z.strictObject({
-  /** Folder of the split lists, relative to the data set; give another one to use own lists. */
+  /** Folder of the split lists, relative to the data set; set it to use your own lists. */
   split: z.string().min(1).default('Data-split'),
   /** Called while the zip files are unpacked. */
   onProgress: callbackSchema<(progress: UnpackProgress) => void>().optional(),
@@ -41,7 +41,7 @@ function checkCovidCtOptions(options: CovidCtOptions) {
   return checkOptions(covidCtOptionsSchema, options, 'CovidCtDataset.open');
 }
 
-/** Whether `dir` means to be the data set: its images or its lists are there; opening it says what is missing. */
+/** Whether `dir` looks like the data set, with its images or its lists; opening it reports what is missing. */
 export async function isCovidCt(dir: string): Promise<boolean> {
   return (await isFolder(path.join(dir, IMAGES))) || (await isFolder(path.join(dir, 'Data-split')));
 }
@@ -64,7 +64,8 @@ interface ListedName {
 }
 
 /**
- * Names in a list file, one per line; line ends of any system, a byte order mark and blank lines are no part of them.
+ * Parses a list file with one name per line; any line ending is accepted, a byte-order mark and blank lines are
+ * skipped.
  */
 export function parseList(text: string, file: string): ListedName[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
@@ -96,7 +97,7 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
   const entries = await entriesOf(Buffer.from(folder)).catch((error: unknown) => {
     throw new DatasetError(`${folder} cannot be read: ${messageOf(error)}`, { cause: error });
   });
-  // By normalized name: a file system may store an accent as two characters where the list has one.
+  // Names are compared in Unicode normal form: a file system may store an accent as a separate character.
   const files = new Map(entries.map((entry) => [entry.name.normalize('NFC'), entry]));
   const seen = new Map<Entry, string>();
   const problems: string[] = [];
@@ -125,10 +126,10 @@ async function readClass(dir: string, label: number, options: ResolvedOptions): 
   return { samples, unlisted: finder.images.map(({ id }) => id), leftOut: finder.leftOut.list(), problems };
 }
 
-/** Marks a folder of made-up slices. */
+/** The file that marks a folder of synthetic slices. */
 export const PHANTOMS_FILE = 'phantoms.json';
 
-/** What was learned from phantoms must never pass for a metric on patients: their name says what they are. */
+/** Whether the slices are phantoms; the name of the data set says so, to keep their metrics apart from patients'. */
 async function isMadeUp(root: string): Promise<boolean> {
   return access(path.join(root, PHANTOMS_FILE)).then(
     () => true,
@@ -149,7 +150,7 @@ async function isMadeUp(root: string): Promise<boolean> {
  * ```
  */
 export class CovidCtDataset implements DatasetSplits {
-  /** `COVID-CT`, or for a set that `makePhantoms` drew a name that says so. */
+  /** `COVID-CT`, or `made-up slices` for a set of `makePhantoms`. */
   readonly name: string;
   readonly classes = COVID_CT_CLASSES;
   readonly train: Dataset;
@@ -157,7 +158,7 @@ export class CovidCtDataset implements DatasetSplits {
   readonly test: Dataset;
   /** Images that no list names; they are in no split. */
   readonly unlisted: readonly string[];
-  /** What lies beside the listed images, by reason; those that no list names are `unlisted`. */
+  /** Files that were left out, by reason; images that no list names have the reason `unlisted`. */
   readonly leftOut: readonly LeftOut[];
 
   private constructor(
@@ -182,13 +183,13 @@ export class CovidCtDataset implements DatasetSplits {
   }
 
   /**
-   * Opens the data set and checks every listed name. Zip files that are still packed are unpacked beside themselves,
-   * or into the user's cache folder where the data set is read-only.
+   * Opens the data set and checks every listed name. Zip files are unpacked into their own folder, or into the user's
+   * cache if the data set is read-only.
    *
    * @param dir a clone of the repository: `Images-processed` and `Data-split`
    * @param options
    *   - `split`: folder of the lists, relative to `dir`; default `Data-split`
-   *   - `onProgress`: told of each unpacked file
+   *   - `onProgress`: called for each unpacked file
    * @throws DatasetError listing every missing, repeated or doubly assigned name with its list and line, or naming the
    *   zip file and the entry that is damaged or unsafe; AbortedError
    */
@@ -217,7 +218,7 @@ export class CovidCtDataset implements DatasetSplits {
     return dataset;
   }
 
-  /** A split by name: train, val or validation, test. */
+  /** Returns a split by name: train, val or validation, test. */
   split(name: SplitName | 'val'): Dataset {
     const split = parseSplitName(checkArgument(textSchema, name, 'CovidCtDataset.split', 'name'));
     if (split === undefined)
@@ -225,7 +226,7 @@ export class CovidCtDataset implements DatasetSplits {
     return this[split];
   }
 
-  /** Images of each class in each split. */
+  /** Returns the number of images of each class in each split. */
   counts(): Readonly<Record<SplitName, Readonly<Record<string, number>>>> {
     return {
       train: countClasses(this.train),

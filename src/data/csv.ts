@@ -17,19 +17,19 @@ import { z } from 'zod';
 import { signalSchema } from '../options/check';
 import { classChoice } from './classes';
 
-/** What is said of a table's columns and paths. */
+/** The options of a table's columns and paths. */
 export const tableShape = {
-  /** Column of the image paths; without it the one whose name leaves no doubt (`path`, `file`, `image`, ...). */
+  /** Column of the image paths; by default inferred from an unambiguous name (`path`, `file`, `image`, ...). */
   pathColumn: z.string().min(1).optional(),
-  /** Column of the class names; without it the one whose name leaves no doubt (`label`, `class`, `diagnosis`, ...). */
+  /** Column of the class names; by default inferred from an unambiguous name (`label`, `class`, `diagnosis`, ...). */
   labelColumn: z.string().min(1).optional(),
-  /** Holds train, val (or validation, dev, ...) or test; without one every row is a training row. */
+  /** Column with train, val (or validation, dev, ...) or test; without one every row is a training row. */
   splitColumn: z.string().min(1).optional(),
-  /** Holds what belongs together, e.g. the patient. */
+  /** Column of the group, e.g. the patient. */
   groupColumn: z.string().min(1).optional(),
-  /** Folder the paths are relative to; without it the folder of the table. */
+  /** Folder to which the paths are relative; the folder of the table by default. */
   root: z.string().min(1).optional(),
-  /** Between the columns; found out without it. */
+  /** Column delimiter; detected by default. */
   delimiter: z.string().length(1).optional(),
 };
 
@@ -42,17 +42,17 @@ function checkCsvOptions(options: CsvOptions) {
   return checkOptions(csvOptionsSchema, options, 'openCsv');
 }
 
-/** Files that are asked for at the same time. */
+/** Number of files that are checked at the same time. */
 const AT_ONCE = 32;
 
-/** A table with its columns known. */
+/** A table with its columns identified. */
 interface Source {
   readonly table: Table;
   readonly columns: Columns;
   readonly notes: readonly string[];
-  /** Whether nobody named the column of the groups: then an image may have none. */
+  /** Whether the group column was inferred; then an image may have no group. */
   readonly groupGuessed: boolean;
-  /** Where a column's field stands, for messages. */
+  /** Describes the location of a field for messages. */
   readonly place: (row: Row, purpose: keyof Columns) => string;
 }
 
@@ -77,7 +77,7 @@ async function readSource(file: string, options: Resolved): Promise<Source> {
   };
 }
 
-/** The class of each row; what cannot be one is a problem. */
+/** Returns the class of each row; an invalid label is a problem. */
 function labelsOf(
   { table, columns, place }: Source,
   choice: Resolved,
@@ -114,7 +114,7 @@ function labelsOf(
   };
 }
 
-/** The split of each row; undefined where it is unclear, which is a problem. */
+/** Returns the split of each row; an unknown split is undefined and a problem. */
 function splitsOf(
   { table, columns, place }: Source,
   problems: string[],
@@ -134,7 +134,7 @@ function splitsOf(
   });
 }
 
-/** What tells one file from every other: its place on the disk, however it is spelled or linked; null for no file. */
+/** Returns a key that is equal for all spellings of and links to the same file; null when it is not a file. */
 async function fileKey(source: string): Promise<string | null> {
   const info = await stat(source, { bigint: true }).catch(() => null);
   if (info?.isFile() !== true) return null;
@@ -150,14 +150,14 @@ async function fileKeys(sources: readonly string[], signal: AbortSignal | undefi
   return keys;
 }
 
-/** In the order of the lines; what is of no line comes last. */
+/** Sorts problems by line; those without a line come last. */
 function byLine(problems: readonly string[]): string[] {
   const line = (problem: string): number => Number(/^line (\d+)/.exec(problem)?.[1] ?? Infinity);
   const keyed = problems.map((problem) => ({ problem, at: line(problem) }));
   return keyed.sort((a, b) => (a.at === b.at ? 0 : a.at - b.at)).map(({ problem }) => problem);
 }
 
-/** Every path must be a file of its own. */
+/** Checks that every path is a file and that no file is listed twice. */
 function checkPaths(
   { table, columns, place }: Source,
   keys: readonly (string | null)[],
@@ -186,7 +186,7 @@ function checkPaths(
   return problems;
 }
 
-/** What to do about problems, by what they are. */
+/** Returns the advice for the given problems. */
 function adviceFor(problems: readonly string[]): string {
   const lost = problems.filter((problem) => problem.includes('" is not a file below '));
   const windows = path.sep === '/' && lost.some((problem) => problem.includes('\\'));
@@ -202,23 +202,23 @@ function adviceFor(problems: readonly string[]): string {
 }
 
 /**
- * Opens a table with one image a row and a first row of column names: UTF-8, or UTF-16 behind its byte-order mark.
+ * Opens a table with one image per row and a header row: UTF-8, or UTF-16 with a byte-order mark.
  *
- * Columns that are not named are guessed where their names leave no doubt (`file`, `label`, `split`, `patient_id`,
- * ...); what was guessed is in `notes`.
+ * Columns that are not given are inferred from unambiguous names (`file`, `label`, `split`, `patient_id`, ...), which
+ * is reported in `notes`.
  *
  * @param file the table
  * @param options
  *   - `pathColumn`: column of the image paths, relative to `root` or absolute
  *   - `labelColumn`: column of the class names
  *   - `splitColumn`: column that says train, val or test; without one every row is a training row
- *   - `groupColumn`: column of what belongs together, e.g. the patient
+ *   - `groupColumn`: column of the group, e.g. the patient
  *   - `root`: default: the folder of the table
  *   - `classes`: class names in the order of their indices; default: the labels found, sorted
- *   - `positive`: of two classes the one that counts as positive: it comes last
- *   - `delimiter`: default: a comma, or what the ending or the first line leaves no doubt of
- * @throws DatasetError listing, each with line and column, what is not UTF-8, every missing file, empty, doubtful or
- *   unknown label or split, repeated path, row of another length, and column name that is missing or there twice
+ *   - `positive`: the positive one of two classes, which comes last
+ *   - `delimiter`: default: a comma, or as the file extension or the header row shows
+ * @throws DatasetError listing, with line and column, bytes that are not UTF-8, missing files, empty, ambiguous or
+ *   unknown labels or splits, repeated paths, rows of another length, and missing or repeated column names
  * @example
  * ```ts
  * import { openCsv } from 'covidct-torch';

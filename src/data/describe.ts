@@ -1,4 +1,4 @@
-/** A data set in one line for people: classes, counts, which class is positive, and what was taken for granted. */
+/** Describes a data set in one line: classes, counts, the positive class, and what was assumed. */
 import { splitsSchema } from './schemas';
 import { checkArgument } from '../options/check';
 import { groupNotes } from './groups';
@@ -11,9 +11,8 @@ function countsText(dataset: Dataset): string {
 }
 
 /**
- * Says what was opened: the classes in the order of their indices, of two classes which is positive, the images of each
- * class in each split, classes without an image, and what the reader took for granted. What it left out is in
- * `leftOut`.
+ * Describes what was opened: the classes in the order of their indices, the positive one of two, the images of each
+ * class in each split, classes without images, and what the reader assumed. Files that it left out are in `leftOut`.
  *
  * @example
  * `scans: classes healthy, ill (positive); train 90 (healthy 50, ill 40), no validation split, no test split`

@@ -1,4 +1,4 @@
-/** Finds the images below a folder, and counts by reason whatever it leaves out. */
+/** Finds the images below a folder, and counts the files that it leaves out by reason. */
 import type { Dirent } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,9 +20,9 @@ export type FindImagesOptions = z.input<typeof findImagesOptionsSchema>;
 
 /** One image below a folder. */
 export interface FoundImage {
-  /** Path relative to the folder, its parts separated by `/`; bytes that are no UTF-8 stand as `\xE9`. */
+  /** Path relative to the folder, separated by `/`; bytes that are not UTF-8 are written as `\xE9`. */
   readonly id: string;
-  /** Its absolute path, or, where that cannot be a string, a source that opens it. */
+  /** Its absolute path, or a source that opens it when the path cannot be a string. */
   readonly source: ImageSource;
 }
 
@@ -32,25 +32,25 @@ export interface FoundImages {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Files that are looked into at the same time. */
+/** Number of files that are inspected at the same time. */
 const AT_ONCE = 32;
 
 type Kind = 'image' | 'folder' | LeftOut['reason'];
 
-/** A member of a folder. */
+/** An entry of a folder. */
 export interface Entry {
-  /** For people, ids and the order; not unique where it stands for bytes. */
+  /** Name for messages, ids and sorting; not unique when it is not valid UTF-8. */
   readonly name: string;
   readonly file: Buffer;
   readonly dirent: Dirent<Buffer>;
 }
 
-/** A path in bytes: a folder and a name in it. */
+/** Joins a folder and a name, both in bytes. */
 export function joinBytes(dir: Buffer, name: Buffer): Buffer {
   return Buffer.concat([dir, Buffer.from(path.sep), name]);
 }
 
-/** What lies in a folder, in the order of the names. Throws the file system's own errors. */
+/** Lists the entries of a folder, sorted by name. Throws the file system's own errors. */
 export async function entriesOf(dir: Buffer): Promise<Entry[]> {
   const members = await readdir(dir, { withFileTypes: true, encoding: 'buffer' });
   const entries = members.map((dirent): Entry => ({
@@ -61,13 +61,13 @@ export async function entriesOf(dir: Buffer): Promise<Entry[]> {
   return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
-/** Whether a member is a folder, or a link to one. */
+/** Whether an entry is a folder or a link to one. */
 export async function isFolderEntry({ file, dirent }: Entry): Promise<boolean> {
   if (!dirent.isSymbolicLink()) return dirent.isDirectory();
   return (await stat(file).catch(() => null))?.isDirectory() ?? false;
 }
 
-/** Whether a file begins as an image. Throws the file system's own errors. */
+/** Whether the first bytes of a file are those of an image. Throws the file system's own errors. */
 export async function isImageByContent(file: Buffer | string): Promise<boolean> {
   const handle = await open(file, 'r');
   try {
@@ -79,8 +79,8 @@ export async function isImageByContent(file: Buffer | string): Promise<boolean> 
 }
 
 /**
- * A file that is named as an image is taken for one: if it is none, its decoding says so. Any other is looked into, for
- * a name must never make an image vanish.
+ * Classifies a file. One with an image extension counts as an image; if it is not, decoding fails later. The first
+ * bytes of any other file are checked, because an image must not be ignored for its name.
  */
 async function kindOfFile({ name, file }: Entry): Promise<Kind> {
   const odd = isHidden(name) || isSystemFile(name);
@@ -92,7 +92,7 @@ async function kindOfFile({ name, file }: Entry): Promise<Kind> {
   return image === null ? 'unreadable' : 'notAnImage';
 }
 
-/** What a link leads to, or why it leads nowhere. */
+/** Returns the target of a link, or why it has none. */
 async function behindLink(file: Buffer): Promise<Pick<Dirent, 'isDirectory' | 'isFile'> | 'deadLink' | 'unreadable'> {
   try {
     return await stat(file);
@@ -111,7 +111,7 @@ async function kindOf(entry: Entry): Promise<Kind> {
   return info.isFile() ? kindOfFile(entry) : 'notAFile';
 }
 
-/** Collects images and what is left out, also of several folders. */
+/** Collects the images of one or more folders, and the files that are left out. */
 export class ImageFinder {
   readonly images: FoundImage[] = [];
   readonly leftOut = new LeftOutCounter();
@@ -125,7 +125,7 @@ export class ImageFinder {
    * Adds everything below a folder; links are followed, loops are not.
    *
    * @param dir the folder
-   * @param prefix of the ids: empty, or ending in a slash
+   * @param prefix prefix of the ids: empty, or ending in a slash
    * @param above real paths of the folders above it
    */
   async addFolder(dir: Buffer, prefix: string, above: readonly string[] = []): Promise<void> {
@@ -140,7 +140,7 @@ export class ImageFinder {
     await this.addEntries(entries, prefix, [...above, real]);
   }
 
-  /** Adds some members of a folder. */
+  /** Adds entries of a folder. */
   async addEntries(entries: readonly Entry[], prefix: string, above: readonly string[] = []): Promise<void> {
     for (let at = 0; at < entries.length; at += AT_ONCE) {
       throwIfAborted(this.#signal);
@@ -158,16 +158,16 @@ export class ImageFinder {
 }
 
 /**
- * Finds every image below a folder, at any depth, in the order of the names.
+ * Finds every image below a folder, at any depth, sorted by name.
  *
- * An image is what has the name of one, or begins as one: a slice without an ending or with another's is found as well.
- * Names are bytes: a file whose name is no UTF-8 is found and can be decoded. What is left out is counted by reason:
- * other files, dead links and loops, what cannot be read, hidden files that are no images, hidden folders, and the
- * files and folders of systems (`Thumbs.db`, `@eaDir`, `__MACOSX`, ...).
+ * An image is a file with the extension or the first bytes of one, so a slice without an extension or with a wrong one
+ * is found as well. Names are bytes: a file whose name is not UTF-8 is found and can be decoded. Files that are left
+ * out are counted by reason: other files, dead links and loops, unreadable files, hidden files that are not images,
+ * hidden folders, and the files and folders of operating systems (`Thumbs.db`, `@eaDir`, `__MACOSX`, ...).
  *
  * @param options
  *   - `signal`: stops between two folders
- * @throws DatasetError when `dir` is no folder or cannot be read; AbortedError
+ * @throws DatasetError when `dir` is not a folder or cannot be read; AbortedError
  * @example
  * ```ts
  * import { Classifier, findImages } from 'covidct-torch';
@@ -188,9 +188,9 @@ export async function findImages(dir: string, options: FindImagesOptions = {}): 
 }
 
 /**
- * The absolute path of a folder that is there and can be read.
+ * Checks that a folder exists and can be read, and returns its absolute path.
  *
- * @throws DatasetError saying which of it is not so; `expected` is put behind
+ * @throws DatasetError saying what is wrong, followed by `expected`
  */
 export async function checkFolder(dir: string, expected: string): Promise<string> {
   const root = path.resolve(dir);

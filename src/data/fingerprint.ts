@@ -1,4 +1,4 @@
-/** Tells whether two data sets are the same one: a hash over what is in them, not over where they lie. */
+/** Computes a hash that identifies a data set by its content, independent of its location. */
 import { createHash } from 'node:crypto';
 import { datasetSchema } from './schemas';
 import { checkArgument } from '../options/check';
@@ -6,8 +6,8 @@ import { isPixelSource } from './images/decode';
 import type { Dataset, Sample } from './types';
 
 /**
- * SHA-256 over the class names and over every sample's id and label, whatever their order. The pixels are not read;
- * where they were resized, or scaled from 16 bits as named, when they were packed, that is a part of it.
+ * Returns the SHA-256 of the class names and of every sample's id and label, independent of their order. The pixels are
+ * not read; a resize or 16-bit scaling of packed images is included.
  *
  * @returns 64 hexadecimal digits
  */
@@ -19,7 +19,7 @@ export function datasetFingerprint(dataset: Dataset): string {
     .digest('hex');
 }
 
-/** A packed image that was not changed is the original. */
+/** Returns the hashed line of a sample; an unchanged packed image has the same line as its original. */
 function lineOf({ id, label, source }: Sample): string {
   const { resize = null, sixteenBit = null } = isPixelSource(source) ? source : {};
   const changed = {

@@ -1,4 +1,4 @@
-/** Reads a folder whose subfolders are the classes, with or without a train, val and test folder above them. */
+/** Reads a folder whose subfolders are the classes, optionally below train, val and test folders. */
 import path from 'node:path';
 import { DatasetError, messageOf } from '../errors';
 import { leftOutText } from '../files/left-out';
@@ -23,8 +23,8 @@ import { classChoice } from './classes';
 export const folderOptionsSchema = z.strictObject({
   ...classChoice,
   /**
-   * Over the path relative to the folder; its group named `group`, or the
-   * first, is the sample's group, e.g. the patient.
+   * Regular expression for the path relative to the folder; its capture group named `group`, or the first one, is the
+   * sample's group, e.g. the patient.
    */
   groupPattern: regExpSchema('expected a regular expression with a group, e.g. /(patient\\d+)/').optional(),
   signal: signalSchema,
@@ -38,13 +38,13 @@ export interface FolderDataset extends DatasetSplits {
   readonly notes: readonly string[];
 }
 
-/** One level of folders: those that may be classes or splits, and everything else. */
+/** One level of folders: candidates for classes or splits, and everything else. */
 interface Level {
   readonly folders: readonly Entry[];
   readonly others: readonly Entry[];
 }
 
-/** A folder that stands for a split. */
+/** The folder of a split. */
 interface SplitFolder extends Level {
   readonly split: SplitName;
   /** Prefix of the ids: empty, or ending in a slash. */
@@ -67,7 +67,7 @@ async function readLevel(dir: Buffer): Promise<Level> {
   };
 }
 
-/** Images that lie where no class is are left out, for that reason. */
+/** Counts images outside the class folders as left out. */
 async function leaveOut(
   finder: ImageFinder,
   entries: readonly Entry[],
@@ -81,7 +81,7 @@ async function leaveOut(
   finder.leftOut.addAll(beside.leftOut.list());
 }
 
-/** The folder of each split: the root itself is the training split when it has no folders for splits. */
+/** Returns the folder of each split; without split folders, the root is the training split. */
 async function splitFolders(
   root: string,
   { classes, signal }: FolderOptions,
@@ -119,7 +119,7 @@ async function splitFolders(
         finder: new ImageFinder(signal),
       });
   }
-  // What belongs to no split is reported with the training split.
+  // Files that belong to no split are reported with the training split.
   const { finder } = splits.find(({ split }) => split === 'train')!;
   await leaveOut(
     finder,
@@ -131,17 +131,17 @@ async function splitFolders(
   return { splits, notes };
 }
 
-/** Why a folder cannot be a class, or may not be one without being named. */
+/** Explains why a folder is not accepted as a class unless it is named. */
 function doubtful(name: string, prefix: string, candidates: readonly string[]): string {
   const others = suggestedOrder(candidates.filter((other) => !isSystemFolder(other)));
   return (
-    `the folder "${prefix}${name}" belongs to a system or a tool and holds no class by ` +
-    'common sense: name the classes without it to leave it out ' +
-    `(--classes ${others.join(',') || 'NonCOVID,COVID'}), or with it to take it for one`
+    `the folder "${prefix}${name}" belongs to the operating system or a tool and is probably ` +
+    'not a class: name the classes without it to leave it out ' +
+    `(--classes ${others.join(',') || 'NonCOVID,COVID'}), or with it to use it as one`
   );
 }
 
-/** The classes in order. Throws DatasetError for whatever makes them doubtful. */
+/** Returns the classes in order. Throws DatasetError when they are ambiguous. */
 async function classNames(
   root: string,
   splits: readonly SplitFolder[],
@@ -187,7 +187,7 @@ async function classNames(
   return Object.freeze(ordered.classes);
 }
 
-/** A single folder that holds nothing but folders is the data set itself, one level too high. */
+/** Detects that the given folder is one level too high: its only folder contains nothing but folders. */
 async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
   const [only] = folders.filter(({ name }) => !isSystemFolder(name));
   const inside = await readLevel(only!.file);
@@ -202,15 +202,15 @@ async function wrapped({ folders, prefix }: SplitFolder): Promise<string[]> {
 
 /**
  * Opens `dir/<class>/**` (everything is the training split; see `splitDataset`) or `dir/{train,val,test}/<class>/**`.
- * The folders of the splits may have the names in use elsewhere (`training_set`, `dev`, `holdout`, ...); which was
- * taken for which is in `notes`. What is left out is counted by reason in `leftOut`.
+ * The folders of the splits may have other common names (`training_set`, `dev`, `holdout`, ...); `notes` says which
+ * folder is which split. Files that are left out are counted by reason in `leftOut`.
  *
  * @param options
  *   - `classes`: class names in the order of their indices; default: the folder names, sorted. Also allows names
  *     that are refused otherwise
- *   - `positive`: of two classes the one that counts as positive: it comes last
- *   - `groupPattern`: regular expression over the path relative to `dir`; its group named `group`, or the first,
- *     is the sample's group, e.g. the patient
+ *   - `positive`: the positive one of two classes, which comes last
+ *   - `groupPattern`: regular expression for the path relative to `dir`; its capture group named `group`, or the first
+ *     one, is the sample's group, e.g. the patient
  * @throws DatasetError when there are no classes, a class has no images, the splits' classes differ, a split or class
  *   would have to be guessed, or the order of two classes would make the negative one (`NonCOVID`, `normal`) the
  *   positive
@@ -254,7 +254,7 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
       if (inside.images.length === 0 && split === 'train')
         problems.push(`no images in ${prefix}${name}${told(inside)}`);
       const sample = toSample(label);
-      // One by one: there may be more than a call takes arguments.
+      // push(...images) could exceed the maximum number of arguments.
       for (const image of inside.images) list.push(sample(image));
     }
     if (list.length === 0 && split !== 'train') problems.push(`no images in ${prefix.slice(0, -1)}${told(finder)}`);

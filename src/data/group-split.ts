@@ -1,5 +1,5 @@
 /**
- * Deals whole groups out to the parts of a split, so that each part gets its share of every class as nearly as it can.
+ * Distributes whole groups over the parts of a split, so that each part gets approximately its share of every class.
  */
 import type { Draw } from './random';
 import { shuffleInPlace } from './random';
@@ -11,7 +11,7 @@ interface Group {
   readonly counts: readonly number[];
 }
 
-/** Samples by their group, in the order of their first; one without a group is a group of its own. */
+/** Collects the samples by group, in the order of their first sample; a sample without a group is its own group. */
 function groupsOf(samples: readonly Sample[], classes: number): Group[] {
   const members = new Map<string | number, number[]>();
   for (const [index, { group }] of samples.entries()) {
@@ -27,7 +27,7 @@ function groupsOf(samples: readonly Sample[], classes: number): Group[] {
   });
 }
 
-/** How far a part with so many of each class is from its share: 0 where it has it; classes weigh alike. */
+/** Distance of a part's class counts from its share: 0 when it is reached; every class has the same weight. */
 function distance(counts: readonly number[], totals: readonly number[], fraction: number): number {
   return counts.reduce(
     (sum, count, label) => (totals[label] === 0 ? sum : sum + (count / totals[label]! - fraction) ** 2),
@@ -40,13 +40,12 @@ interface Part {
   readonly counts: number[];
 }
 
-/** The same gain but for rounding. */
+/** Gains that differ by less than this are equal up to rounding. */
 const SAME = 1e-9;
 
 /**
- * The part that comes nearest to its shares by a group. Of several that come as near the one that is least full: where
- * each group is of one class, as a patient is, a small share would otherwise stay empty for as long as a large one
- * waits.
+ * Returns the part whose distance from its shares a group reduces most. Ties go to the least full part: when every
+ * group has one class, as patients do, a small part would otherwise stay empty until the large one is full.
  */
 function bestPart(
   group: Group,
@@ -67,11 +66,11 @@ function bestPart(
 }
 
 /**
- * Positions in `samples` for each part. Groups are shuffled and dealt from the largest to the smallest, each to the
- * part that comes nearest to its shares by it.
+ * Returns the positions in `samples` for each part. Groups are shuffled and assigned from the largest to the smallest,
+ * each to the part whose distance from its shares it reduces most.
  *
  * @param fractions shares of the parts, which sum to 1
- * @param stratify whether the shares are those of each class, or of all samples together
+ * @param stratify whether the shares apply to each class or to all samples together
  */
 export function splitGroups(
   samples: readonly Sample[],
@@ -84,7 +83,7 @@ export function splitGroups(
     groupsOf(stratify ? samples : samples.map((sample) => ({ ...sample, label: 0 })), stratify ? classes : 1),
     draw,
   );
-  groups.sort((a, b) => b.members.length - a.members.length); // stable: those of one size stay shuffled
+  groups.sort((a, b) => b.members.length - a.members.length); // the sort is stable: groups of equal size stay shuffled
   const totals = new Array<number>(stratify ? classes : 1).fill(0);
   for (const { counts } of groups) counts.forEach((count, label) => (totals[label]! += count));
   const parts: Part[] = fractions.map(() => ({ members: [], counts: totals.map(() => 0) }));

@@ -1,11 +1,11 @@
-/** Groups of samples that belong together, e.g. the slices of one patient: they are never split. */
+/** Groups of samples that stay in one split, e.g. the slices of a patient. */
 import type { Sample } from './types';
 
 /**
- * The group of a sample by a regular expression over its id: the group named `group`, or the first; nothing without a
- * pattern.
+ * Returns the group of a sample by a regular expression for its id: the capture group named `group`, or the first one.
+ * Without a pattern there is no group.
  *
- * @param problems is added to where the pattern does not match
+ * @param problems receives a message when the pattern does not match
  */
 export function groupOf(id: string, pattern: RegExp | undefined, problems: string[]): Pick<Sample, 'group'> {
   if (pattern === undefined) return {};
@@ -21,8 +21,7 @@ export function groupOf(id: string, pattern: RegExp | undefined, problems: strin
 }
 
 /**
- * Notes of groups whose samples lie in more than one split: what is
- * learned of a patient is then tested on the same one.
+ * Notes the groups with samples in more than one split: testing on a patient that was trained on is data leakage.
  */
 export function groupNotes(
   splits: readonly { readonly name: string; readonly samples: readonly Sample[] }[],

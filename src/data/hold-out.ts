@@ -1,4 +1,4 @@
-/** Takes a validation or test part out of the training images of a data set that has none. */
+/** Holds out a validation or test split from the training images of a data set that has none. */
 import { DatasetError } from '../errors';
 import { splitsSchema } from './schemas';
 import { checkArgument, checkOptions } from '../options/check';
@@ -20,15 +20,14 @@ export const holdOutOptionsSchema = z
 export type HoldOutOptions = z.input<typeof holdOutOptionsSchema>;
 
 /**
- * Holds some of the training images out as a validation or test split: by class, whole groups (`Sample.group`) where
- * they are known, the same ones for the same seed. What was done is in `notes`.
+ * Holds out some of the training images as a validation or test split: stratified by class, by whole groups
+ * (`Sample.group`) if they are known, and reproducibly by seed. `notes` says what was held out.
  *
  * @param options
  *   - `validation`: share of the training images, in (0, 1); default: none
  *   - `test`: the same for a test split
- *   - `seed`: another seed, other images; default 0
- * @throws DatasetError when the data set has that split already, or too few images (or groups) for it or for what is
- *   left
+ *   - `seed`: seed of the selection; default 0
+ * @throws DatasetError when the data set has that split already, or too few images (or groups) for it or for the rest
  * @example
  * ```ts
  * import { holdOut, openFolder } from 'covidct-torch';

@@ -1,4 +1,4 @@
-/** Walks a data set batch by batch, decoding a few batches ahead of the one that is being computed. */
+/** Loads a data set batch by batch, prefetching a few batches ahead of the current step. */
 import { setMaxListeners } from 'node:events';
 import { DatasetError, throwIfAborted } from '../errors';
 import { callbackSchema, isObject, seedSchema, uint32Schema } from '../options/atoms';
@@ -14,7 +14,7 @@ import { transformProblem } from './transforms/limits';
 import type { Batch, Dataset, Pixels, ResizePixels, SkippedFile, Transform } from './types';
 import { z } from 'zod';
 
-/** Only the presence of the objects is checked here: their own makers have checked the rest. */
+/** Checks only that an object is given: its constructor has checked the rest. */
 function given<T>(what: string, keys: readonly string[] = []): z.ZodType<T, T> {
   return z.custom<T>((value) => isObject(value) && keys.every((key) => key in value), `expected ${what}`);
 }
@@ -22,22 +22,22 @@ function given<T>(what: string, keys: readonly string[] = []): z.ZodType<T, T> {
 const loadBatchesOptionsSchema = z.strictObject({
   dataset: given<Dataset>('a data set with classes and samples', ['samples', 'classes']),
   transform: given<Transform>('a transform'),
-  /** Images in a micro-batch, at least 1; the last one holds what is left. */
+  /** Images in a micro-batch, at least 1; the last one may be smaller. */
   batchSize: z.int().min(1).max(65_536),
   store: given<PixelStore>('a PixelStore'),
   /**
-   * Does the resize that the transform begins with ahead of the step, once for all epochs; the numbers are the same.
+   * Performs the transform's first resize ahead of the step, once for all epochs; the results are the same.
    */
   resize: callbackSchema<ResizePixels>().optional(),
   /** Values of 16-bit images that become 0 and 255; the store's own by default. */
   sixteenBit: sixteenBitSchema.optional(),
-  /** Determines the order and all that is drawn; default 0. */
+  /** Seed of the order and of all random numbers; default 0. */
   seed: seedSchema.default(0),
-  /** Another epoch has another order and draws other numbers; default 0. */
+  /** Number of the epoch, which changes the order and the random numbers; default 0. */
   epoch: uint32Schema.default(0),
-  /** Visit the samples in the epoch's order; default false, the data set's order. */
+  /** Shuffle the samples; default false, the data set's order. */
   shuffle: z.boolean().default(false),
-  /** Batches prepared ahead; default 2, 0 prepares each when it is asked for. */
+  /** Batches prepared ahead; default 2; 0 prepares each on demand. */
   prefetch: z.int().min(0).max(64).default(2),
   signal: signalSchema,
   /** Called once for each file that the store leaves out. */
@@ -49,12 +49,12 @@ const loadBatchesOptionsSchema = z.strictObject({
 export type LoadBatchesOptions = Readonly<z.input<typeof loadBatchesOptionsSchema>>;
 type Resolved = z.output<typeof loadBatchesOptionsSchema>;
 
-/** Batches of an epoch over `samples` images: the last one may be short. */
+/** Number of batches of an epoch over `samples` images; the last one may be smaller. */
 export function batchCount(samples: number, batchSize: number): number {
   return Math.ceil(samples / batchSize);
 }
 
-/** A resize changes nothing when it is done a second time: so the transform, which begins with it, stays as it is. */
+/** The transform needs no change after a resize ahead: repeating the same resize has no effect. */
 function resizeAhead({
   transform: {
     steps: [first],
@@ -77,7 +77,7 @@ async function prepare(
   const loads = indices.map((index) =>
     store.load(dataset.samples[index]!, index, { signal, onSkip, ahead, sixteenBit, sizeCheck }),
   );
-  for (const load of loads) load.catch(() => undefined); // the first failure is thrown below; the others follow from it
+  for (const load of loads) load.catch(() => undefined); // only the first failure is thrown below
   const found: { index: number; pixels: Pixels }[] = [];
   for (const [place, load] of loads.entries()) {
     const pixels = await load;
@@ -112,10 +112,10 @@ function resolve(options: LoadBatchesOptions): Resolved {
 /**
  * Yields the micro-batches of one epoch.
  *
- * What is yielded depends on the data set, the transform, `batchSize`, `seed` and `epoch` alone; what an image looks
- * like does not even depend on `batchSize`. Files that cannot be decoded end the iteration with BadImageError, or, when
- * the store says `skip`, are left out of their batch (a batch of none is not yielded) and told to `onSkip`.
- * Leaving the loop early stops the preparation.
+ * The batches depend only on the data set, the transform, `batchSize`, `seed` and `epoch`; the augmentation of an image
+ * does not even depend on `batchSize`. Files that cannot be decoded end the iteration with BadImageError or, when the
+ * store's `onBadFile` is `skip`, are left out of their batch (an empty batch is not yielded) and reported to `onSkip`.
+ * Leaving the loop early stops the prefetching.
  *
  * @throws InvalidOptionError and DatasetError (a label out of range) at once; BadImageError, AbortedError while
  *   iterating
@@ -130,7 +130,7 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
   const n = dataset.samples.length;
   const order = options.shuffle ? shuffle(n, seed, epoch) : Array.from({ length: n }, (_, index) => index);
   const stop = new AbortController();
-  setMaxListeners(0, stop.signal); // one for each image on its way: many, but no leak
+  setMaxListeners(0, stop.signal); // one listener per image in flight is not a leak
   const onAbort = (): void => stop.abort();
   signal?.addEventListener('abort', onAbort, { once: true });
   const queue: Promise<Batch | null>[] = [];
@@ -139,7 +139,7 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
   const fill = (ahead: number): void => {
     for (; next < total && queue.length < ahead; next += 1) {
       const work = prepare(options, next, order, stop.signal);
-      work.catch(() => undefined); // thrown when its turn comes, or of no interest after an early end
+      work.catch(() => undefined); // thrown when its turn comes, or ignored after an early end
       queue.push(work);
     }
   };

@@ -1,4 +1,4 @@
-/** Lays images out in a grid, and draws some of a class as the tutorial shows them. */
+/** Lays out images in a grid, and samples images of a class as the tutorial shows them. */
 import { DatasetError, InvalidOptionError, throwIfAborted } from '../errors';
 import { datasetSchema } from './schemas';
 import { checkArgument, checkOptions } from '../options/check';
@@ -59,7 +59,7 @@ export async function montage(
   return { data, width, height };
 }
 
-/** The label that `label` or `class` asks for; undefined for any. */
+/** Returns the label that `label` or `class` selects; undefined for any. */
 function wantedLabel(dataset: Dataset, label: number | undefined, className: string | undefined): number | undefined {
   if (className === undefined) {
     if (label === undefined || label < dataset.classes.length) return label;
@@ -76,7 +76,7 @@ function wantedLabel(dataset: Dataset, label: number | undefined, className: str
 }
 
 /**
- * Draws some images of a class, or of all, without repetition, and lays them out.
+ * Samples images of a class, or of all classes, without replacement, and lays them out.
  *
  * @param options
  *   - `class`: name of the class, or `options.label` its index

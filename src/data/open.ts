@@ -18,15 +18,15 @@ import { folderOptionsSchema } from './folder';
 import { shareSchema } from './hold-out';
 import type { UnpackProgress } from './archive';
 
-/** What is said of a data set when it is opened, in the library and on the command line. */
+/** The options for opening a data set, in the library and on the command line. */
 export const dataShape = {
   ...classChoice,
   ...tableShape,
-  /** Share of the training images to hold out for validation, in (0, 1), where there is no such split. */
+  /** Share of the training images to hold out for validation, in (0, 1), if there is no such split. */
   validationSplit: shareSchema.optional(),
   /** The same for a test split. */
   testSplit: shareSchema.optional(),
-  /** Seed of what is held out; default 0. */
+  /** Seed of the held-out selection; default 0. */
   splitSeed: seedSchema.optional(),
 };
 
@@ -54,7 +54,7 @@ function checkOpenOptions(options: OpenDatasetOptions) {
 
 const TABLE_OPTIONS = ['pathColumn', 'labelColumn', 'splitColumn', 'groupColumn', 'root', 'delimiter'] as const;
 
-/** An option that does not fit the layout is a mistake about one of the two. */
+/** Refuses options that do not apply to the layout. */
 function refuse(data: string, layout: string, options: Resolved, names: readonly (keyof Resolved)[]): void {
   const given = names.filter((name) => options[name] !== undefined);
   if (given.length === 0) return;
@@ -65,7 +65,7 @@ function refuse(data: string, layout: string, options: Resolved, names: readonly
   );
 }
 
-/** What has its classes in an order of its own can only be asked whether it is the one that was expected. */
+/** Checks the requested classes against those of a layout with a fixed order. */
 function checkOrder(data: string, what: string, own: readonly string[], { classes, positive }: Resolved): void {
   if (classes !== undefined && JSON.stringify(classes) !== JSON.stringify(own)) {
     throw new DatasetError(
@@ -111,10 +111,10 @@ async function openAny(data: string, options: Resolved): Promise<DatasetSplits> 
  * packed data set (a file).
  *
  * @param data path of the folder or file
- * @param options as for `CovidCtDataset.open`, `openFolder` and `openCsv`; one that is not for the layout is refused.
- *   Progress is told only of zip files that are unpacked. `classes`: class names in the order of their indices, e.g. a
- *   model's. `validationSplit`, `testSplit`: shares of the training images to hold out where there is no such split, by
- *   class and whole groups, with `splitSeed` (see `holdOut`)
+ * @param options as for `CovidCtDataset.open`, `openFolder` and `openCsv`; one that does not apply to the layout is
+ *   refused. Progress is reported only for zip files that are unpacked. `classes`: class names in the order of their
+ *   indices, e.g. a model's. `validationSplit`, `testSplit`: shares of the training images to hold out where there is
+ *   no such split, by class and whole groups, with `splitSeed` (see `holdOut`)
  * @throws DatasetError (also when COVID-CT or a packed data set is asked for other classes than its own), CovidCtError
  *   ERR_BAD_ARCHIVE, ERR_PACKED_DATA, AbortedError, InvalidOptionError
  * @example

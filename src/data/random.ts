@@ -1,16 +1,16 @@
 /**
- * Random numbers that are computed, not consumed: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random
- * numbers: as easy as 1, 2, 3", SC 2011). What sample 17 draws in epoch 3 is a function of (seed, epoch, sample,
- * stream) alone, so it does not depend on batch size, prefetching, workers or where a training was resumed.
+ * Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1,
+ * 2, 3", SC 2011). The numbers for sample 17 in epoch 3 are a function of (seed, epoch, sample, stream) only, so they
+ * do not depend on batch size, prefetching, workers or where a training was resumed.
  */
 
 /** Yields uniform doubles in [0, 1). */
 export type Draw = () => number;
 
-/** Keeps what is drawn for different purposes apart. */
+/** Separate streams of random numbers for different purposes. */
 export const STREAM = { transform: 0, shuffle: 1, split: 2, montage: 3, phantom: 4 } as const;
 
-// Named once: under a test runner each look-up of a global is slow, and these run for every pixel.
+// Local names, because under a test runner each access to a global is slow, and these run for every pixel.
 const { cos, floor, imul, log, PI, sqrt } = Math;
 const MULTIPLIER_0 = 0xd2511f53;
 const MULTIPLIER_1 = 0xcd9e8d57;
@@ -29,7 +29,7 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /**
- * One block of Philox4x32-10.
+ * Computes one block of Philox4x32-10.
  *
  * @param counter four uint32
  * @param key two uint32
@@ -56,7 +56,7 @@ export function philox4x32(
   return [c0, c1, c2, c3];
 }
 
-/** What a sequence of draws is keyed by: `seed` in [0, 2^53), the others uint32. */
+/** The key of a sequence of random numbers: `seed` in [0, 2^53), the others uint32. */
 export interface DrawKey {
   readonly seed: number;
   readonly epoch?: number;
@@ -65,8 +65,8 @@ export interface DrawKey {
 }
 
 /**
- * A sequence of uniform doubles in [0, 1) with 53 random bits each, two for each Philox block. The seed is the
- * generator's key; block number, sample, epoch and stream are its counter.
+ * Creates a generator of uniform doubles in [0, 1) with 53 random bits, two per Philox block. The seed is its key;
+ * block number, sample, epoch and stream are its counter.
  */
 export function makeDraw({ seed, epoch = 0, sample = 0, stream = STREAM.transform }: DrawKey): Draw {
   const key = [seed >>> 0, Math.floor(seed / 0x1_0000_0000) >>> 0] as const;
@@ -89,12 +89,12 @@ function toDouble(a: number, b: number): number {
   return ((a >>> 5) * 0x400_0000 + (b >>> 6)) / 0x20_0000_0000_0000;
 }
 
-/** An integer in [0, n). */
+/** Draws a uniform integer in [0, n). */
 export function drawInteger(draw: Draw, n: number): number {
   return floor(draw() * n);
 }
 
-/** Shuffles in place (Fisher and Yates) and returns the same array. */
+/** Shuffles in place (Fisher-Yates) and returns the same array. */
 export function shuffleInPlace<T extends { [index: number]: number; length: number } | unknown[]>(
   items: T,
   draw: Draw,
@@ -109,7 +109,7 @@ export function shuffleInPlace<T extends { [index: number]: number; length: numb
   return items;
 }
 
-/** The order in which an epoch visits `n` samples: a permutation of 0 .. n - 1 that depends on seed and epoch alone. */
+/** Returns the order of `n` samples in an epoch: a permutation of 0 .. n - 1 that depends only on seed and epoch. */
 export function shuffle(n: number, seed: number, epoch: number): number[] {
   return shuffleInPlace(
     Array.from({ length: n }, (_, index) => index),
@@ -117,7 +117,7 @@ export function shuffle(n: number, seed: number, epoch: number): number[] {
   );
 }
 
-/** A normal variate with mean 0 and standard deviation 1 (Box and Muller, 1958). */
+/** Draws from the standard normal distribution (Box and Muller, 1958). */
 export function drawNormal(draw: Draw): number {
   return sqrt(-2 * log(1 - draw())) * cos(2 * PI * draw());
 }

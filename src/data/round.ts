@@ -1,4 +1,4 @@
-/** Rounding as Python has it. */
+/** Rounding as in Python. */
 
 /** Rounds halves to the even neighbor, as Python's `round` does. */
 export function roundHalfEven(value: number): number {

@@ -1,4 +1,4 @@
-/** Makes a data set of an own list of paths or Buffers, and splits one data set into parts. */
+/** Creates a data set from a list of paths or images in memory, and splits a data set into parts. */
 import path from 'node:path';
 import { datasetSchema } from './schemas';
 import { checkArgument, checkOptions } from '../options/check';
@@ -18,14 +18,14 @@ export const samplesOptionsSchema = z.strictObject({
   classes: classListSchema,
   samples: z.array(
     z.strictObject({
-      /** What it is, is looked at where it is made a source. */
+      /** Validated when it is converted to a source. */
       source: z.custom<ImageInput>(
         (value) => value !== undefined && value !== null,
         'expected a path, a file: URL, bytes, a Blob or pixels',
       ),
       label: z.union([z.int().min(0), z.string().min(1)]),
       id: z.string().min(1).optional(),
-      /** What belongs together, e.g. the patient: `splitDataset` does not tear it apart. */
+      /** Group, e.g. the patient, that `splitDataset` keeps in one part. */
       group: z.string().min(1).optional(),
     }),
   ),
@@ -48,7 +48,7 @@ export const splitOptionsSchema = z.strictObject({
 export type SplitOptions = z.input<typeof splitOptionsSchema>;
 
 /**
- * A data set of a list. The files are not looked at before they are decoded.
+ * Creates a data set from a list. The files are not read before they are decoded.
  *
  * @param options
  *   - `classes`: class names in the order of their indices
@@ -96,7 +96,7 @@ export function fromSamples(options: SamplesOptions): Dataset {
   return Object.freeze({ name, classes: Object.freeze([...classes]), samples: Object.freeze(made) });
 }
 
-/** Whole numbers in the proportion of the fractions that sum to n: the largest remainders are rounded up. */
+/** Returns integers that sum to n in the proportion of the fractions (largest remainder method). */
 function shares(n: number, fractions: readonly number[]): number[] {
   const exact = fractions.map((fraction) => fraction * n);
   const whole = exact.map(Math.floor);
@@ -110,7 +110,7 @@ function shares(n: number, fractions: readonly number[]): number[] {
   return whole;
 }
 
-/** Positions for each part, class by class. */
+/** Returns the positions for each part, class by class. */
 function splitByClass(dataset: Dataset, fractions: readonly number[], seed: number, stratify: boolean): number[][] {
   const all = [...dataset.samples.keys()];
   const strata = stratify
@@ -129,15 +129,15 @@ function splitByClass(dataset: Dataset, fractions: readonly number[], seed: numb
 }
 
 /**
- * Splits a data set at random into parts; each part keeps the order of the original.
+ * Splits a data set randomly into parts; each part keeps the order of the original.
  *
- * Where samples have a `group`, e.g. the patient, a group is never torn apart, and the shares are met as nearly as the
- * groups allow. Without groups, slices of one patient may land in two parts.
+ * If samples have a `group`, e.g. the patient, each group stays in one part, and the shares are met as closely as the
+ * groups allow. Without groups, slices of one patient may be in two parts.
  *
  * @param options
  *   - `fractions`: shares of train, validation and test, which sum to 1; a part with share 0 is null
- *   - `seed`: another seed, other parts; default 0
- *   - `stratify`: each class is split in the same shares; default true
+ *   - `seed`: seed of the split; default 0
+ *   - `stratify`: whether each class is split in the same shares; default true
  * @example
  * ```ts
  * import { openFolder, splitDataset } from 'covidct-torch';

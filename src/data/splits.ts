@@ -20,18 +20,18 @@ const SPELLINGS: Readonly<Record<string, SplitName>> = {
   test: 'test',
 };
 
-/** The split a spelling means, whatever its case; undefined for none. */
+/** Returns the split for a spelling, ignoring case; undefined for an unknown one. */
 export function parseSplitName(text: string): SplitName | undefined {
   const key = text.trim().toLowerCase();
   return Object.hasOwn(SPELLINGS, key) ? SPELLINGS[key] : undefined;
 }
 
-/** What was left out of each split. */
+/** The files left out of each split. */
 export type LeftOutBySplit = Readonly<Partial<Record<SplitName, readonly LeftOut[]>>>;
 
 const MOST_LINES = 200;
 
-/** Throws one DatasetError with every problem on its own line; nothing when there is none. */
+/** Throws a DatasetError with one line per problem, if there are any. */
 export function throwProblems(headline: string, problems: readonly string[], advice: string): void {
   if (problems.length === 0) return;
   const shown = problems.slice(0, MOST_LINES).map((line) => `  ${line}`);
@@ -43,7 +43,7 @@ export function throwProblems(headline: string, problems: readonly string[], adv
   ]);
 }
 
-/** Images of each class. Throws DatasetError for a label that is no index of a class. */
+/** Counts the images of each class. Throws DatasetError for a label that is not a class index. */
 export function countClasses(dataset: Dataset): Readonly<Record<string, number>> {
   checkArgument(datasetSchema, dataset, 'countClasses', 'dataset');
   const counts = dataset.classes.map(() => 0);
@@ -56,9 +56,9 @@ export function countClasses(dataset: Dataset): Readonly<Record<string, number>>
 }
 
 /**
- * Makes the parts out of one list of samples for each split; a list that is undefined becomes null.
+ * Creates the splits from a list of samples for each; an undefined list becomes null.
  *
- * @param leftOut what each split's reader left out
+ * @param leftOut files that each split's reader left out
  */
 export function makeSplits(
   name: string,
@@ -82,7 +82,7 @@ export function makeSplits(
   return { name, classes, train, validation: part('validation'), test: part('test'), leftOut: all };
 }
 
-/** Compares class names so that "10" comes after "9". */
+/** Sorts class names in natural order, so that "10" comes after "9". */
 export function sortedClasses(names: Iterable<string>): string[] {
   const list = [...new Set(names)];
   const numeric = list.every((name) => /^\d+$/.test(name));

@@ -1,4 +1,4 @@
-/** Decodes (and resizes) every image once and keeps its bytes within a budget, so that a later epoch does neither. */
+/** Decodes (and resizes) every image once and caches its pixels within a budget, so that later epochs do neither. */
 import { z } from 'zod';
 import { AbortedError, BadImageError, throwIfAborted } from '../errors';
 import { faultless, isObject } from '../options/atoms';
@@ -15,7 +15,7 @@ import type { ImageSource, Pixels, ResizePixels, Sample, SkippedFile } from './t
 import { imageShape } from './images/options';
 
 export const storeOptionsSchema = z.strictObject({
-  /** Bytes of decoded pixels kept; what does not fit is decoded again each time. */
+  /** Maximum bytes of cached pixels; images that do not fit are decoded again each time. */
   maxCacheBytes: z
     .int()
     .min(0)
@@ -27,17 +27,17 @@ export const storeOptionsSchema = z.strictObject({
 });
 export type StoreOptions = z.input<typeof storeOptionsSchema>;
 
-/** What a store has done so far. */
+/** Statistics of a store. */
 export interface StoreStats {
-  /** Requests served from memory or by a decode that was already under way. */
+  /** Requests served from the cache or by a decode in flight. */
   readonly hits: number;
   /** Decodes that were started. */
   readonly decodes: number;
-  /** Bytes of pixels held now; never more than `maxCacheBytes`. */
+  /** Bytes of pixels in the cache; never more than `maxCacheBytes`. */
   readonly bytes: number;
 }
 
-/** The resize a transform begins with, done before the pixels are kept. */
+/** The first resize of a transform, done before the pixels are cached. */
 export interface PreResize {
   /** Shorter side, or [height, width], as in the transform's step. */
   readonly size: number | readonly [number, number];
@@ -65,35 +65,35 @@ const loadSchema = z.looseObject({
 /** How a caller wants the pixels. */
 export interface LoadOptions {
   readonly signal?: AbortSignal;
-  /** Without it they are as decoded. */
+  /** Resize to do first; without it the pixels are returned as decoded. */
   readonly ahead?: PreResize;
-  /** How 16-bit images are read; as the store reads them where it is left out. */
+  /** How 16-bit images are scaled; the store's setting by default. */
   readonly sixteenBit?: SixteenBit | undefined;
-  /** Refuses an image whose pixels, as they are kept, are of no use to the caller. */
+  /** Refuses an image whose cached size the caller cannot use. */
   readonly sizeCheck?: SizeCheck;
 }
 
-/** What is kept and under way of the images in one size and with one scale of 16 bits. */
+/** The cached and in-flight images with one pre-resize and one 16-bit scaling. */
 interface CacheTier {
   readonly ahead: PreResize | undefined;
   readonly sixteenBit: SixteenBit | undefined;
-  /** The keys of everything that was ever asked for, kept or not. */
+  /** Cache key per source, including images that were not cached. */
   readonly keys: Map<ImageSource, number>;
   readonly kept: Map<ImageSource, Pixels>;
   readonly underWay: Map<ImageSource, InFlight>;
-  /** What could not be read, with `skip`. */
+  /** Files that could not be decoded, with `skip`. */
   readonly bad: Map<ImageSource, BadImageError>;
 }
 
-/** A decode that has been asked for, and how many still wait for it. */
+/** A decode in flight, with the number of callers that wait for it. */
 interface InFlight {
   waiting: number;
   readonly pixels: Promise<Pixels>;
 }
 
 /**
- * A cache of decoded pixels, keyed by path or Buffer. Once the budget is full nothing is thrown out: what is in stays,
- * the rest is decoded again each time, which for the sequential reading of epochs keeps the most hits.
+ * A cache of decoded pixels, keyed by path or Buffer. Nothing is evicted when the budget is full: cached images stay
+ * and the others are decoded again each time, which gives the most hits when epochs read all images in turn.
  *
  * @example
  * ```ts
@@ -120,8 +120,8 @@ export class PixelStore {
 
   /**
    * @param options
-   *   - `maxCacheBytes`: bytes kept, default 2 GiB; 0 keeps nothing
-   *   - `onBadFile`: `error` (default) or `skip`: leave files out that cannot be decoded, count and report them
+   *   - `maxCacheBytes`: maximum bytes in the cache, default 2 GiB; 0 disables it
+   *   - `onBadFile`: `error` (default) or `skip`: leave out files that cannot be decoded, count and report them
    *   - `concurrency`: images decoded at the same time, default 2
    *   - `maxPixels`: and the other limits, and `sixteenBit`, as decodeImage has them
    */
@@ -139,19 +139,19 @@ export class PixelStore {
     return { hits: this.#hits, decodes: this.#decodes, bytes: this.#bytes };
   }
 
-  /** The files that were left out, each once, in the order in which they were met. */
+  /** The files that were left out, each once, in the order in which they were found. */
   get skipped(): readonly SkippedFile[] {
     return [...this.#skippedSamples.values()];
   }
 
   /**
-   * The pixels of a sample. Callers share the bytes: do not write to them.
+   * Returns the pixels of a sample. Callers share the bytes: do not write to them.
    *
    * @param options
-   * - `signal`: stops this caller's wait; a decode that others wait for goes on, one that nobody waits for is not begun
-   *   - `ahead`: the resize to do first; what is kept is its result, apart from the pixels as decoded
-   *   - `sixteenBit`: another scale of 16-bit images than the store's; kept apart as well
-   *   - `sizeCheck`: refuses what the caller cannot use
+   *   - `signal`: stops this caller's wait; a decode that others wait for continues, an unneeded one is not started
+   *   - `ahead`: the resize to do first; its result is cached separately from the pixels as decoded
+   *   - `sixteenBit`: another scaling of 16-bit images than the store's; cached separately as well
+   *   - `sizeCheck`: refuses sizes that the caller cannot use
    * @throws BadImageError whatever `onBadFile` says; AbortedError
    */
   async get(sample: Pick<Sample, 'source' | 'origin'>, options: LoadOptions = {}): Promise<Pixels> {
@@ -186,10 +186,11 @@ export class PixelStore {
   }
 
   /**
-   * The pixels of the sample at `index` of a data set, or null when it cannot be decoded and `onBadFile` is `skip`.
+   * Returns the pixels of the sample at `index` of a data set, or null when it cannot be decoded and `onBadFile` is
+   * `skip`.
    *
    * @param options
-   *   - `onSkip`: told of each left-out file once, the first time it is met
+   *   - `onSkip`: called once for each file that is left out
    */
   async load(
     sample: Sample,
@@ -209,7 +210,7 @@ export class PixelStore {
     }
   }
 
-  /** Forgets the pixels and the bad files; the counts of hits and decodes go on. */
+  /** Clears the pixels and the bad files; the counts of hits and decodes continue. */
   clear(): void {
     this.#generation += 1;
     this.#tiers.clear();
@@ -228,7 +229,7 @@ export class PixelStore {
     return shelf;
   }
 
-  /** The decode of this image that is under way, or a new one. */
+  /** Returns the decode of this image in flight, or starts one. */
   #join(sample: Pick<Sample, 'source' | 'origin'>, shelf: CacheTier): InFlight {
     const there = shelf.underWay.get(sample.source);
     if (there !== undefined) {
@@ -243,7 +244,7 @@ export class PixelStore {
   async #produce(sample: Pick<Sample, 'source' | 'origin'>, shelf: CacheTier, wanted: () => boolean): Promise<Pixels> {
     const generation = this.#generation;
     const { source } = sample;
-    await Promise.resolve(); // until whoever asked has been counted as waiting
+    await Promise.resolve(); // lets the caller be counted as waiting first
     try {
       const whole = this.#shelf(undefined, shelf.sixteenBit).kept.get(source);
       const decoded = whole ?? (await this.#slots.run(() => this.#decode(sample, shelf.sixteenBit, wanted)));
@@ -251,7 +252,7 @@ export class PixelStore {
       if (generation === this.#generation) this.#keep(shelf, source, pixels);
       return pixels;
     } catch (error) {
-      // A skipped file is not tried again each epoch; with 'error' the caller may mend it and try again.
+      // A skipped file is not tried again each epoch; with 'error' the caller may fix it and try again.
       const final = error instanceof BadImageError && this.#options.onBadFile === 'skip';
       if (final && generation === this.#generation) shelf.bad.set(source, error);
       throw error;
@@ -265,7 +266,7 @@ export class PixelStore {
     sixteenBit: SixteenBit | undefined,
     wanted: () => boolean,
   ): Promise<Pixels> {
-    if (!wanted()) throw new AbortedError(); // all have left before its turn came
+    if (!wanted()) throw new AbortedError(); // all callers aborted before its turn came
     this.#decodes += 1;
     return decodeChecked(source, { ...imageOptionsOf(this.#options), sixteenBit, origin });
   }

@@ -1,5 +1,6 @@
 /**
- * Files and folders that systems and tools put beside images; none of them is a class, and what they hold is no data.
+ * The files and folders that operating systems and tools create beside images; none of them is a class or contains
+ * data.
  */
 
 const FOLDERS = new Set([
@@ -37,12 +38,12 @@ const FILES = new Set([
   'synofile_thumb',
 ]);
 
-/** Whether a folder of that name is a system's or a tool's own. */
+/** Whether a folder name is one that an operating system or a tool creates. */
 export function isSystemFolder(name: string): boolean {
   return FOLDERS.has(name.toLowerCase());
 }
 
-/** Whether a file of that name is a system's own; `._x` holds what macOS knows of the file x. */
+/** Whether a file name is one that an operating system creates; `._x` contains macOS metadata of the file x. */
 export function isSystemFile(name: string): boolean {
   return name.startsWith('._') || name.startsWith('SYNOFILE_THUMB') || FILES.has(name.toLowerCase());
 }

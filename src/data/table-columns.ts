@@ -1,6 +1,6 @@
-/** Which column of a table holds what: as the caller says, or by a name that leaves no doubt. */
+/** Finds the columns of a table: as the caller chooses them, or by an unambiguous name. */
 
-/** What is wanted of a table. */
+/** The caller's choice of columns. */
 export interface ColumnChoice {
   readonly pathColumn?: string | undefined;
   readonly labelColumn?: string | undefined;
@@ -8,7 +8,7 @@ export interface ColumnChoice {
   readonly groupColumn?: string | undefined;
 }
 
-/** The columns in use; a split and a group need not be there. */
+/** The columns in use; split and group are optional. */
 export interface Columns {
   readonly path: string;
   readonly label: string;
@@ -18,7 +18,7 @@ export interface Columns {
 
 type Purpose = keyof Columns;
 
-/** Names that mean one thing, in small letters and without signs. */
+/** Unambiguous column names, in lower case and without punctuation. */
 const NAMES: Readonly<Record<Purpose, readonly string[]>> = {
   path: [
     'path',
@@ -48,17 +48,17 @@ const WORDS: Readonly<Record<Purpose, readonly [what: string, option: string, fl
   group: ['the groups', 'groupColumn', '--group-column'],
 };
 
-/** The columns of a table, what is wrong with the choice, and what was guessed. */
+/** The columns of a table, problems with the choice, and what was inferred. */
 export interface FoundColumns {
-  /** Null where there are problems. */
+  /** Null when there are problems. */
   readonly columns: Columns | null;
   readonly problems: readonly string[];
   readonly notes: readonly string[];
-  /** Whether the group was guessed. */
+  /** Whether the group column was inferred. */
   readonly groupGuessed: boolean;
 }
 
-/** Finds the columns; what was guessed is in `notes`, what cannot be is a problem. */
+/** Finds the columns; inferred ones are in `notes`, missing or ambiguous ones are problems. */
 export function findColumns(there: readonly string[], choice: ColumnChoice): FoundColumns {
   const problems: string[] = [];
   const guessed: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Reads a table of text strictly: what is doubtful (bytes, names of
- * columns, lengths of rows) is an error with its place.
+ * Reads a text table strictly: invalid bytes, ambiguous column names and rows of a wrong length are errors with their
+ * line.
  */
 import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
@@ -10,11 +10,11 @@ import { DatasetError, messageOf } from '../errors';
 import { contentOf } from './images/format';
 import { throwProblems } from './splits';
 
-/** A row under the first one. */
+/** A row below the header. */
 export interface Row {
-  /** By the name of the column. */
+  /** Fields by column name. */
   readonly fields: ReadonlyMap<string, string>;
-  /** Where it ends, counted from 1. */
+  /** Number of its last line, from 1. */
   readonly line: number;
 }
 
@@ -22,16 +22,16 @@ export interface Row {
 export interface Table {
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
-  /** What was taken for granted in reading it. */
+  /** Assumptions made while reading. */
   readonly notes: readonly string[];
 }
 
-/** A table of ten million rows; one that is larger is something else. */
+/** Maximum size of a table, enough for ten million rows. */
 const MOST_BYTES = 256 * 1024 ** 2;
-/** Characters of a row; a quotation mark that is never closed would swallow the rest. */
+/** Maximum characters of a row, because an unclosed quotation mark would include the rest of the file. */
 const MOST_ROW = 1024 ** 2;
 
-/** Bytes of the character that begins with this byte; 0 for none. */
+/** Number of bytes of the UTF-8 character that begins with this byte; 0 for an invalid one. */
 function lengthOf(byte: number): number {
   if (byte < 0x80) return 1;
   if (byte >= 0xc2 && byte <= 0xdf) return 2;
@@ -50,7 +50,7 @@ function firstBadByte(bytes: Buffer): number {
   return at;
 }
 
-/** Line and column of what follows a text, both counted from 1. */
+/** Returns the line and column, both from 1, of the position after a text. */
 function placeAfter(text: string): string {
   const lines = text.split(/\r\n|\n|\r/);
   return `line ${lines.length}, column ${[...lines.at(-1)!].length + 1}`;
@@ -65,9 +65,9 @@ function notText(file: string, bytes: Buffer, what: string, advice: string): Dat
 }
 
 /**
- * The text of a file of lists or tables: UTF-8, or UTF-16 behind a byte-order mark.
+ * Decodes the text of a list or table: UTF-8, or UTF-16 with a byte-order mark.
  *
- * @throws DatasetError naming line and column of the first byte that is no text
+ * @throws DatasetError naming line and column of the first byte that is not text
  */
 export function decodeText(bytes: Buffer, file: string): { text: string; notes: readonly string[] } {
   const [first, second] = bytes;
@@ -81,7 +81,7 @@ export function decodeText(bytes: Buffer, file: string): { text: string; notes: 
           notes: [`read as UTF-16 (${wide === 'utf-16le' ? 'little' : 'big'} endian), by its byte-order mark`],
         };
     } catch {
-      /* told below */
+      /* reported below */
     }
     throw new DatasetError(
       `${file}: it begins with the byte-order mark of UTF-16, but is not UTF-16 throughout. Save it as UTF-8`,
@@ -91,7 +91,7 @@ export function decodeText(bytes: Buffer, file: string): { text: string; notes: 
   if (!isUtf8(body)) {
     const at = firstBadByte(body);
     const byte = body[at]!.toString(16).toUpperCase().padStart(2, '0');
-    // Every second byte of UTF-16 is zero where its letters are those of English.
+    // Every second byte of English text in UTF-16 is zero.
     const guess = body.includes(0) ? 'UTF-16 without its byte-order mark' : 'Latin-1 or Windows-1252';
     throw notText(
       file,
@@ -112,7 +112,7 @@ export function decodeText(bytes: Buffer, file: string): { text: string; notes: 
   return { text, notes: [] };
 }
 
-/** The delimiter of a table: by its ending, or the only candidate in the first line; a comma otherwise. */
+/** Detects the delimiter by the file extension or the only candidate in the first line; a comma otherwise. */
 function delimiterOf(file: string, text: string): { delimiter: string; notes: readonly string[] } {
   if (/\.(?:tsv|tab)$/i.test(file)) return { delimiter: '\t', notes: [] };
   const [head = ''] = text.split(/[\r\n]/, 1);
@@ -126,7 +126,7 @@ interface Record {
   readonly info: { readonly lines: number };
 }
 
-/** The rows of a text; with `most` the first so many alone. */
+/** Parses the rows of a text, at most `most` of them. */
 function parseText(text: string, delimiter: string, most = Infinity): Record[] {
   if (most === 0) return [];
   return parse(text, {
@@ -158,7 +158,7 @@ function parseRecords(file: string, text: string, delimiter: string): Record[] {
 }
 
 /**
- * Columns without a name that nobody misses: the row numbers of pandas, and what a delimiter at each line's end makes.
+ * Finds unnamed columns that can be ignored: the row index of pandas, and an empty column from trailing delimiters.
  */
 function idleColumns(head: readonly string[], rows: readonly Record[], notes: string[]): ReadonlySet<number> {
   const idle = new Set<number>();
@@ -166,7 +166,7 @@ function idleColumns(head: readonly string[], rows: readonly Record[], notes: st
     if (name !== '') continue;
     const values = rows.map(({ record }) => record[column]);
     const counts = column === 0 && rows.length > 0 && values.every((value, index) => value === String(index));
-    if (counts) notes.push('the first column, which has no name and counts the rows, is left aside');
+    if (counts) notes.push('the first column, which has no name and counts the rows, is ignored');
     if (counts || values.every((value) => value === '' || value === undefined)) idle.add(column);
   }
   return idle;
@@ -189,9 +189,9 @@ function checkHead(head: readonly string[], idle: ReadonlySet<number>): string[]
 /**
  * Reads a table whose first row names the columns.
  *
- * @param delimiter between the fields; found out where it is left out
- * @throws DatasetError for what is not UTF-8 (or UTF-16 behind its mark), has no rows, columns without a name or with
- *   the same one, or rows of another length, each with its line
+ * @param delimiter delimiter of the fields; detected by default
+ * @throws DatasetError, with the line, for a table that is not UTF-8 (or UTF-16 with a byte-order mark), or has no
+ *   rows, unnamed or equally named columns, or rows of another length
  */
 export async function readTable(file: string, delimiter?: string): Promise<Table> {
   let bytes: Buffer;
@@ -206,8 +206,7 @@ export async function readTable(file: string, delimiter?: string): Promise<Table
   const told = [...notes];
   const found = delimiter === undefined ? delimiterOf(file, text) : { delimiter, notes: [] };
   told.push(...found.notes);
-  // With one sign at the end of each line: the parser counts the two of \r\n as two lines where they stand in quotation
-  // marks.
+  // \r\n is replaced by \n because the parser counts it as two lines inside quotation marks.
   const [first, ...rest] = parseRecords(file, text.replaceAll('\r\n', '\n'), found.delimiter);
   if (first === undefined || rest.length === 0)
     throw new DatasetError(`${file}: the table has no rows. Expected column names and one image a row`);

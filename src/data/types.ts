@@ -1,4 +1,4 @@
-/** What the data room hands to the others. */
+/** The types of data sets, images, transforms and batches. */
 import type { LeftOut } from '../files/left-out';
 import type { NativeBatch } from '../addon/batch';
 import type { SixteenBit } from './images/options';
@@ -11,8 +11,8 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
   /**
-   * A number > 0 that a PixelStore assigns to these pixels alone in this thread, the same each time: the image
-   * as it was first read.
+   * Cache key (> 0) assigned by a PixelStore. It is stable for an image, as it was first read, and unique within this
+   * thread.
    */
   readonly key?: number;
 }
@@ -21,13 +21,13 @@ export interface Pixels {
 export interface PixelSource {
   /** For messages. */
   readonly name: string;
-  /** Pixels of the shorter side to which it was resized; null: it is as it was decoded. */
+  /** Shorter side in pixels to which it was resized; null when it was not resized. */
   readonly resize: number | null;
-  /** Values of a 16-bit original that became 0 and 255; null: none were named; absent: it is decoded as it is read. */
+  /** Values of a 16-bit original that became 0 and 255; null: none were set; absent: it is decoded when it is read. */
   readonly sixteenBit?: SixteenBit | null;
-  /** Where it lies, for a file of its own whose path cannot be a string: its bytes shown as text. */
+  /** Path of a file whose path cannot be a string, with invalid bytes escaped. */
   readonly path?: string;
-  /** Throws BadImageError, and CovidCtError where nothing can be read at all. */
+  /** Reads the pixels. Throws BadImageError, or CovidCtError when the file cannot be read at all. */
   readPixels(signal?: AbortSignal, options?: DecodeOptions): Promise<Pixels>;
 }
 
@@ -48,9 +48,9 @@ export interface Sample {
   readonly source: ImageSource;
   /** Index into `classes`. */
   readonly label: number;
-  /** Where the data set names it, for error messages: `Data-split/COVID/trainCT_COVID.txt:12`. */
+  /** File and line that list it, for error messages: `Data-split/COVID/trainCT_COVID.txt:12`. */
   readonly origin?: string;
-  /** What belongs together, e.g. the patient: samples of one group are not torn apart by `splitDataset`. */
+  /** Group, e.g. the patient: `splitDataset` keeps the samples of a group in one part. */
   readonly group?: string;
 }
 
@@ -61,18 +61,18 @@ export interface Dataset {
   /** Class names; a label is an index into them. */
   readonly classes: readonly string[];
   readonly samples: readonly Sample[];
-  /** What its reader left out, by reason; a training split tells of what belongs to no split, too. */
+  /** Files that its reader left out, by reason; the training split includes those that belong to no split. */
   readonly leftOut?: readonly LeftOut[];
 }
 
-/** A description of how an image becomes the network's input; plain data that is stored beside the weights. */
+/** A description of the preprocessing of an image; plain data that is stored with the weights. */
 export interface Transform {
   readonly steps: readonly TransformStep[];
 }
 
 /** A micro-batch, ready for the addon. */
 export interface Batch {
-  /** Place of the micro-batch in the epoch, from 0; one that was left out whole is counted. */
+  /** Position of the micro-batch in the epoch, from 0; skipped ones are counted. */
   readonly position: number;
   /** Positions in `dataset.samples`. */
   readonly indices: readonly number[];
@@ -89,7 +89,7 @@ export interface SkippedFile {
   readonly reason: string;
 }
 
-/** A data set in its parts; validation and test are null where there are none. */
+/** A data set and its splits; validation and test are null if they do not exist. */
 export interface DatasetSplits {
   readonly name: string;
   readonly classes: readonly string[];
@@ -98,6 +98,6 @@ export interface DatasetSplits {
   readonly test: Dataset | null;
   /** What the reader left out in all splits, by reason. */
   readonly leftOut?: readonly LeftOut[];
-  /** What the reader took for granted, a sentence each, e.g. which folder it took for which split. */
+  /** Assumptions of the reader, a sentence each, e.g. which folder is which split. */
   readonly notes?: readonly string[];
 }

@@ -93,8 +93,8 @@ describe('folders that are no classes', () => {
   ])('%s is refused, with the flag that allows it or leaves it out', async (name) => {
     const root = await tree('a/1.png', 'b/1.png', `${name}/1.png`);
     await expect(openFolder(root)).rejects.toThrow(
-      `the folder "${name}" belongs to a system or a tool and holds no class by ` +
-        'common sense: name the classes without it to leave it out (--classes a,b)',
+      `the folder "${name}" belongs to the operating system or a tool and is probably ` +
+        'not a class: name the classes without it to leave it out (--classes a,b)',
     );
     const without = await openFolder(root, { classes: ['a', 'b'] });
     expect([without.classes, without.leftOut]).toEqual([

@@ -214,7 +214,7 @@ test.each([
   [
     "pandas' row numbers",
     ',file,label\n0,a.png,x\n1,b.png,y\n',
-    ['list.csv: the first column, which has no name and counts the rows, is left aside'],
+    ['list.csv: the first column, which has no name and counts the rows, is ignored'],
   ],
   ['a delimiter at the end of each line', 'file,label,\na.png,x,\nb.png,y,\n', []],
 ] as const)('read: %s', async (_what, content, notes) => {
