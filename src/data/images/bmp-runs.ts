@@ -8,14 +8,14 @@ interface Runs {
   readonly nibbles: boolean;
 }
 
-/** Told of each run: where it goes, how long it is, and the index of its pixel i. */
+/** Receives each run: its position, its length, and a function for the index of its pixel i. */
 type Sink = (position: number, count: number, index: (i: number) => number) => void;
 
 /**
- * Goes over the runs once and tells `sink` of each. Pixels that are jumped over have index 0.
+ * Iterates over the runs and passes each to `sink`. Skipped pixels have index 0.
  *
- * @throws Refusal where a run leaves its line, the bytes end early, or pixels are missing; an empty line is refused
- *   too, since readers differ over it
+ * @throws Refusal when a run exceeds its line, the bytes end early, or pixels are missing; an empty line is refused
+ *   too, because decoders treat it differently
  */
 function walk(bytes: Uint8Array, { width, height, nibbles }: Runs, sink: Sink): void {
   const total = width * height;
@@ -66,7 +66,7 @@ function walk(bytes: Uint8Array, { width, height, nibbles }: Runs, sink: Sink): 
   }
 }
 
-/** One index a pixel. Nothing is allocated before all runs have been looked at. */
+/** Returns one index per pixel. Nothing is allocated before all runs have been checked. */
 export function expandRuns(bytes: Uint8Array, runs: Runs): Uint8Array {
   walk(bytes, runs, () => undefined);
   const indices = new Uint8Array(runs.width * runs.height);

@@ -1,7 +1,7 @@
 /**
- * Reads BMP images: 1, 4, 8, 16, 24 and 32 bits, bottom or top line first, RLE of 4 and 8 bits, bit fields as Pillow
- * knows them. A reader of our own: of the kept ones fast-bmp takes neither 4 nor 16 bits nor RLE, and both it and
- * bmp-ts allocate what a header claims. Here nothing is allocated before the file is known to hold it.
+ * Decodes BMP images: 1, 4, 8, 16, 24 and 32 bits, bottom-up or top-down, RLE4 and RLE8, and the bit fields that Pillow
+ * supports. It exists because fast-bmp supports neither 4 nor 16 bits nor RLE, and both fast-bmp and bmp-ts allocate
+ * whatever a header declares. Here nothing is allocated before the file is known to contain it.
  */
 import type { ImageLimits } from './options';
 import { expandRuns } from './bmp-runs';
@@ -14,7 +14,7 @@ import type { Pixels } from '../types';
 const COMPRESSIONS = ['none', 'RLE8', 'RLE4', 'bit fields', 'JPEG', 'PNG', 'bit fields with alpha'];
 const [NONE, RLE8, RLE4, BIT_FIELDS] = [0, 1, 2, 3];
 const FILE_HEADER = 14;
-/** Pixels between two turns of the event loop. */
+/** Pixels that are decoded before the event loop gets a turn. */
 const SLICE_PIXELS = 1_000_000;
 
 interface Header {
@@ -23,7 +23,7 @@ interface Header {
   readonly topDown: boolean;
   readonly bits: number;
   readonly compression: number;
-  /** Where the pixels begin. */
+  /** Offset of the pixels. */
   readonly offset: number;
   readonly palette: { readonly at: number; readonly colors: number; readonly bytesEach: number };
   /** Bits of red, green and blue in a pixel, of 16 bits and more. */
@@ -92,7 +92,7 @@ function masksOf(file: DataView, { bits, compression }: Omit<Header, 'masks'>): 
   return masks;
 }
 
-/** Red, green and blue of every index; what the palette lacks is undefined. */
+/** Returns red, green and blue of every index in the palette. */
 function paletteOf(bytes: Uint8Array, { palette: { at, colors, bytesEach } }: Header): Uint8Array {
   if (at + colors * bytesEach > bytes.byteLength) throw new Refusal('its palette was cut off');
   const rgb = new Uint8Array(colors * 3);
@@ -142,7 +142,7 @@ function masked(pixels: Uint8Array, bits: number, stride: number, masks: Header[
  * Decodes a BMP image.
  *
  * @returns RGB, uint8, height x width x 3; alpha is dropped
- * @throws Refusal naming what is wrong or not read
+ * @throws Refusal saying what is wrong or not supported
  */
 export async function decodeBmp(
   bytes: Uint8Array,

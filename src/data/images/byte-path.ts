@@ -1,11 +1,11 @@
-/** File names as the bytes they are: a name that is no valid UTF-8 cannot be a string, yet the file can be opened. */
+/** File names as bytes: a name that is not valid UTF-8 cannot be a string, but its file can be opened. */
 import { checkArgument } from '../../options/check';
 import { decodeWithin } from './decode';
 import type { ImageSource, Pixels, PixelSource } from '../types';
 import { bytesSchema } from '../../options/atoms';
 import type { DecodeOptions } from './options';
 
-/** A path in bytes, which no NUL can be in. */
+/** The message for a path in bytes that is not valid. */
 const BYTE_PATH = 'expected the bytes of a path, a Buffer or Uint8Array without a zero';
 export const bytePathSchema = bytesSchema(BYTE_PATH).refine(
   (value) => value.length > 0 && !value.includes(0),
@@ -14,7 +14,7 @@ export const bytePathSchema = bytesSchema(BYTE_PATH).refine(
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The name as a string, or null where its bytes are no UTF-8. */
+/** Returns the name as a string, or null when its bytes are not UTF-8. */
 export function nameOfBytes(bytes: Uint8Array): string | null {
   try {
     return utf8.decode(bytes);
@@ -24,8 +24,7 @@ export function nameOfBytes(bytes: Uint8Array): string | null {
 }
 
 /**
- * Bytes as text that can be read, stored and told from every other name: what is no UTF-8 becomes `\xE9`, and a
- * backslash two.
+ * Converts bytes to a unique printable text: bytes that are not UTF-8 become `\xE9`, and a backslash is doubled.
  */
 export function showBytes(bytes: Uint8Array): string {
   let text = '';
@@ -40,12 +39,12 @@ export function showBytes(bytes: Uint8Array): string {
   return text;
 }
 
-/** Name for people of a path given as bytes: the string it is, or its bytes shown. */
+/** Returns a path in bytes as text for messages: as a string, or with escaped bytes. */
 export function textOfBytes(bytes: Uint8Array): string {
   return nameOfBytes(bytes) ?? showBytes(bytes);
 }
 
-/** An image file whose path is no string. */
+/** An image file whose path cannot be a string. */
 class BytePathFile implements PixelSource {
   readonly name: string;
   readonly path: string;
@@ -64,10 +63,10 @@ class BytePathFile implements PixelSource {
 }
 
 /**
- * The source of an image file by its path in bytes, as `find -print0` or `readdir` with buffers give it: a string
- * wherever it can be one, and otherwise something that `predict`, `explain` and data sets open all the same.
+ * Returns the source of an image file by its path in bytes, as from `find -print0` or `readdir` with buffers: a string
+ * if possible, otherwise an object that `predict`, `explain` and data sets accept as well.
  *
- * @throws InvalidOptionError when the bytes are no path
+ * @throws InvalidOptionError when the bytes are not a path
  */
 export function sourceOfBytes(path: Uint8Array): ImageSource {
   const bytes = Buffer.from(checkArgument(bytePathSchema, path, 'sourceOfBytes', 'path'));

@@ -1,10 +1,10 @@
 /**
  * Decodes image files to RGB bytes by their content, equal to PIL's `Image.open(path).convert('RGB')`; docs/guide.md
- * has a table of what that means format by format, and test/parity/decoding shows it.
+ * has a table of the bounds for each format, which test/parity/decoding verifies.
  *
- * Alpha is dropped, not composited; gray becomes RGB; an embedded ICC profile is ignored, and so is an EXIF orientation
- * but that of TIFF; of several frames the first is taken; CMYK is converted by Pillow's formula. One difference is on
- * purpose: 16-bit samples are scaled (see `sixteenBit`), where PIL clips 16-bit gray at 255.
+ * Alpha is dropped, not composited; gray becomes RGB; embedded ICC profiles are ignored, and so are EXIF orientations
+ * except that of TIFF; only the first of several frames is decoded; CMYK is converted by Pillow's formula. One
+ * difference is on purpose: 16-bit samples are scaled (see `sixteenBit`), where PIL clips 16-bit gray at 255.
  */
 import { open, stat } from 'node:fs/promises';
 import { AbortedError, BadImageError, messageOf, throwIfAborted } from '../../errors';
@@ -25,24 +25,24 @@ import type { DecodeOptions, ResolvedDecodeOptions } from './options';
 
 export { encodePng, imageLibraryVersions, letterbox } from './libvips';
 
-/** How messages name a source. */
+/** Returns the name of a source for messages. */
 export function nameOfSource(source: ImageSource): string {
   if (typeof source === 'string') return source;
   return isPixelSource(source) ? source.name : `(${source.byteLength} bytes in memory)`;
 }
 
-/** Whether a source is pixels already. */
+/** Whether a source is a PixelSource. */
 export function isPixelSource(source: ImageSource): source is PixelSource {
   return typeof (source as PixelSource | null | undefined)?.readPixels === 'function';
 }
 
-/** Where an image lies, for whoever reads the results; null for bytes and images of a packed data set. */
+/** Returns the path of an image, for the results; null for bytes and images of a packed data set. */
 export function pathOfSource(source: ImageSource): string | null {
   if (typeof source === 'string') return source;
   return isPixelSource(source) ? (source.path ?? null) : null;
 }
 
-/** An encoded image, whole, and what its first bytes say it is. */
+/** The bytes of an encoded image and the format that its first bytes show. */
 interface Encoded {
   readonly bytes: Uint8Array;
   readonly format: ImageFormat;
@@ -59,12 +59,12 @@ function formatOf(first: Uint8Array): ImageFormat {
   return format;
 }
 
-/** A path that cannot be a string, since its bytes are no UTF-8. */
+/** A path that cannot be a string because its bytes are not UTF-8. */
 export interface BytePath {
   readonly path: Buffer;
 }
 
-/** Reads no more of a file than its first bytes unless it is an image of a format that is read. */
+/** Reads the first bytes of a file, and the rest only if it is an image of a supported format. */
 async function readEncoded(
   source: string | Uint8Array | BytePath,
   maxFileBytes: number,
@@ -72,7 +72,7 @@ async function readEncoded(
 ): Promise<Encoded> {
   if (typeof source !== 'string' && !('path' in source)) {
     checkBytes(source.byteLength, maxFileBytes);
-    // sharp takes what is a Uint8Array by its constructor, and no class that extends it.
+    // sharp accepts Uint8Array itself, but not its subclasses.
     const bytes = Buffer.isBuffer(source)
       ? source
       : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
@@ -80,7 +80,7 @@ async function readEncoded(
   }
   const path = typeof source === 'string' ? source : source.path;
   const { size, isFile } = await stat(path).then((info) => ({ size: info.size, isFile: info.isFile() }));
-  if (!isFile) throw new Refusal('it is not a file'); // before it is opened: a pipe would wait for its writer
+  if (!isFile) throw new Refusal('it is not a file'); // checked before opening, because opening a pipe blocks
   checkBytes(size, maxFileBytes);
   const file = await open(path, 'r');
   try {
@@ -107,7 +107,7 @@ async function decodeEncoded(
   return format === 'pnm' ? decodePnm(bytes, request) : decodeWithLibvips(bytes, request);
 }
 
-/** One line of the decoder's own words, without its repetition. */
+/** Returns the decoder's message on one line, without repetitions. */
 function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === 'ENOENT') return 'no such file';
@@ -117,15 +117,15 @@ function reasonOf(error: unknown): string {
     .split('\n')
     .map((line) => line.trim().replace(/[\s:;,.]+$/, ''))
     .filter((line) => line !== '');
-  // Lines that differ in their numbers alone, places in a file, are one complaint.
+  // Lines that differ only in numbers (offsets in the file) are the same message.
   const told = new Map(lines.toReversed().map((line) => [line.replace(/\d+/g, '#'), line]));
   return [...told.values()].toReversed().join('; ') || 'unknown reason';
 }
 
 /**
- * Decodes what a source of another kind holds: its bytes, or the file at its path.
+ * Decodes the bytes or the file of a PixelSource.
  *
- * @throws Refusal, which {@link decodeChecked} tells in the name of the source; AbortedError
+ * @throws Refusal, to which {@link decodeChecked} adds the name of the source; AbortedError
  */
 export async function decodeWithin(source: Uint8Array | BytePath, options: DecodeOptions): Promise<Pixels> {
   const resolved = checkOptions(decodeOptionsSchema, options, 'decodeImage');
@@ -137,7 +137,7 @@ export async function decodeWithin(source: Uint8Array | BytePath, options: Decod
   }
 }
 
-/** A BadImageError for this source, or an AbortedError where the signal has fired. */
+/** Creates a BadImageError for this source, or an AbortedError when the signal has fired. */
 export function badImage(
   source: ImageSource,
   reason: string,
@@ -145,7 +145,7 @@ export function badImage(
 ): BadImageError {
   const name = nameOfSource(source);
   const listed = origin === undefined ? '' : ` (listed in ${origin})`;
-  // Bytes that somebody has handed in have neither a file nor a list.
+  // Bytes from a caller have neither a file nor a list.
   const advice =
     pathOfSource(source) !== null || origin !== undefined
       ? "Replace the file, take it off the list, or leave bad files out with onBadFile: 'skip'"
@@ -154,7 +154,7 @@ export function badImage(
 }
 
 /**
- * As {@link decodeImage}, with checked options.
+ * Like {@link decodeImage}, with options that have been checked.
  *
  * @param sizeCheck refuses a size before the pixels are decoded
  */
@@ -168,7 +168,7 @@ export async function decodeChecked(
   try {
     if (isPixelSource(source)) {
       const pixels = await raceAbort(Promise.resolve(source.readPixels(signal, options)), signal);
-      const fault = pixelsFault(pixels); // the source may be an application's own
+      const fault = pixelsFault(pixels); // the application may have implemented the source
       if (fault !== null)
         throw new Refusal(`what its readPixels gave is no image: ${[...fault.path, fault.message].join(': ')}`);
       checkSize(pixels, options, sizeCheck);
@@ -185,8 +185,8 @@ export async function decodeChecked(
 }
 
 /**
- * Decodes an image: PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PBM, PGM, PPM or PAM, told by its first bytes. Everything
- * else is refused by what it is, without a decoder having seen it.
+ * Decodes an image: PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PBM, PGM, PPM or PAM, detected by its first bytes. Any other
+ * file is refused before a decoder sees it, and the error names its format.
  *
  * @param source a path, or the bytes of an encoded file; the file's name says nothing about its format
  * @param options

@@ -1,28 +1,28 @@
 /**
- * Tells by the first bytes what a file is: an image of a format that is read, or something else that has a name. The
- * one place that decides it; no name, extension or media type is asked, and no decoder sees a byte before.
+ * Detects the format of a file by its first bytes: a supported image format, or another known one. This is the only
+ * place that decides it; names, extensions and media types are ignored, and no decoder sees a file before.
  */
 import { bytesSchema } from '../../options/atoms';
 import { checkArgument } from '../../options/check';
 
 const firstSchema = bytesSchema('expected the first bytes of a file');
 
-/** The formats that are read. */
+/** The supported image formats. */
 export const IMAGE_FORMATS = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'avif', 'bmp', 'pnm'] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
-/** Bytes of a file's beginning that are enough for {@link contentOf}. */
+/** Number of first bytes that {@link contentOf} needs. */
 export const FIRST_BYTES = 1024;
 
-/** What a file begins with. */
+/** The format of a file. */
 export interface Content {
-  /** One of the formats that are read, or null. */
+  /** A supported image format, or null. */
   readonly format: ImageFormat | null;
-  /** For messages, with its article: `a PNG image`, `an SVG drawing`, `text`; null where nothing is known of it. */
+  /** Name for messages, with its article: `a PNG image`, `an SVG drawing`, `text`; null when it is unknown. */
   readonly name: string | null;
 }
 
-/** Text as latin1, so that one character is one byte; at a place from the beginning. */
+/** An offset and the bytes expected there, as a Latin-1 string. */
 type Signature = readonly [at: number, bytes: string];
 
 const READ: readonly (readonly [ImageFormat, string, ...Signature[]])[] = [
@@ -38,8 +38,8 @@ const READ: readonly (readonly [ImageFormat, string, ...Signature[]])[] = [
 ];
 
 /**
- * Known and not read. Those that are recognized by their first bytes are looked at first, since some begin as an image
- * does; those that are recognized further inside are looked at last, since chance may have put it there.
+ * Known formats that are not supported. Signatures at offset 0 are checked before the image formats, because some share
+ * first bytes with one; signatures at later offsets are checked last, because they may match by chance.
  */
 const OTHERS: readonly (readonly [string, ...Signature[]])[] = [
   ['a DICOM file', [128, 'DICM']],
@@ -116,8 +116,7 @@ const fits = (text: string, signatures: readonly Signature[]): boolean =>
   signatures.every(([at, bytes]) => text.startsWith(bytes, at));
 
 /**
- * ISO media files name what they are in their `ftyp` box: a size, four letters, a major brand, a version, more
- * brands.
+ * Detects the format of an ISO media file by its `ftyp` box: size, type, major brand, version, compatible brands.
  */
 function isoContent(text: string): Content {
   const size = Buffer.from(text.slice(0, 4), 'latin1').readUInt32BE();
@@ -133,7 +132,7 @@ function isoContent(text: string): Content {
   return { format: null, name: `an ISO media file (video, or a raw photograph) of the brand ${JSON.stringify(major)}` };
 }
 
-/** Whether the bytes could be text in UTF-8 or Latin-1: no control characters but white space, most of it ASCII. */
+/** Whether the bytes could be text in UTF-8 or Latin-1: no control characters except white space, mostly ASCII. */
 function isText(text: string): boolean {
   // eslint-disable-next-line no-control-regex -- they are what is looked for
   if (/[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/.test(text)) return false;
@@ -152,7 +151,7 @@ function textContent(text: string): string | null {
 }
 
 /**
- * What a file is, by its first bytes.
+ * Detects the format of a file by its first bytes.
  *
  * @param first the first {@link FIRST_BYTES} bytes, or all of a shorter file
  * @example contentOf(await readFile('scan.png')).format // 'png', whatever the name
@@ -175,7 +174,7 @@ export function contentOf(first: Uint8Array): Content {
 }
 
 /**
- * The format of an image by its first bytes, or null for whatever is not read.
+ * Detects the format of an image by its first bytes; null for an unsupported one.
  *
  * @param first the first {@link FIRST_BYTES} bytes, or all of a shorter file
  */
@@ -185,7 +184,7 @@ export function imageFormatOf(first: Uint8Array): ImageFormat | null {
 
 const READ_NAMES = 'PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PBM, PGM, PPM, PAM';
 
-/** Why a file that {@link imageFormatOf} does not know is not read: what it is, and what is. */
+/** Explains why a file is not supported: what it is, and which formats are. */
 export function whyNotRead(first: Uint8Array): string {
   const { name } = contentOf(first);
   const beginning = Buffer.from(first.subarray(0, 8))

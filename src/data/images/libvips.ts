@@ -1,7 +1,6 @@
 /**
- * Everything that libvips (through sharp) does here: it decodes PNG, JPEG, WebP, GIF, TIFF and AVIF, and encodes PNG.
- * One of the two files that may import sharp. What a file is has been decided before (image-format.ts): libvips never
- * chooses.
+ * Decodes PNG, JPEG, WebP, GIF, TIFF and AVIF, and encodes PNG, with libvips (through sharp). This is one of the two
+ * files that may import sharp. The format has been detected before (format.ts), so libvips never chooses it.
  */
 import sharp from 'sharp';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
@@ -16,16 +15,16 @@ import { Refusal } from './refusal';
 import { inSlices, toEightBits } from './sixteen-bit';
 import type { Pixels } from '../types';
 
-/** How sharp calls the formats, where it calls them otherwise. */
+/** sharp's names of the formats, when they differ. */
 const SHARP_NAMES: Readonly<Partial<Record<ImageFormat, string>>> = { avif: 'heif' };
-/** Color spaces whose conversion to RGB is Pillow's. */
+/** Color spaces whose conversion to RGB equals Pillow's. */
 const SPACES = new Set(['srgb', 'b-w', 'rgb', 'rgb16', 'grey16', 'cmyk']);
 
 /**
- * libvips's loaders of formats that are not read. The first bytes keep everything from them; where one shares its first
- * bytes with a format that is read (a JPEG with a gain map, a raw photograph in a TIFF), this does. Those of drawings
- * stay, since reports draw with them. sharp is one for the whole process: `sharp.unblock` gives a loader back to other
- * code.
+ * libvips loaders of unsupported formats. The check of the first bytes keeps most files from them; blocking is for
+ * formats that share their first bytes with a supported one (a JPEG with a gain map, a raw photograph in a TIFF). The
+ * SVG loader stays enabled because reports use it. Blocking affects the whole process: `sharp.unblock` re-enables a
+ * loader for other code.
  */
 const BLOCKED = [
   'Analyze',
@@ -54,7 +53,7 @@ function blockOtherLoaders(): void {
   blocked = true;
 }
 
-/** What libvips is given, and how far it may go. */
+/** The input and the limits of a decoding by libvips. */
 export interface LibvipsRequest {
   readonly format: ImageFormat;
   readonly limits: ImageLimits;
@@ -62,7 +61,7 @@ export interface LibvipsRequest {
   readonly sizeCheck: SizeCheck | undefined;
 }
 
-/** Pillow's cmyk2rgb: each color is what K leaves, less the ink's share of it. */
+/** Converts CMYK like Pillow's cmyk2rgb: each channel is (255 - K) minus the ink's share of it. */
 async function cmykToRgb(cmyk: Uint8Array): Promise<Uint8Array> {
   const rgb = new Uint8Array((cmyk.length / 4) * 3);
   await inSlices(cmyk.length / 4, (first, end) => {
@@ -88,15 +87,15 @@ function checkHeader({ format, depth, space, width, height }: Metadata, request:
 }
 
 /**
- * Decodes what is known to be of `format`.
+ * Decodes an image whose format is known.
  *
- * @throws Refusal, and libvips's own errors
+ * @throws Refusal; libvips's own errors
  */
 export async function decodeWithLibvips(bytes: Uint8Array, request: LibvipsRequest): Promise<Pixels> {
   blockOtherLoaders();
   const { format, limits } = request;
   const { bytes: input, frame } = asPillowReads(bytes, format);
-  // ignoreIcc: PIL does not apply profiles. failOn: warnings are forgiven as PIL forgives them, truncation is not.
+  // ignoreIcc: PIL does not apply profiles. failOn: as in PIL, warnings are ignored but truncation is an error.
   const options: SharpOptions = {
     failOn: 'error',
     ignoreIcc: true,
@@ -104,7 +103,7 @@ export async function decodeWithLibvips(bytes: Uint8Array, request: LibvipsReque
     pages: 1,
     autoOrient: format === 'tiff',
   };
-  // Without sharp's own limit, so that checkSize says what is too large and which option allows it.
+  // sharp's own limit is off, so that checkSize can say what is too large and which option allows it.
   const header = await sharp(input, { ...options, limitInputPixels: false }).metadata();
   checkHeader(header, request);
   const timeout = { seconds: Math.ceil(limits.decodeTimeoutMs / 1000) };
@@ -148,7 +147,7 @@ async function deepPixels(image: Sharp, sixteenBit: SixteenBit | undefined): Pro
   return { data: await toEightBits(samples, 0xffff, sixteenBit), width: info.width, height: info.height };
 }
 
-/** Encodes RGB pixels as PNG, losslessly. */
+/** Encodes RGB pixels as PNG (lossless). */
 export async function encodePng(pixels: Pixels): Promise<Buffer> {
   const { data, width, height } = checkArgument(pixelsSchema, pixels, 'encodePng', 'pixels');
   return sharp(data, { raw: { width, height, channels: 3 } })
@@ -157,7 +156,7 @@ export async function encodePng(pixels: Pixels): Promise<Buffer> {
 }
 
 /**
- * Fits an image into a square tile without distorting it; what is left is filled. For montages, not for the network.
+ * Fits an image into a square tile, keeping its aspect ratio and filling the margin. For montages, not for the network.
  *
  * @param tile side in pixels
  * @param fill gray level of the margin, in [0, 255]

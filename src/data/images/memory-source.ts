@@ -1,4 +1,4 @@
-/** Images that an application holds in memory: a Blob or File, and pixels that it has decoded itself. */
+/** Images in memory: a Blob or File, and pixels that the application has decoded. */
 import { types } from 'node:util';
 import type { DecodeOptions } from './options';
 import { raceAbort } from '../abort';
@@ -6,17 +6,17 @@ import { decodeWithin } from './decode';
 import { Refusal } from './refusal';
 import type { Pixels, PixelSource } from '../types';
 
-/** Decoded pixels, 8 bits, rows first. */
+/** Decoded pixels, 8 bits, row-major. */
 export interface RawPixels {
   /** height × width × channels bytes. */
   readonly data: Uint8Array | Uint8ClampedArray;
   readonly width: number;
   readonly height: number;
-  /** 1 (gray), 3 (RGB) or 4 (RGB and alpha, which is dropped); where it is left out, what the number of bytes says. */
+  /** 1 (gray), 3 (RGB) or 4 (RGB and alpha, which is dropped); inferred from the number of bytes by default. */
   readonly channels?: 1 | 3 | 4;
 }
 
-/** An encoded file as a Blob; a File's name stands in messages. */
+/** An encoded file as a Blob; messages use the name of a File. */
 export class BlobSource implements PixelSource {
   readonly name: string;
   readonly resize = null;
@@ -42,12 +42,12 @@ export class BlobSource implements PixelSource {
   }
 }
 
-/** Whether it looks as if it were meant to be pixels. */
+/** Whether an object has the properties of raw pixels. */
 export function isRawPixels(value: object): value is RawPixels {
   return 'data' in value && 'width' in value && 'height' in value;
 }
 
-/** Pixels of an application. */
+/** Raw pixels as a source. */
 export class RawSource implements PixelSource {
   readonly name: string;
   readonly resize = null;

@@ -4,7 +4,7 @@ import { checkArgument } from '../../options/check';
 
 const IMAGE_NAME = /\.(?:png|jpe?g|jpe|jfif|webp|gif|tiff?|avif|hei[cf]|bmp|dib|p[bgpn]m|pam)$/i;
 
-/** Whether a file's name is that of an image; what is inside is found out when it is decoded. */
+/** Whether a file has the extension of an image; its content is checked when it is decoded. */
 export function isImageName(name: string): boolean {
   return !checkArgument(textSchema, name, 'isImageName', 'name').startsWith('.') && IMAGE_NAME.test(name);
 }

@@ -1,10 +1,10 @@
-/** What an image may cost and how 16-bit ones are read: the same for everything that opens images. */
+/** Limits of images and the scaling of 16-bit ones, shared by everything that opens images. */
 import { z } from 'zod';
 import { signalSchema } from '../../options/check';
 
-/** Each is looked at before the memory or the time is spent; what exceeds one is a BadImageError that names it. */
+/** Limits that are checked before decoding; an image that exceeds one is a BadImageError that names it. */
 export const imageLimitsShape = {
-  /** Pixels of an image, width x height: 50 million by default, some 150 MB decoded. */
+  /** Pixels of an image, width x height: 50 million by default, about 150 MB decoded. */
   maxPixels: z.int().min(1).max(268_402_689).default(50_000_000),
   /** Pixels of either side: 16,384 by default, several times those of a scanner, a film digitizer or a display. */
   maxSide: z.int().min(1).max(268_402_689).default(16_384),
@@ -14,8 +14,7 @@ export const imageLimitsShape = {
     .min(1)
     .default(128 * 1024 ** 2),
   /**
-   * Milliseconds that the decoding of one image may take, counted in whole seconds, begun ones in full; 20 s by
-   * default.
+   * Maximum milliseconds to decode an image, rounded up to whole seconds; 20 s by default.
    */
   decodeTimeoutMs: z.int().min(1).max(3_600_000).default(20_000),
 };
@@ -31,9 +30,8 @@ export type SixteenBit = Readonly<z.output<typeof sixteenBitSchema>>;
 export const imageShape = {
   ...imageLimitsShape,
   /**
-   * For 16-bit images, the values that become 0 and 255, e.g. `{ low: 0, high: 4095 }` for 12 bits;
-   * what lies outside is cut off. Without it all 16 bits count, and an image that uses less than an eighth of them is
-   * refused.
+   * For 16-bit images, the values that become 0 and 255, e.g. `{ low: 0, high: 4095 }` for 12 bits; values outside are
+   * clipped. By default the full range is used, and an image that uses less than an eighth of it is refused.
    */
   sixteenBit: sixteenBitSchema.optional(),
 };
@@ -53,7 +51,7 @@ export function imageOptionsOf({
 export const decodeOptionsSchema = z.strictObject({
   ...imageShape,
   signal: signalSchema,
-  /** Where a data set names the file, for the message. */
+  /** File and line of the data set that list the image, for the message. */
   origin: z.string().optional(),
 });
 export type DecodeOptions = z.input<typeof decodeOptionsSchema>;

@@ -1,12 +1,12 @@
 /**
- * Changes some bytes of a file, on a copy, before libvips sees it: of a PNG what says nothing of its pixels is left
- * out; of a GIF the colors behind its transparent index are shown, and an AVIF is not turned, as Pillow has them.
+ * Changes some bytes of a copy of the file before libvips decodes it, so that the result equals Pillow's: chunks of a
+ * PNG that do not affect pixels are dropped, a GIF's transparent index is made opaque, and an AVIF is not rotated.
  */
 import type { ImageFormat } from './format';
 import { Refusal } from './refusal';
 import type { Pixels } from '../types';
 
-/** Where a first frame lies that does not cover its image, and the color of the rest: red, green, blue. */
+/** A first frame that does not cover its image, and the color of the rest: red, green, blue. */
 export interface Frame {
   readonly left: number;
   readonly top: number;
@@ -15,13 +15,13 @@ export interface Frame {
   readonly around: readonly [number, number, number];
 }
 
-/** What is decoded; null: all of the image is covered. */
+/** The bytes to decode, and the first frame; null when it covers the image. */
 export interface Changed {
   readonly bytes: Uint8Array;
   readonly frame: Frame | null;
 }
 
-/** Reads no byte beyond the end: there is nothing but zeros there. */
+/** Reads bytes; those beyond the end are zero. */
 class Reader {
   constructor(readonly bytes: Uint8Array) {}
 
@@ -43,8 +43,8 @@ class Reader {
 }
 
 /**
- * Pillow shows the color of a transparent index; outside of a first frame it shows that color too, or else the first
- * one.
+ * Makes a GIF opaque: Pillow shows the color of the transparent index, also outside the first frame; without one it
+ * shows the first color there.
  */
 function opaqueGif(bytes: Uint8Array): Changed {
   const gif = new Reader(bytes);
@@ -93,7 +93,7 @@ function frameOf(gif: Reader, at: number, color: { readonly at: number; readonly
   };
 }
 
-/** Paints what the frame does not cover. */
+/** Fills the area that the frame does not cover. */
 export function paintAround({ data, width, height }: Pixels, { left, top, right, bottom, around }: Frame): void {
   for (let row = 0; row < height; row += 1) {
     for (let column = 0; column < width; column += 1) {
@@ -103,7 +103,7 @@ export function paintAround({ data, width, height }: Pixels, { left, top, right,
   }
 }
 
-/** The boxes between two positions of an ISO media file: their letters, and where their contents begin and end. */
+/** Iterates over the boxes between two offsets of an ISO media file: type, start and end of the content. */
 function* boxes(
   file: Reader,
   from: number,
@@ -121,8 +121,8 @@ function* boxes(
 }
 
 /**
- * Rotation and mirror are properties of one byte each: both become a rotation by nothing. A sequence has its first
- * image in the place of a single one, which libvips reads once the brand says so.
+ * Removes the rotation and mirroring of an AVIF: their properties have one byte each and become a rotation by 0. The
+ * brand of a sequence is changed to that of an image, so that libvips reads its first image.
  */
 function unturnedAvif(bytes: Uint8Array): Changed {
   const file = new Reader(bytes);
@@ -147,13 +147,13 @@ function unturnedAvif(bytes: Uint8Array): Changed {
   return { bytes: copy, frame: null };
 }
 
-/** What a PNG's pixels depend on. */
+/** The PNG chunks that affect pixels. */
 const PIXEL_CHUNKS = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND']);
 
 /**
- * A PNG without texts, profiles and whatever else says nothing of its pixels: libvips would unpack them all, and a
- * small file can hold gigabytes of them. From where its chunks no longer fit on, it is left as it is, for libvips to
- * refuse.
+ * Drops texts, profiles and other chunks that do not affect pixels: libvips would decompress them all, and a small file
+ * can contain gigabytes of them. From the first invalid chunk on, the file is left unchanged, so that libvips refuses
+ * it.
  */
 function barePng(bytes: Uint8Array): Uint8Array {
   const file = new Reader(bytes);
@@ -171,7 +171,7 @@ function barePng(bytes: Uint8Array): Uint8Array {
   return from === 0 ? bytes : Buffer.concat([...kept, bytes.subarray(from)]);
 }
 
-/** The bytes to decode in place of these. */
+/** Returns the bytes to decode instead of the original ones. */
 export function asPillowReads(bytes: Uint8Array, format: ImageFormat): Changed {
   if (format === 'png') return { bytes: barePng(bytes), frame: null };
   if (format === 'gif') return opaqueGif(bytes);

@@ -1,6 +1,7 @@
 /**
- * Reads the PNM family: PBM (P1, P4), PGM (P2, P5), PPM (P3, P6) and PAM (P7), plain and raw, of 8 and 16 bits. A
- * reader of our own: the prebuilt libvips has none. Nothing is allocated before the file is known to hold it.
+ * Decodes the PNM family: PBM (P1, P4), PGM (P2, P5), PPM (P3, P6) and PAM (P7), plain and raw, 8 and 16 bits. It
+ * exists because the prebuilt libvips does not support them. Nothing is allocated before the file is known to contain
+ * it.
  */
 import type { ImageLimits, SixteenBit } from './options';
 import { checkSize } from './size';
@@ -13,27 +14,27 @@ import type { Pixels } from '../types';
 interface Header {
   readonly width: number;
   readonly height: number;
-  /** Samples of a pixel, the last of which may be alpha, which is dropped. */
+  /** Samples per pixel; the last may be alpha, which is dropped. */
   readonly depth: 1 | 2 | 3 | 4;
-  /** The sample that is white. */
+  /** The sample value of white. */
   readonly maxval: number;
   readonly kind: 'plain' | 'raw' | 'bits';
   /** A bitmap: 1 is black. */
   readonly inverted: boolean;
-  /** Where the samples begin. */
+  /** Offset of the samples. */
   readonly offset: number;
 }
 
 const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 
-/** Reads words between white space; `#` begins a comment up to the end of its line. */
+/** Reads words separated by white space; `#` begins a comment up to the end of the line. */
 class Words {
   constructor(
     readonly bytes: Uint8Array,
     public at: number,
   ) {}
 
-  /** The next word, of at most 10 characters, and the one white space behind it. */
+  /** Reads the next word, of at most 10 characters, and the white space character after it. */
   next(what: string): string {
     let word = '';
     for (; this.at < this.bytes.length; this.at += 1) {
@@ -59,7 +60,7 @@ class Words {
   }
 }
 
-/** The next digit of a plain bitmap, whose digits need no white space between them. */
+/** Reads the next digit of a plain bitmap, whose digits may be without white space between them. */
 function nextBit(words: Words): number {
   const { bytes } = words;
   for (; words.at < bytes.length; words.at += 1) {
@@ -88,7 +89,7 @@ function readHeader(bytes: Uint8Array): Header {
   return { width, height, depth: number % 3 === 0 ? 3 : 1, maxval, kind, inverted: bitmap, offset: words.at };
 }
 
-/** Lines of a name and a value up to ENDHDR. */
+/** Reads the header of a PAM: lines with a name and a value up to ENDHDR. */
 function readPam(bytes: Uint8Array): Header {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 4096)).toString('latin1');
   const end = /\nENDHDR[^\n]*\n/.exec(text);
@@ -124,7 +125,7 @@ function checkTuples(type: string, depth: number): Record<string, never> {
   return {};
 }
 
-/** Gray or color samples of the pixels, without alpha. */
+/** Reads the gray or color samples of the pixels, without alpha. */
 async function readSamples(bytes: Uint8Array, header: Header, channels: 1 | 3): Promise<Uint16Array> {
   const { width, height, depth, maxval, kind, offset, inverted } = header;
   const pixels = width * height;
@@ -164,7 +165,7 @@ async function readSamples(bytes: Uint8Array, header: Header, channels: 1 | 3): 
   return samples;
 }
 
-/** As Pillow scales: to the nearest, halves to the even; what is above `maxval` is white. */
+/** Scales like Pillow: rounded half to even; values above `maxval` are white. */
 function scaled(samples: Uint16Array, maxval: number): Uint8Array {
   const levels = Uint8Array.from({ length: 256 }, (_, value) => Math.min(255, roundHalfEven((value / maxval) * 255)));
   return Uint8Array.from(samples, (value) => levels[value]!);
@@ -174,7 +175,7 @@ function scaled(samples: Uint16Array, maxval: number): Uint8Array {
  * Decodes a PBM, PGM, PPM or PAM image. Samples of 8 bits are scaled as Pillow scales them, of 16 as `sixteenBit` says.
  *
  * @returns RGB, uint8, height x width x 3; alpha is dropped
- * @throws Refusal naming what is wrong or not read
+ * @throws Refusal saying what is wrong or not supported
  */
 export async function decodePnm(
   bytes: Uint8Array,

@@ -1,2 +1,2 @@
-/** Why an image is not taken, in plain words; `decodeImage` puts the file and the line of the data set around it. */
+/** The reason why an image is refused; `decodeImage` adds the file and the line of the data set. */
 export class Refusal extends Error {}

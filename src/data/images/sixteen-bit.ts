@@ -1,12 +1,12 @@
-/** Makes 8 bits of 16, and refuses what would come out black without anybody having asked for it. */
+/** Converts 16-bit samples to 8 bits, and refuses images that would become black unintentionally. */
 import { setImmediate } from 'node:timers/promises';
 import type { SixteenBit } from './options';
 import { Refusal } from './refusal';
 
-/** Samples between two turns of the event loop: some milliseconds. */
+/** Samples that are processed before the event loop gets a turn: a few milliseconds. */
 const SLICE = 4_000_000;
 
-/** Calls `work` for one slice after another and lets the event loop go on in between. */
+/** Calls `work` for one slice after another and yields to the event loop in between. */
 export async function inSlices(length: number, work: (from: number, to: number) => void, slice = SLICE): Promise<void> {
   for (let from = 0; from < length; from += slice) {
     if (from > 0) await setImmediate();
@@ -14,7 +14,7 @@ export async function inSlices(length: number, work: (from: number, to: number) 
   }
 }
 
-/** `{ low: 0, high: 4095 }` for what ends below 4096, and so on. */
+/** Suggests a range, e.g. `{ low: 0, high: 4095 }` for a maximum below 4096. */
 function likelyRange(most: number): SixteenBit {
   return { low: 0, high: 2 ** Math.max(1, Math.ceil(Math.log2(most + 1))) - 1 };
 }
@@ -39,10 +39,10 @@ async function checkBitsInUse(samples: Uint16Array, white: number): Promise<void
 }
 
 /**
- * Scales 16-bit samples to bytes: `floor((v - low) * 256 / (high - low + 1))`, cut off at 0 and 255; of all 16 bits
- * that is their high byte.
+ * Scales 16-bit samples to bytes: `floor((v - low) * 256 / (high - low + 1))`, clipped to [0, 255]; for the full range
+ * that is the high byte.
  *
- * @param white the largest value that the file could hold, 65535 or what it says itself
+ * @param white the maximum value of the format, 65535 or what the file declares
  * @param sixteenBit the values of black and white; without it they are 0 and `white`
  * @throws Refusal without `sixteenBit`, where less than an eighth of the range is in use
  */

@@ -1,4 +1,4 @@
-/** What a header says of an image's size, held against the limits before the pixels are decoded. */
+/** Checks the size in an image's header against the limits before the pixels are decoded. */
 import type { ImageLimits } from './options';
 import { Refusal } from './refusal';
 
@@ -8,7 +8,7 @@ export interface ImageSize {
   readonly height: number;
 }
 
-/** Why an image of this size is of no use to whoever asked for it, in words; null where it is. */
+/** Explains why the caller cannot use an image of this size; null when it can. */
 export type SizeCheck = (size: ImageSize) => string | null;
 
 /** Throws Refusal for an image that is too large, has no pixels, or is refused by `check`. */

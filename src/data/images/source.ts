@@ -1,6 +1,5 @@
 /**
- * Turns whatever an application holds an image in into what the decoder
- * takes: a path, bytes, or an object with pixels.
+ * Converts every kind of image input to a source for the decoder: a path, bytes, or an object with pixels.
  */
 import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +29,7 @@ const EXPECTED =
   'expected a path, a file: URL, bytes of an encoded image, a ' +
   'Blob, a stream of bytes, or pixels { data, width, height }';
 
-/** What has to be fetched, or taken apart, before it is an image. */
+/** URLs that have to be fetched or decoded by the application. */
 const ELSEWHERE = /^(https?|ftps?|s3|gs|blob|data):/i;
 
 function refuse(where: string, name: string, message: string): never {
@@ -72,7 +71,7 @@ function fromText(text: string, where: string, name: string): string {
   return fault === null ? text : refuse(where, name, `${fault.message}; got ${describeValue(text)}`);
 }
 
-/** Bytes as they are; those of shared memory as a copy, since whoever shares it may write while they are decoded. */
+/** Returns the bytes; shared memory is copied because another thread may write to it during decoding. */
 function fromMemory(value: ArrayBufferView | ArrayBuffer | SharedArrayBuffer): Uint8Array {
   const bytes = ArrayBuffer.isView(value)
     ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
@@ -96,11 +95,11 @@ function fromObject(value: object, where: string, name: string): ImageSource {
 }
 
 /**
- * The source that the decoder takes.
+ * Converts an input to a source for the decoder.
  *
- * @param where the function to name in a message
- * @param name the argument to name, e.g. `sources[3]`
- * @throws InvalidOptionError for what is no image by its kind
+ * @param where name of the function, for messages
+ * @param name name of the argument, e.g. `sources[3]`
+ * @throws InvalidOptionError for a value that is not an image input
  */
 export function toSource(value: unknown, where: string, name: string): ImageSource {
   if (typeof value === 'string') return fromText(value, where, name);
@@ -110,12 +109,12 @@ export function toSource(value: unknown, where: string, name: string): ImageSour
     return fromObject(value, where, name);
   } catch (error) {
     if (error instanceof InvalidOptionError) throw error;
-    // A getter or a Proxy of the caller's has thrown.
+    // A getter or a Proxy in the caller's value threw.
     return refuse(where, name, `${EXPECTED}; got ${describeValue(value)}, which cannot be read`);
   }
 }
 
-/** The same of what can be read again and again, as a training does. */
+/** Like {@link toSource}, for inputs that can be read repeatedly, as a training does; streams are refused. */
 export function toLastingSource(value: unknown, where: string, name: string): ImageSource {
   const source = toSource(value, where, name);
   if (!(source instanceof StreamSource)) return source;
@@ -124,7 +123,8 @@ export function toLastingSource(value: unknown, where: string, name: string): Im
 }
 
 /**
- * The same for one input or a list of them; a typed array is one. Of a list with a fault, no stream is kept hold of.
+ * Like {@link toSource}, for one input or a list; a typed array is one input. If an entry is invalid, all streams of
+ * the list are released.
  */
 export function toSources(inputs: unknown, where: string): readonly ImageSource[] {
   let isList = false;
@@ -150,7 +150,7 @@ export function toSources(inputs: unknown, where: string): readonly ImageSource[
   }
 }
 
-/** Lets go of streams that were not read: they are destroyed, since nobody would ever be told of their errors. */
+/** Releases streams that were not read: they are destroyed, because their errors would have no listener. */
 export function releaseSources(sources: readonly ImageSource[]): void {
   for (const source of sources) if (source instanceof StreamSource) source.release();
 }
@@ -162,10 +162,10 @@ export function releaseSources(sources: readonly ImageSource[]): void {
  * @param options
  *   - `signal`: stops waiting at once (a decode under way runs out in the background)
  *   - `maxPixels`: largest width x height
- *   - `maxFileBytes`: most bytes of an encoded file; a stream is given up as soon as it has more
+ *   - `maxFileBytes`: maximum bytes of an encoded file; reading a stream stops as soon as it has more
  *   - `origin`: the data set's line that names the file, for the message
  * @returns RGB, uint8, height x width x 3
- * @throws InvalidOptionError for what is no image by its kind; BadImageError naming file, reason and line;
+ * @throws InvalidOptionError for a value that is not an image input; BadImageError naming file, reason and line;
  *   AbortedError; of a packed image also CovidCtError ERR_PACKED_DATA
  * @example
  * ```ts

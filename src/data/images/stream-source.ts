@@ -1,4 +1,4 @@
-/** An encoded image that comes as a stream of bytes: read once, within a bound, and let go of whatever happens. */
+/** An encoded image from a byte stream: read once, up to a limit, and always released. */
 import type { Readable } from 'node:stream';
 import { types } from 'node:util';
 import { describeValue } from '../../text/describe';
@@ -9,7 +9,7 @@ import { decodeWithin } from './decode';
 import { Refusal } from './refusal';
 import type { Pixels, PixelSource } from '../types';
 
-/** A Node stream, a web stream, or anything else that yields bytes in pieces. */
+/** A Node stream, a web stream, or any async iterable of byte chunks. */
 export type ByteStream = NodeJS.ReadableStream | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 const NODE_METHODS = ['pipe', 'on', 'once', 'removeListener', 'destroy'] as const;
@@ -18,7 +18,7 @@ const isNodeStream = (value: object): value is Readable =>
 const isWebStream = (value: object): value is ReadableStream<unknown> =>
   typeof (value as ReadableStream).getReader === 'function';
 
-/** Whether it yields its bytes in pieces. */
+/** Whether an object is a byte stream. */
 export function isByteStream(value: object): value is ByteStream {
   return (
     isNodeStream(value) ||
@@ -27,11 +27,11 @@ export function isByteStream(value: object): value is ByteStream {
   );
 }
 
-/** Streams that have been read here; what is left of one is no image. */
+/** Streams that have been read, and cannot be read again. */
 const used = new WeakSet<object>();
 
 function ignore(): void {
-  // The error is kept by the stream itself, and told when it is read.
+  // The stream keeps the error, which is reported when it is read.
 }
 
 function bytesOf(chunk: unknown): Uint8Array | null {
@@ -40,7 +40,7 @@ function bytesOf(chunk: unknown): Uint8Array | null {
   return types.isAnyArrayBuffer(chunk) ? new Uint8Array(chunk) : null;
 }
 
-/** One stream. */
+/** A byte stream as a source. */
 export class StreamSource implements PixelSource {
   readonly name: string;
   readonly resize = null;
@@ -48,7 +48,7 @@ export class StreamSource implements PixelSource {
   #released = false;
 
   /**
-   * Listens for errors at once: a file that does not exist fails before its turn comes, and would end the process.
+   * Adds an error listener at once: a missing file fails before it is read, and would end the process without one.
    *
    * @param refuse throws, with what was expected
    */
@@ -73,7 +73,7 @@ export class StreamSource implements PixelSource {
     }
   }
 
-  /** Destroys what has not been read to its end, and stops listening. May be called more than once. */
+  /** Destroys the stream if it has not ended, and removes the listener. May be called more than once. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
@@ -110,11 +110,11 @@ export class StreamSource implements PixelSource {
     return Buffer.concat(parts);
   }
 
-  /** By events: Node's own iterator leaves its listeners on a stream that breaks off. */
+  /** Reads a Node stream by events: Node's async iterator leaves its listeners on a stream that fails. */
   async #drainNode(stream: Readable, take: (piece: unknown) => void, signal: AbortSignal | undefined): Promise<void> {
     if (stream.errored) throw stream.errored;
     if (stream.readableDidRead || stream.destroyed) throw new Refusal('it has been read or closed already');
-    // Such a listener keeps 'data' from ever coming.
+    // With such a listener, 'data' is never emitted.
     if (stream.listenerCount('readable') > 0)
       throw new Refusal("somebody listens for its 'readable' event, and so reads it");
     const listeners: [string, (value?: unknown) => void][] = [];
@@ -129,7 +129,7 @@ export class StreamSource implements PixelSource {
             try {
               take(piece);
             } catch (error) {
-              stream.pause(); // at once: a stream that yields its bytes synchronously would go on for ever
+              stream.pause(); // at once: a synchronous stream would never stop
               reject(error instanceof Error ? error : new Error(messageOf(error)));
             }
           },
@@ -137,7 +137,7 @@ export class StreamSource implements PixelSource {
       );
     });
     for (const [event, listener] of listeners) stream.on(event, listener);
-    stream.resume(); // one that was paused, as a request is while its sender is looked up, would wait for ever
+    stream.resume(); // a paused stream, such as a request during authentication, would never end
     try {
       await raceAbort(ended, signal);
     } finally {
@@ -158,7 +158,7 @@ async function drain(
       take(step.value);
     }
   } catch (error) {
-    // Not waited for: a generator that hangs in its next() would never return.
+    // return() is not awaited, because a generator that hangs in next() would never settle it.
     void Promise.resolve()
       .then(() => iterator.return?.())
       .catch(ignore);

@@ -1,9 +1,9 @@
 /**
- * Reads the images of a packed data set by their positions.
+ * Reads the images of a packed data set by their offsets.
  *
- * Positioned reads, not a memory map: a map of a file that is cut off or on a share that goes away ends the whole
- * process with SIGBUS at the next touch, a read ends in an error. The system's page cache keeps what was read either
- * way, for all processes together, and gives it up when memory runs short.
+ * It uses positioned reads, not a memory map: accessing a map of a truncated file or of a lost network share kills the
+ * process with SIGBUS, while a read fails with an error. The system's page cache keeps the data either way, shared by
+ * all processes, and releases it when memory runs short.
  */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -14,21 +14,21 @@ import { HEAD_BYTES, packedError, parseHead, parseIndex } from './format';
 import type { PackedHead, PackedIndex } from './format';
 import type { PixelSource, Pixels } from '../types';
 
-/** Closes the files of data sets that nobody holds any more and nobody has closed. */
+/** Closes the files of data sets that were garbage-collected without being closed. */
 const forgotten = new FinalizationRegistry<FileHandle>((handle) => void handle.close().catch(() => undefined));
 
 /**
- * An open packed data set's pixels. Reads may overlap; the file is the
- * one that was opened, even when another takes its name.
+ * The pixels of an open packed data set. Reads may run concurrently; they use the file that was opened, even when
+ * another replaces it.
  */
 export class PackedFile {
   readonly path: string;
   readonly head: PackedHead;
   readonly index: PackedIndex;
   readonly #handle: FileHandle;
-  /** Position of each image, and of the end: n + 1. */
+  /** Offset of each image and of the end: n + 1 numbers. */
   readonly #offsets: Float64Array;
-  /** 1 where an image's checksum was found right: it is looked at once. */
+  /** 1 for an image whose checksum has been verified, which is done once. */
   readonly #checked: Uint8Array;
   #closed: Promise<void> | null = null;
 
@@ -44,7 +44,7 @@ export class PackedFile {
     forgotten.register(this, handle, this);
   }
 
-  /** Opens and checks head and index. Throws CovidCtError ERR_PACKED_DATA. */
+  /** Opens the file and checks header and index. Throws CovidCtError ERR_PACKED_DATA. */
   static async open(path: string): Promise<PackedFile> {
     const handle = await open(path, 'r').catch((error: unknown) => {
       throw packedError(path, `it cannot be opened: ${messageOf(error)}`, error);
@@ -55,15 +55,15 @@ export class PackedFile {
       const index = parseIndex(await readAt(handle, path, head.indexOffset, head.indexBytes), head, path);
       return new PackedFile(path, handle, head, index);
     } catch (error) {
-      await handle.close().catch(() => undefined); // must not hide the first failure
+      await handle.close().catch(() => undefined); // must not hide the first error
       throw error;
     }
   }
 
   /**
-   * The pixels of image `i`, as they were decoded (and resized).
+   * Returns the pixels of image `i`, as they were decoded (and resized).
    *
-   * @throws BadImageError when they are not what was written; CovidCtError ERR_PACKED_DATA when they cannot be read;
+   * @throws BadImageError when their checksum is wrong; CovidCtError ERR_PACKED_DATA when they cannot be read;
    *   ERR_DISPOSED after close()
    */
   async read(i: number): Promise<Pixels> {
@@ -87,7 +87,7 @@ export class PackedFile {
     return { data, height, width };
   }
 
-  /** Waits for reads under way and closes the file. May be called more than once. */
+  /** Waits for pending reads and closes the file. May be called more than once. */
   async close(): Promise<void> {
     forgotten.unregister(this);
     this.#closed ??= this.#handle.close();
@@ -127,7 +127,7 @@ function hex(value: number): string {
   return value.toString(16).padStart(8, '0');
 }
 
-/** Exactly `bytes` bytes; a file that ends before them is an error. */
+/** Reads exactly `bytes` bytes; a file that is too short is an error. */
 async function readAt(handle: FileHandle, path: string, offset: number, bytes: number): Promise<Buffer> {
   const data = Buffer.allocUnsafeSlow(bytes);
   for (let done = 0; done < bytes;) {

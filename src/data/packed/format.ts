@@ -1,8 +1,8 @@
 /**
- * The file of a packed data set: what its bytes mean, and everything that can be checked before a pixel is read.
+ * The file format of a packed data set, and all checks that can be made before a pixel is read.
  *
- * 64 bytes of head, then the pixels of all images one after another (RGB, uint8, rows first), then the index as JSON.
- * The head is written last: a file whose writing was cut off has none and is refused. Numbers are little-endian.
+ * A header of 64 bytes, then the pixels of all images (RGB, uint8, row-major), then the index as JSON. The header is
+ * written last: an incomplete file has none and is refused. Numbers are little-endian.
  *
  *   0  `COVIDCT-PACK` (ASCII)     12  format version, uint32     16  position of the index, uint64
  *  24  bytes of the index, uint64     32  SHA-256 of the index
@@ -15,17 +15,17 @@ import { sixteenBitSchema } from '../images/options';
 import { SPLIT_NAMES } from '../splits';
 
 const MAGIC = 'COVIDCT-PACK';
-/** Another number for every change of the format. */
+/** Version of the format. */
 export const PACKED_VERSION = 1;
 export const HEAD_BYTES = 64;
-/** A million images of long names; no index is read into memory that claims more. */
+/** Maximum size of an index, enough for a million images with long names. */
 const MOST_INDEX_BYTES = 1024 ** 3;
 
-/** Where the index lies, and what it must hash to. */
+/** The header: offset, size and hash of the index. */
 export interface PackedHead {
   readonly indexOffset: number;
   readonly indexBytes: number;
-  /** SHA-256 of the index in hexadecimal digits; it holds a checksum of every image, so it stands for them too. */
+  /** SHA-256 of the index in hexadecimal digits. It covers the images too, because the index has their checksums. */
   readonly fingerprint: string;
 }
 
@@ -38,9 +38,9 @@ const indexSchema = z.strictObject({
   /** Name of the data set. */
   name: z.string().min(1),
   classes: z.array(z.string().min(1)).min(1),
-  /** Pixels of the shorter side of every image; null: as decoded. */
+  /** Shorter side of every image in pixels; null: as decoded. */
   resize: z.int().min(1).nullable(),
-  /** Values of 16-bit originals that became 0 and 255; absent: none were named. */
+  /** Values of 16-bit originals that became 0 and 255; absent if none were set. */
   sixteenBit: sixteenBitSchema.optional(),
   /** Images of each split, which follow one another; null: there is no such split. */
   counts: z.strictObject({
@@ -49,7 +49,7 @@ const indexSchema = z.strictObject({
     test: z.int().min(0).nullable(),
   }),
   ids: strings,
-  /** Where the data set named each; empty: it did not say. */
+  /** File and line that list each image; empty if unknown. */
   origins: strings,
   labels: whole(0xffff),
   heights: whole(0xffff_ffff),
@@ -58,9 +58,9 @@ const indexSchema = z.strictObject({
   checksums: whole(0xffff_ffff),
   /** Files that could not be decoded and were left out. */
   skipped: z.array(z.strictObject({ split: z.enum(SPLIT_NAMES), id: z.string(), reason: z.string() })),
-  /** What the originals' reader left out of each split. */
+  /** Files that the reader of the originals left out of each split. */
   leftOut: z.strictObject({ train: leftOut, validation: leftOut, test: leftOut }).optional(),
-  /** What the originals' reader took for granted. */
+  /** Assumptions of the reader of the originals. */
   notes: strings.optional(),
   /** The group of each image, e.g. the patient; empty: none. */
   groups: strings.optional(),
@@ -68,17 +68,17 @@ const indexSchema = z.strictObject({
   writtenBy: z.string(),
 });
 
-/** Everything about a packed data set but the pixels; the lists have one entry for each image, split after split. */
+/** Everything except the pixels of a packed data set; the lists have one entry per image, split after split. */
 export type PackedIndex = z.output<typeof indexSchema>;
 
-/** Something is wrong with a packed data set. */
+/** Creates the error for a packed data set. */
 export function packedError(file: string, what: string, cause?: unknown): CovidCtError {
   return new CovidCtError('ERR_PACKED_DATA', `${file}: ${what}`, { cause });
 }
 
 const AGAIN = 'make it again with covidct prepare';
 
-/** The index as bytes, and the head that goes with it where the pixels take so many. */
+/** Encodes the index, and the header for it and the given number of pixel bytes. */
 export function encodePacked(
   index: PackedIndex,
   pixelBytes: number,
@@ -94,16 +94,16 @@ export function encodePacked(
   return { head, index: bytes, fingerprint: digest.toString('hex') };
 }
 
-/** Whether a file begins as a packed data set of any version. */
+/** Whether the first bytes of a file are those of a packed data set of any version. */
 export function isPackedHead(head: Uint8Array): boolean {
   return Buffer.from(head.subarray(0, MAGIC.length)).toString('latin1') === MAGIC;
 }
 
 /**
- * Reads the head of a file of `fileBytes` bytes.
+ * Parses the header of a file of `fileBytes` bytes.
  *
- * @throws CovidCtError ERR_PACKED_DATA for a foreign file, another version, or one that is shorter or longer than it
- *   says
+ * @throws CovidCtError ERR_PACKED_DATA for a foreign file, another version, or a file whose size does not match its
+ *   header
  */
 export function parseHead(head: Buffer, fileBytes: number, file: string): PackedHead {
   if (!isPackedHead(head)) {
@@ -148,7 +148,7 @@ export function parseHead(head: Buffer, fileBytes: number, file: string): Packed
 /**
  * Reads and checks the index.
  *
- * @throws CovidCtError ERR_PACKED_DATA when it is not what was written, or contradicts itself or the file
+ * @throws CovidCtError ERR_PACKED_DATA when its hash is wrong, or when it is inconsistent
  */
 export function parseIndex(bytes: Buffer, { indexOffset, fingerprint }: PackedHead, file: string): PackedIndex {
   const actual = createHash('sha256').update(bytes).digest('hex');

@@ -1,4 +1,4 @@
-/** What a `covidct prepare --resize N` did to the pixels is a part of every transform that sees them afterward. */
+/** Makes the preprocessing of `covidct prepare` (resize, 16-bit scaling) part of the transforms of its images. */
 import { DatasetError } from '../../errors';
 import type { SixteenBit } from '../images/options';
 import { isPixelSource } from '../images/decode';
@@ -7,7 +7,7 @@ import { resize } from '../transforms/steps/resize';
 import type { Dataset, Transform } from '../types';
 
 /**
- * The shorter side to which all images were resized when they were packed; null: they are as they were decoded.
+ * Returns the shorter side to which all images were resized when they were packed; null when they were not resized.
  *
  * @throws DatasetError when they differ
  */
@@ -28,16 +28,16 @@ export function packedResize(datasets: readonly Dataset[]): number | null {
 }
 
 /**
- * The scale of 16-bit images that holds for these: what is asked for, or else what packed images were made with.
+ * Returns the 16-bit scaling of these data sets: the requested one, or else that of the packed images.
  *
- * @throws DatasetError where packed images were made with another one: their pixels can no longer be scaled
+ * @throws DatasetError when packed images have another scaling, because their pixels can no longer be rescaled
  */
 export function storedSixteenBit(datasets: readonly Dataset[], asked: SixteenBit | undefined): SixteenBit | undefined {
   let found = asked;
   for (const { name, samples } of datasets) {
     for (const { source, id } of samples) {
       const packed = isPixelSource(source) ? (source.sixteenBit ?? null) : null;
-      if (packed === null) continue; // not named, or of 8 bits
+      if (packed === null) continue; // not set, or 8-bit images
       found ??= packed;
       if (packed.low === found.low && packed.high === found.high) continue;
       throw new DatasetError(
@@ -59,8 +59,8 @@ function inWords(resized: number | null): string {
 }
 
 /**
- * The transform with the resize that was done before it in front, so that an original image becomes the same input. On
- * the packed images that step changes nothing: their shorter side is what it asks for.
+ * Prepends the resize of the packed images to the transform, so that an original image becomes the same input. On the
+ * packed images that step changes nothing, because their shorter side already has that size.
  */
 export function withPackedResize(transform: Transform, resized: number | null): Transform {
   if (resized === null) return transform;

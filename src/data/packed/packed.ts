@@ -1,4 +1,4 @@
-/** A whole data set in one file, its images decoded: opened like any other data set, read image by image. */
+/** A data set in one file with decoded images: opened like any other data set, read image by image. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from '../../errors';
@@ -20,7 +20,7 @@ import { classListSchema } from '../classes';
 export const packedOptionsSchema = z.strictObject({ classes: classListSchema.optional() });
 export type PackedOptions = z.input<typeof packedOptionsSchema>;
 
-/** Whether a file begins as a packed data set; false for what cannot be read. */
+/** Whether a file is a packed data set, by its first bytes; false if it cannot be read. */
 export async function isPacked(file: string): Promise<boolean> {
   const handle = await open(file, 'r').catch(() => null);
   if (handle === null) return false;
@@ -51,17 +51,17 @@ export class PackedDataset implements DatasetSplits {
   readonly train: Dataset;
   readonly validation: Dataset | null;
   readonly test: Dataset | null;
-  /** Absolute. */
+  /** Absolute path. */
   readonly file: string;
-  /** SHA-256 that stands for names, labels and pixels: 64 hexadecimal digits. */
+  /** SHA-256 over names, labels and pixels: 64 hexadecimal digits. */
   readonly fingerprint: string;
-  /** Pixels of the shorter side of every image; null: they are as decoded. */
+  /** Shorter side of every image in pixels; null: as decoded. */
   readonly resize: number | null;
-  /** Values of 16-bit originals that became 0 and 255; null: none were named. */
+  /** Values of 16-bit originals that became 0 and 255; null if none were set. */
   readonly sixteenBit: SixteenBit | null;
-  /** Files that could not be decoded and were left out when it was made. */
+  /** Files that could not be decoded when the file was written. */
   readonly skipped: readonly { readonly split: SplitName; readonly id: string; readonly reason: string }[];
-  /** What was left out when it was made, by the reader of the originals and by the decoder. */
+  /** Files left out when the file was written, by the reader of the originals and by the decoder. */
   readonly leftOut: readonly LeftOut[];
   readonly notes: readonly string[];
   readonly #source: PackedFile;
@@ -102,7 +102,7 @@ export class PackedDataset implements DatasetSplits {
    *
    * @param options
    *   - `classes`: the classes it must have, in that order
-   * @throws CovidCtError ERR_PACKED_DATA for a file that is damaged, cut off, of another version or something else;
+   * @throws CovidCtError ERR_PACKED_DATA for a file that is damaged, truncated, of another version or not a packed one;
    *   DatasetError for other classes
    */
   static async open(file: string, options: PackedOptions = {}): Promise<PackedDataset> {
@@ -119,8 +119,7 @@ export class PackedDataset implements DatasetSplits {
   }
 
   /**
-   * Closes the file once what is being read has been read; later reads
-   * fail with ERR_DISPOSED. May be called more than once.
+   * Closes the file after pending reads; later reads fail with ERR_DISPOSED. May be called more than once.
    */
   async close(): Promise<void> {
     await this.#source.close();
@@ -131,7 +130,7 @@ export class PackedDataset implements DatasetSplits {
   }
 }
 
-/** What its index says was left out of each split. */
+/** Returns the files left out of each split, according to the index. */
 function leftOutOf({ leftOut, skipped }: PackedIndex): LeftOutBySplit {
   return Object.fromEntries(
     SPLIT_NAMES.map((split) => {

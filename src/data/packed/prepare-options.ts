@@ -6,13 +6,13 @@ import { imageShape } from '../images/options';
 import { sideSchema } from '../transforms/step';
 
 export const prepareOptionsSchema = z.strictObject({
-  /** Pixels of the shorter side to which every image is resized, up or down; without it they are kept as decoded. */
+  /** Shorter side in pixels to which every image is resized, up or down; by default they are stored as decoded. */
   resize: sideSchema.optional(),
   /** `error` (default), or `skip`: leave files out that cannot be decoded, and list them in the file. */
   onBadFile: z.enum(['error', 'skip']).default('error'),
   /** Replace a packed data set of that name. */
   overwrite: z.boolean().default(false),
-  /** Images decoded at the same time, and held until their turn to be written. */
+  /** Images decoded concurrently, and held in memory until they are written. */
   concurrency: z.int().min(1).max(64).default(4),
   ...imageShape,
   /** Called after every image. */
@@ -22,10 +22,10 @@ export const prepareOptionsSchema = z.strictObject({
 export type PrepareOptions = z.input<typeof prepareOptionsSchema>;
 export type ResolvedPrepareOptions = z.output<typeof prepareOptionsSchema>;
 
-/** How far the packing is. */
+/** Progress of packing. */
 export interface PrepareProgress {
   readonly images: number;
   readonly totalImages: number;
-  /** Written so far. */
+  /** Bytes written so far. */
   readonly bytes: number;
 }

@@ -1,4 +1,4 @@
-/** Writes a packed data set: decodes every image a few ahead of the one that is written, whole or not at all. */
+/** Writes a packed data set atomically, decoding a few images ahead of the one that is written. */
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,24 +18,24 @@ import type { SplitName } from '../splits';
 import type { Dataset, DatasetSplits, Pixels, ResizePixels, Sample } from '../types';
 import type { ResolvedPrepareOptions } from './prepare-options';
 
-/** What was written. */
+/** Summary of a packed data set that was written. */
 export interface PackedSummary {
-  /** Absolute. */
+  /** Absolute path. */
   readonly file: string;
   /** Size of the file in bytes. */
   readonly bytes: number;
   readonly fingerprint: string;
-  /** Images of each split that is there. */
+  /** Images of each split; null if there is no such split. */
   readonly counts: Readonly<Record<SplitName, number | null>>;
-  /** Pixels of the shorter side; null: as decoded. */
+  /** Shorter side in pixels; null: as decoded. */
   readonly resize: number | null;
   /** Files that could not be decoded and were left out. */
   readonly skipped: readonly { readonly split: SplitName; readonly id: string; readonly reason: string }[];
 }
 
-/** What the writer is given by those who may load the addon. */
+/** Functions that need the addon, passed in because this module must not load it. */
 export interface PackedTools {
-  /** As a transform's resize does it. */
+  /** Resizes as a transform's resize does. */
   readonly resize: ResizePixels;
   readonly writtenBy: string;
 }
@@ -47,7 +47,7 @@ interface Task {
 
 type Outcome = { readonly pixels: Pixels } | { readonly reason: string };
 
-/** Refuses what must not be replaced. */
+/** Refuses to replace anything except a packed data set with `overwrite`. */
 async function checkTarget(file: string, overwrite: boolean): Promise<void> {
   const there = await stat(file).catch(() => null);
   if (there === null) return;
@@ -82,7 +82,7 @@ async function load(
   }
 }
 
-/** The outcomes in order, `ahead` of them under way at a time. */
+/** Yields the outcomes in order, with `ahead` tasks in flight. */
 async function* outcomes(
   tasks: readonly Task[],
   options: ResolvedPrepareOptions,
@@ -100,7 +100,7 @@ async function* outcomes(
   }
 }
 
-/** What goes into the index only where there is something to say: a set without it stays readable by older versions. */
+/** Optional entries of the index; a file without them can be read by older versions. */
 function whatTheReaderSaid(data: DatasetSplits): Pick<PackedIndex, 'leftOut' | 'notes' | 'groups'> {
   const parts = SPLIT_NAMES.map((split) => data[split]);
   const copy = (part: Dataset | null) =>
@@ -114,7 +114,7 @@ function whatTheReaderSaid(data: DatasetSplits): Pick<PackedIndex, 'leftOut' | '
   };
 }
 
-/** The index before the first image. */
+/** Creates the index without images. */
 function emptyIndex(data: DatasetSplits, options: ResolvedPrepareOptions, writtenBy: string) {
   const count = (split: SplitName): number | null => (data[split] === null ? null : 0);
   return {
@@ -204,7 +204,7 @@ export async function writePacked(
         const { index, pixelBytes } = await writeImages(handle, data, options, tools);
         const { head, index: bytes, fingerprint } = encodePacked(index, pixelBytes);
         await writeAll(handle, bytes, HEAD_BYTES + pixelBytes);
-        await writeAll(handle, head, 0); // last: without it the file is nothing
+        await writeAll(handle, head, 0); // written last: without it the file is invalid
         await handle.sync();
         throwIfAborted(options.signal);
         const { counts, resize, skipped } = index;

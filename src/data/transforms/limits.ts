@@ -1,13 +1,13 @@
-/** Counts the memory that a transform would take of an image, before a byte of it is taken. */
+/** Checks the memory that a transform of an image needs before any of it is allocated. */
 import type { Transform } from '../types';
 import { definitionOf } from './registry';
 import type { Size } from './step';
 
-/** Pixels that an image may have on its way through a transform: 67 million, 201 MB. */
+/** Maximum pixels of an intermediate image of a transform: 67 million, 201 MB. */
 export const MAX_PIXELS_ON_THE_WAY = 2 ** 26;
 
 /**
- * Why images of this size cannot go through a transform, whatever it draws; null where they can.
+ * Explains why images of this size may be too large for a transform, whatever it draws; null when they are not.
  *
  * @param transform a checked transform
  * @param size height and width in pixels, each at least 1

@@ -1,4 +1,4 @@
-/** Turns a transform and an image's size into the pixel operations of that image, with torchvision's arithmetic. */
+/** Converts a transform and an image's size to the pixel operations for that image, with torchvision's arithmetic. */
 import { InvalidOptionError } from '../../errors';
 import { PIXEL_OP } from '../../addon/batch';
 import type { Draw } from '../random';
@@ -22,11 +22,11 @@ const refuseDraw: Draw = () => {
     'this transform draws at random; use one that does not (tutorialEval, aspectEval) to predict and to explain',
   );
 };
-/** For steps whose numbers leave no choice, e.g. a flip with probability 0. */
+/** The generator for deterministic steps, e.g. a flip with probability 0. */
 const noChoice: Draw = () => 0;
 
 /**
- * The pixel operations that turn one image into the network's input.
+ * Returns the pixel operations that convert an image to the network's input.
  *
  * @param transform a checked transform
  * @param size height and width of the image in pixels, each at least 1
@@ -50,7 +50,7 @@ export function planTransform(transform: Transform, size: Size, draw: Draw | nul
 }
 
 /**
- * The part of the original image that the network's input shows, for a transform that draws nothing.
+ * Returns the region of the original image that the network's input shows, for a deterministic transform.
  *
  * @returns a rectangle in the original's pixels, with fractions; it reaches outside the image where a crop pads
  * @throws InvalidOptionError for a random transform

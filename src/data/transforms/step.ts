@@ -1,4 +1,4 @@
-/** What the definition of a transform step consists of, and what the definitions share. */
+/** The interface of a transform step's definition, and helpers that the definitions share. */
 import { z } from 'zod';
 import { checkOptions } from '../../options/check';
 import type { Draw } from '../random';
@@ -15,49 +15,49 @@ export interface Rectangle extends Size {
   readonly left: number;
 }
 
-/** An operation of PIXEL_OP and its arguments: four whole numbers, then six real ones; missing ones are 0. */
+/** An operation of PIXEL_OP and its arguments: four integers, then six real numbers; missing ones are 0. */
 export type PixelRow = readonly [operation: number, ...args: number[]];
 
-/** The places of a transform, in their order. */
+/** The stages of a transform, in order. */
 export const STAGES = ['pixels', 'toTensor', 'normalize', 'tensor'] as const;
 
-/** What the image becomes on its way through a step, at the most. */
+/** The largest images that a step creates. */
 export interface Largest {
   /** The largest image that the step can make. */
   readonly size: Size;
-  /** Pixels of the largest image in memory meanwhile. */
+  /** Pixels of the largest intermediate image. */
   readonly pixels: number;
 }
 
 /**
- * All that the library knows of a transform step. A step is one file in `steps` with its definition and its public
- * factory, and one line in `registry.ts`; parsing, planning, limits and descriptions iterate over the registry.
+ * The definition of a transform step. A step is one file in `steps` with its definition and its public factory, and one
+ * line in `registry.ts`; parsing, planning, limits and descriptions iterate over the registry.
  */
 export interface StepDefinition<Step extends { readonly type: string }> {
   readonly type: Step['type'];
-  /** What is stored beside the weights; it freezes what it parses. */
+  /** Schema of the stored step; it freezes what it parses. */
   readonly schema: z.ZodType<Step>;
-  /** Where the step may stand: `pixels` before toTensor, `tensor` after normalize. */
+  /** Position of the step: `pixels` before toTensor, `tensor` after normalize. */
   readonly stage: (typeof STAGES)[number];
-  /** One phrase with the step's numbers, sizes as height x width. */
+  /** Describes the step with its parameters, sizes as height x width. */
   describe(this: void, step: Step): string;
-  /** Whether two images could come out differently. */
+  /** Whether the step is random. */
   isRandom(this: void, step: Step): boolean;
   /**
-   * The pixel operations for an image of this size.
+   * Returns the pixel operations for an image of this size.
    *
    * @param draw uniform numbers in [0, 1)
    */
   plan(this: void, step: Step, size: Size, draw: Draw): readonly PixelRow[];
-  /** Size of every output; `varies` where it depends on the image. Left out by steps that keep the image's size. */
+  /** Returns the output size; `varies` when it depends on the image. Omitted by steps that keep the size. */
   outputSize?(this: void, step: Step): Size | 'varies' | null;
-  /** Counts what the step needs for an image of this size, whatever it draws. Left out where that is the image. */
+  /** Returns the largest images for an input of this size, whatever is drawn. Omitted if that is the input itself. */
   largest?(this: void, step: Step, size: Size): Largest;
-  /** Says why images whose sides have at most this size cannot go through the step; null where they can. */
+  /** Explains why the step cannot process images whose sides have at most this size; null when it can. */
   problem?(this: void, step: Step, size: Size): string | null;
 }
 
-/** Makes a checked, frozen step of a factory's arguments. Throws InvalidOptionError naming `where`. */
+/** Creates a validated, frozen step from a factory's arguments. Throws InvalidOptionError naming `where`. */
 export function makeStep<Step extends { readonly type: string }>(
   { type, schema }: Pick<StepDefinition<Step>, 'type' | 'schema'>,
   parameters: Omit<Step, 'type'>,
@@ -87,7 +87,7 @@ export function channelsSchema(number: z.ZodNumber) {
   return z.tuple([number, number, number]).readonly();
 }
 
-/** The number of every channel, or the three themselves. */
+/** Expands a number to three channels; three numbers are returned as they are. */
 export function toChannels(numbers: number | readonly [number, number, number]): readonly [number, number, number] {
   return typeof numbers === 'number' ? [numbers, numbers, numbers] : numbers;
 }
@@ -100,7 +100,7 @@ export function toPair(size: SideOrPair): readonly [number, number] {
   return typeof size === 'number' ? [size, size] : size;
 }
 
-/** A uniform number in [low, high). */
+/** Draws a uniform number in [low, high). */
 export function drawBetween(draw: Draw, [low, high]: readonly [number, number]): number {
   return low + (high - low) * draw();
 }

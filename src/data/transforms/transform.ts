@@ -12,7 +12,7 @@ type Refuse = (message: string, index?: number) => void;
 const stageOf = (step: TransformStep): number => STAGES.indexOf(definitionOf(step).stage);
 const TENSOR_AT = STAGES.indexOf('toTensor');
 
-/** Steps stand in the order of their stages, with one toTensor() and at most one normalize(). */
+/** Checks that the steps are in the order of their stages, with one toTensor() and at most one normalize(). */
 function checkOrder(steps: readonly TransformStep[], refuse: Refuse): void {
   const tensorAt = steps.findIndex(({ type }) => type === 'toTensor');
   if (tensorAt < 0) return refuse('toTensor() is missing: it marks where pixels become numbers in [0, 1]');
@@ -32,7 +32,7 @@ function checkOrder(steps: readonly TransformStep[], refuse: Refuse): void {
   });
 }
 
-/** Size of every image that comes out; null where it depends on the image that goes in. */
+/** Returns the output size; null when it depends on the input image. */
 function fixedSize(steps: readonly TransformStep[]): Size | null {
   for (const step of steps.toReversed()) {
     const size = definitionOf(step).outputSize?.(step) ?? null;
@@ -58,7 +58,7 @@ export const transformSchema = z
   .readonly();
 
 /**
- * Puts steps together into a frozen transform.
+ * Composes steps into a frozen transform.
  *
  * @param steps pixel steps, then `toTensor()`, then at most one `normalize()`, then steps on the normalized numbers;
  *   the last step that has a size must fix height and width, since images of one batch must come out alike
@@ -76,9 +76,9 @@ export function compose(steps: readonly TransformStep[]): Transform {
 }
 
 /**
- * Checks a transform that was read from JSON, and freezes it.
+ * Validates a transform that was read from JSON, and freezes it.
  *
- * @throws InvalidOptionError naming what is wrong where
+ * @throws InvalidOptionError naming each invalid value
  * @example
  * ```ts
  * import { parseTransform, tutorialEval } from 'covidct-torch';
@@ -92,7 +92,7 @@ export function parseTransform(json: unknown): Transform {
 }
 
 /**
- * Whether two images through this transform could come out differently from one run to the next without a seed.
+ * Whether the transform is random, so that its output for an image depends on the seed.
  */
 export function isRandom(transform: Transform): boolean {
   return checkArgument(transformSchema, transform, 'isRandom', 'transform').steps.some((step) =>
@@ -100,7 +100,7 @@ export function isRandom(transform: Transform): boolean {
   );
 }
 
-/** Height and width of what the transform makes, in pixels. */
+/** Returns height and width of the transform's output in pixels. */
 export function inputSize(transform: Transform): Size {
   const size = fixedSize(transform.steps);
   if (size !== null) return size;
@@ -108,7 +108,7 @@ export function inputSize(transform: Transform): Size {
   throw new TypeError('unreachable: a checked transform has a size');
 }
 
-/** Mean and standard deviation of the transform's normalize; 0 and 1 without one. */
+/** Returns mean and standard deviation of the transform's normalize; 0 and 1 without one. */
 export function normalizationOf(transform: Transform): {
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
@@ -118,7 +118,7 @@ export function normalizationOf(transform: Transform): {
 }
 
 /**
- * One line a person can read: the steps with their numbers, sizes as height x width.
+ * Describes the transform in one line: the steps with their parameters, sizes as height x width.
  */
 export function describe(transform: Transform): string {
   return checkArgument(transformSchema, transform, 'describe', 'transform')

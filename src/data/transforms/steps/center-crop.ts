@@ -1,4 +1,4 @@
-/** Cutting the middle out, as torchvision's `CenterCrop` does it on a PIL image. */
+/** Center crop, as torchvision's `CenterCrop` on a PIL image. */
 import { z } from 'zod';
 import { PIXEL_OP } from '../../../addon/batch';
 import { makeStep, sidePairSchema, toPair } from '../step';
@@ -35,7 +35,7 @@ export const centerCropStep: StepDefinition<z.output<typeof schema>> = {
 };
 
 /**
- * Cuts the middle out, in pixels; what lies outside of a smaller image is black, as torchvision's `CenterCrop` has it.
+ * Crops the center; a smaller image is padded with black, as by torchvision's `CenterCrop`.
  *
  * @param size side of a square, or `[height, width]`
  * @example

@@ -1,4 +1,4 @@
-/** Subtracting a mean and dividing by a standard deviation, as torchvision's `Normalize`. */
+/** Normalization by mean and standard deviation, as torchvision's `Normalize`. */
 import { z } from 'zod';
 import { checkOptions } from '../../../options/check';
 import { makeStep } from '../step';
@@ -19,7 +19,7 @@ export const normalizeStep: StepDefinition<z.output<typeof schema>> = {
   stage: 'normalize',
   describe: ({ mean, std }) => `normalize(mean ${mean.join(', ')}; std ${std.join(', ')})`,
   isRandom: () => false,
-  // Mean and standard deviation stand in the batch.
+  // The batch contains mean and standard deviation, so this step needs no operation.
   plan: () => [],
 };
 

@@ -1,4 +1,4 @@
-/** Mirroring left and right, as torchvision's `RandomHorizontalFlip`. */
+/** Random horizontal flip, as torchvision's `RandomHorizontalFlip`. */
 import { z } from 'zod';
 import { PIXEL_OP } from '../../../addon/batch';
 import { makeStep, probabilitySchema } from '../step';
@@ -16,7 +16,7 @@ export const randomHorizontalFlipStep: StepDefinition<z.output<typeof schema>> =
 };
 
 /**
- * Mirrors left and right with probability `p`, as torchvision's `RandomHorizontalFlip`.
+ * Flips the image horizontally with probability `p`, as torchvision's `RandomHorizontalFlip`.
  *
  * @param p in [0, 1], default 0.5
  * @example

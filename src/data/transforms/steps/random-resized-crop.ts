@@ -1,4 +1,4 @@
-/** A random box, resized, as torchvision's `RandomResizedCrop` does it on a PIL image. */
+/** Random resized crop, as torchvision's `RandomResizedCrop` on a PIL image. */
 import { z } from 'zod';
 import { PIXEL_OP } from '../../../addon/batch';
 import { checkOptions } from '../../../options/check';
@@ -76,7 +76,7 @@ export const randomResizedCropStep: StepDefinition<z.output<typeof schema>> = {
 };
 
 /**
- * Cuts a random box and resizes it, as torchvision's `RandomResizedCrop`.
+ * Crops a random box and resizes it, as torchvision's `RandomResizedCrop`.
  *
  * @param size of the output in pixels: side of a square, or `[height, width]`
  * @param options

@@ -39,7 +39,7 @@ export function expandedSize({ height, width }: Size, degrees: number, center: r
   const corners = [-0.5, 0.5].flatMap((y) => [-0.5, 0.5].map((x) => [x * width, y * height] as const));
   const side = (own: number, length: number, along: number, across: number): number => {
     const places = corners.map(([x, y]) => along * x + across * y + shift[own]! + 0.5 * length);
-    // Four decimals count, so that a side of 10.00000001 pixels does not take eleven.
+    // Rounding to four decimals keeps a side of 10.00000001 pixels from becoming eleven.
     const [first, last] = [Math.min(...places), Math.max(...places)].map((at) => Math.trunc(at / 1e-4) * 1e-4);
     return Math.ceil(Math.fround(last!)) - Math.floor(Math.fround(first!));
   };
@@ -53,7 +53,7 @@ export const randomRotationStep: StepDefinition<z.output<typeof schema>> = {
   describe: ({ degrees, interpolation, expand, center, fill }) =>
     `randomRotation(${degrees.join(' to ')} degrees, ${interpolation}${expand ? ', expand' : ''}` +
     `${center === null ? '' : `, center ${center.join(', ')}`}, fill ${fill.join(', ')})`,
-  // A fixed angle counts too: predictions and Grad-CAM have no place for a rotated image.
+  // A fixed angle counts as random too, because predictions and Grad-CAM do not support rotated images.
   isRandom: ({ degrees }) => degrees.some((each) => each !== 0),
   plan: ({ degrees, interpolation, expand, center, fill }, from, draw) => {
     const drawn = drawBetween(draw, degrees);

@@ -1,13 +1,13 @@
-/** Resizing, as torchvision's `Resize` does it on a PIL image. */
+/** Resize, as torchvision's `Resize` on a PIL image. */
 import { z } from 'zod';
 import { PIXEL_OP } from '../../../addon/batch';
 import { makeStep, sizeSchema } from '../step';
 import type { Largest, SideOrPair, Size, StepDefinition } from '../step';
 
 /**
- * A resize goes over the columns first, as Pillow's does, as long as the image between its two passes has at most so
- * many pixels; a larger one goes over that side first which leaves fewer, and a level may then differ from Pillow's by
- * one or two. The number is that of native/core/input/augment.h.
+ * A resize handles the columns first, as Pillow does, while the intermediate image between its two passes has at most
+ * this many pixels. Beyond that, the pass that leaves fewer pixels comes first, and a level may differ from Pillow's by
+ * one or two. The number must equal that of native/core/input/augment.h.
  */
 const PILLOW_ORDER_PIXELS = 2 ** 24;
 
@@ -21,7 +21,7 @@ export function resizedSize({ height, width }: Size, size: SideOrPair): Size {
   return width <= height ? { height: long, width: size } : { height: size, width: long };
 }
 
-/** What a resize needs: its result, and the image between its two passes. */
+/** Returns the largest images of a resize: its result, and the intermediate image between its two passes. */
 export function resizeNeeds(from: Size, to: Size): Largest {
   const columnsFirst = from.height * to.width;
   const between = columnsFirst <= PILLOW_ORDER_PIXELS ? columnsFirst : Math.min(columnsFirst, to.height * from.width);

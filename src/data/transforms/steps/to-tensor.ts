@@ -1,4 +1,4 @@
-/** The place where pixels become numbers, as torchvision's `ToTensor`. */
+/** Conversion of pixels to a float tensor, as torchvision's `ToTensor`. */
 import { z } from 'zod';
 import { makeStep } from '../step';
 import type { StepDefinition } from '../step';
@@ -11,7 +11,7 @@ export const toTensorStep: StepDefinition<z.output<typeof schema>> = {
   stage: 'toTensor',
   describe: () => 'toTensor',
   isRandom: () => false,
-  // Every batch is divided by 255 and normalized in the addon: that takes no operation of its own.
+  // The addon divides every batch by 255 and normalizes it, so this step needs no operation.
   plan: () => [],
 };
 
