@@ -1,8 +1,9 @@
 /** Content-addressed files: the name contains the hash, so a reference to a file always means the same bytes. */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../errors';
+import { hashOnThread } from './hash-thread';
 import { nameWhenWritten } from './write';
 import type { ReplaceOptions } from './write';
 
@@ -21,6 +22,8 @@ export interface NamedContent extends Content {
 
 /** Number of hexadecimal digits of the SHA-256 in a name. */
 const DIGITS = 16;
+/** From this size on, hashing takes longer than starting a thread for it. */
+const THREAD_BYTES = 32 * 1024 ** 2;
 /** Bytes per read; few enough not to block the event loop while a chunk is hashed. */
 const CHUNK_BYTES = 1024 ** 2;
 
@@ -30,6 +33,9 @@ const CHUNK_BYTES = 1024 ** 2;
  * @throws the file system's own error; AbortedError when `signal` fires
  */
 export async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
+  throwIfAborted(signal);
+  const { size } = await stat(path);
+  if (size >= THREAD_BYTES) return await hashOnThread(path, signal);
   const file = await open(path, 'r');
   try {
     const hash = createHash('sha256');

@@ -170,6 +170,8 @@ export class TensorBoardLogger implements TrainLogger {
   async restore(state: unknown): Promise<void> {
     const { file, bytes } = checkArgument(stateSchema, state, 'TensorBoardLogger.restore', 'state');
     const found = path.join(path.dirname(this.path), file);
+    // The name stays that of the state: a process that is killed before its own checkpoint leaves no second file.
+    this.#path = found;
     if (bytes === 0) {
       await removeWhole(found);
       return;
@@ -178,7 +180,6 @@ export class TensorBoardLogger implements TrainLogger {
       throw fileError('go on with the event file', found, error, 'ERR_RESUME');
     });
     this.#file = handle;
-    this.#path = found;
     const { size } = await handle.stat();
     if (size < bytes)
       throw new CovidCtError(
