@@ -4,21 +4,17 @@ import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../errors';
 import { hashOnThread } from './hash-thread';
+import type { Content } from './hash-thread';
 import { nameWhenWritten } from './write';
 import type { ReplaceOptions } from './write';
-
-/** Hash and size of a file. */
-export interface Content {
-  /** SHA-256 of all bytes, 64 hexadecimal digits. */
-  readonly sha256: string;
-  readonly bytes: number;
-}
 
 /** A content-addressed file. */
 export interface NamedContent extends Content {
   /** File name without the folder, e.g. `best-0123456789abcdef.safetensors`. */
   readonly name: string;
 }
+
+export type { Content } from './hash-thread';
 
 /** Number of hexadecimal digits of the SHA-256 in a name. */
 const DIGITS = 16;

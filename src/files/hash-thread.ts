@@ -1,7 +1,13 @@
 /** Hashes a large file on a thread of its own, so that it neither holds the event loop up nor waits for it. */
 import { Worker } from 'node:worker_threads';
 import { AbortedError } from '../errors';
-import type { Content } from './content';
+
+/** Hash and size of a file. */
+export interface Content {
+  /** SHA-256 of all bytes, 64 hexadecimal digits. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
 
 /**
  * The program of the thread, as text, so that a bundle needs no further file. One block is read while the one before it

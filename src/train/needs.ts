@@ -89,7 +89,8 @@ export async function checkNeeds(
   const place = out ?? tmpdir();
   const free = await freeBytes(place);
   const room = free === null ? null : free + (out !== undefined && overwrite ? await weightsThere(out) : 0);
-  const written = checkpointBytes === 0 ? 0 : weightBytes + (keepCheckpoints + 1) * checkpointBytes;
+  // Each checkpoint needs the best weights of its time.
+  const written = checkpointBytes === 0 ? 0 : (keepCheckpoints + 1) * (checkpointBytes + weightBytes);
   const most = 2 * weightBytes + written + others;
   if (room !== null && room < most) {
     throw new CovidCtError(

@@ -48,7 +48,7 @@ export async function openSession(
   left: AbortSignal,
 ): Promise<Session> {
   const { network, train, validation, options, resume } = request;
-  const config = configOf(request);
+  const config = await configOf(request);
   const changes = acceptedChanges(request, config);
   const optimizer = optimizerOptions(network, options);
   const freezing = new FreezeSchedule(network, options.freeze);
@@ -114,12 +114,9 @@ async function start(
 }
 
 /** What is not as when the run began, in words; none at a beginning. Throws ERR_RESUME for what was not accepted. */
-function acceptedChanges(
-  { network, train, validation, options, resume }: TrainingRequest,
-  config: NewConfig,
-): string[] {
+function acceptedChanges({ network, options, resume }: TrainingRequest, config: NewConfig): string[] {
   if (resume === null) return [];
-  const now = { network, train, validation, options: asStored(config.options) };
+  const now = { network, data: config.data, options: asStored(config.options) };
   return acceptDifferences(options.out!, differencesOf(resume.config, now), resume.accept);
 }
 

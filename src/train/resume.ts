@@ -1,6 +1,4 @@
 /** What a run that goes on must have in common with its beginning, and what of it may differ. */
-import { datasetFingerprint } from '../data/fingerprint';
-import type { Dataset } from '../data/types';
 import { CovidCtError } from '../errors';
 import type { Network } from '../model/types';
 import type { Checkpoint } from './checkpoint';
@@ -48,26 +46,27 @@ function changed(kind: Acceptable, what: string, before: unknown, now: unknown):
   return from === to ? [] : [{ kind, what, text: `${what} was ${from}, is ${to}` }];
 }
 
-function differencesOfSplit(name: string, before: DataSummary | null, now: Dataset | null): Difference[] {
+function differencesOfSplit(name: string, before: DataSummary | null, now: DataSummary | null): Difference[] {
   if (before === null || now === null) return changed('data', `the ${name} split`, before?.name, now?.name);
-  if (before.fingerprint === datasetFingerprint(now)) return [];
-  const counts = changed('data', `the number of ${name} samples`, before.samples, now.samples.length);
+  if (before.fingerprint === now.fingerprint) {
+    if (before.sizes === undefined || before.sizes === now.sizes) return [];
+    return [{ kind: 'data', what: name, text: `${name} images are others: their files have other sizes` }];
+  }
+  const counts = changed('data', `the number of ${name} samples`, before.samples, now.samples);
   if (counts.length > 0) return counts;
-  const text = `the ${name} samples are others, or have other labels (names and labels are compared)`;
-  return [{ kind: 'data', what: name, text }];
+  return [{ kind: 'data', what: name, text: `the ${name} samples are others, or have other labels` }];
 }
 
 /** What is to go on with a run. */
 export interface Continuation {
   readonly network: Network;
-  readonly train: Dataset;
-  readonly validation: Dataset | null;
+  readonly data: RunConfig['data'];
   /** As they are in the run folder's configuration. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
 /** Every difference between a run and what is to go on with it. */
-export function differencesOf(config: RunConfig, { network, train, validation, options }: Continuation): Difference[] {
+export function differencesOf(config: RunConfig, { network, data: now, options }: Continuation): Difference[] {
   const { versions, model, data } = config;
   const ignored = new Set<string>(WITHOUT_EFFECT);
   const names = [...new Set([...Object.keys(versions), ...Object.keys(network.versions)])];
@@ -79,8 +78,8 @@ export function differencesOf(config: RunConfig, { network, train, validation, o
     ...changed('device', 'device', model.device, network.device),
     ...(model.threads === undefined ? [] : changed('threads', 'threads', model.threads, network.threads)),
     ...keys.flatMap((key) => changed('options', key, config.options[key], options[key])),
-    ...differencesOfSplit('training', data.train, train),
-    ...differencesOfSplit('validation', data.validation, validation),
+    ...differencesOfSplit('training', data.train, now.train),
+    ...differencesOfSplit('validation', data.validation, now.validation),
   ];
 }
 

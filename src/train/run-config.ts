@@ -1,6 +1,6 @@
 /** What the folder of a run says of its training: options, model, data and versions. */
 import { countClasses } from '../data/splits';
-import { datasetFingerprint } from '../data/fingerprint';
+import { datasetFingerprint, datasetSizes } from '../data/fingerprint';
 import type { Dataset } from '../data/types';
 import { mergeLeftOut } from '../files/left-out';
 import type { LeftOut } from '../files/left-out';
@@ -17,7 +17,7 @@ export function asStored(options: Readonly<Record<string, unknown>>): Record<str
 }
 
 /** Returns what the run folder says of a training before it begins. */
-export function configOf(request: TrainingRequest): NewConfig {
+export async function configOf(request: TrainingRequest): Promise<NewConfig> {
   const { network, train, validation, options, trainTransform, evalTransform, dataSource } = request;
   const { architecture, classes, device, dropout, precision, convolution, channels, threads, belongings, versions } =
     network;
@@ -35,8 +35,8 @@ export function configOf(request: TrainingRequest): NewConfig {
       startedFrom: belongings.origin,
     },
     data: {
-      train: summary(train),
-      validation: validation === null ? null : summary(validation),
+      train: await summary(train),
+      validation: validation === null ? null : await summary(validation),
       ...(dataSource === undefined ? {} : { source: dataSource }),
     },
     versions,
@@ -49,12 +49,13 @@ export function leftOutOf(...datasets: readonly (Dataset | null)[]): { leftOut?:
   return leftOut.length === 0 ? {} : { leftOut };
 }
 
-function summary(dataset: Dataset): DataSummary {
+async function summary(dataset: Dataset): Promise<DataSummary> {
   return {
     name: dataset.name,
     samples: dataset.samples.length,
     classes: countClasses(dataset),
     fingerprint: datasetFingerprint(dataset),
+    sizes: await datasetSizes(dataset),
     ...leftOutOf(dataset),
   };
 }

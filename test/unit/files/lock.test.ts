@@ -117,7 +117,7 @@ test('stopped for so long that another took over, it fails with the typed error 
   );
   expect(took).toBe('taken over'); // the one that lost it has not let go of ours
   expect(waited).toEqual(['waits']);
-  expect(output).toMatch(/^held\nERR_LOCK .*lost while work was done/);
+  expect(output).toMatch(/^held\nERR_LOCK .*lost while it was needed/);
   expect(await ended).toBe(0);
 }, 20_000);
 
