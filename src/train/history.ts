@@ -61,9 +61,9 @@ export function parseHistory(text: string, file: string): StoredHistory {
   return { epochs, events, stop: last('stop'), start: last('start') };
 }
 
-/** The metrics of an epoch event. */
-export function recordOf(event: Extract<TrainEvent, { type: 'epoch' }>): EpochRecord {
-  const { type, ...record } = event;
-  void type;
+/** The metrics of an epoch event; of one that was read back without the time of its line, which is no metric. */
+export function recordOf(event: Extract<TrainEvent, { type: 'epoch' }> & { readonly time?: string }): EpochRecord {
+  const { type, time, ...record } = event;
+  void [type, time];
   return record;
 }
