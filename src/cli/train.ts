@@ -258,6 +258,8 @@ async function fit(
   const history = await trainer.fit(data.train, data.validation, { signal: io.signal });
   if (history.epochs.length > 0) await draw(out, data, flags, io);
   if (flags.json !== true && flags.quiet !== true) print(io, historyText(history));
+  if (history.stop.reason === 'aborted' && trainer.options.keepCheckpoints > 0)
+    note(io, flags, `Continue with: covidct train --resume ${out}`);
   return history;
 }
 

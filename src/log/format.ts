@@ -61,8 +61,14 @@ function startLine(event: EventOf<'start'>): string {
   const needs = event.needs === undefined ? '' : needsText(event.needs);
   return (
     `training ${event.architecture} on ${event.device}: ${images}, ` +
-    `at most ${counted(event.epochs, 'epoch')} of ${steps}${out}${needs}`
+    `at most ${counted(event.epochs, 'epoch')} of ${steps}${out}${resumedText(event)}${needs}`
   );
+}
+
+function resumedText({ resumed }: EventOf<'start'>): string {
+  if (resumed === undefined) return '';
+  const { epoch, step } = resumed;
+  return `, from the checkpoint ${step === 0 ? `before epoch ${epoch}` : `at micro-batch ${step} of epoch ${epoch}`} on`;
 }
 
 function unfrozenLine({ epoch, parameters, tensors, frozenNorms }: EventOf<'unfrozen'>): string {

@@ -16,13 +16,14 @@ export class Pace {
   #steps = 0;
   #firstStepAt = 0;
   #epochSeconds: number | null = null;
-  #epochsDone = 0;
+  #epochsDone: number;
   #epochBegan: number;
 
   /** @param now when the training began */
   constructor(start: Start, now: number) {
     this.#start = start;
     this.#epochBegan = now;
+    this.#epochsDone = (start.resumed?.epoch ?? 1) - 1;
   }
 
   /** Records a finished step; returns true for the step after which the first estimate is known. */
