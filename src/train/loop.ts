@@ -58,8 +58,10 @@ export class TrainingLoop {
     this.#schedule.restore(schedule);
     this.#stopping = EarlyStopping.fromState(stopping);
     this.#tracker.restore(best);
-    // A run that had done all its epochs has more of them now.
-    this.#end = end?.reason === 'epochs' && epoch <= this.#plan.options.epochs ? null : end;
+    // A run that had done all its epochs may have more of them now, or one that had not, fewer.
+    const { epochs } = this.#plan.options;
+    if (end?.reason === 'early-stopping') this.#end = end;
+    else if (!begun && epoch > epochs) this.#end = epochsDone(epochs);
   }
 
   /**
@@ -137,10 +139,12 @@ export class TrainingLoop {
       const { from, to, reason } = decision;
       yield { type: 'learningRate', epoch, from, to, reason };
     }
-    if (epoch < epochs) return;
-    const message = epochs === 1 ? 'the one epoch is done.' : `all ${epochs} epochs are done.`;
-    this.#end = { reason: 'epochs', message };
+    if (epoch >= epochs) this.#end = epochsDone(epochs);
   }
+}
+
+function epochsDone(epochs: number): LoopEnd {
+  return { reason: 'epochs', message: epochs === 1 ? 'the one epoch is done.' : `all ${epochs} epochs are done.` };
 }
 
 function scheduleOf(plan: TrainingPlan): LearningRateSchedule {

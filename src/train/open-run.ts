@@ -1,5 +1,6 @@
 /** Opens a run to go on with it: its configuration, its latest checkpoint, and a network like the one it trained. */
 import { z } from 'zod';
+import { CovidCtError } from '../errors';
 import { createNetwork } from '../model/open-network';
 import type { ClassifierOptions } from '../model/options';
 import type { Network } from '../model/types';
@@ -25,12 +26,17 @@ const seedSchema = z.object({ seed: trainOptionsSchema.shape.seed, imageSize: tr
  */
 export async function openRun(
   dir: string,
-  given: { readonly device: string | undefined; readonly threads: number | undefined },
+  given: {
+    readonly device: string | undefined;
+    readonly threads: number | undefined;
+    readonly epochs: number | undefined;
+  },
   onDamaged: (message: string) => void,
 ): Promise<OpenRun> {
   const folder = await RunFolder.open(dir);
   const config = await folder.config();
   const checkpoint = await readLatestCheckpoint(folder.dir, onDamaged);
+  assertEpochs(folder.dir, checkpoint, given.epochs);
   const { architecture, classes, device, dropout, precision, convolution, channels, threads } = config.model;
   const options = {
     architecture,
@@ -43,6 +49,16 @@ export async function openRun(
   const network = await createNetwork(options, false);
   network.belongings = checkpoint.state.belongings;
   return { config, checkpoint, network };
+}
+
+/** What has been trained cannot be taken back. */
+function assertEpochs(dir: string, { state: { loop } }: Checkpoint, epochs: number | undefined): void {
+  const begun = loop.begun ? loop.epoch : loop.epoch - 1;
+  if (epochs === undefined || epochs >= begun) return;
+  throw new CovidCtError(
+    'ERR_RESUME',
+    `${dir}: expected at least ${begun} epochs, for epoch ${begun} has begun already; got ${epochs}`,
+  );
 }
 
 /** The options that a run was trained with, as a Trainer takes them. */

@@ -154,8 +154,9 @@ export class Trainer {
    *   were
    * @returns a Trainer for one {@link fit} or {@link events} with the same splits, whose {@link model} the caller
    *   disposes of
-   * @throws CovidCtError ERR_RUN_FOLDER for a folder that is not a run, ERR_RESUME where no checkpoint is whole; `fit`
-   *   throws ERR_RESUME where data, versions, device or number of threads are others and that was not accepted
+   * @throws CovidCtError ERR_RUN_FOLDER for a folder that is not a run, ERR_RESUME where no checkpoint is whole or more
+   *   epochs have begun than there are to be; `fit` throws ERR_RESUME where data, versions, device or number of threads
+   *   are others and that was not accepted
    * @example
    * ```ts
    * import { openDataset, Trainer } from 'covidct-torch';
@@ -173,7 +174,7 @@ export class Trainer {
       options,
       'Trainer.resume',
     );
-    const { network, checkpoint, config } = await openRun(dir, { device, threads }, (message) => {
+    const { network, checkpoint, config } = await openRun(dir, { device, threads, epochs: given.epochs }, (message) => {
       if (onWarning === undefined) process.emitWarning(message, { code: 'COVIDCT_CHECKPOINT' });
       else onWarning(message);
     });
