@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dataset, Sample } from '../../src/data/types';
@@ -15,7 +16,7 @@ import type { TrainingHistory } from '../../src/train/history';
 import { Trainer } from '../../src/train/trainer';
 import type { ResumeOptions, TrainerOptions } from '../../src/train/trainer';
 
-const { readEvents } = require('../resume/event-reader.cjs') as {
+const { readEvents } = createRequire(__filename)('../resume/event-reader.cjs') as {
   readEvents: (file: string) => (readonly [number, string, number] | string)[];
 };
 
@@ -23,6 +24,8 @@ const { readEvents } = require('../resume/event-reader.cjs') as {
 export interface Splits {
   readonly train: Dataset;
   readonly validation: Dataset | null;
+  /** What the network is to be beside the tiny one of one thread. */
+  readonly network?: { readonly threads?: number; readonly dropout?: number; readonly channels?: 1 | 3 };
 }
 
 /** What a training is to be like, beside its folder and its model. */
@@ -49,10 +52,7 @@ export function loggersOf(out: string, ...more: TrainLogger[]): TrainLogger[] {
 }
 
 /** The tiny network with one thread. */
-export function tinyModel(
-  classes: readonly string[],
-  more: { threads?: number; dropout?: number } = {},
-): Promise<Classifier> {
+export function tinyModel(classes: readonly string[], more: Splits['network'] = {}): Promise<Classifier> {
   return Classifier.create({
     architecture: 'tiny',
     classes: [...classes],
@@ -65,8 +65,13 @@ export function tinyModel(
 }
 
 /** A Trainer that begins a run, with a model of its own. */
-export async function beginning(out: string, recipe: Recipe, { train }: Splits, ...more: TrainLogger[]) {
-  return new Trainer({ model: await tinyModel(train.classes), out, ...recipe, loggers: loggersOf(out, ...more) });
+export async function beginning(out: string, recipe: Recipe, { train, network }: Splits, ...more: TrainLogger[]) {
+  return new Trainer({
+    model: await tinyModel(train.classes, network),
+    out,
+    ...recipe,
+    loggers: loggersOf(out, ...more),
+  });
 }
 
 /** A Trainer that goes on with it. */
@@ -77,12 +82,14 @@ export async function goingOn(out: string, options: ResumeOptions = {}, ...more:
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /** A hash of the weights as they are in memory. */
-async function weightsInMemory(model: Classifier, scratch: string): Promise<string> {
-  const path = join(scratch, 'memory.safetensors');
-  await networkOf(model).saveWeights(path, {});
-  const bytes = await readFile(path);
-  await rm(path);
-  return sha256(bytes);
+async function weightsInMemory(model: Classifier): Promise<string> {
+  const scratch = await makeFolderForRuns();
+  try {
+    await networkOf(model).saveWeights(join(scratch, 'memory.safetensors'), {});
+    return sha256(await readFile(join(scratch, 'memory.safetensors')));
+  } finally {
+    await rm(scratch, { recursive: true });
+  }
 }
 
 /** Without what is of the clock, of the machine and of the folder. */
@@ -131,7 +138,7 @@ async function contentOfTraining(trainer: Trainer, { epochs, out, ...history }: 
   return {
     ...(await contentOfRun(out!)),
     returned: { ...history, epochs: epochs.map((epoch) => ({ ...epoch, seconds: 0 })) },
-    memory: await weightsInMemory(trainer.model, out!),
+    memory: await weightsInMemory(trainer.model),
   };
 }
 
@@ -157,7 +164,7 @@ export type Stop =
   | { readonly leaveAfter: number }
   | { readonly leaveAt: TrainEvent['type'] }
   | { readonly abortAfter: number }
-  | { readonly abortIn: keyof Splits; readonly nth: number };
+  | { readonly abortIn: 'train' | 'validation'; readonly nth: number };
 
 /** The same samples; `onSource` is told when the pixels of one are asked for. */
 function watched(dataset: Dataset, onSource: () => void): Dataset {
@@ -197,7 +204,7 @@ async function runPart(trainer: Trainer, splits: Splits, stop: Stop, told: Told)
     isTraining = true;
     if (type === 'step' && 'abortAfter' in stop && (steps += 1) >= stop.abortAfter) controller.abort();
   };
-  const onSource = (name: keyof Splits) => (): void => {
+  const onSource = (name: 'train' | 'validation') => (): void => {
     if (isTraining && 'abortIn' in stop && stop.abortIn === name && (asked += 1) >= stop.nth) controller.abort();
   };
   const { train, validation } = splits;
@@ -247,6 +254,18 @@ export async function inPieces(
     }
   }
   throw new Error('the training did not end within a hundred parts');
+}
+
+/** Begins a run and stops it. Returns null, or the history of one that ended before. */
+export async function stopped(
+  out: string,
+  recipe: Recipe,
+  splits: Splits,
+  stop: Stop,
+): Promise<TrainingHistory | null> {
+  const told = new Told();
+  const trainer = await beginning(out, recipe, splits, told);
+  return await runPart(trainer, splits, stop, told).finally(() => trainer.model.dispose());
 }
 
 /** Resumes a run and trains to its end. */
