@@ -68,7 +68,8 @@ function startLine(event: EventOf<'start'>): string {
 function resumedText({ resumed }: EventOf<'start'>): string {
   if (resumed === undefined) return '';
   const { epoch, step } = resumed;
-  return `, from the checkpoint ${step === 0 ? `before epoch ${epoch}` : `at micro-batch ${step} of epoch ${epoch}`} on`;
+  const place = step === 0 ? `before epoch ${epoch}` : `at micro-batch ${step} of epoch ${epoch}`;
+  return `, from the checkpoint ${place} on`;
 }
 
 function unfrozenLine({ epoch, parameters, tensors, frozenNorms }: EventOf<'unfrozen'>): string {
