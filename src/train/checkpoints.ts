@@ -69,13 +69,19 @@ export class Checkpoints {
     return [...this.#written.flatMap(({ needs }) => needs), ...this.#underWay];
   }
 
-  /** Takes in the checkpoints of an earlier process; what it has left unfinished is removed. */
-  async adopt(): Promise<void> {
+  /**
+   * Takes in the checkpoints of an earlier process; what it has left unfinished is removed.
+   *
+   * @param latest file name of the latest one that is whole: later ones are damaged, and removed
+   */
+  async adopt(latest: string): Promise<void> {
     const { folder } = this.#of;
     if (folder === null) return;
     const names = await checkpointNames(folder.dir);
-    for (const each of names) {
-      const needs = await readCheckpoint(folder.dir, each).then(
+    const whole = names.slice(names.findIndex(({ name }) => name === latest));
+    for (const each of whole) {
+      // Not all bytes of all of them: they may be large, and nobody goes on from them now.
+      const needs = await readCheckpoint(folder.dir, each, { verify: false }).then(
         ({ state }) => needsOf(state),
         () => null,
       );

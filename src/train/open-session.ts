@@ -183,7 +183,7 @@ async function goOn(
   const { network, freezing, averaging, kept } = plan;
   const { state, path, tensors } = resume.checkpoint;
   const { epoch, begun, stepper } = state.loop;
-  await checkpoints.adopt();
+  await checkpoints.adopt(basename(path));
   // Before the tensors are read: freezing drops the optimizer's state of what is no longer trained.
   await freezing.resume(begun ? epoch : epoch - 1);
   await network.readTensors(path, tensors, { restore: true });

@@ -272,8 +272,8 @@ async function holdsReplaceableRun(dir: string, overwrite: boolean): Promise<boo
   if (!overwrite)
     throw new CovidCtError(
       'ERR_RUN_FOLDER',
-      `${dir}: there is a run in this folder already; choose another folder (out, --out), ` +
-        'or have it replaced (overwrite: true, --overwrite)',
+      `${dir}: there is a run in this folder already; go on with it (Trainer.resume, --resume), ` +
+        'choose another folder (out, --out), or have it replaced (overwrite: true, --overwrite)',
     );
   return true;
 }

@@ -1,0 +1,54 @@
+/** One training has a run folder at a time, and evaluations of several splits at once lose nothing. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RunBusyError } from '../../../src/errors';
+import { summarize } from '../../../src/metrics/evaluation';
+import { RunFolder } from '../../../src/train/run-folder';
+import { Trainer } from '../../../src/train/trainer';
+import { FakeNetwork } from '../../helpers/fake-network';
+import { CLASSES, inTemporaryFolder, RECIPE, setUp } from './made-up';
+
+test.each([false, true])('a second training is refused while one is under way, overwrite: %s', async (overwrite) => {
+  await inTemporaryFolder(async (dir) => {
+    const out = join(dir, 'run');
+    const { trainer, train, validation } = await setUp({ out, epochs: 2 });
+    const events = trainer.events(train, validation);
+    for await (const event of { [Symbol.asyncIterator]: () => ({ next: () => events.next() }) })
+      if (event.type === 'epoch') break;
+    const before = await readFile(join(out, 'config.json'), 'utf8');
+    const second = new Trainer({ ...RECIPE, model: new FakeNetwork(CLASSES).classifier, out, overwrite });
+    const error: unknown = await second.fit(train, validation).catch((each: unknown) => each);
+    // Without `overwrite` the run that is there is reason enough.
+    if (overwrite) {
+      expect(error).toBeInstanceOf(RunBusyError);
+      expect(error).toMatchObject({ code: 'ERR_BUSY', owner: { pid: process.pid, what: 'Trainer.fit' } });
+    } else expect(error).toMatchObject({ code: 'ERR_RUN_FOLDER' });
+    await expect(RunFolder.create(out, { overwrite: true })).rejects.toThrow(RunBusyError);
+    const resumed = await Trainer.resume(out).catch((each: unknown) => each);
+    expect(resumed).not.toBeInstanceOf(Trainer); // the fake's architecture is not one of the addon's
+    for (let event = await events.next(); event.done !== true; event = await events.next());
+    expect(await readFile(join(out, 'config.json'), 'utf8')).toBe(before);
+    const run = await RunFolder.open(out);
+    expect((await run.history()).epochs).toHaveLength(2);
+    expect((await run.card())?.weights).toBeDefined();
+  });
+});
+
+test('many evaluations at once are all kept', async () => {
+  await inTemporaryFolder(async (dir) => {
+    const run = await RunFolder.create(join(dir, 'run'));
+    const samples = [0, 1].map((label) => ({
+      id: `${label}.png`,
+      path: null,
+      label,
+      probabilities: [1 - label, label],
+      predicted: label,
+      loss: 0.1,
+    }));
+    const splits = Array.from({ length: 12 }, (_, index) => `split-${index}`);
+    await Promise.all(
+      splits.map((split) => run.writeMetrics(summarize({ split, classes: CLASSES, samples, threshold: 0.5 }))),
+    );
+    expect(Object.keys(await run.metrics()).sort()).toEqual(splits.sort());
+  });
+});
