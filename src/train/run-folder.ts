@@ -197,7 +197,7 @@ export class RunFolder {
     });
   }
 
-  /** Removes the metrics of one split, which are of other weights than the card's. */
+  /** Removes the metrics of one split, which are of other weights than the card's. For the trainer. @internal */
   async removeMetrics(split: string): Promise<void> {
     checkArgument(z.string(), split, 'RunFolder.removeMetrics', 'split');
     await withLock(this.file('.metrics'), async (held) => {
@@ -219,8 +219,9 @@ export class RunFolder {
   }
 
   /**
-   * The first lines of `history.jsonl`, one event each.
+   * The first lines of `history.jsonl`, one event each. For the trainer.
    *
+   * @internal
    * @throws CovidCtError ERR_RESUME where there are fewer
    */
   async historyLines(count: number): Promise<string[]> {
