@@ -4,6 +4,7 @@ import type { NativeOptimizerOptions } from '../addon/optimizers';
 import { PixelStore } from '../data/store';
 import type { SkippedFile } from '../data/types';
 import { imageOptionsOf } from '../data/images/options';
+import { CovidCtError } from '../errors';
 import { ownFolder } from '../files/owner';
 import type { OwnedFolder } from '../files/owner';
 import type { TrainingNeeds } from '../log/types';
@@ -49,7 +50,6 @@ export async function openSession(
 ): Promise<Session> {
   const { network, train, validation, options, resume } = request;
   const config = await configOf(request);
-  const changes = acceptedChanges(request, config);
   const optimizer = optimizerOptions(network, options);
   const freezing = new FreezeSchedule(network, options.freeze);
   const features = planFeatures(request, freezing.backboneFrozen(1));
@@ -57,6 +57,7 @@ export async function openSession(
   const owned = await own(request);
   try {
     const present = { ...request, resume: resume === null ? null : await withLatest(resume) };
+    const changes = acceptedChanges(present, config);
     const folder = await openFolder(present);
     const parts = { request: present, classWeights, freezing, features, folder, left, owned };
     const session = await start(parts, { config, changes, optimizer });
@@ -74,12 +75,23 @@ async function own({ options: { out, overwrite }, resume, signal }: TrainingRequ
   return await ownFolder(out, 'Trainer.fit', { signal });
 }
 
-/** The owner before may have gone on since the checkpoint was read. */
+/**
+ * The owner before may have gone on since the checkpoint was read.
+ *
+ * @throws CovidCtError ERR_RESUME where it has begun another run there
+ */
 async function withLatest(resume: ResumePoint): Promise<ResumePoint> {
   const dir = dirname(dirname(resume.checkpoint.path));
+  const config = await (await RunFolder.open(dir)).config();
+  if (config.created !== resume.config.created)
+    throw new CovidCtError(
+      'ERR_RESUME',
+      `${dir}: expected the run that was begun at ${resume.config.created}; it was replaced by one of ` +
+        `${config.created}; call Trainer.resume again to go on with that`,
+    );
   const [latest] = await checkpointNames(dir);
-  if (latest !== undefined && latest.name === basename(resume.checkpoint.path)) return resume;
-  return { ...resume, checkpoint: await readLatestCheckpoint(dir, () => undefined) };
+  if (latest !== undefined && latest.name === basename(resume.checkpoint.path)) return { ...resume, config };
+  return { ...resume, config, checkpoint: await readLatestCheckpoint(dir, () => undefined) };
 }
 
 /** Begins the training, or puts everything back to where it goes on from. */
