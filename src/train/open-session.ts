@@ -117,7 +117,7 @@ async function start(
     await keepPixels(network, options.maxDeviceCacheBytes);
   } catch (error) {
     // A logger that goes on with a file has it open; what fails here must not hide the first failure.
-    if (resume !== null) await recorder.close().catch(() => undefined);
+    if (resume !== null) await recorder.abandon().catch(() => undefined);
     await plan.freezing.restore().catch(() => undefined);
     await network.configureOptimizer(null).catch(() => undefined);
     throw error;

@@ -30,6 +30,7 @@ export class Recorder {
   #waiting: Skipped[] = [];
   /** Of every file that was left out, so that it is told once, also after a resume. */
   readonly #known = new Set<string>();
+  readonly #restored: BoundedLogger[] = [];
   #closed = false;
 
   /**
@@ -80,8 +81,11 @@ export class Recorder {
     if (lines > 0) await folder.write('history.jsonl', `${this.#lines.join('\n')}\n`);
     const restorable = this.#loggers.filter(({ hasState }) => hasState);
     // Null: it was given up before it told its state.
-    for (const [index, logger] of restorable.entries())
-      if ((loggers[index] ?? null) !== null) await logger.restore(loggers[index]);
+    for (const [index, logger] of restorable.entries()) {
+      if ((loggers[index] ?? null) === null) continue;
+      this.#restored.push(logger);
+      await logger.restore(loggers[index]);
+    }
   }
 
   /** Notes a file that could not be decoded; it becomes an event before the next one. */
@@ -112,7 +116,7 @@ export class Recorder {
     if (event.type === 'epoch') this.#epochs.push(recordOf(event));
     const isNoted = event.type !== 'step' && !(event.type === 'start' && event.resumed !== undefined);
     if (isNoted) this.#lines.push(JSON.stringify({ time: new Date().toISOString(), ...event }));
-    await this.#tellAll((logger) => logger.log(event));
+    await tellAll(this.#loggers, (logger) => logger.log(event));
     if (isNoted) await this.#folder?.write('history.jsonl', `${this.#lines.join('\n')}\n`);
     await this.#progress?.event(event);
   }
@@ -122,22 +126,31 @@ export class Recorder {
     await this.#progress?.fail(error);
   }
 
+  /** Where the training does not go on after all: closes the loggers that have a file open already, and no others. */
+  async abandon(): Promise<void> {
+    await tellAll(this.#restored, (logger) => logger.close());
+  }
+
   /** Closes every logger, once. Throws the first failure after all have been asked. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#tellAll((logger) => logger.close());
+    await tellAll(this.#loggers, (logger) => logger.close());
   }
+}
 
-  async #tellAll(action: (logger: BoundedLogger) => Promise<void>): Promise<void> {
-    const failures: unknown[] = [];
-    for (const logger of this.#loggers) {
-      try {
-        await action(logger);
-      } catch (error) {
-        failures.push(error);
-      }
+/** Throws the first failure after all have been told. */
+async function tellAll(
+  loggers: readonly BoundedLogger[],
+  action: (logger: BoundedLogger) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const logger of loggers) {
+    try {
+      await action(logger);
+    } catch (error) {
+      failures.push(error);
     }
-    if (failures.length > 0) throw failures[0];
   }
+  if (failures.length > 0) throw failures[0];
 }
