@@ -63,9 +63,9 @@ export function checkpointEvery(text: string): NonNullable<ResumeOptions['checkp
 }
 
 /** How the data set was opened, as a run folder keeps it. A path holds from wherever the run goes on. */
-export function dataSourceOf(data: string, { groupPattern, ...opening }: DataOptions): Record<string, unknown> {
+export function dataSourceOf(data: string, { groupPattern, root, ...opening }: DataOptions): Record<string, unknown> {
   const pattern = groupPattern === undefined ? {} : { groupPattern: groupPattern.source };
-  return { data: resolve(data), ...opening, ...pattern };
+  return { data: resolve(data), ...opening, ...(root === undefined ? {} : { root: resolve(root) }), ...pattern };
 }
 
 /** The run that is to go on; null where --resume auto finds none and one begins. */

@@ -112,6 +112,9 @@ async function linesOf(file: string): Promise<Record<string, unknown>[]> {
 const readJson = async (file: string): Promise<Record<string, unknown>> =>
   JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
 
+const endingOf = (name: string): string => /\.[a-z]+$/.exec(name)?.[0] ?? '';
+const byEnding = (a: string, b: string): number => endingOf(a).localeCompare(endingOf(b));
+
 async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [])).sort();
 }
@@ -128,7 +131,8 @@ export async function contentOfRun(out: string) {
     weights: await Promise.all(weights.map(async (name) => [name, sha256(await readFile(join(out, 'weights', name)))])),
     history: await linesOf(join(out, 'history.jsonl')),
     metrics: existsSync(join(out, 'metrics.json')) ? await readJson(join(out, 'metrics.json')) : null,
-    boards: boards.map((name) => readEvents(join(out, 'tensorboard', name))),
+    // By what they are of: the names themselves tell the time and the process.
+    boards: boards.toSorted(byEnding).map((name) => readEvents(join(out, 'tensorboard', name))),
     lines: await linesOf(join(out, LINES)),
   };
 }
