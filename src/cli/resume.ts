@@ -10,6 +10,7 @@ import { recipeDifferences } from '../train/resume';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { DATA_OPTIONS, dataOptionsOf } from './data-flags';
 import type { DataFlags, DataOptions } from './data-flags';
+import type { DeviceFlags } from './flags';
 import type { Io, OutputFlags } from './io';
 import { note } from './io';
 import { dataSourceSchema } from './options';
@@ -138,6 +139,16 @@ export async function dataOfRun(
   const where = 'covidct train --resume (flags and config.json)';
   const { data: path, ...opening } = checkOptions(dataSourceSchema, { ...config.data.source, ...given }, where);
   return { data: await openData(path, opening, io, flags), path, opening };
+}
+
+/** How the run is computed, so that metrics are those that an uninterrupted one would have had. */
+export function deviceOfRun({ model }: RunConfig, { device, threads }: ResumeFlags): DeviceFlags {
+  return {
+    device: device ?? model.device,
+    threads: threads ?? model.threads,
+    precision: model.precision ?? undefined,
+    convolution: model.convolution ?? undefined,
+  };
 }
 
 /** A Trainer that goes on with the run. */

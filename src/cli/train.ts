@@ -24,6 +24,7 @@ import {
   assertSameRecipe,
   dataOfRun,
   dataSourceOf,
+  deviceOfRun,
   isFinished,
   openTasks,
   resumedTrainer,
@@ -126,7 +127,8 @@ async function goOn(folder: RunFolder, flags: Flags, io: Io): Promise<number> {
   if (left.draw) await draw(folder.dir, data, flags, io);
   if (flags.test === true && left.test) {
     const { onBadFile } = config.options as { onBadFile?: 'error' | 'skip' };
-    await evaluateTest({ out: folder.dir, data: path, opening, onBadFile, device: flags }, flags, io);
+    const device = deviceOfRun(config, flags);
+    await evaluateTest({ out: folder.dir, data: path, opening, onBadFile, device }, flags, io);
   } else if (left.report) await writeReport(folder.dir);
   return history === null ? EXIT.ok : concluded(history, flags, io);
 }
