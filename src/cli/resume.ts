@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { checkOptions } from '../options/check';
 import { RunFolder, Trainer } from '../index';
-import type { DatasetSplits, ResumeOptions, TrainLogger } from '../index';
+import type { DatasetSplits, ResumeOptions } from '../index';
 import type { RunConfig } from '../train/run-schema';
 import { recipeDifferences } from '../train/resume';
 import { CovidCtError, InvalidOptionError } from '../errors';
@@ -134,11 +134,12 @@ export async function dataOfRun(
   config: RunConfig,
   flags: ResumeFlags,
   io: Io,
-): Promise<{ data: DatasetSplits; path: string; opening: DataOptions }> {
+): Promise<{ data: DatasetSplits; path: string; opening: DataOptions; dataSource: Record<string, unknown> }> {
   const given = { ...dataOptionsOf(flags), ...(flags.data === undefined ? {} : { data: flags.data }) };
   const where = 'covidct train --resume (flags and config.json)';
   const { data: path, ...opening } = checkOptions(dataSourceSchema, { ...config.data.source, ...given }, where);
-  return { data: await openData(path, opening, io, flags), path, opening };
+  const data = await openData(path, opening, io, flags);
+  return { data, path, opening, dataSource: dataSourceOf(path, opening) };
 }
 
 /** How the run is computed, so that metrics are those that an uninterrupted one would have had. */
@@ -151,16 +152,16 @@ export function deviceOfRun({ model }: RunConfig, { device, threads }: ResumeFla
   };
 }
 
-/** A Trainer that goes on with the run. */
+/** A Trainer that goes on with the run; `given`: its loggers, and where its data is by now. */
 export async function resumedTrainer(
   folder: RunFolder,
   flags: ResumeFlags,
   io: Io,
-  loggers: readonly TrainLogger[],
+  given: Pick<ResumeOptions, 'loggers' | 'dataSource'>,
 ): Promise<Trainer> {
   const { accept, epochs, device, threads, prefetch, cacheBytes, deviceCacheBytes, keepCheckpoints } = flags;
   return await Trainer.resume(folder.dir, {
-    loggers,
+    ...given,
     accept,
     epochs,
     device,

@@ -117,11 +117,13 @@ async function goOn(folder: RunFolder, flags: Flags, io: Io): Promise<number> {
     const asked = await gatherTrainOptions(flags.config, optionsOf(flags), { data: dataOfEnvironment(io) });
     assertSameRecipe(folder.dir, config, asked.options);
   }
-  const { data, path, opening } = await dataOfRun(config, flags, io);
+  const { data, path, opening, dataSource } = await dataOfRun(config, flags, io);
   if (flags.test === true) splitOf(data, 'test');
   const finished = await isFinished(folder, config, flags.epochs);
   if (finished) note(io, flags, `${folder.dir}: the run is finished.`);
-  const history = finished ? null : await resumed(folder, data, flags, io);
+  const loggers = loggersOf(folder.dir, flags, io);
+  const trainer = finished ? null : await resumedTrainer(folder, flags, io, { loggers, dataSource });
+  const history = trainer === null ? null : await resumed(trainer, data, folder.dir, flags, io);
   if (history?.stop.reason === 'aborted') return concluded(history, flags, io);
   const left = await openTasks(folder);
   if (left.draw) await draw(folder.dir, data, flags, io);
@@ -134,9 +136,14 @@ async function goOn(folder: RunFolder, flags: Flags, io: Io): Promise<number> {
 }
 
 /** Trains from the checkpoint on. */
-async function resumed(folder: RunFolder, data: DatasetSplits, flags: Flags, io: Io): Promise<TrainingHistory> {
-  const trainer = await resumedTrainer(folder, flags, io, loggersOf(folder.dir, flags, io));
-  return await fit(trainer, data, folder.dir, flags, io).finally(() => trainer.model.dispose());
+async function resumed(
+  trainer: Trainer,
+  data: DatasetSplits,
+  out: string,
+  flags: Flags,
+  io: Io,
+): Promise<TrainingHistory> {
+  return await fit(trainer, data, out, flags, io).finally(() => trainer.model.dispose());
 }
 
 /** Puts the pictures into the run folder. Without io's signal: what a Ctrl-C has left is to be shown as well. */

@@ -65,6 +65,7 @@ const resumeSchema = z.strictObject({
   maxDeviceCacheBytes: trainOptionsSchema.shape.maxDeviceCacheBytes.unwrap().optional(),
   checkpointEvery: trainOptionsSchema.shape.checkpointEvery.unwrap().optional(),
   keepCheckpoints: trainOptionsSchema.shape.keepCheckpoints.unwrap().optional(),
+  dataSource: plainSchema.optional(),
   accept: z.array(z.enum(ACCEPTABLE)).readonly().default([]),
   onWarning: callbackSchema<(message: string) => void>().optional(),
 });
@@ -73,7 +74,7 @@ const resumeSchema = z.strictObject({
  * Options of {@link Trainer.resume}. What is left out is as it was. `epochs`, `device` and `threads` may be given anew,
  * which `config.json` notes; the rest changes no number. `accept`: kinds of other differences that are let pass, and
  * noted. `onWarning`: told of a checkpoint that is damaged, so that an earlier one is taken; a process warning without
- * it. `loggers` and `loggerTimeout`: as those of a new Trainer.
+ * it. `loggers`, `loggerTimeout` and `dataSource`: as those of a new Trainer.
  */
 export type ResumeOptions = Omit<z.input<typeof resumeSchema>, 'loggers'> & {
   readonly loggers?: readonly TrainLogger[];
