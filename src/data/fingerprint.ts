@@ -20,6 +20,13 @@ export function datasetFingerprint(dataset: Dataset): string {
     .digest('hex');
 }
 
+/** SHA-256 over the ids in their order, on which it depends in what order a training sees the samples. */
+export function orderFingerprint({ samples }: Dataset): string {
+  const hash = createHash('sha256');
+  for (const { id } of samples) hash.update(`${JSON.stringify(id)}\n`);
+  return hash.digest('hex');
+}
+
 /** Returns the hashed line of a sample; an unchanged packed image has the same line as its original. */
 function lineOf({ id, label, source }: Sample): string {
   const { resize = null, sixteenBit = null } = isPixelSource(source) ? source : {};

@@ -49,8 +49,13 @@ function changed(kind: Acceptable, what: string, before: unknown, now: unknown):
 function differencesOfSplit(name: string, before: DataSummary | null, now: DataSummary | null): Difference[] {
   if (before === null || now === null) return changed('data', `the ${name} split`, before?.name, now?.name);
   if (before.fingerprint === now.fingerprint) {
-    if (before.sizes === undefined || before.sizes === now.sizes) return [];
-    return [{ kind: 'data', what: name, text: `${name} images are others: their files have other sizes` }];
+    const text =
+      before.order !== undefined && before.order !== now.order
+        ? `the ${name} samples are in another order`
+        : before.sizes !== undefined && before.sizes !== now.sizes
+          ? `${name} images are others: their files have other sizes`
+          : null;
+    return text === null ? [] : [{ kind: 'data', what: name, text }];
   }
   const counts = changed('data', `the number of ${name} samples`, before.samples, now.samples);
   if (counts.length > 0) return counts;

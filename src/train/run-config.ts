@@ -1,6 +1,6 @@
 /** What the folder of a run says of its training: options, model, data and versions. */
 import { countClasses } from '../data/splits';
-import { datasetFingerprint, datasetSizes } from '../data/fingerprint';
+import { datasetFingerprint, datasetSizes, orderFingerprint } from '../data/fingerprint';
 import type { Dataset } from '../data/types';
 import { mergeLeftOut } from '../files/left-out';
 import type { LeftOut } from '../files/left-out';
@@ -55,6 +55,7 @@ async function summary(dataset: Dataset): Promise<DataSummary> {
     samples: dataset.samples.length,
     classes: countClasses(dataset),
     fingerprint: datasetFingerprint(dataset),
+    order: orderFingerprint(dataset),
     sizes: await datasetSizes(dataset),
     ...leftOutOf(dataset),
   };

@@ -56,6 +56,8 @@ export interface DataSummary {
   readonly classes: Readonly<Record<string, number>>;
   /** SHA-256 over ids and labels; see datasetFingerprint. */
   readonly fingerprint: string;
+  /** SHA-256 over the ids in their order; absent in older runs. */
+  readonly order?: string;
   /** SHA-256 over ids and file sizes; see datasetSizes. Absent in older runs. */
   readonly sizes?: string;
   /** What the data set's reader left out, by reason; absent where nothing was, and in older runs. */
@@ -69,6 +71,7 @@ const summary = z.looseObject({
   samples: count,
   classes: z.record(z.string(), count),
   fingerprint: z.string(),
+  order: z.string().optional(),
   sizes: z.string().optional(),
   leftOut: storedLeftOutSchema,
 });

@@ -73,6 +73,10 @@ const DATA: Readonly<Record<string, readonly [(data: Splits) => Splits, string]>
     ({ validation, ...rest }) => ({ ...rest, validation: relabeled(validation!) }),
     'the validation samples are others, or have other labels (names and labels are compared)',
   ],
+  'another order': [
+    ({ train, ...rest }) => ({ ...rest, train: { ...train, samples: train.samples.toReversed() } }),
+    'the training samples are in another order',
+  ],
   'fewer samples': [
     ({ train, ...rest }) => ({ ...rest, train: shortened(train) }),
     'the number of training samples was 22, is 21',
