@@ -44,6 +44,7 @@ export interface ResumeFlags extends OutputFlags, DataFlags {
   readonly accept?: ResumeOptions['accept'];
   readonly data?: string;
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly epochs?: number;
   readonly device?: string;
   readonly threads?: number;
@@ -69,11 +70,17 @@ export function dataSourceOf(data: string, { groupPattern, root, ...opening }: D
   return { data: resolve(data), ...opening, ...(root === undefined ? {} : { root: resolve(root) }), ...pattern };
 }
 
+function misplaced(flag: string, why: string): InvalidOptionError {
+  return new InvalidOptionError(`--${flag} ${why}`, [{ path: flag, message: why }]);
+}
+
 /** The run that is to go on; null where --resume auto finds none and one begins. */
 export async function runToResume(flags: ResumeFlags): Promise<RunFolder | null> {
   const { resume, out } = flags;
+  if (resume === undefined && flags.accept !== undefined) throw misplaced('accept', 'goes with --resume');
   if (resume === undefined) return null;
   if (resume === 'auto') {
+    if (flags.overwrite === true) throw misplaced('overwrite', 'contradicts --resume auto; leave one of them out');
     if (out === undefined)
       throw new InvalidOptionError('--resume auto: expected the folder of the run as well: give --out DIR', [
         { path: 'out', message: 'missing' },

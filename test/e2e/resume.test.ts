@@ -153,6 +153,8 @@ test('a run goes on with its own options: others are refused by the names of the
   for (const [args, words] of [
     [['--resume', join(dir, 'nowhere')], 'expected the folder of a run'],
     [['--resume', 'auto', '--data', data], '--out DIR'],
+    [['--resume', 'auto', '--data', data, '--out', out, '--overwrite'], '--overwrite contradicts --resume auto'],
+    [['--accept', 'data', '--data', data, '--out', join(dir, 'new')], '--accept goes with --resume'],
     [['--resume', out, '--checkpoint-every', '5'], '10min, 90s, 2h or 500steps'],
     [['--resume', out, '--accept', 'everything'], 'data'],
     [['--resume', out, '--epochs', '1'], 'epoch 2 has begun'],
