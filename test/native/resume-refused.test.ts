@@ -67,11 +67,11 @@ const shortened = ({ samples, ...rest }: Dataset): Dataset => ({ ...rest, sample
 const DATA: Readonly<Record<string, readonly [(data: Splits) => Splits, string]>> = {
   'another label': [
     ({ train, ...rest }) => ({ ...rest, train: relabeled(train) }),
-    'the training samples are others, or have other labels (names and labels are compared)',
+    'the training samples are others, or have other labels',
   ],
   'another label of the validation split': [
     ({ validation, ...rest }) => ({ ...rest, validation: relabeled(validation!) }),
-    'the validation samples are others, or have other labels (names and labels are compared)',
+    'the validation samples are others, or have other labels',
   ],
   'another order': [
     ({ train, ...rest }) => ({ ...rest, train: { ...train, samples: train.samples.toReversed() } }),
