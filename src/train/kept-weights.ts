@@ -143,6 +143,7 @@ export class KeptWeights {
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
     this.#threshold = threshold;
+    await this.#removeOtherMetrics();
     if (evaluation !== null) {
       await folder?.writeMetrics(
         summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }),
@@ -205,6 +206,13 @@ export class KeptWeights {
       throw fileError('look into the folder', folder.file('weights'), error);
     });
     for (const name of names) if (!named.has(`weights/${name}`)) await removeWhole(folder.file('weights', name));
+  }
+
+  /** Metrics of the test split, say, of a run that has more epochs now, are of weights that are no longer the best. */
+  async #removeOtherMetrics(): Promise<void> {
+    const { folder } = this.#options;
+    for (const split of Object.keys((await folder?.metrics()) ?? {}))
+      if (split !== 'validation') await folder?.removeMetrics(split);
   }
 
   /** Removes the temporary file. */

@@ -4,6 +4,7 @@ import { cp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/prom
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { TrainLogger } from '../../src/log/types';
+import { RunFolder } from '../../src/train/run-folder';
 import { killedAtEach } from '../helpers/killed';
 import {
   BASE,
@@ -17,6 +18,7 @@ import {
   whole,
 } from '../helpers/resume';
 import type { Ending, Recipe, Splits } from '../helpers/resume';
+import { madeUpEvaluation } from '../helpers/report-data';
 import { makeDataset } from '../unit/train/made-up';
 
 let dir: string;
@@ -151,6 +153,18 @@ test.each([
   };
   expect(options.epochs).toBe(4);
   expect(resumed.map(({ changes }) => changes)).toEqual([[], ['epochs was 2, is 4']]);
+});
+
+test('metrics of a test split stay with the weights that they are of', async () => {
+  const out = join(dir, 'tested');
+  const { returned } = await whole(out, { ...BASE, epochs: 1 }, splits);
+  const folder = await RunFolder.open(out);
+  await folder.writeMetrics(madeUpEvaluation(10, { classes: [...splits.train.classes] }));
+  await toTheEnd(out, splits);
+  expect(Object.keys(await folder.metrics())).toEqual(['validation', 'test']);
+  const { returned: after } = await toTheEnd(out, splits, { epochs: 3 });
+  expect(after.best!.epoch).toBeGreaterThan(returned.best!.epoch);
+  expect(Object.keys(await folder.metrics())).toEqual(['validation']);
 });
 
 test('a run that early stopping has ended has no more epochs', async () => {
