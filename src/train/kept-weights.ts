@@ -144,13 +144,15 @@ export class KeptWeights {
     this.#bestIsCurrent = true;
     this.#threshold = threshold;
     await this.#removeOtherMetrics();
-    if (evaluation !== null) {
-      await folder?.writeMetrics(
-        summarize({ ...evaluation, threshold: evaluation.classes.length === 2 ? threshold : undefined }),
-      );
-    }
+    if (evaluation !== null) await this.writeMetrics(evaluation);
     await this.removeUnnamed();
     return { type: 'checkpoint', epoch: epoch.epoch, kind, path, metric: epoch.metric, value: epoch.value };
+  }
+
+  /** Writes the metrics of the validation split with the best weights and their threshold. */
+  async writeMetrics(evaluation: Evaluation): Promise<void> {
+    const threshold = evaluation.classes.length === 2 ? this.#threshold : undefined;
+    await this.#options.folder?.writeMetrics(summarize({ ...evaluation, threshold }));
   }
 
   /**

@@ -1,12 +1,15 @@
 /** One training from the checks to the last file: everything around the loop. */
 import type { StopReason, TrainEvent } from '../log/types';
+import { BatchSource } from './batch-source';
 import type { TrainingEvents } from './events';
 import type { TrainingHistory } from './history';
 import { keepPixels, openSession } from './open-session';
 import type { Session } from './open-session';
 import { stepsPerEpoch } from './plan';
+import type { TrainingPlan } from './plan';
 import type { ResumePoint } from './resume';
 import { leftOutOf } from './run-config';
+import type { RunFolder } from './run-folder';
 import { checkRequest, withStoredResize } from './training-request';
 import type { TrainingRequest } from './training-request';
 
@@ -74,6 +77,7 @@ async function finish({ plan, folder, recorder }: Session, { reason, message }: 
   await plan.network.configureOptimizer(null);
   await plan.freezing.restore();
   const restored = await plan.kept.restoreBest();
+  if (reason !== 'aborted') await completeMetrics(plan, folder);
   await plan.kept.removeUnnamed();
   return {
     epochs: recorder.epochs,
@@ -83,6 +87,18 @@ async function finish({ plan, folder, recorder }: Session, { reason, message }: 
     skipped: recorder.skipped,
     out: folder?.dir ?? null,
   };
+}
+
+/**
+ * A run that went on from before its best weights so far has lost their metrics; where no epoch was better than the
+ * best then, they are computed again.
+ */
+async function completeMetrics(plan: TrainingPlan, folder: RunFolder | null): Promise<void> {
+  if (folder === null || plan.validation === null || plan.kept.best === null) return;
+  if ((await folder.metrics())['validation'] !== undefined) return;
+  const { signal } = new AbortController(); // what is asked for by now comes too late
+  const evaluation = await new BatchSource({ ...plan, signal, features: null }).validate();
+  if (evaluation !== null) await plan.kept.writeMetrics(evaluation);
 }
 
 /** After a failure: keeps what can be kept and closes what is open. What fails here must not hide the first failure. */

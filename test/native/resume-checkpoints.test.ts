@@ -45,8 +45,10 @@ const unnoticed = (ending: Ending) => {
 };
 
 test('killed at every commit of a file', async () => {
-  const recipe: Recipe = { ...BASE, checkpointEvery: { steps: 2 }, keep: 'both', epochs: 2 };
+  const more = { keep: 'both', epochs: 2, learningRate: 0.3, seed: 2 } as const;
+  const recipe: Recipe = { ...BASE, checkpointEvery: { steps: 2 }, ...more };
   const reference = await whole(join(dir, 'commits-whole'), recipe, splits);
+  expect(reference.returned.best?.epoch).toBe(1); // the last weights have a file and a threshold of their own
   const out = join(dir, 'commits');
   const killed = await killedAtEach(
     out,
@@ -153,6 +155,15 @@ test.each([
   };
   expect(options.epochs).toBe(4);
   expect(resumed.map(({ changes }) => changes)).toEqual([[], ['epochs was 2, is 4']]);
+});
+
+test('what was written after the checkpoint is gone, also where less is written in its place', async () => {
+  const out = join(dir, 'taken-back');
+  const recipe: Recipe = { ...BASE, keepCheckpoints: 3, keep: 'last' };
+  const reference = await whole(`${out}-whole`, { ...recipe, epochs: 1 }, splits);
+  await whole(out, recipe, splits);
+  for (const name of (await checkpointsOf(out)).slice(1)) await rm(join(out, 'checkpoints', name));
+  expect(unnoticed(await toTheEnd(out, splits, { epochs: 1 }))).toEqual(unnoticed(reference));
 });
 
 test('metrics of a test split stay with the weights that they are of', async () => {
