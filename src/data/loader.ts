@@ -40,7 +40,7 @@ const loadBatchesOptionsSchema = z.strictObject({
   /** Batches prepared ahead; default 2; 0 prepares each on demand. */
   prefetch: z.int().min(0).max(64).default(2),
   signal: signalSchema,
-  /** Called once for each file that the store leaves out. */
+  /** Called once for each file that the store leaves out, in the order of the batches, before its batch is yielded. */
   onSkip: callbackSchema<(file: SkippedFile) => void>().optional(),
   /** First batch, counted from 0: resumes an epoch exactly; default 0. */
   startBatch: z.int().min(0).default(0),
@@ -64,16 +64,25 @@ function resizeAhead({
   return resize === undefined || first?.type !== 'resize' ? undefined : { size: first.size, resize };
 }
 
+/** A micro-batch, and the files that were left out of it. */
+interface Prepared {
+  /** Null where none is left. */
+  readonly batch: Batch | null;
+  readonly skipped: readonly SkippedFile[];
+}
+
 async function prepare(
   options: Resolved,
   position: number,
   order: readonly number[],
   signal: AbortSignal,
-): Promise<Batch | null> {
-  const { dataset, store, transform, seed, epoch, onSkip, sixteenBit, batchSize } = options;
+): Promise<Prepared> {
+  const { dataset, store, transform, seed, epoch, sixteenBit, batchSize } = options;
   const indices = order.slice(position * batchSize, (position + 1) * batchSize);
   const ahead = resizeAhead(options);
   const sizeCheck: SizeCheck = (size) => transformProblem(transform, size);
+  const left = new Map<number, SkippedFile>();
+  const onSkip = (file: SkippedFile): void => void left.set(file.index, file);
   const loads = indices.map((index) =>
     store.load(dataset.samples[index]!, index, { signal, onSkip, ahead, sixteenBit, sizeCheck }),
   );
@@ -83,7 +92,9 @@ async function prepare(
     const pixels = await load;
     if (pixels !== null) found.push({ index: indices[place]!, pixels });
   }
-  if (found.length === 0) return null;
+  // Which was met first depends on the time that each takes; their order must not.
+  const skipped = indices.flatMap((index) => left.get(index) ?? []);
+  if (found.length === 0) return { batch: null, skipped };
   const kept = found.map(({ index }) => index);
   const labels = kept.map((index) => dataset.samples[index]!.label);
   const draws = isRandom(transform)
@@ -95,7 +106,7 @@ async function prepare(
     transform,
     draws,
   );
-  return { position, indices: kept, labels: input.labels!, input };
+  return { batch: { position, indices: kept, labels: input.labels!, input }, skipped };
 }
 
 function resolve(options: LoadBatchesOptions): Resolved {
@@ -133,7 +144,7 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
   setMaxListeners(0, stop.signal); // one listener per image in flight is not a leak
   const onAbort = (): void => stop.abort();
   signal?.addEventListener('abort', onAbort, { once: true });
-  const queue: Promise<Batch | null>[] = [];
+  const queue: Promise<Prepared>[] = [];
   const total = batchCount(n, batchSize);
   let next = options.startBatch;
   const fill = (ahead: number): void => {
@@ -147,7 +158,8 @@ async function* walk(options: Resolved): AsyncGenerator<Batch, void, undefined> 
     for (fill(1); queue.length > 0; fill(1)) {
       const current = queue.shift()!;
       fill(prefetch);
-      const batch = await raceAbort(current, signal);
+      const { batch, skipped } = await raceAbort(current, signal);
+      for (const file of skipped) options.onSkip?.(file);
       if (batch !== null) yield batch;
       throwIfAborted(signal);
     }

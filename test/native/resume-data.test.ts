@@ -7,7 +7,7 @@ import type { Dataset } from '../../src/data/types';
 import { preparePacked } from '../../src/model/prepare-packed';
 import { rawPng } from '../helpers/image-files';
 import { BASE, inPieces, makeFolderForRuns, stopped, toTheEnd, whole } from '../helpers/resume';
-import type { Recipe, Splits, Stop } from '../helpers/resume';
+import type { Ending, Recipe, Splits, Stop } from '../helpers/resume';
 import { makeDataset } from '../unit/train/made-up';
 
 let dir: string;
@@ -27,11 +27,17 @@ const STOPS: readonly Stop[] = [
   { abortAfter: 4 },
 ];
 
+/** Before which step a damaged file of a later one is told depends on how far the prefetching has got: steps last. */
+function stepsLast({ lines, ...rest }: Ending) {
+  const isStep = ({ type }: Record<string, unknown>): boolean => type === 'step';
+  return { ...rest, lines: [...lines.filter((line) => !isStep(line)), ...lines.filter(isStep)] };
+}
+
 /** Trains in one piece and in several; both must be the same. */
 async function compared(name: string, recipe: Recipe, data: Splits, stops = STOPS) {
   const expected = await whole(join(dir, name), recipe, data);
   const { ending, parts } = await inPieces(join(dir, `${name}-pieces`), recipe, data, stops);
-  expect(ending).toEqual(expected);
+  expect(stepsLast(ending)).toEqual(stepsLast(expected));
   expect(parts).toBeGreaterThan(4);
   return expected;
 }
