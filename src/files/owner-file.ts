@@ -24,6 +24,7 @@ const claimSchema = z.object({
   bootId: z.string().nullable(),
   pidNamespace: z.string().nullable(),
   processStart: z.string().nullable(),
+  thread: z.int().min(1).nullable().default(null),
 });
 
 /** What an owner writes of itself. `token` is of this one taking and of no other. */

@@ -161,6 +161,22 @@ onUnix('killed, it is followed at once', async () => {
   await held.release();
 });
 
+onLinux('in a worker that was ended, it is followed at once, and not before', async () => {
+  const text = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    require(workerData.owner).ownFolder(workerData.folder, 'a worker').then(() => parentPort.postMessage('held'));
+    setInterval(() => undefined, 1000);`;
+  const worker = new Worker(text, { eval: true, workerData: { owner: join(DIST, 'owner.js'), folder } });
+  await once(worker, 'message');
+  await expect(ownFolder(folder, 'Trainer.fit')).rejects.toEqual(busyWith({ pid: process.pid, what: 'a worker' }));
+  await worker.terminate();
+  expect(existsSync(file)).toBe(true);
+  expect((await ownerOf(folder))?.state).toBe('dead');
+  const held = await ownFolder(folder, 'Trainer.fit');
+  expect(held.takenOverFrom?.what).toBe('a worker');
+  await held.release();
+});
+
 onLinux('killed, it is followed also while its parent has not asked how it ended', async () => {
   const { said } = start(HOLD, '"$1" -e "$2" & exec sleep 60');
   await said('held');
