@@ -235,7 +235,9 @@ export interface NativeClassifier {
   finishWrite(): Promise<void>;
   /**
    * Overwrites the named tensors with bytes of the file, cast to the network's dtype, and drops the average.
-   * ERR_WEIGHTS where a number is not finite, with the network as it was, unless `allowNonFinite`.
+   * ERR_WEIGHTS where a number is not finite, unless `allowNonFinite`, and where the disk fails. After any failure the
+   * network and its training are as they were: tensors are overwritten when all have been read, which takes their size
+   * once more, unless the network had no weights yet.
    *
    * With `restore` the names of `trainingState` work too, and the training goes on from what is named: what is not
    * named is absent, as are outputs that were not read. Numbers of that state may be anything. Call

@@ -149,7 +149,7 @@ void Learner::read(const std::string& path, const std::vector<TensorSource>& sou
   TrainingState next;
   const std::vector<Destination> places = destinations(sources, options, next);
   release();
-  read_tensors(path, sources, places, undefined_);
+  read_tensors(path, sources, places);
   undefined_ = false;
   if (options.restore)
     restore(std::move(next));
@@ -165,7 +165,7 @@ std::vector<Destination> Learner::destinations(const std::vector<TensorSource>& 
   std::vector<Destination> result;
   for (const TensorSource& source : sources) {
     if (const auto tensor = own.find(source.name); tensor != own.end()) {
-      result.push_back({tensor->second->tensor, !options.allow_not_finite});
+      result.push_back({tensor->second->tensor, !options.allow_not_finite, /*valued=*/!undefined_});
       continue;
     }
     const auto place = places.find(source.name);
@@ -181,7 +181,8 @@ std::vector<Destination> Learner::destinations(const std::vector<TensorSource>& 
                                        "optimizer and the trainable parameters as in the training that was written");
     }
     if (!slot.tensor->defined()) *slot.tensor = kept_empty_like(slot.like);
-    result.push_back({*slot.tensor, /*finite=*/false});  // A training may go on from any state that it was in.
+    // A training may go on from any state that it was in. Its own stays until restore().
+    result.push_back({*slot.tensor, /*finite=*/false, /*valued=*/false});
   }
   require_whole(all);
   return result;

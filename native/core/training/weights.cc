@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <c10/core/GradMode.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "core/kernels/bounds.h"
+#include "core/runtime/arena.h"
 #include "core/runtime/failure.h"
 
 namespace covidct {
@@ -97,24 +99,21 @@ class ReadFile {
   const std::string& path() const { return path_; }
   int64_t bytes() const { return bytes_; }
 
-  // Whether `count` bytes from `offset` on could be read, the threads sharing the work: into `data`, or each part over
-  // the last one of its thread where that is null. look(part, bytes, position of the part) sees every part while it is
-  // near.
+  // Whether `count` bytes from `offset` on could be read, the threads sharing the work. look(part, bytes, position of
+  // the part) sees every part while it is near.
   template <typename Look>
   bool read(char* data, int64_t count, int64_t offset, const Look& look) const {
     constexpr int64_t kPiece = 4 << 20, kPart = 256 << 10;
     std::atomic<bool> whole{true};
     at::parallel_for(0, (count + kPiece - 1) / kPiece, 1, [&](int64_t begin, int64_t end) {
-      std::vector<char> own(data == nullptr ? kPart : 0);
       const int64_t stop = std::min(count, end * kPiece);
       for (int64_t at = begin * kPiece; at < stop; at += kPart) {
         const int64_t bytes = std::min(kPart, stop - at);
-        char* const part = data == nullptr ? own.data() : data + at;
-        if (!read_range(part, bytes, offset + at)) {
+        if (!read_range(data + at, bytes, offset + at)) {
           whole = false;
           return;
         }
-        look(part, bytes, at);
+        look(data + at, bytes, at);
       }
     });
     return whole;
@@ -161,16 +160,13 @@ std::string value_text(double value) {
                     "inside, set allowNonFinite (--allow-non-finite). Nothing was loaded");
 }
 
-[[noreturn]] void cannot_read(const ReadFile& file, const TensorSource& source, bool untouched) {
-  throw Failure(
-      "ERR_WEIGHTS",
-      "reading '" + file.path() + "' failed at tensor '" + source.name + "'; " +
-          (untouched ? "the network is as it was"
-                     : "the network now holds some of the file's tensors and some of its own: load weights again"));
+[[noreturn]] void cannot_read(const ReadFile& file, const TensorSource& source) {
+  throw Failure("ERR_WEIGHTS",
+                "reading '" + file.path() + "' failed at tensor '" + source.name +
+                    "': its disk failed, or the file was cut off meanwhile. Nothing was loaded");
 }
 
-// The bytes of a tensor as they stand in the file; `into` null where they are only looked through. `finite`: they are
-// float32 and have to be finite.
+// The bytes of a tensor as they stand in the file. `finite`: they are float32 and have to be finite.
 void read_bytes(const ReadFile& file, const TensorSource& source, char* into, int64_t count, bool finite) {
   std::mutex mutex;
   int64_t bad = count;
@@ -186,7 +182,7 @@ void read_bytes(const ReadFile& file, const TensorSource& source, char* into, in
     bad = position;
     value = numbers[first];
   };
-  if (!file.read(into, count, source.offset, look)) cannot_read(file, source, into == nullptr);
+  if (!file.read(into, count, source.offset, look)) cannot_read(file, source);
   if (bad < count) refuse(file, source, bad, value);
 }
 
@@ -213,23 +209,19 @@ void require_finite(const ReadFile& file, const TensorSource& source, const at::
   if (position < numbers.numel()) refuse(file, source, position, values.reshape({-1})[position].item<double>());
 }
 
-// One tensor at a time is held beside the network, and none where the bytes can be read straight into it.
-void read_tensor(const ReadFile& file, const TensorSource& source, at::Tensor tensor, bool finite) {
+// Straight into the tensor where it is of no value yet and the file has its very bytes. Otherwise into memory, from
+// which the tensor is filled by whoever is given it.
+at::Tensor read_tensor(const ReadFile& file, const TensorSource& source, const Destination& destination) {
+  const at::Tensor& tensor = destination.tensor;
   if (is_verbatim(source, tensor)) {
-    read_bytes(file, source, static_cast<char*>(tensor.mutable_data_ptr()), static_cast<int64_t>(tensor.nbytes()),
-               finite && tensor.scalar_type() == at::kFloat);
-    return;
+    const at::Tensor into = destination.valued ? at::empty_like(tensor) : tensor;
+    read_bytes(file, source, static_cast<char*>(into.mutable_data_ptr()), static_cast<int64_t>(into.nbytes()),
+               destination.finite && into.scalar_type() == at::kFloat);
+    return into;
   }
-  const at::Tensor values = values_of(file, source);
-  if (finite) require_finite(file, source, values);
-  tensor.copy_(values);
-}
-
-// The same without the network, which stays as it is.
-void check_numbers(const ReadFile& file, const TensorSource& source, const at::Tensor& tensor) {
-  if (!is_verbatim(source, tensor)) return require_finite(file, source, values_of(file, source));
-  if (tensor.scalar_type() == at::kFloat)
-    read_bytes(file, source, nullptr, static_cast<int64_t>(tensor.nbytes()), /*finite=*/true);
+  at::Tensor values = values_of(file, source);
+  if (destination.finite) require_finite(file, source, values);
+  return values;
 }
 
 }  // namespace
@@ -242,16 +234,24 @@ std::string dtype_name(at::ScalarType wanted) {
 }
 
 void read_tensors(const std::string& path, const std::vector<TensorSource>& sources,
-                  const std::vector<Destination>& destinations, bool undefined) {
+                  const std::vector<Destination>& destinations) {
   const ReadFile file(path);
   for (size_t i = 0; i < sources.size(); ++i) check_source(sources[i], destinations[i].tensor, file.bytes());
 
   c10::AutoGradMode no_grad(false);
-  for (size_t i = 0; i < sources.size() && !undefined; ++i) {
-    if (destinations[i].finite) check_numbers(file, sources[i], destinations[i].tensor);
+  const Arena::Pause pause;  // As much as a network is not worth keeping for the steps.
+  std::vector<std::pair<at::Tensor, at::Tensor>> read;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    at::Tensor tensor = destinations[i].tensor, values = read_tensor(file, sources[i], destinations[i]);
+    if (destinations[i].valued)
+      read.emplace_back(std::move(tensor), std::move(values));
+    else if (!values.is_same(tensor))
+      tensor.copy_(values);
   }
-  for (size_t i = 0; i < sources.size(); ++i)
-    read_tensor(file, sources[i], destinations[i].tensor, destinations[i].finite && undefined);
+  for (auto& [tensor, values] : read) {
+    tensor.copy_(values);
+    values.reset();
+  }
 }
 
 }  // namespace covidct

@@ -31,13 +31,14 @@ void write_tensors(const std::string& path, int64_t offset, const std::vector<at
 struct Destination {
   at::Tensor tensor;
   bool finite;  // NaN and infinite numbers are refused
+  bool valued;  // What it holds now is of value: it stays until everything has been read.
 };
 
-// Copies the sources into the destinations of the same position. Everything is checked before anything is overwritten,
-// also that numbers are finite in the tensor's own dtype, ERR_WEIGHTS with tensor and index otherwise; only a disk that
-// fails in the middle leaves a mixture, and the error says so. `undefined`: what the tensors hold now is of no value,
-// so that it may be overwritten before the last number has been looked at.
+// Copies the sources into the destinations of the same position: into all that are `valued`, or into none of them.
+// They are overwritten only after every byte has been read and, where asked for, looked at (ERR_WEIGHTS with tensor and
+// index for a number that is not finite in the tensor's own dtype), which takes their size once more in memory; after a
+// failure the others hold anything.
 void read_tensors(const std::string& path, const std::vector<TensorSource>& sources,
-                  const std::vector<Destination>& destinations, bool undefined);
+                  const std::vector<Destination>& destinations);
 
 }  // namespace covidct
