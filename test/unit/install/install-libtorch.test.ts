@@ -118,7 +118,7 @@ describe('the archive', () => {
     server.manner.breakAfterBytes = 20_000;
     const error = await failing();
     expect(error.code).toBe('ERR_DOWNLOAD');
-    expect(error.message).toMatch(/broke off after \d+ of \d+ bytes .*run again to go on/);
+    expect(error.message).toMatch(/broke off after \d+ of \d+ bytes .*run again to resume/);
     const size = statSync(part()).size;
     expect(size).toBeGreaterThan(0);
     expect(existsSync(target)).toBe(false);
