@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { circles, filesBelow, headerEdges, importsOf, sourceEdges } from '../scripts/import-graph.cjs';
+import { changesBesideTheHook } from './helpers/file-changes';
 
 const ROOT = join(__dirname, '..');
 const SRC = join(ROOT, 'src');
@@ -178,6 +179,33 @@ test('folders are made in one place: a recursive mkdir never comes back from a f
     .filter((file) => /\bmkdir(Sync)?\(/.test(readFileSync(file, 'utf8')))
     .map((file) => relative(ROOT, file));
   expect(makers.filter((file) => !file.startsWith('src/bench/'))).toEqual(['src/files/write.ts']);
+});
+
+/** Files that change the file system without the hook, and why nothing that is read later can be spoiled by that. */
+const BESIDE_THE_HOOK: Readonly<Record<string, string>> = {
+  'src/files/write.ts': 'makeFolderSync makes the folders of caches and builds',
+  'src/files/owner-file.ts': 'signs of life',
+  'src/files/owned-folder.ts': "the owner's file at the end of the process",
+  'src/files/temporary-folder.ts': 'temporary',
+  'src/files/run-logged.ts': 'the log of a compiler',
+  'src/weights/read.ts': 'temporary',
+  'src/bench/architecture-bench.ts': 'temporary',
+  'src/bench/run.ts': 'temporary',
+  'src/bench/worker.ts': 'temporary',
+  'src/addon/addon-folder.ts': 'a cache that is made anew',
+  'src/addon/place-addon.ts': 'built beside its place, tried and renamed',
+  'src/install/build.ts': 'built again where it does not load',
+  'src/install/install-libtorch.ts': 'unpacked again where it is not whole',
+  'src/install/pip-wheel.ts': 'checked against its SHA-256 before it is used',
+};
+
+test('files are changed through one hook, where a test can make any change fail', () => {
+  const found = sources
+    .filter((file) => changesBesideTheHook(file).length > 0)
+    .map((file) => relative(ROOT, file).replaceAll('\\', '/'));
+  expect(found).toEqual(Object.keys(BESIDE_THE_HOOK).sort());
+  expect(changesBesideTheHook(join(SRC, 'files/write.ts'))).toEqual(['mkdirSync']);
+  expect(changesBesideTheHook(join(SRC, 'files/owner-file.ts'))).toEqual(['utimes']);
 });
 
 test('the addon is loaded by the model room and the doctor alone', () => {

@@ -5,7 +5,8 @@ import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { CovidCtError, DatasetError, throwIfAborted } from '../errors';
-import { fileError, makeFolder } from '../files/write';
+import { change } from '../files/operations';
+import { fileError, makeFolder, syncFolder } from '../files/write';
 import { isFolderEntry, readZip } from '../files/zip';
 import type { ZipArchive, ZipEntry } from '../files/zip';
 import { cacheFolder } from '../files/cache-folder';
@@ -98,11 +99,12 @@ export async function unpackZip(zip: string, target: string, options: UnpackOpti
       signal,
     };
     await readZip(zip, rules, (archive) => unpackEntries(archive, zip, unfinished, folder, options));
-    await rename(unfinished, target).catch(async (error: unknown) => {
+    await change('rename', unfinished, () => rename(unfinished, target), target).catch(async (error: unknown) => {
       if (!(await isFolder(target))) throw error; // else another process was faster, and its files are the same
     });
+    await syncFolder(path.dirname(target));
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await change('remove', unfinished, () => rm(unfinished, { recursive: true, force: true }));
   }
 }
 

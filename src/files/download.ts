@@ -3,12 +3,14 @@
  * fetch ignores proxy settings: behind a proxy it fails here, and the caller falls back to pip, which supports them.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
-import { makeFolderSync } from './write';
+import { change } from './operations';
+import { fileError, makeFolder, syncFile, syncFolder } from './write';
 
 /** Options of {@link download}. */
 export interface DownloadOptions {
@@ -43,6 +45,26 @@ export async function sha256Of(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
+}
+
+/** Makes the disk's failure one of the download that is no reason to try again. */
+async function onDisk<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {
+  return await work().catch((error: unknown) => {
+    throw fileError(action, path, error, 'ERR_DOWNLOAD');
+  });
+}
+
+async function removePart(part: string): Promise<void> {
+  await onDisk('remove it', part, () => change('remove', part, () => rm(part, { force: true })));
+}
+
+/** Flushed first: after a power cut the name must not stand for bytes that never reached the disk. */
+async function putInPlace(part: string, file: string): Promise<void> {
+  await onDisk('put the download in place', file, async () => {
+    await syncFile(part);
+    await change('rename', part, () => rename(part, file), file);
+    await syncFolder(dirname(file));
+  });
 }
 
 function sizeOf(file: string): number {
@@ -103,16 +125,23 @@ async function receive(options: DownloadOptions, response: Response, have: numbe
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   let received = resumed ? have : 0;
   const total = Number.isFinite(length) ? received + length : undefined;
-  const part = await open(`${file}.part`, resumed ? 'a' : 'w');
+  const path = `${file}.part`;
+  const part: FileHandle = await onDisk('write the download', path, () =>
+    change('create', path, () => open(path, resumed ? 'a' : 'w')),
+  ).catch(async (error: unknown) => {
+    await response.body?.cancel();
+    throw error;
+  });
   try {
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
       watchdog.allow(stallTimeoutMs, 'no more data');
-      await part.writeFile(chunk);
+      await onDisk('write the download', path, () => change('write', path, () => part.writeFile(chunk)));
       received += chunk.byteLength;
       onProgress?.(received, total);
     }
   } catch (error) {
     throwIfAborted(options.signal);
+    if (error instanceof CovidCtError) throw error;
     throw new DownloadError(
       `${url} broke off after ${received} of ${total ?? 'unknown'} bytes ` +
         `(${reasonOf(error)}); run again to resume`,
@@ -133,7 +162,7 @@ async function fetchRest(options: DownloadOptions): Promise<void> {
     // 416: there is no byte after those on disk, so the .part file is complete or belongs to another file.
     await response.body?.cancel();
     if (!(await sha256Of(part)).startsWith(options.sha256)) {
-      rmSync(part, { force: true });
+      await removePart(part);
       await receive(options, await request(options, 0, watchdog), 0, watchdog);
     }
   } finally {
@@ -148,12 +177,13 @@ async function fetchRest(options: DownloadOptions): Promise<void> {
  * @param options see {@link DownloadOptions}
  * @throws DownloadError (ERR_DOWNLOAD) when the server cannot be reached or refuses (`reached` false), when the
  *   connection breaks (the part stays), or when the checksum is wrong (the part is removed)
+ * @throws CovidCtError ERR_DOWNLOAD with the reason and advice when the file cannot be written; the part stays
  * @throws AbortedError when `signal` fires; the part stays
  */
 export async function download(options: DownloadOptions): Promise<void> {
   const { url, file, sha256, retries = 3 } = options;
   const part = `${file}.part`;
-  makeFolderSync(dirname(file));
+  await onDisk('make the folder', dirname(file), () => makeFolder(dirname(file)));
   if (existsSync(file) && (await sha256Of(file)).startsWith(sha256)) return;
   for (let attempt = 0; ; attempt++) {
     throwIfAborted(options.signal);
@@ -168,11 +198,11 @@ export async function download(options: DownloadOptions): Promise<void> {
   }
   const actual = await sha256Of(part);
   if (!actual.startsWith(sha256)) {
-    rmSync(part, { force: true });
+    await removePart(part);
     throw new DownloadError(
       `${url} does not match its checksum: expected sha256 ${sha256}, got ${actual}; the file was removed, run again`,
       { reached: true },
     );
   }
-  renameSync(part, file);
+  await putInPlace(part, file);
 }

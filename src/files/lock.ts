@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { CovidCtError, messageOf, throwIfAborted } from '../errors';
-import { makeFolderSync } from './write';
+import { makeFolder } from './write';
 
 /** A lock is stale, and is taken over, when its holder has not refreshed it for this long. */
 const STALE_MS = 10_000;
@@ -118,7 +118,7 @@ export async function withLock<T>(
   options: LockOptions = {},
 ): Promise<T> {
   try {
-    makeFolderSync(dirname(path), 0o700);
+    await makeFolder(dirname(path), 0o700);
   } catch (error) {
     throw new CovidCtError('ERR_LOCK', `the lock ${path}.lock cannot be taken: ${messageOf(error)}`, { cause: error });
   }

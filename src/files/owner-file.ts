@@ -1,5 +1,5 @@
 /** The file that says who holds a folder: how it is written, and what is seen when it is looked at. */
-import { open, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { open, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CovidCtError } from '../errors';
@@ -8,7 +8,7 @@ import { parseJson } from './json';
 import type { JsonAbout } from './json';
 import { change } from './operations';
 import type { ProcessIdentity } from './process-identity';
-import { fileError, replaceFile } from './write';
+import { fileError, fillFile, replaceFile } from './write';
 
 const MAX_BYTES = 64 * 1024;
 
@@ -102,7 +102,7 @@ export async function lookAtOwner(folder: string): Promise<Sight | null> {
  */
 export async function writeOwner(folder: string, claim: Claim, assertAllowed: () => void): Promise<void> {
   const write = async (temporary: string): Promise<void> => {
-    await change('create', temporary, () => writeFile(temporary, `${JSON.stringify(claim, null, 2)}\n`));
+    await fillFile(temporary, `${JSON.stringify(claim, null, 2)}\n`, { durable: false });
     assertAllowed();
   };
   // Whoever comes back after a power cut takes the folder from a process that is gone, whatever the file says.

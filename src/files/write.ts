@@ -62,7 +62,7 @@ export function makeFolderSync(path: string, mode = 0o777): void {
 }
 
 /** Like {@link makeFolderSync} without blocking the event loop, because a network drive may be slow. */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   const missing: string[] = [];
   let folder = resolve(path);
   for (;;) {
@@ -76,7 +76,7 @@ export async function makeFolder(path: string): Promise<void> {
     folder = dirname(folder);
   }
   for (const each of missing.reverse()) {
-    await change('makeFolder', each, () => mkdir(each)).catch((error: NodeJS.ErrnoException) => {
+    await change('makeFolder', each, () => mkdir(each, mode)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
     await syncFolder(dirname(each));
@@ -119,6 +119,16 @@ export interface ReplaceOptions {
   readonly code?: ErrorCode;
   /** Whether the folder is flushed to disk too, so that the new name survives a power failure; true by default. */
   readonly durable?: boolean;
+}
+
+/** Flushes a file that is closed already. Throws the file system's own error. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await change('sync', path, () => file.sync());
+  } finally {
+    await file.close();
+  }
 }
 
 /** Errors of platforms and file systems on which a folder cannot be opened or synced. */
@@ -188,6 +198,26 @@ export async function nameWhenWritten<T>(
 }
 
 /**
+ * Creates or empties a file and fills it; for a place where nobody looks yet, such as a temporary name.
+ *
+ * @param options `durable`: whether it is flushed to disk (default true)
+ * @throws the file system's own error
+ */
+export async function fillFile(
+  path: string,
+  data: string | Uint8Array,
+  { durable = true }: Pick<ReplaceOptions, 'durable'> = {},
+): Promise<void> {
+  const file = await change('create', path, () => open(path, 'w'));
+  try {
+    await change('write', path, () => file.writeFile(data));
+    if (durable) await change('sync', path, () => file.sync());
+  } finally {
+    await file.close();
+  }
+}
+
+/**
  * Writes a file atomically; a reader sees the old content or the new, never a part.
  *
  * @throws CovidCtError ERR_RUN_FOLDER with the reason and advice; the old file is then untouched
@@ -197,25 +227,25 @@ export async function writeWhole(
   data: string | Uint8Array,
   options: Pick<ReplaceOptions, 'durable'> = {},
 ): Promise<void> {
-  const { durable = true } = options;
-  await replaceFile(
-    path,
-    async (temporary) => {
-      const file = await change('create', temporary, () => open(temporary, 'w'));
-      try {
-        await change('write', temporary, () => file.writeFile(data));
-        if (durable) await change('sync', temporary, () => file.sync());
-      } finally {
-        await file.close();
-      }
-    },
-    options,
-  );
+  await replaceFile(path, (temporary) => fillFile(temporary, data, options), options);
 }
 
 /** Removes a file, or a folder with its content; does nothing when the path does not exist. */
 export async function removeWhole(path: string): Promise<void> {
   await change('remove', path, () => rm(path, { recursive: true, force: true })).catch((error: unknown) => {
     throw fileError('remove it', path, error);
+  });
+}
+
+/**
+ * Removes files and folders so that not even a power cut brings them back; to be called before what they need is
+ * removed, or what says that they are being removed.
+ *
+ * @throws CovidCtError ERR_RUN_FOLDER
+ */
+export async function removeForGood(dir: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await removeWhole(join(dir, name));
+  await syncFolder(dir).catch((error: unknown) => {
+    throw fileError('remove what lies in it', dir, error);
   });
 }

@@ -8,7 +8,8 @@ import path from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
-import { makeFolder } from './write';
+import { change } from './operations';
+import { makeFolder, syncFile } from './write';
 import { AbortedError, CovidCtError, messageOf, throwIfAborted } from '../errors';
 import { readExactly } from './read-exactly';
 import { quoted, readZipDirectory } from './zip-directory';
@@ -110,16 +111,17 @@ export class ZipArchive {
   /**
    * Unpacks the entry to a new file below `folder`.
    *
-   * @param options.name path below the folder; the entry's own name by default
+   * @param options `name`: path below the folder, the entry's own by default; `durable`: whether the file is flushed to
+   *   disk (default true)
    * @throws the caller's error for an entry that is not a regular file, would be outside the folder, clashes with
    *   another or is damaged; the file system's own errors
    */
   async extract(
     entry: ZipEntry,
     folder: string,
-    options: { readonly name?: string; readonly mode?: number } = {},
+    options: { readonly name?: string; readonly mode?: number; readonly durable?: boolean } = {},
   ): Promise<void> {
-    const { name = entry.name, mode = 0o666 } = options;
+    const { name = entry.name, mode = 0o666, durable = true } = options;
     const type = entry.mode & FILE_TYPE;
     if (type !== 0 && type !== REGULAR) throw this.damaged(entry, 'is a symbolic link or a device, not a file');
     if (hasControlCharacter(entry.name)) throw this.damaged(entry, 'has a control character in its name');
@@ -128,16 +130,17 @@ export class ZipArchive {
     if (!target.startsWith(root + path.sep)) throw this.damaged(entry, 'would be written outside its folder');
     const file = await this.#create(entry, target, mode);
     try {
-      await this.#unpack(entry, () => file.createWriteStream());
+      await change('write', target, () => this.#unpack(entry, () => file.createWriteStream()));
     } finally {
       await file.close();
     }
+    if (durable) await syncFile(target);
   }
 
   async #create(entry: ZipEntry, target: string, mode: number): Promise<FileHandle> {
     try {
       await makeFolder(path.dirname(target));
-      return await open(target, 'wx', mode);
+      return await change('create', target, () => open(target, 'wx', mode));
     } catch (error) {
       if (!CLASHES.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
       throw this.damaged(

@@ -1,8 +1,9 @@
 /** Writes every event as one line of JSON to a file or a stream. */
 import { open, stat, truncate } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import path from 'node:path';
-import { makeFolder } from '../files/write';
+import { dirname } from 'node:path';
+import { change } from '../files/operations';
+import { makeFolder, syncFolder } from '../files/write';
 import { z } from 'zod';
 import { CovidCtError, InvalidOptionError } from '../errors';
 import { printableJson } from '../text/printable';
@@ -100,11 +101,17 @@ export class JsonLinesLogger implements TrainLogger {
     }
   }
 
-  /** Syncs the file and returns its length; null for a stream, which cannot be truncated. */
+  /** Syncs the file, also its name, and returns its length; null for a stream, which cannot be truncated. */
   async state(): Promise<JsonLinesState> {
     if (this.#path === null) return { bytes: null };
-    await this.#file?.datasync();
-    const { size } = await stat(this.#path).catch(() => ({ size: 0 })); // no event has been logged yet
+    const path = this.#path;
+    if (this.#file !== null)
+      await this.#sync(this.#file)
+        .then(() => syncFolder(dirname(path)))
+        .catch((error: unknown) => {
+          throw writeFailed(path, error);
+        });
+    const { size } = await stat(path).catch(() => ({ size: 0 })); // no event has been logged yet
     return { bytes: size };
   }
 
@@ -118,7 +125,11 @@ export class JsonLinesLogger implements TrainLogger {
         'ERR_RESUME',
         `${this.#path}: expected at least ${bytes} bytes, as the checkpoint says; got ${size}`,
       );
-    if (size > bytes) await truncate(this.#path, bytes);
+    if (size <= bytes) return;
+    const path = this.#path;
+    await change('write', path, () => truncate(path, bytes)).catch((error: unknown) => {
+      throw writeFailed(path, error);
+    });
   }
 
   /** Syncs and closes the file; a stream is left open. A second call does nothing. */
@@ -131,7 +142,7 @@ export class JsonLinesLogger implements TrainLogger {
     this.#file = null;
     if (file === null) return;
     try {
-      await file.datasync().finally(() => file.close());
+      await this.#sync(file).finally(() => file.close());
     } catch (error) {
       throw writeFailed(this.#name, error);
     }
@@ -142,20 +153,25 @@ export class JsonLinesLogger implements TrainLogger {
   }
 
   async #append(line: string, durable: boolean): Promise<void> {
-    this.#file ??= await openAtLineStart(this.#path!);
-    await this.#file.appendFile(line);
-    if (durable) await this.#file.datasync();
+    const path = this.#path!;
+    const file = (this.#file ??= await openAtLineStart(path));
+    await change('write', path, () => file.appendFile(line));
+    if (durable) await this.#sync(file);
+  }
+
+  async #sync(file: FileHandle): Promise<void> {
+    await change('sync', this.#path!, () => file.datasync());
   }
 }
 
 async function openAtLineStart(file: string): Promise<FileHandle> {
-  await makeFolder(path.dirname(file));
-  const handle = await open(file, 'a+');
+  await makeFolder(dirname(file));
+  const handle = await change('create', file, () => open(file, 'a+'));
   try {
     const { size } = await handle.stat();
     const last = Buffer.alloc(1);
     if (size > 0) await handle.read(last, 0, 1, size - 1);
-    if (size > 0 && last[0] !== 0x0a) await handle.appendFile('\n');
+    if (size > 0 && last[0] !== 0x0a) await change('write', file, () => handle.appendFile('\n'));
     return handle;
   } catch (error) {
     await handle.close();

@@ -4,7 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { CovidCtError } from '../errors';
-import { fileError, makeFolder, removeWhole } from '../files/write';
+import { change } from '../files/operations';
+import { fileError, makeFolder, removeWhole, syncFolder } from '../files/write';
 import { z } from 'zod';
 import { bytesSchema, nameSchema, pathSchema, textSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
@@ -84,6 +85,9 @@ export class TensorBoardLogger implements TrainLogger {
   #file: FileHandle | null = null;
   #writing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
+  readonly #fail = (error: unknown): never => {
+    throw writeFailed(this.path, error);
+  };
 
   /** @throws InvalidOptionError when `dir` is empty */
   constructor(options: TensorBoardOptions) {
@@ -154,11 +158,15 @@ export class TensorBoardLogger implements TrainLogger {
     if (event.type !== 'step') await this.flush();
   }
 
-  /** Syncs the event file and returns its name and length. */
+  /** Syncs the event file, also its name, and returns both name and length. */
   async state(): Promise<TensorBoardState> {
     // Before the first event there is no file, and the version record alone does not create one.
     if (this.#logged) await this.flush();
-    await this.#file?.datasync();
+    const file = this.#file;
+    if (file !== null) {
+      await change('sync', this.path, () => file.datasync()).catch(this.#fail);
+      await syncFolder(path.dirname(this.path)).catch(this.#fail);
+    }
     return { file: path.basename(this.path), bytes: this.#written };
   }
 
@@ -186,7 +194,7 @@ export class TensorBoardLogger implements TrainLogger {
         'ERR_RESUME',
         `${found}: expected at least ${bytes} bytes, as the checkpoint says; got ${size}`,
       );
-    await handle.truncate(bytes);
+    await change('write', found, () => handle.truncate(bytes)).catch(this.#fail);
     this.#written = bytes;
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -198,7 +206,7 @@ export class TensorBoardLogger implements TrainLogger {
     const write = this.#writing.then(() => this.#write());
     // The failure rejects this call only; the next write retries the records that are still buffered.
     this.#writing = write.catch(() => {});
-    await write.catch((error: unknown) => Promise.reject(writeFailed(this.path, error)));
+    await write.catch(this.#fail);
   }
 
   /** Writes the buffered records and closes the file. Later calls resolve when the first does. */
@@ -226,19 +234,22 @@ export class TensorBoardLogger implements TrainLogger {
 
   async #write(): Promise<void> {
     if (this.#waiting.length === 0) return;
-    if (this.#file === null) {
-      await makeFolder(path.dirname(this.path));
-      this.#file = await open(this.path, 'wx');
-    }
+    const file = (this.#file ??= await this.#create());
     const records = this.#waiting;
     const bytes = Buffer.concat(records);
     // The position is explicit, so that the write after a partial one overwrites it.
-    for (let done = 0; done < bytes.length;) {
-      done += (await this.#file.write(bytes, done, bytes.length - done, this.#written + done)).bytesWritten;
-    }
+    await change('write', this.path, async () => {
+      for (let done = 0; done < bytes.length;)
+        done += (await file.write(bytes, done, bytes.length - done, this.#written + done)).bytesWritten;
+    });
     this.#written += bytes.length;
     this.#waiting = this.#waiting.slice(records.length);
     this.#waitingBytes -= bytes.length;
+  }
+
+  async #create(): Promise<FileHandle> {
+    await makeFolder(path.dirname(this.path));
+    return await change('create', this.path, () => open(this.path, 'wx'));
   }
 }
 

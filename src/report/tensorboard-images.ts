@@ -1,7 +1,8 @@
 /** Gathers the pictures of a run and shows them in its TensorBoard folder. */
 import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { removeWhole } from '../files/write';
+import { change } from '../files/operations';
+import { removeWhole, syncFolder } from '../files/write';
 import { TensorBoardLogger } from '../log/tensorboard';
 import type { Evaluation } from '../metrics/types';
 import type { RunFolder } from '../train/run-folder';
@@ -68,8 +69,10 @@ export class TensorBoardImages {
       } finally {
         await board.close();
       }
+      const path = join(dir, basename(board.path));
+      await change('rename', board.path, () => rename(board.path, path), path);
+      await syncFolder(dir);
       for (const name of earlier) await removeWhole(join(dir, name));
-      await rename(board.path, join(dir, basename(board.path)));
     } finally {
       await removeWhole(own);
     }

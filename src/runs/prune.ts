@@ -2,7 +2,8 @@
 import { lstat, readdir, realpath, rmdir } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { messageOf, throwIfAborted } from '../errors';
-import { finishedName, removeWhole } from '../files/write';
+import { change } from '../files/operations';
+import { finishedName, removeForGood, removeWhole } from '../files/write';
 import { pathSchema } from '../options/atoms';
 import { checkArgument, checkOptions } from '../options/check';
 import { CONTENTS, LOCKS, REPLACED } from '../train/leftovers';
@@ -100,12 +101,15 @@ async function remove({ dir, what }: PrunedRun, world: World, signal: AbortSigna
       await held.assertHeld();
       await removeWhole(join(dir, name));
     }
-    if (what === 'run') await removeWhole(join(dir, 'config.json'));
+    if (what === 'run') {
+      await removeForGood(dir, []);
+      await removeWhole(join(dir, 'config.json'));
+    }
   } finally {
     await held.release();
   }
   if (what === 'checkpoints') return;
-  await rmdir(dir).catch((error: NodeJS.ErrnoException) => {
+  await change('remove', dir, () => rmdir(dir)).catch((error: NodeJS.ErrnoException) => {
     if (!['ENOTEMPTY', 'EEXIST'].includes(error.code ?? '')) throw error;
   });
 }

@@ -14,7 +14,7 @@ import { verifyWeights } from '../model/verify';
 import type { SixteenBit } from '../data/images/options';
 import type { ResolvedTrainOptions } from './options';
 import { TemporaryFolder } from '../files/temporary-folder';
-import { fileError, removeWhole } from '../files/write';
+import { fileError, removeForGood, removeWhole } from '../files/write';
 import type { Averaging } from './averaging';
 import type { BestEpoch } from './history';
 import type { RunFolder } from './run-folder';
@@ -100,7 +100,7 @@ export class KeptWeights {
     const found = await readCard(folder.dir).catch(() => null); // none, or a damaged one: it is replaced
     if (card !== null) await verifyWeights(folder.dir, card, 'size');
     if (JSON.stringify(found?.card ?? null) !== JSON.stringify(card)) {
-      if (card === null) await removeWhole(folder.file(CARD_FILE));
+      if (card === null) await removeForGood(folder.dir, [CARD_FILE]);
       else await writeCard(folder.dir, card);
       if (found?.card.sha256 !== card?.sha256) await folder.removeMetrics('validation');
     }

@@ -3,7 +3,7 @@ import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stemOfContentName } from '../files/content';
 import { change } from '../files/operations';
-import { fileError, finishedName, removeWhole, syncFolder } from '../files/write';
+import { fileError, finishedName, removeForGood, removeWhole, syncFolder } from '../files/write';
 
 /** Everything a run may hold. Overwriting removes these and nothing else. */
 export const CONTENTS = [
@@ -55,13 +55,12 @@ export async function isFree(dir: string, entries: readonly string[]): Promise<b
 export async function removeRun(dir: string): Promise<void> {
   const config = join(dir, 'config.json');
   const replaced = join(dir, REPLACED);
-  await change('rename', config, () => rename(config, replaced), replaced).then(
-    () => syncFolder(dir),
-    (error: NodeJS.ErrnoException) => {
+  await change('rename', config, () => rename(config, replaced), replaced)
+    .then(() => syncFolder(dir))
+    .catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw fileError('remove the earlier run', dir, error);
-    },
-  );
-  for (const name of CONTENTS) await removeWhole(join(dir, name));
+    });
+  await removeForGood(dir, CONTENTS);
   await removeWhole(replaced);
 }
 

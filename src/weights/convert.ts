@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { CovidCtError, messageOf, throwIfAborted } from '../errors';
 import { readExactly } from '../files/read-exactly';
+import { change } from '../files/operations';
 import { fileError, replaceFile } from '../files/write';
 import type { NativeTensorSource } from '../addon/types';
 import { metadataSchema, pathSchema } from '../options/atoms';
@@ -71,20 +72,21 @@ async function gather(
 async function copyTensor(
   from: FileHandle,
   path: string,
-  to: FileHandle,
+  to: { readonly handle: FileHandle; readonly path: string },
   source: NativeTensorSource,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const bytes = source.shape.reduce((product, side) => product * side, elementBytes(source.dtype));
+  const write = (data: Uint8Array): Promise<void> => change('write', to.path, () => to.handle.writeFile(data));
   if (source.strides !== undefined) {
-    if (bytes > 0) await to.writeFile(await gather(from, path, source));
+    if (bytes > 0) await write(await gather(from, path, source));
     return bytes;
   }
   for (let done = 0; done < bytes; done += CHUNK_BYTES) {
     throwIfAborted(signal);
     const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes - done));
     await readBytes(from, path, source.offset + done, chunk);
-    await to.writeFile(chunk);
+    await write(chunk);
   }
   return bytes;
 }
@@ -125,24 +127,24 @@ export async function writeTogether(
 ): Promise<{ bytes: number; placed: NativeTensorSource[] }> {
   const sources = new Sources();
   const write = async (temporary: string): Promise<{ bytes: number; placed: NativeTensorSource[] }> => {
-    const target = await open(temporary, 'w');
+    const target = await change('create', temporary, () => open(temporary, 'w'));
     const header = encodeHeader(tensors, options.metadata ?? {});
     let bytes = 0;
     const placed: NativeTensorSource[] = [];
     try {
-      await target.writeFile(header);
+      await change('write', temporary, () => target.writeFile(header));
       for (const { file, strides, ...tensor } of tensors) {
         placed.push({ ...tensor, offset: header.length + bytes });
         const path = file ?? from;
         bytes += await copyTensor(
           await sources.of(path),
           path,
-          target,
+          { handle: target, path: temporary },
           { ...tensor, ...(strides && { strides }) },
           options.signal,
         );
       }
-      await target.sync();
+      await change('sync', temporary, () => target.sync());
     } finally {
       await target.close();
     }

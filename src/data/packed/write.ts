@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BadImageError, DatasetError, throwIfAborted } from '../../errors';
+import { change } from '../../files/operations';
 import { replaceFile } from '../../files/write';
 import { imageOptionsOf } from '../images/options';
 import { raceAbort } from '../abort';
@@ -135,8 +136,14 @@ function emptyIndex(data: DatasetSplits, options: ResolvedPrepareOptions, writte
   } satisfies PackedIndex;
 }
 
+/** A file that is being written, with its path. */
+interface Target {
+  readonly handle: FileHandle;
+  readonly path: string;
+}
+
 async function writeImages(
-  handle: FileHandle,
+  target: Target,
   data: DatasetSplits,
   options: ResolvedPrepareOptions,
   tools: PackedTools,
@@ -158,7 +165,7 @@ async function writeImages(
     if ('reason' in outcome) index.skipped.push({ split, id, reason: outcome.reason });
     else {
       const { data: bytes, height, width } = outcome.pixels;
-      await writeAll(handle, bytes, position);
+      await writeAll(target, bytes, position);
       position += bytes.byteLength;
       for (const [list, value] of [
         [index.labels, label],
@@ -181,9 +188,11 @@ async function writeImages(
   return { index, pixelBytes: position - HEAD_BYTES };
 }
 
-async function writeAll(handle: FileHandle, data: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < data.byteLength;)
-    done += (await handle.write(data, done, data.byteLength - done, position + done)).bytesWritten;
+async function writeAll({ handle, path }: Target, data: Uint8Array, position: number): Promise<void> {
+  await change('write', path, async () => {
+    for (let done = 0; done < data.byteLength;)
+      done += (await handle.write(data, done, data.byteLength - done, position + done)).bytesWritten;
+  });
 }
 
 /** Decodes every image of every split into one file; see preparePacked. */
@@ -199,13 +208,14 @@ export async function writePacked(
   return replaceFile(
     file,
     async (temporary) => {
-      const handle = await open(temporary, 'wx');
+      const handle = await change('create', temporary, () => open(temporary, 'wx'));
+      const whole = { handle, path: temporary };
       try {
-        const { index, pixelBytes } = await writeImages(handle, data, options, tools);
+        const { index, pixelBytes } = await writeImages(whole, data, options, tools);
         const { head, index: bytes, fingerprint } = encodePacked(index, pixelBytes);
-        await writeAll(handle, bytes, HEAD_BYTES + pixelBytes);
-        await writeAll(handle, head, 0); // written last: without it the file is invalid
-        await handle.sync();
+        await writeAll(whole, bytes, HEAD_BYTES + pixelBytes);
+        await writeAll(whole, head, 0); // written last: without it the file is invalid
+        await change('sync', temporary, () => handle.sync());
         throwIfAborted(options.signal);
         const { counts, resize, skipped } = index;
         return { file, bytes: HEAD_BYTES + pixelBytes + bytes.length, fingerprint, counts, resize, skipped };

@@ -1,9 +1,10 @@
 /** Writes a data set of made-up slices in the layout of COVID-CT, for demonstrations and tests. */
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../../files/write';
-import { DatasetError, messageOf, throwIfAborted } from '../../errors';
+import { change } from '../../files/operations';
+import { fileError, fillFile, makeFolder, removeWhole, syncFolder } from '../../files/write';
+import { CovidCtError, DatasetError, messageOf, throwIfAborted } from '../../errors';
 import { pathSchema } from '../../options/atoms';
 import { checkArgument, checkOptions } from '../../options/check';
 import { COVID_CT_CLASSES, PHANTOMS_FILE } from '../covid-ct';
@@ -86,7 +87,7 @@ async function writeClass(
       positive: label === 1,
       size: facts.size,
     });
-    await writeFile(path.join(folder, name), await encodePng(pixels));
+    await fillFile(path.join(folder, name), await encodePng(pixels));
     names.push(name);
   }
   return names;
@@ -99,7 +100,7 @@ async function writeLists(dir: string, label: number, names: readonly string[], 
   const cut = names.length - 2 * held;
   const parts = { train: names.slice(0, cut), val: names.slice(cut, cut + held), test: names.slice(cut + held) };
   for (const [split, list] of Object.entries(parts))
-    await writeFile(path.join(folder, `${split}CT_${className}.txt`), `${list.join('\n')}\n`);
+    await fillFile(path.join(folder, `${split}CT_${className}.txt`), `${list.join('\n')}\n`);
 }
 
 /**
@@ -135,12 +136,15 @@ export async function makePhantoms(dir: string, options: PhantomOptions = {}): P
   try {
     for (const label of COVID_CT_CLASSES.keys())
       await writeLists(unfinished, label, await writeClass(unfinished, label, each, facts, signal), held);
-    await writeFile(path.join(unfinished, 'README.txt'), README);
-    await writeFile(path.join(unfinished, PHANTOMS_FILE), text);
-    await rm(root, { recursive: true, force: true });
-    await rename(unfinished, root);
-  } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await fillFile(path.join(unfinished, 'README.txt'), README);
+    await fillFile(path.join(unfinished, PHANTOMS_FILE), text);
+    await removeWhole(root);
+    await change('rename', unfinished, () => rename(unfinished, root), root);
+    await syncFolder(path.dirname(root));
+  } catch (error) {
+    await removeWhole(unfinished).catch(() => undefined); // must not hide the first failure
+    if (error instanceof CovidCtError) throw error;
+    throw new DatasetError(fileError('write the phantoms', root, error).message, { cause: error });
   }
   return { dir: root, counts, written: true };
 }
