@@ -34,6 +34,15 @@ async function signaled(signal: NodeJS.Signals, at: string, args: readonly strin
   });
 }
 
+/** On a busy machine a signal may come when the training is over: it is tried again, with nothing left of that. */
+async function inTime(out: string, work: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    if (await work()) return;
+    await rm(out, { recursive: true });
+  }
+  throw new Error('the signal came too late five times');
+}
+
 /** Runs a command in this process; it must end well. */
 async function done(args: readonly string[]): Promise<string> {
   const { code, stderr } = await runCommand(args);
@@ -56,15 +65,18 @@ beforeAll(async () => {
   halfway = join(dir, 'halfway');
   await done(flags(finished));
   expected = await contentOfRun(finished);
-  const { code, stderr } = await signaled('SIGTERM', '"type":"step","epoch":2,"step":2', flags(halfway));
-  expect([code, stderr]).toEqual([143, expect.stringContaining('stopping after the present step')]);
+  await inTime(halfway, async () => {
+    const { code, stderr } = await signaled('SIGTERM', '"type":"step","epoch":2,"step":1', flags(halfway));
+    if (code !== 0) expect([code, stderr]).toEqual([143, expect.stringContaining('stopping after the present step')]);
+    return code !== 0;
+  });
 }, 120_000);
 
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 test('SIGTERM writes a checkpoint, from which the run goes on to the bit, test split and pictures included', async () => {
   const checkpoints = await readdir(join(halfway, 'checkpoints'));
-  expect(checkpoints).toEqual([expect.stringMatching(/^epoch-0002-step-00000[23]-/)]);
+  expect(checkpoints).toEqual([expect.stringMatching(/^epoch-0002-step-00000[1-9]-/)]);
   const out = await copyOf(halfway);
   await done(['train', '--resume', out, '--test']);
   expect(await contentOfRun(out)).toEqual(expected);
@@ -72,8 +84,11 @@ test('SIGTERM writes a checkpoint, from which the run goes on to the bit, test s
 
 test('SIGINT too, in the first epoch', async () => {
   const out = join(dir, 'interrupted');
-  const { code } = await signaled('SIGINT', '"type":"step","epoch":1,"step":1', flags(out));
-  expect(code).toBe(130);
+  await inTime(out, async () => {
+    const { code } = await signaled('SIGINT', '"type":"step","epoch":1,"step":1', flags(out));
+    expect([130, 0]).toContain(code);
+    return code === 130;
+  });
   await done(['train', '--resume', relative(process.cwd(), out), '--test', '--prefetch', '0', '--cache-bytes', '0']);
   expect(await contentOfRun(out)).toEqual(expected);
 }, 60_000);
@@ -81,10 +96,14 @@ test('SIGINT too, in the first epoch', async () => {
 test('killed at a step, while the best weights are kept, and after the training', async () => {
   const out = join(dir, 'killed');
   const moments = ['"type":"step","epoch":1,"step":3', '"type":"checkpoint"', '"type":"stop"'];
-  for (const at of moments) {
-    const { code } = await signaled('SIGKILL', at, flags(out, '--resume', 'auto', '--checkpoint-every', '1steps'));
-    expect([at, code]).toEqual([at, null]);
-  }
+  await inTime(out, async () => {
+    for (const at of moments) {
+      const { code } = await signaled('SIGKILL', at, flags(out, '--resume', 'auto', '--checkpoint-every', '1steps'));
+      expect([null, 0]).toContain(code);
+      if (code === 0) return false;
+    }
+    return true;
+  });
   await done(flags(out, '--resume', 'auto', '--checkpoint-every', '1steps'));
   const { history, ...rest } = await contentOfRun(out);
   const { history: whole, ...others } = expected;
@@ -119,7 +138,10 @@ test('--resume auto goes on with every kind of option, and refuses others, spell
     ...['--classes', 'NonCOVID,COVID', '--best-by', 'auc', '--threshold', '0.4', '--max-gradient-norm', '1'],
     ...['--on-bad-file', 'skip', '--preset', 'tutorial', '--seed', '3'],
   ];
-  await signaled('SIGTERM', '"type":"step","epoch":1,"step":3', flags(out, '--resume', 'auto', ...recipe));
+  await inTime(out, async () => {
+    const args = flags(out, '--resume', 'auto', ...recipe);
+    return (await signaled('SIGTERM', '"type":"step","epoch":1,"step":1', args)).code === 143;
+  });
   const other = await runCommand(flags(out, '--resume', 'auto', ...recipe, '--lr', '0.5', '--batch-size', '2'));
   expect(other.code).toBe(1);
   expect(other.stderr).toContain(
