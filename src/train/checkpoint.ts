@@ -163,18 +163,26 @@ export async function readCheckpoint(
  * @throws CovidCtError ERR_RESUME where there is none
  */
 export async function readLatestCheckpoint(dir: string, onDamaged: (message: string) => void): Promise<Checkpoint> {
-  const names = await checkpointNames(dir);
-  for (const each of names) {
+  const damaged = new Set<string>();
+  for (;;) {
+    const latest = (await checkpointNames(dir)).find(({ name }) => !damaged.has(name));
+    if (latest === undefined) throw noCheckpoint(dir, damaged.size > 0);
     try {
-      return await readCheckpoint(dir, each);
+      return await readCheckpoint(dir, latest);
     } catch (error) {
+      // A training that is under way removes it as soon as it has written the next.
+      if (!(await checkpointNames(dir)).some(({ name }) => name === latest.name)) continue;
+      damaged.add(latest.name);
       onDamaged(messageOf(error));
     }
   }
-  throw new CovidCtError(
+}
+
+function noCheckpoint(dir: string, isDamaged: boolean): CovidCtError {
+  return new CovidCtError(
     'ERR_RESUME',
     `${dir}: expected a run with a checkpoint to go on from; there is ` +
-      `${names.length === 0 ? 'none' : 'none that is whole'}; train again into another folder, or replace it ` +
+      `${isDamaged ? 'none that is whole' : 'none'}; train again into another folder, or replace it ` +
       '(overwrite: true, --overwrite)',
   );
 }

@@ -102,7 +102,7 @@ export class KeptWeights {
     if (JSON.stringify(found?.card ?? null) !== JSON.stringify(card)) {
       if (card === null) await removeForGood(folder.dir, [CARD_FILE]);
       else await writeCard(folder.dir, card);
-      if (found?.card.sha256 !== card?.sha256) await folder.removeMetrics('validation');
+      if (found?.card.sha256 !== card?.sha256) await folder.removeMetrics();
     }
     this.#card = card;
     this.#best = best === null || card === null ? null : { path: folder.file(card.weights), epoch: best };
@@ -138,7 +138,12 @@ export class KeptWeights {
     const kind = keep === 'last' ? 'last' : 'best';
     const threshold = this.#thresholdOf(evaluation);
     const stored = await this.#store(kind, epoch.epoch, threshold);
-    if (folder !== null) await this.#commit(folder, stored, threshold, epoch.epoch);
+    if (folder !== null) {
+      // Before the commit: metrics of the test split would be taken for those of the new weights after a kill.
+      if (stored.sha256 !== this.#card?.sha256)
+        await folder.removeMetrics(evaluation === null ? undefined : 'validation');
+      await this.#commit(folder, stored, threshold, epoch.epoch);
+    }
     const path = join(folder?.dir ?? '', stored.weights);
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
@@ -201,8 +206,9 @@ export class KeptWeights {
    * left that was killed while it wrote.
    */
   async removeUnnamed(): Promise<void> {
-    const { folder, alsoNeeded } = this.#options;
+    const { folder, alsoNeeded, assertHeld } = this.#options;
     if (folder === null) return;
+    await assertHeld(); // what another training has kept there is named by its card
     const named = new Set([this.#card?.weights, this.#card?.last?.weights, ...alsoNeeded()].map((each) => each ?? ''));
     const names = await readdir(folder.file('weights')).catch((error: unknown) => {
       throw fileError('look into the folder', folder.file('weights'), error);
@@ -224,8 +230,9 @@ export class KeptWeights {
 
   /** Writes the weights as they are now; nothing names them yet. Without a run folder the path is absolute. */
   async #store(kind: 'best' | 'last', epoch: number, threshold: number | null): Promise<WeightsOfCard> {
-    const { network, folder, averaging } = this.#options;
+    const { network, folder, averaging, assertHeld } = this.#options;
     const metadata = this.#metadata(epoch, threshold);
+    await assertHeld();
     if (folder !== null)
       return await averaging.during(() =>
         storeWeights(network, folder.dir, { folder: 'weights', name: kind }, metadata),

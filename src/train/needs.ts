@@ -44,7 +44,7 @@ async function freeBytes(path: string): Promise<number | null> {
   }
 }
 
-/** What an earlier run's weights and checkpoints will give back when they are removed. */
+/** What weights and checkpoints that are there already will give back, since new ones take their place. */
 async function weightsThere(out: string): Promise<number> {
   const folders = [join(out, 'weights'), join(out, 'checkpoints')];
   const files = await Promise.all(
@@ -73,14 +73,14 @@ const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`
 /**
  * Estimates what a training takes.
  *
- * @param images of both splits
+ * @param training `images`: of both splits; `resumes`: whether what lies in the run folder is of the same training
  * @throws CovidCtError ERR_RUN_FOLDER when weights and checkpoints do not fit on the disk: new ones are written beside
  *   the old ones, and a checkpoint needs the best weights of its time
  */
 export async function checkNeeds(
   network: Network,
   options: ResolvedTrainOptions,
-  images: number,
+  { images, resumes }: { readonly images: number; readonly resumes: boolean },
 ): Promise<TrainingNeeds> {
   const weightBytes = weightBytesOf(network);
   const { out, overwrite, keep, keepCheckpoints } = options;
@@ -88,7 +88,8 @@ export async function checkNeeds(
   const others = out === undefined ? 0 : OTHER_FILES_BYTES;
   const place = out ?? tmpdir();
   const free = await freeBytes(place);
-  const room = free === null ? null : free + (out !== undefined && overwrite ? await weightsThere(out) : 0);
+  const isReplaced = out !== undefined && (overwrite || resumes);
+  const room = free === null ? null : free + (isReplaced ? await weightsThere(out) : 0);
   // Each checkpoint needs the best weights of its time.
   const written = checkpointBytes === 0 ? 0 : (keepCheckpoints + 1) * (checkpointBytes + weightBytes);
   const most = 2 * weightBytes + written + others;

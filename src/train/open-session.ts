@@ -53,7 +53,8 @@ export async function openSession(
   const optimizer = optimizerOptions(network, options);
   const freezing = new FreezeSchedule(network, options.freeze);
   const features = planFeatures(request, freezing.backboneFrozen(1));
-  const needs = await checkNeeds(network, options, train.samples.length + (validation?.samples.length ?? 0));
+  const images = train.samples.length + (validation?.samples.length ?? 0);
+  const needs = await checkNeeds(network, options, { images, resumes: resume !== null });
   const owned = await own(request);
   try {
     const present = { ...request, resume: resume === null ? null : await withLatest(resume) };
@@ -104,6 +105,7 @@ async function start(
   const recorder = new Recorder(request.loggers, folder, {
     loggerTimeout: request.loggerTimeout,
     best: resume?.checkpoint.state.kept.best ?? null,
+    assertHeld: async () => await owned?.assertHeld(),
   });
   const { plan, checkpoints } = planOf({ ...parts, recorder });
   const loop = new TrainingLoop(plan, resume?.checkpoint.state.loop ?? null);

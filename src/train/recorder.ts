@@ -19,10 +19,18 @@ export interface RecorderState {
   readonly loggers: readonly unknown[];
 }
 
+/** What a Recorder may be given. */
+export interface RecorderOptions {
+  readonly loggerTimeout?: number;
+  readonly best?: BestEpoch | null;
+  readonly assertHeld?: () => Promise<void>;
+}
+
 /** One training's events on their way out. */
 export class Recorder {
   readonly #loggers: readonly BoundedLogger[];
   readonly #folder: RunFolder | null;
+  readonly #assertHeld: () => Promise<void>;
   readonly #progress: ProgressFile | null;
   #lines: string[] = [];
   readonly #epochs: EpochRecord[] = [];
@@ -35,18 +43,22 @@ export class Recorder {
 
   /**
    * @param options `loggerTimeout`: milliseconds after which a logger that does not come back is given up, 0: never;
-   *   `best`: the best epoch of an earlier process whose training goes on
+   *   `best`: the best epoch of an earlier process whose training goes on; `assertHeld`: throws where the folder is no
+   *   longer this training's, so that nothing is written over what another one has written
    */
   constructor(
     loggers: readonly TrainLogger[],
     folder: RunFolder | null,
-    { loggerTimeout = 0, best = null }: { readonly loggerTimeout?: number; readonly best?: BestEpoch | null } = {},
+    { loggerTimeout = 0, best = null, assertHeld = () => Promise.resolve() }: RecorderOptions = {},
   ) {
     this.#loggers = loggers.map((logger, index) => new BoundedLogger(logger, `loggers[${index}]`, loggerTimeout));
     this.#folder = folder;
-    // For others to poll: it is not worth a wait for the disk.
-    const write = async (name: string, text: string): Promise<void> =>
+    this.#assertHeld = assertHeld;
+    const write = async (name: string, text: string): Promise<void> => {
+      await assertHeld();
+      // For others to poll: it is not worth a wait for the disk.
       await folder?.write(name, text, { durable: false });
+    };
     this.#progress = folder === null ? null : new ProgressFile(write, best);
   }
 
@@ -117,7 +129,10 @@ export class Recorder {
     const isNoted = event.type !== 'step' && !(event.type === 'start' && event.resumed !== undefined);
     if (isNoted) this.#lines.push(JSON.stringify({ time: new Date().toISOString(), ...event }));
     await tellAll(this.#loggers, (logger) => logger.log(event));
-    if (isNoted) await this.#folder?.write('history.jsonl', `${this.#lines.join('\n')}\n`);
+    if (isNoted && this.#folder !== null) {
+      await this.#assertHeld();
+      await this.#folder.write('history.jsonl', `${this.#lines.join('\n')}\n`);
+    }
     await this.#progress?.event(event);
   }
 

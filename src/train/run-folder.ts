@@ -197,13 +197,14 @@ export class RunFolder {
     });
   }
 
-  /** Removes the metrics of one split, which are of other weights than the card's. For the trainer. @internal */
-  async removeMetrics(split: string): Promise<void> {
-    checkArgument(z.string(), split, 'RunFolder.removeMetrics', 'split');
+  /** Removes the metrics of all splits, or but for one: they are of other weights than the card's. @internal */
+  async removeMetrics(except?: string): Promise<void> {
+    checkArgument(z.string().optional(), except, 'RunFolder.removeMetrics', 'except');
     await withLock(this.file('.metrics'), async (held) => {
-      const { [split]: removed, ...others } = await this.metrics();
+      const before = Object.entries(await this.metrics());
+      const after = before.filter(([split]) => split === except);
       held.assertHeld();
-      if (removed !== undefined) await this.#writeJson('metrics.json', others);
+      if (after.length < before.length) await this.#writeJson('metrics.json', Object.fromEntries(after));
     });
   }
 

@@ -1,5 +1,5 @@
 /** One training has a run folder at a time, and evaluations of several splits at once lose nothing. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunBusyError } from '../../../src/errors';
 import { summarize } from '../../../src/metrics/evaluation';
@@ -31,6 +31,33 @@ test.each([false, true])('a second training is refused while one is under way, o
     const run = await RunFolder.open(out);
     expect((await run.history()).epochs).toHaveLength(2);
     expect((await run.card())?.weights).toBeDefined();
+  });
+});
+
+test('a training that has lost its folder writes nothing over what another one has written', async () => {
+  await inTemporaryFolder(async (dir) => {
+    const out = join(dir, 'run');
+    const { trainer, train, validation } = await setUp({ out, keep: 'both' });
+    const files = [
+      'history.jsonl',
+      'progress.json',
+      'model.json',
+      'metrics.json',
+      'weights/best-0123456789abcdef.safetensors',
+    ];
+    const read = (): Promise<string[]> => Promise.all(files.map((file) => readFile(join(out, file), 'utf8')));
+    let before: string[] = [];
+    const training = (async () => {
+      for await (const { type } of trainer.events(train, validation)) {
+        if (type !== 'checkpoint' || before.length > 0) continue;
+        const claim = JSON.parse(await readFile(join(out, 'owner.lock'), 'utf8')) as Record<string, unknown>;
+        await writeFile(join(out, 'owner.lock'), JSON.stringify({ ...claim, token: "another one's" }));
+        for (const file of files) await writeFile(join(out, file), '{}\n');
+        before = await read();
+      }
+    })();
+    await expect(training).rejects.toMatchObject({ code: 'ERR_LOCK' });
+    expect(await read()).toEqual(before);
   });
 });
 
