@@ -148,7 +148,6 @@ export class KeptWeights {
     this.#best = { path, epoch };
     this.#bestIsCurrent = true;
     this.#threshold = threshold;
-    await this.#removeOtherMetrics();
     if (evaluation !== null) await this.writeMetrics(evaluation);
     await this.removeUnnamed();
     return { type: 'checkpoint', epoch: epoch.epoch, kind, path, metric: epoch.metric, value: epoch.value };
@@ -214,13 +213,6 @@ export class KeptWeights {
       throw fileError('look into the folder', folder.file('weights'), error);
     });
     for (const name of names) if (!named.has(`weights/${name}`)) await removeWhole(folder.file('weights', name));
-  }
-
-  /** Metrics of the test split, say, of a run that has more epochs now, are of weights that are no longer the best. */
-  async #removeOtherMetrics(): Promise<void> {
-    const { folder } = this.#options;
-    for (const split of Object.keys((await folder?.metrics()) ?? {}))
-      if (split !== 'validation') await folder?.removeMetrics(split);
   }
 
   /** Removes the temporary file. */

@@ -73,7 +73,8 @@ export async function openSession(
 async function own({ options: { out, overwrite }, resume, signal }: TrainingRequest): Promise<OwnedFolder | null> {
   if (out === undefined) return null;
   if (resume === null) await assertRunFolderFree(out, overwrite);
-  return await ownFolder(out, 'Trainer.fit', { signal });
+  // A signal that has fired already ends the training in the loop, as one that fires later does.
+  return await ownFolder(out, 'Trainer.fit', signal?.aborted === true ? {} : { signal });
 }
 
 /**
