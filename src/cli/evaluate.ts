@@ -111,7 +111,7 @@ export async function evaluateRun(
     else print(io, evaluationText(evaluation));
     const folder = await RunFolder.open(flags.model).catch(() => null);
     if (folder === null) return evaluation;
-    const mismatch = await whyNotOfTheRun(folder, { flags, data, threshold, stored: model.threshold });
+    const mismatch = await whyNotOfTheRun(folder, { flags, data, threshold, model });
     if (mismatch === null) await keep({ folder, model, dataset, evaluation, flags, io });
     else note(io, flags, `${folder.dir} was left as it was: ${mismatch}`);
     return evaluation;
@@ -162,15 +162,17 @@ interface Asked {
   readonly flags: EvaluateFlags;
   readonly data: DatasetSplits;
   readonly threshold: number | undefined;
-  /** The model's own threshold. */
-  readonly stored: number;
+  readonly model: Classifier;
 }
 
 /** Why the metrics are none that the run's report should show, in words; null when they are the run's own. */
-async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, stored }: Asked): Promise<string | null> {
+async function whyNotOfTheRun(folder: RunFolder, { flags, data, threshold, model }: Asked): Promise<string | null> {
+  const { threshold: stored, origin } = model;
   if (flags.which === 'last') return 'its report shows the best weights, and these are the metrics of the last';
   if (threshold !== undefined && threshold !== stored)
     return `its report shows the threshold stored with the model, ${stored}, and these are the metrics at ${threshold}`;
+  if ((await folder.card())?.origin !== origin)
+    return 'its training has kept other weights meanwhile, and these are the metrics of those before; evaluate again';
   const { data: own } = await folder.config();
   const same = (['train', 'validation'] as const).every(
     (name) => own[name]?.fingerprint === (data[name] === null ? undefined : datasetFingerprint(data[name])),
