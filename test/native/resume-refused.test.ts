@@ -233,9 +233,8 @@ test('a history or an event file that is shorter than the checkpoint says is ref
 test('with a signal that has fired already nothing is lost', async () => {
   const out = await copied();
   const trainer = await goingOn(out);
-  await expect(trainer.fit(splits.train, splits.validation, { signal: AbortSignal.abort() })).rejects.toMatchObject({
-    code: 'ERR_ABORTED',
-  });
+  const { stop } = await trainer.fit(splits.train, splits.validation, { signal: AbortSignal.abort() });
+  expect(stop.reason).toBe('aborted');
   trainer.model.dispose();
   expect(await toTheEnd(out, splits)).toEqual(expected);
 });
