@@ -20,6 +20,21 @@ export interface OwnedFolder {
 /** Of this thread. */
 const held = new Set<HeldFolder>();
 
+/** Tokens of this thread that mean nothing any more, although their file could not be removed. */
+const abandoned = new Set<string>();
+
+/** Whether a folder was let go of whose file still says otherwise, since its disk had failed. */
+export function wasAbandoned(token: string): boolean {
+  return abandoned.has(token);
+}
+
+/** Lets `remove` take away the file of a token for good; where that fails, whoever comes next may take the folder. */
+export async function abandon(token: string, remove: () => Promise<void>): Promise<void> {
+  abandoned.add(token);
+  await remove();
+  abandoned.delete(token);
+}
+
 function removeAll(): void {
   for (const folder of held) folder.removeNow();
 }
@@ -113,9 +128,15 @@ export class HeldFolder implements OwnedFolder {
 
   async #letGo(): Promise<void> {
     clearTimeout(this.#timer);
-    // Looked at before the mutex is taken, which would make a folder that was removed meanwhile.
-    const isOurs = !this.signal.aborted && (await lookAtOwner(this.#folder))?.claim?.token === this.#token;
-    if (isOurs) await withLock(ownerMutex(this.#folder), () => removeOwner(this.#folder, this.#token));
-    this.#end();
+    const remove = async (): Promise<void> => {
+      // Looked at before the mutex is taken, which would make a folder that was removed meanwhile.
+      const isOurs = !this.signal.aborted && (await lookAtOwner(this.#folder))?.claim?.token === this.#token;
+      if (isOurs) await withLock(ownerMutex(this.#folder), () => removeOwner(this.#folder, this.#token));
+    };
+    try {
+      await abandon(this.#token, remove);
+    } finally {
+      this.#end();
+    }
   }
 }

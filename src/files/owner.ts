@@ -6,7 +6,7 @@ import { RunBusyError, throwIfAborted } from '../errors';
 import type { Owner } from '../errors';
 import { withLock } from './lock';
 import type { HeldLock } from './lock';
-import { HeldFolder } from './owned-folder';
+import { abandon, HeldFolder, wasAbandoned } from './owned-folder';
 import type { OwnedFolder } from './owned-folder';
 import { describeOwner, lookAtOwner, ownerMutex, removeOwner, writeOwner } from './owner-file';
 import type { Claim, Sight } from './owner-file';
@@ -38,7 +38,8 @@ function busy(folder: string, owner: Owner): RunBusyError {
 }
 
 async function stateOf({ claim }: Sight): Promise<ProcessState> {
-  return claim === null ? 'unknown' : await stateOfProcess(claim);
+  if (claim === null) return 'unknown';
+  return wasAbandoned(claim.token) ? 'dead' : await stateOfProcess(claim);
 }
 
 function isSame(a: Sight, b: Sight | null): boolean {
@@ -72,7 +73,7 @@ async function take(
     return await withLock(ownerMutex(folder), decide, signal === undefined ? {} : { signal });
   } catch (error) {
     // Where the mutex was lost at the last moment, the file is there; it must not outlast the failure.
-    await removeOwner(folder, claim.token).catch(() => undefined);
+    await abandon(claim.token, () => removeOwner(folder, claim.token)).catch(() => undefined);
     throw error;
   }
 }

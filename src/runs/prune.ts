@@ -97,6 +97,7 @@ async function remove({ dir, what }: PrunedRun, world: World, signal: AbortSigna
   try {
     const own = what === 'checkpoints' ? ['checkpoints'] : (await readdir(dir)).filter(isOwn);
     // The locks come and go by themselves.
+    if (what === 'run') await removeForGood(dir, ['model.json']); // before the weights that it names
     for (const name of own.filter((each) => !LOCKS.has(each) && each !== 'config.json')) {
       await held.assertHeld();
       await removeWhole(join(dir, name));

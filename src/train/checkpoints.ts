@@ -88,6 +88,8 @@ export class Checkpoints {
       if (needs !== null) this.#written.unshift({ name: each.name, needs });
     }
     await this.#removeOthers(folder);
+    // The process before may not have come to it.
+    await this.#removeOld(folder);
   }
 
   /** Whether one is due within an epoch; to be asked after every optimizer step. */

@@ -60,6 +60,7 @@ export async function removeRun(dir: string): Promise<void> {
     .catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw fileError('remove the earlier run', dir, error);
     });
+  await removeForGood(dir, ['model.json']); // before the weights that it names
   await removeForGood(dir, CONTENTS);
   await removeWhole(replaced);
 }

@@ -64,7 +64,7 @@ export async function openSession(
     const session = await start(parts, { config, changes, optimizer });
     return { ...session, needs, resume: present.resume };
   } catch (error) {
-    await owned?.release();
+    await owned?.release().catch(() => undefined); // must not hide the first failure
     throw error;
   }
 }

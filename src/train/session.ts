@@ -25,6 +25,7 @@ export async function* runTraining(asked: TrainingRequest, left: AbortSignal): T
   const unlock = request.network.lock('Trainer.fit');
   let history: TrainingHistory;
   let stop: TrainEvent;
+  let failed = false;
   try {
     const session = await openSession(request, classWeights, left);
     try {
@@ -40,11 +41,14 @@ export async function* runTraining(asked: TrainingRequest, left: AbortSignal): T
       await session.recorder.write(stop);
       await session.recorder.close();
     } catch (error) {
+      failed = true;
       await rescue(session, error);
       throw error;
     } finally {
       await session.plan.kept.close();
-      await session.owned?.release();
+      await session.owned?.release().catch((error: unknown) => {
+        if (!failed) throw error; // must not hide the first failure
+      });
     }
   } finally {
     unlock();

@@ -2,8 +2,9 @@
  * The base of the tests' fakes, a network without LibTorch: softmax regression on block means of the raw pixels, with
  * SGD, that truly learns.
  */
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { CovidCtError } from '../../src/errors';
+import { fillFile } from '../../src/files/write';
 import { tutorialEval } from '../../src/data/transforms/presets';
 import type { Belongings } from '../../src/model/belongings';
 import { classifierOf } from '../../src/model/classifier';
@@ -267,7 +268,7 @@ export class FakeNetwork implements Network {
 
   async saveWeights(path: string): Promise<void> {
     this.calls.push({ type: 'save' });
-    await writeFile(path, JSON.stringify([...this.weights]));
+    await fillFile(path, JSON.stringify([...this.weights]));
   }
 
   async loadWeights(path: string): Promise<LoadReport> {
