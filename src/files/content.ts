@@ -31,7 +31,14 @@ const CHUNK_BYTES = 1024 ** 2;
 export async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
   throwIfAborted(signal);
   const { size } = await stat(path);
-  if (size >= THREAD_BYTES) return await hashOnThread(path, signal);
+  if (size >= THREAD_BYTES) {
+    try {
+      return await hashOnThread(path, signal);
+    } catch (error) {
+      // Node's permission model may allow the addon and no worker threads.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error;
+    }
+  }
   const file = await open(path, 'r');
   try {
     const hash = createHash('sha256');
