@@ -43,12 +43,20 @@ export async function openRun(
     classes: [...classes],
     device: given.device ?? device,
     threads: given.threads ?? threads,
-    ...seedSchema.parse(config.options),
+    ...seedOf(folder, config),
     ...withoutNull({ dropout, precision, convolution, channels }),
   } as ClassifierOptions;
   const network = await createNetwork(options, false);
   network.belongings = checkpoint.state.belongings;
   return { config, checkpoint, network };
+}
+
+/** Throws CovidCtError ERR_RUN_FOLDER where the file was changed by hand. */
+function seedOf(folder: RunFolder, { options }: RunConfig): z.output<typeof seedSchema> {
+  const { data, error } = seedSchema.safeParse(options);
+  if (data !== undefined) return data;
+  const reasons = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  throw new CovidCtError('ERR_RUN_FOLDER', `${folder.file('config.json')}: expected the options of a run; ${reasons}`);
 }
 
 /** What has been trained cannot be taken back. */

@@ -73,3 +73,14 @@ test('what the run itself takes of the disk is room for what replaces it', async
   trainer.model.dispose();
   expect(stop.reason).toBe('epochs');
 });
+
+test('options that were changed by hand are the fault of the run folder', async () => {
+  const out = join(dir, 'by-hand');
+  await stopped(out, BASE, splits, { leaveAfter: 1 });
+  const path = join(out, 'config.json');
+  await files.writeFile(path, (await files.readFile(path, 'utf8')).replace('"seed": 5', '"seed": "five"'));
+  await expect(goingOn(out)).rejects.toMatchObject({
+    code: 'ERR_RUN_FOLDER',
+    message: expect.stringContaining('config.json: expected the options of a run; seed: ') as string,
+  });
+});
