@@ -49,7 +49,8 @@ export async function openSession(
   left: AbortSignal,
 ): Promise<Session> {
   const { network, train, validation, options, resume } = request;
-  const config = await configOf(request);
+  // Without a run folder nobody reads it, and a look at every file of a large data set takes a while.
+  const config = options.out === undefined ? null : await configOf(request);
   const optimizer = optimizerOptions(network, options);
   const freezing = new FreezeSchedule(network, options.freeze);
   const features = planFeatures(request, freezing.backboneFrozen(1));
@@ -96,10 +97,17 @@ async function withLatest(resume: ResumePoint): Promise<ResumePoint> {
   return { ...resume, config, checkpoint: await readLatestCheckpoint(dir, () => undefined) };
 }
 
+interface StartParts {
+  /** Null without a run folder. */
+  readonly config: NewConfig | null;
+  readonly changes: readonly string[];
+  readonly optimizer: NativeOptimizerOptions;
+}
+
 /** Begins the training, or puts everything back to where it goes on from. */
 async function start(
   parts: Omit<PlanParts, 'recorder'>,
-  { config, changes, optimizer }: { config: NewConfig; changes: readonly string[]; optimizer: NativeOptimizerOptions },
+  { config, changes, optimizer }: StartParts,
 ): Promise<Omit<Session, 'needs' | 'resume'>> {
   const { request, folder, owned } = parts;
   const { network, options, resume } = request;
@@ -113,7 +121,7 @@ async function start(
   checkpoints.follow(() => loop.state());
   try {
     await network.configureOptimizer(optimizer);
-    if (folder !== null) {
+    if (folder !== null && config !== null) {
       if (resume === null) await begin(checkpoints, folder, config);
       else await goOn({ plan, checkpoints, recorder }, folder, { resume, config, changes });
     }
@@ -129,8 +137,8 @@ async function start(
 }
 
 /** What is not as when the run began, in words; none at a beginning. Throws ERR_RESUME for what was not accepted. */
-function acceptedChanges({ network, options, resume }: TrainingRequest, config: NewConfig): string[] {
-  if (resume === null) return [];
+function acceptedChanges({ network, options, resume }: TrainingRequest, config: NewConfig | null): string[] {
+  if (resume === null || config === null) return [];
   const now = { network, data: config.data, options: asStored(config.options) };
   return acceptDifferences(options.out!, differencesOf(resume.config, now), resume.accept);
 }

@@ -1,5 +1,7 @@
 /** One training has a run folder at a time, and evaluations of several splits at once lose nothing. */
 import { readFile, writeFile } from 'node:fs/promises';
+import type * as FileSystem from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { RunBusyError } from '../../../src/errors';
 import { summarize } from '../../../src/metrics/evaluation';
@@ -58,6 +60,22 @@ test('a training that has lost its folder writes nothing over what another one h
     })();
     await expect(training).rejects.toMatchObject({ code: 'ERR_LOCK' });
     expect(await read()).toEqual(before);
+  });
+});
+
+test.each([
+  [18, true],
+  [0, false],
+])('%i files are looked at before a training whose run folder is there: %s', async (looks, isKept) => {
+  await inTemporaryFolder(async (dir) => {
+    const { trainer, train } = await setUp(isKept ? { out: join(dir, 'run') } : {});
+    const samples = train.samples.map((sample, i) => ({ ...sample, source: join(dir, `${i}.png`) }));
+    const stat = jest.spyOn(createRequire(__filename)('node:fs/promises') as typeof FileSystem, 'stat');
+    const events = trainer.events({ ...train, samples });
+    await events.next();
+    expect(stat.mock.calls.filter(([path]) => String(path).endsWith('.png'))).toHaveLength(looks);
+    stat.mockRestore();
+    await events.return(undefined as never).catch(() => undefined);
   });
 });
 
