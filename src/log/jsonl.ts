@@ -1,7 +1,9 @@
 /** Writes every event as one line of JSON to a file or a stream. */
+import { createReadStream } from 'node:fs';
 import { open, stat, truncate } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
 import { change } from '../files/operations';
 import { makeFolder, syncFolder } from '../files/write';
 import { z } from 'zod';
@@ -29,7 +31,8 @@ const optionsSchema = z.strictObject({
   only: z.array(z.enum(EVENT_TYPES)).readonly().optional(),
 });
 
-const stateSchema = z.object({ bytes: z.int().min(0).nullable() });
+// Strict: the state of another kind of logger must not shorten a file.
+const stateSchema = z.strictObject({ bytes: z.int().min(0).nullable(), started: z.boolean() });
 
 /** How much a JsonLinesLogger has written, as plain JSON for a checkpoint. */
 export type JsonLinesState = Readonly<z.infer<typeof stateSchema>>;
@@ -68,6 +71,8 @@ export class JsonLinesLogger implements TrainLogger {
   readonly #only: readonly TrainEvent['type'][] | null;
   #file: FileHandle | null = null;
   #closed = false;
+  /** Whether the file has the beginning of this training. */
+  #started = false;
   // A failing stream also emits 'error', which would end the process without a listener; the failed write rejects.
   readonly #onStreamError = (): void => {};
 
@@ -91,6 +96,7 @@ export class JsonLinesLogger implements TrainLogger {
     if (this.#closed) throw usedAfterClose(this.#name);
     // The file of a resumed run already contains its start event.
     if (event.type === 'start' && event.resumed !== undefined && this.#path !== null) return;
+    if (event.type === 'start') this.#started = true;
     if (this.#only !== null && !this.#only.includes(event.type)) return;
     try {
       const line = `${eventLine(event, new Date())}\n`;
@@ -103,7 +109,8 @@ export class JsonLinesLogger implements TrainLogger {
 
   /** Syncs the file, also its name, and returns its length; null for a stream, which cannot be truncated. */
   async state(): Promise<JsonLinesState> {
-    if (this.#path === null) return { bytes: null };
+    const started = this.#started;
+    if (this.#path === null) return { bytes: null, started };
     const path = this.#path;
     if (this.#file !== null)
       await this.#sync(this.#file)
@@ -112,12 +119,16 @@ export class JsonLinesLogger implements TrainLogger {
           throw writeFailed(path, error);
         });
     const { size } = await stat(path).catch(() => ({ size: 0 })); // no event has been logged yet
-    return { bytes: size };
+    return { bytes: size, started };
   }
 
-  /** Continues the file of an earlier process: lines written after its state are truncated. */
+  /**
+   * Continues the file of an earlier process: lines written after its state are truncated.
+   *
+   * @throws CovidCtError ERR_RESUME when the file is shorter, or another training has begun in it meanwhile
+   */
   async restore(state: unknown): Promise<void> {
-    const { bytes } = checkArgument(stateSchema, state, 'JsonLinesLogger.restore', 'state');
+    const { bytes, started } = checkArgument(stateSchema, state, 'JsonLinesLogger.restore', 'state');
     if (this.#path === null || bytes === null) return;
     const { size } = await stat(this.#path).catch(() => ({ size: 0 }));
     if (size < bytes)
@@ -125,8 +136,15 @@ export class JsonLinesLogger implements TrainLogger {
         'ERR_RESUME',
         `${this.#path}: expected at least ${bytes} bytes, as the checkpoint says; got ${size}`,
       );
+    this.#started = started;
     if (size <= bytes) return;
     const path = this.#path;
+    if ((await beginningsAfter(path, bytes)) > (started ? 0 : 1))
+      throw new CovidCtError(
+        'ERR_RESUME',
+        `${path}: expected the lines of this training at the end of the file; another one has written behind them; ` +
+          'move those to another file, or go on without this logger',
+      );
     await change('write', path, () => truncate(path, bytes)).catch((error: unknown) => {
       throw writeFailed(path, error);
     });
@@ -162,6 +180,14 @@ export class JsonLinesLogger implements TrainLogger {
   async #sync(file: FileHandle): Promise<void> {
     await change('sync', this.#path!, () => file.datasync());
   }
+}
+
+/** Number of trainings that have begun behind a place in a file. */
+async function beginningsAfter(file: string, place: number): Promise<number> {
+  let beginnings = 0;
+  for await (const line of createInterface({ input: createReadStream(file, { start: place }) }))
+    if (/^\{"time":"[^"]*","type":"start"/.test(line)) beginnings += 1;
+  return beginnings;
 }
 
 async function openAtLineStart(file: string): Promise<FileHandle> {

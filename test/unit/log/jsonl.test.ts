@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
+import { InvalidOptionError } from '../../../src/errors';
 import { JsonLinesLogger } from '../../../src/log/jsonl';
+import type { JsonLinesState } from '../../../src/log/jsonl';
 import { epochEvent, startEvent, stepEvent, stopEvent } from '../../helpers/events';
 
 let folder: string;
@@ -108,4 +110,36 @@ test('log after close is refused', async () => {
 test('exactly one target', () => {
   expect(() => new JsonLinesLogger({})).toThrow(/exactly one of path and stream/);
   expect(() => new JsonLinesLogger({ path: 'x', stream: new PassThrough() })).toThrow(/exactly one of path and stream/);
+});
+
+test('a file in which another training has begun meanwhile is not shortened, nor by the state of another logger', async () => {
+  const file = path.join(folder, 'shared.jsonl');
+  const write = async (): Promise<JsonLinesState[]> => {
+    const logger = new JsonLinesLogger({ path: file });
+    const states = [await logger.state()];
+    for (const event of [startEvent(), epochEvent(), epochEvent({ epoch: 2 })]) {
+      await logger.log(event);
+      states.push(await logger.state());
+    }
+    await logger.close();
+    return states;
+  };
+  await write();
+  const [before, started] = await write();
+  const mine = readFileSync(file, 'utf8');
+  await write();
+  const all = readFileSync(file, 'utf8');
+  const restored = (state: unknown): Promise<void> => new JsonLinesLogger({ path: file }).restore(state);
+  for (const state of [before, started])
+    await expect(restored(state)).rejects.toMatchObject({
+      code: 'ERR_RESUME',
+      message: expect.stringContaining('another one has written') as string,
+    });
+  await expect(restored({ file: 'events.out.tfevents.1', bytes: 10 })).rejects.toThrow(InvalidOptionError);
+  expect(readFileSync(file, 'utf8')).toBe(all);
+  writeFileSync(file, mine);
+  await restored(started);
+  expect(linesOf(readFileSync(file, 'utf8')).map(({ type }) => type)).toEqual(['start', 'epoch', 'epoch', 'start']);
+  await restored(before);
+  expect(linesOf(readFileSync(file, 'utf8'))).toHaveLength(3);
 });
