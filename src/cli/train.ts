@@ -19,6 +19,7 @@ import { fineTuningOptions, withFineTuning } from './fine-tuning-flags';
 import { during, note, print, printJson } from './io';
 import type { Io, OutputFlags } from './io';
 import { openData } from './open-data';
+import { ownFolder } from '../files/owner';
 import { assertRunFolderFree } from '../train/run-folder';
 import {
   assertSameRecipe,
@@ -125,13 +126,19 @@ async function goOn(folder: RunFolder, flags: Flags, io: Io): Promise<number> {
   const trainer = finished ? null : await resumedTrainer(folder, flags, io, { loggers, dataSource });
   const history = trainer === null ? null : await resumed(trainer, data, folder.dir, flags, io);
   if (history?.stop.reason === 'aborted') return concluded(history, flags, io);
-  const left = await openTasks(folder);
-  if (left.draw) await draw(folder.dir, data, flags, io);
-  if (flags.test === true && left.test) {
-    const { onBadFile } = config.options as { onBadFile?: 'error' | 'skip' };
-    const device = deviceOfRun(config, flags);
-    await evaluateTest({ out: folder.dir, data: path, opening, onBadFile, device }, flags, io);
-  } else if (left.report) await writeReport(folder.dir);
+  // Two processes that are started at once do not both draw; what a dead one has left of its ownership goes.
+  const owned = await ownFolder(folder.dir, 'covidct train', { signal: io.signal });
+  try {
+    const left = await openTasks(folder);
+    if (left.draw) await draw(folder.dir, data, flags, io);
+    if (flags.test === true && left.test) {
+      const { onBadFile } = config.options as { onBadFile?: 'error' | 'skip' };
+      const device = deviceOfRun(config, flags);
+      await evaluateTest({ out: folder.dir, data: path, opening, onBadFile, device }, flags, io);
+    } else if (left.report) await writeReport(folder.dir);
+  } finally {
+    await owned.release();
+  }
   return history === null ? EXIT.ok : concluded(history, flags, io);
 }
 

@@ -1,4 +1,5 @@
 /** Opens a run to go on with it: its configuration, its latest checkpoint, and a network like the one it trained. */
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { CovidCtError } from '../errors';
 import { createNetwork } from '../model/open-network';
@@ -14,7 +15,7 @@ import type { RunConfig } from './run-schema';
 export interface OpenRun {
   readonly config: RunConfig;
   readonly checkpoint: Checkpoint;
-  /** Without weights yet; the session reads them when it begins. */
+  /** With the weights of the checkpoint. */
   readonly network: Network;
 }
 
@@ -35,8 +36,8 @@ export async function openRun(
 ): Promise<OpenRun> {
   const folder = await RunFolder.open(dir);
   const config = await folder.config();
-  const checkpoint = await readLatestCheckpoint(folder.dir, onDamaged);
-  assertEpochs(folder.dir, checkpoint, given.epochs);
+  const latest = await readLatestCheckpoint(folder.dir, onDamaged);
+  assertEpochs(folder.dir, latest, given.epochs);
   const { architecture, classes, device, dropout, precision, convolution, channels, threads } = config.model;
   const options = {
     architecture,
@@ -47,8 +48,36 @@ export async function openRun(
     ...withoutNull({ dropout, precision, convolution, channels }),
   } as ClassifierOptions;
   const network = await createNetwork(options, false);
-  network.belongings = checkpoint.state.belongings;
-  return { config, checkpoint, network };
+  try {
+    const checkpoint = await readWeights(folder.dir, network, latest, onDamaged);
+    network.belongings = checkpoint.state.belongings;
+    return { config, checkpoint, network };
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
+}
+
+/**
+ * Reads the weights of a checkpoint, so that the classifier predicts with them before the training goes on; those of a
+ * later one where a training that is under way has replaced it.
+ */
+async function readWeights(
+  dir: string,
+  network: Network,
+  latest: Checkpoint,
+  onDamaged: (message: string) => void,
+): Promise<Checkpoint> {
+  const own = new Set(network.tensors.map(({ name }) => name));
+  for (let checkpoint = latest; ; checkpoint = await readLatestCheckpoint(dir, onDamaged)) {
+    try {
+      const sources = checkpoint.tensors.filter(({ name }) => own.has(name));
+      await network.readTensors(checkpoint.path, sources, { allowNonFinite: true });
+      return checkpoint;
+    } catch (error) {
+      if (existsSync(checkpoint.path)) throw error;
+    }
+  }
 }
 
 /** Throws CovidCtError ERR_RUN_FOLDER where the file was changed by hand. */
