@@ -42,11 +42,12 @@ const AT_ONCE = 64;
 
 /**
  * Returns the SHA-256 of every sample's id and the size of its file, independent of their order: it changes with nearly
- * every change of an image, though none is read. Images of a packed data set have no size of their own.
+ * every change of an image, though none is read.
  *
- * @returns 64 hexadecimal digits
+ * @returns 64 hexadecimal digits; null for a packed data set, whose images have no size of their own
  */
-export async function datasetSizes({ samples }: Pick<Dataset, 'samples'>): Promise<string> {
+export async function datasetSizes({ samples }: Pick<Dataset, 'samples'>): Promise<string | null> {
+  if (samples.some(({ source }) => isPixelSource(source))) return null;
   const lines: string[] = [];
   for (let from = 0; from < samples.length; from += AT_ONCE) {
     const some = samples.slice(from, from + AT_ONCE);
@@ -55,10 +56,9 @@ export async function datasetSizes({ samples }: Pick<Dataset, 'samples'>): Promi
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
 }
 
-/** Returns the bytes of an encoded image; null for decoded pixels, and for a file that cannot be looked at. */
+/** Returns the bytes of an encoded image; null for a file that cannot be looked at. */
 async function sizeOf(source: ImageSource): Promise<number | null> {
-  if (isPixelSource(source)) return null;
-  if (typeof source !== 'string') return source.byteLength;
+  if (typeof source !== 'string') return isPixelSource(source) ? null : source.byteLength;
   return await stat(source).then(
     ({ size }) => size,
     () => null,

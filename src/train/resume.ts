@@ -52,7 +52,7 @@ function differencesOfSplit(name: string, before: DataSummary | null, now: DataS
     const text =
       before.order !== undefined && before.order !== now.order
         ? `the ${name} samples are in another order`
-        : before.sizes !== undefined && before.sizes !== now.sizes
+        : before.sizes !== undefined && now.sizes !== undefined && before.sizes !== now.sizes
           ? `${name} images are others: their files have other sizes`
           : null;
     return text === null ? [] : [{ kind: 'data', what: name, text }];

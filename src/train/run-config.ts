@@ -50,13 +50,14 @@ export function leftOutOf(...datasets: readonly (Dataset | null)[]): { leftOut?:
 }
 
 async function summary(dataset: Dataset): Promise<DataSummary> {
+  const sizes = await datasetSizes(dataset);
   return {
     name: dataset.name,
     samples: dataset.samples.length,
     classes: countClasses(dataset),
     fingerprint: datasetFingerprint(dataset),
     order: orderFingerprint(dataset),
-    sizes: await datasetSizes(dataset),
+    ...(sizes === null ? {} : { sizes }),
     ...leftOutOf(dataset),
   };
 }

@@ -58,7 +58,7 @@ export interface DataSummary {
   readonly fingerprint: string;
   /** SHA-256 over the ids in their order; absent in older runs. */
   readonly order?: string;
-  /** SHA-256 over ids and file sizes; see datasetSizes. Absent in older runs. */
+  /** SHA-256 over ids and file sizes; see datasetSizes. Absent for packed data sets, and in older runs. */
   readonly sizes?: string;
   /** What the data set's reader left out, by reason; absent where nothing was, and in older runs. */
   readonly leftOut?: readonly LeftOut[];

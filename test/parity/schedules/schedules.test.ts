@@ -34,7 +34,7 @@ test('an epoch with fewer steps than planned does not delay the next; beyond the
   short.stepped();
   short.beginEpoch(2);
   expect(short.learningRate).toBe(whole.learningRate);
-  expect(short.state()).toEqual({ learningRate: whole.learningRate, factor: 0.1, step: 10 });
+  expect(short.state()).toEqual({ plateauRate: 1, step: 10 });
   for (let step = 0; step < 50; step += 1) whole.stepped();
   expect(whole.learningRate).toBeCloseTo((1 + Math.cos((Math.PI * 19) / 20)) / 2, 12);
 });
