@@ -84,7 +84,7 @@ void check_source(const TensorSource& source, const at::Tensor& tensor, int64_t 
 class ReadFile {
  public:
   explicit ReadFile(const std::string& path) : path_(path), handle_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    struct stat facts{};
+    struct stat facts {};
     if (handle_ < 0 || fstat(handle_, &facts) != 0) {
       const std::string reason = std::strerror(errno);
       if (handle_ >= 0) close(handle_);
@@ -161,9 +161,8 @@ std::string value_text(double value) {
 }
 
 [[noreturn]] void cannot_read(const ReadFile& file, const TensorSource& source) {
-  throw Failure("ERR_WEIGHTS",
-                "reading '" + file.path() + "' failed at tensor '" + source.name +
-                    "': its disk failed, or the file was cut off meanwhile. Nothing was loaded");
+  throw Failure("ERR_WEIGHTS", "reading '" + file.path() + "' failed at tensor '" + source.name +
+                                   "': its disk failed, or the file was cut off meanwhile. Nothing was loaded");
 }
 
 // The bytes of a tensor as they stand in the file. `finite`: they are float32 and have to be finite.
