@@ -1,7 +1,7 @@
 /** Writes files atomically: to a temporary file in the same folder, flushed to disk, then renamed into place. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CovidCtError, messageOf } from '../errors';
 import type { ErrorCode } from '../errors';
@@ -112,11 +112,26 @@ export function finishedName(name: string): string | null {
   return /^\.(.+)\.\d+-[0-9a-f]{8}\.tmp$/.exec(name)?.[1] ?? null;
 }
 
+/** What is written shows it more often than that; what does not was left. */
+const LEFT_AFTER_MS = 3_600_000;
+
+/** Removes what killed processes have left of files for the place of `path`. It is no failure where that fails. */
+async function removeLeft(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    if (finishedName(name) !== basename(path)) continue;
+    const left = join(dirname(path), name);
+    const { mtimeMs } = await stat(left).catch(() => ({ mtimeMs: Infinity }));
+    if (mtimeMs < Date.now() - LEFT_AFTER_MS) await removeWhole(left).catch(() => undefined);
+  }
+}
+
 /** How {@link replaceFile} writes and reports a failure. */
 export interface ReplaceOptions {
   /** What is being done, for the message, e.g. `write the weights`. */
   readonly action?: string;
   readonly code?: ErrorCode;
+  /** Whether files that killed processes have left half written in this place are removed first; false by default. */
+  readonly tidy?: boolean;
   /** Whether the folder is flushed to disk too, so that the new name survives a power failure; true by default. */
   readonly durable?: boolean;
 }
@@ -180,11 +195,12 @@ export async function nameWhenWritten<T>(
   nameOf: (result: T) => string,
   options: ReplaceOptions = {},
 ): Promise<T> {
-  const { action = 'write the file', code = 'ERR_RUN_FOLDER', durable = true } = options;
+  const { action = 'write the file', code = 'ERR_RUN_FOLDER', durable = true, tidy = false } = options;
   const temporary = unfinished(path);
   try {
     await assertReplaceable(path, code);
     await makeFolder(dirname(path));
+    if (tidy) await removeLeft(path);
     const result = await write(temporary);
     const name = nameOf(result);
     await change('rename', temporary, () => rename(temporary, name), name);

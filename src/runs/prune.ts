@@ -22,8 +22,13 @@ type Wanted = Required<Omit<PruneOptions, 'signal' | 'states'>> & { readonly sta
 const DAY_MS = 24 * 3600 * 1000;
 
 /** Whether a name in a run folder is of this library's own, files that a killed process left unfinished among them. */
-const isOwn = (name: string): boolean =>
-  LOCKS.has(name) || name === REPLACED || CONTENTS.includes(finishedName(name) ?? name);
+const isOwn = (name: string): boolean => {
+  const finished = finishedName(name) ?? name;
+  return LOCKS.has(finished) || finished === REPLACED || CONTENTS.includes(finished);
+};
+
+/** What tells the state of a run goes after the rest, so that what is left can be pruned again. */
+const MARKS = ['history.jsonl', 'config.json'];
 
 const isEnded = (state: RunSummary['state']): state is EndedState =>
   (ENDED_STATES as readonly string[]).includes(state);
@@ -98,14 +103,12 @@ async function remove({ dir, what }: PrunedRun, world: World, signal: AbortSigna
     const own = what === 'checkpoints' ? ['checkpoints'] : (await readdir(dir)).filter(isOwn);
     // The locks come and go by themselves.
     if (what === 'run') await removeForGood(dir, ['model.json']); // before the weights that it names
-    for (const name of own.filter((each) => !LOCKS.has(each) && each !== 'config.json')) {
+    for (const name of own.filter((each) => !LOCKS.has(each) && !MARKS.includes(each))) {
       await held.assertHeld();
       await removeWhole(join(dir, name));
     }
-    if (what === 'run') {
-      await removeForGood(dir, []);
-      await removeWhole(join(dir, 'config.json'));
-    }
+    await removeForGood(dir, []);
+    if (what === 'run') for (const mark of MARKS) await removeForGood(dir, [mark]);
   } finally {
     await held.release();
   }

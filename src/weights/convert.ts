@@ -151,7 +151,7 @@ export async function writeTogether(
     return { bytes, placed };
   };
   try {
-    return await replaceFile(to, write, { action: 'write the weights' });
+    return await replaceFile(to, write, { action: 'write the weights', tidy: true });
   } finally {
     await sources.close();
   }

@@ -223,6 +223,6 @@ export async function writePacked(
         await handle.close();
       }
     },
-    { action: 'write the packed data set', code: 'ERR_PACKED_DATA' },
+    { action: 'write the packed data set', code: 'ERR_PACKED_DATA', tidy: true },
   );
 }
