@@ -84,7 +84,7 @@ void check_source(const TensorSource& source, const at::Tensor& tensor, int64_t 
 class ReadFile {
  public:
   explicit ReadFile(const std::string& path) : path_(path), handle_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    struct stat facts {};
+    struct stat facts{};
     if (handle_ < 0 || fstat(handle_, &facts) != 0) {
       const std::string reason = std::strerror(errno);
       if (handle_ >= 0) close(handle_);
