@@ -41,6 +41,15 @@ export async function storeWeights(
   return { weights: stem.folder === '' ? name : `${stem.folder}/${name}`, sha256, bytes };
 }
 
+/** What a card says of a network, whichever weights it holds. */
+export function factsOfNetwork(
+  network: Network,
+): Pick<ModelCard, 'architecture' | 'classes' | 'dropout' | 'channels' | 'precision' | 'pretraining' | 'versions'> {
+  const { architecture, classes, dropout, channels, precision, belongings, versions } = network;
+  const pretraining = belongings.pretraining ?? undefined;
+  return { architecture, classes, dropout, channels, precision, pretraining, versions };
+}
+
 /** Whether a name in a folder is one that {@link saveModel} gives. */
 export function isOfSavedModel(name: string): boolean {
   const own = finishedName(name) ?? name;
@@ -55,28 +64,15 @@ export function isOfSavedModel(name: string): boolean {
 /** Writes `model-<hash>.safetensors` and `model.json`; see {@link Classifier.save}. */
 export async function saveModel(network: Network, dir: string): Promise<ModelCard> {
   checkArgument(pathSchema, dir, 'Classifier.save', 'dir');
-  const { architecture, classes, dropout, channels, precision, versions } = network;
-  const { transform, threshold, origin, pretraining, sixteenBit } = network.belongings;
+  const { transform, threshold, origin, sixteenBit } = network.belongings;
   await makeFolder(dir).catch((error: unknown) => {
     throw fileError('make the folder', dir, error);
   });
   return await withLock(join(dir, SAVE_LOCK), async (held) => {
     const before = await readCard(dir).catch(() => null); // none, or a damaged one: it is replaced
     const stored = await storeWeights(network, dir, { folder: '', name: 'model' });
-    const card = makeCard({
-      architecture,
-      classes,
-      dropout,
-      channels,
-      precision,
-      pretraining: pretraining ?? undefined,
-      transform,
-      threshold,
-      sixteenBit: sixteenBit ?? undefined,
-      ...stored,
-      origin,
-      versions,
-    });
+    const own = { transform, threshold, sixteenBit: sixteenBit ?? undefined, origin };
+    const card = makeCard({ ...factsOfNetwork(network), ...own, ...stored });
     held.assertHeld();
     await writeCard(dir, card);
     await removeOthers(dir, card, before?.card.weights);

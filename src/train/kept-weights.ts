@@ -8,7 +8,7 @@ import type { Evaluation } from '../metrics/types';
 import { CARD_FILE, makeCard, readCard, writeCard } from '../model/card';
 import type { ModelCard, WeightsOfCard } from '../model/card';
 import { DEFAULT_THRESHOLD, weightsMetadata } from '../model/belongings';
-import { storeWeights } from '../model/save';
+import { factsOfNetwork, storeWeights } from '../model/save';
 import type { Network } from '../model/types';
 import { verifyWeights } from '../model/verify';
 import type { SixteenBit } from '../data/images/options';
@@ -257,22 +257,8 @@ export class KeptWeights {
   /** Makes stored weights the run's model. */
   async #commit(folder: RunFolder, stored: WeightsOfCard, threshold: number, epoch: number): Promise<void> {
     const { network, transform, sixteenBit } = this.#options;
-    const { architecture, classes, dropout, channels, precision, belongings, versions } = network;
-    const card = makeCard({
-      architecture,
-      classes,
-      dropout,
-      channels,
-      precision,
-      pretraining: belongings.pretraining ?? undefined,
-      transform,
-      sixteenBit,
-      threshold,
-      ...stored,
-      origin: `${this.#origin()}, epoch ${epoch}`,
-      versions,
-    });
-    await this.#write(folder, card);
+    const own = { transform, threshold, sixteenBit, origin: `${this.#origin()}, epoch ${epoch}` };
+    await this.#write(folder, makeCard({ ...factsOfNetwork(network), ...own, ...stored }));
   }
 
   async #write(folder: RunFolder, card: ModelCard): Promise<void> {
