@@ -41,6 +41,10 @@ export const ERROR_CODES = {
   ERR_ABORTED: 'the work was stopped by its AbortSignal',
   ERR_METRICS: 'a metric was computed from values for which it is not defined',
   ERR_RUN_FOLDER: 'a run folder cannot be written or read',
+  ERR_QUEUE_FULL: 'a predictor holds as many images or bytes as it may',
+  ERR_TIMEOUT: 'a predictor gave no answer within the time that was asked for',
+  ERR_CLOSING: 'a predictor is being closed and takes no more images',
+  ERR_GATE: 'a model did not pass the gate, so the one before it goes on answering',
   ERR_RESUME: 'a run cannot be resumed: it has no complete checkpoint, or its inputs are not those that it began with',
 } as const;
 
@@ -199,6 +203,38 @@ export class RunBusyError extends CovidCtError {
   constructor(message: Text, owner: Owner) {
     super('ERR_BUSY', message);
     this.owner = owner;
+  }
+}
+
+/**
+ * A predictor is full. `limit` says of what: `items` (images) or `bytes` of input; it held `used` of at most `most`,
+ * and `asked` more were given, of which none was taken.
+ *
+ * @example
+ * ```ts
+ * import { Predictor, QueueFullError } from 'covidct-torch';
+ *
+ * using predictor = await Predictor.load('runs/first', { maxQueue: 64 });
+ * try {
+ *   await predictor.predict('slice.png');
+ * } catch (error) {
+ *   if (!(error instanceof QueueFullError)) throw error;
+ *   console.log(error.limit, error.used, error.most); // answer 503 with Retry-After
+ * }
+ * ```
+ */
+export class QueueFullError extends CovidCtError {
+  readonly limit: 'items' | 'bytes';
+  readonly used: number;
+  readonly asked: number;
+  readonly most: number;
+
+  constructor(message: Text, facts: Pick<QueueFullError, 'limit' | 'used' | 'asked' | 'most'>) {
+    super('ERR_QUEUE_FULL', message);
+    this.limit = facts.limit;
+    this.used = facts.used;
+    this.asked = facts.asked;
+    this.most = facts.most;
   }
 }
 

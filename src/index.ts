@@ -19,6 +19,7 @@ export {
   ERROR_CODES,
   InvalidOptionError,
   LibTorchNotFoundError,
+  QueueFullError,
   RunBusyError,
 } from './errors';
 export type { ErrorCode, Owner } from './errors';
@@ -97,6 +98,19 @@ export type { Explanation, Prediction } from './model/prediction';
 export type { Preprocessing } from './model/preprocessing';
 export type { ModelCard, WeightsOfCard } from './model/card';
 export type { MatchOptions, LoadReport, ShapeDifference } from './weights/match';
+
+// A model in a service
+export { Predictor } from './predictor/predictor';
+export type { PredictorOptions, PredictorRequest } from './predictor/options';
+export type {
+  ModelVersion,
+  PredictorEvents,
+  PredictorMetrics,
+  PredictorStatus,
+  RejectionReason,
+  ServedPrediction,
+  Timing,
+} from './predictor/types';
 
 // Training and evaluation
 export { EarlyStopping } from './train/early-stopping';

@@ -22,10 +22,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['text', 'errors', 'files', 'options'],
   log: ['text', 'errors', 'files', 'options', 'metrics'],
   train: ['text', 'errors', 'files', 'options', 'addon', 'data', 'weights', 'model', 'metrics', 'log'],
+  predictor: ['errors', 'options', 'data', 'model'],
   report: ['errors', 'intended-use', 'files', 'options', 'data', 'model', 'metrics', 'train', 'log'],
   runs: ['text', 'errors', 'files', 'options', 'metrics', 'train'],
   bench: ['errors', 'options', 'addon', 'data', 'model'],
-  index: ['errors', 'files', 'data', 'weights', 'model', 'metrics', 'train', 'log'],
+  index: ['errors', 'files', 'data', 'weights', 'model', 'metrics', 'train', 'log', 'predictor'],
   cli: [
     'index',
     'text',

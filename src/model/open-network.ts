@@ -85,12 +85,23 @@ const ATTEMPTS = 100;
  *   not those that the card names
  */
 export async function loadNetwork(path: string, options: LoadOptions = {}): Promise<Network> {
-  const checked = checkOptions(loadOptionsSchema, options, 'Classifier.load');
-  checkArgument(pathSchema, path, 'Classifier.load', 'path');
+  return (await loadModel(path, options, 'Classifier.load')).network;
+}
+
+/** A network and the card that it was loaded by. */
+export interface LoadedModel {
+  readonly network: Network;
+  readonly card: ModelCard;
+}
+
+/** The same with the card; `where` is the function to name in messages. */
+export async function loadModel(path: string, options: LoadOptions, where: string): Promise<LoadedModel> {
+  const checked = checkOptions(loadOptionsSchema, options, where);
+  checkArgument(pathSchema, path, where, 'path');
   for (let attempt = 1; ; attempt += 1) {
     const { card, dir } = await readCard(path);
     try {
-      return await loadCard(card, dir, checked);
+      return { network: await loadCard(card, dir, checked), card };
     } catch (error) {
       if (attempt === ATTEMPTS || !(await wasReplaced(path, card))) {
         // What the card says wrongly is the model's fault, not that of an option of this call.

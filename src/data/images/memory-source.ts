@@ -20,10 +20,13 @@ export interface RawPixels {
 export class BlobSource implements PixelSource {
   readonly name: string;
   readonly resize = null;
+  /** Bytes that it holds in memory. */
+  readonly bytes: number;
   readonly #blob: Blob;
 
   constructor(blob: Blob) {
     this.#blob = blob;
+    this.bytes = blob.size;
     const { name } = blob as { name?: unknown };
     this.name = typeof name === 'string' && name !== '' ? name : `(Blob of ${blob.size} bytes)`;
   }
@@ -51,6 +54,8 @@ export function isRawPixels(value: object): value is RawPixels {
 export class RawSource implements PixelSource {
   readonly name: string;
   readonly resize = null;
+  /** Bytes that it holds in memory. */
+  readonly bytes: number;
   readonly #pixels: Required<RawPixels>;
 
   /** @param refuse throws, with what was expected */
@@ -72,6 +77,7 @@ export class RawSource implements PixelSource {
       );
     }
     this.#pixels = { data, width, height, channels: count };
+    this.bytes = data.byteLength;
     this.name = `(pixels, ${width} x ${height})`;
   }
 
