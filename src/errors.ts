@@ -207,38 +207,6 @@ export class RunBusyError extends CovidCtError {
 }
 
 /**
- * A predictor is full. `limit` says of what: `items` (images) or `bytes` of input; it held `used` of at most `most`,
- * and `asked` more were given, of which none was taken.
- *
- * @example
- * ```ts
- * import { Predictor, QueueFullError } from 'covidct-torch';
- *
- * using predictor = await Predictor.load('runs/first', { maxQueue: 64 });
- * try {
- *   await predictor.predict('slice.png');
- * } catch (error) {
- *   if (!(error instanceof QueueFullError)) throw error;
- *   console.log(error.limit, error.used, error.most); // answer 503 with Retry-After
- * }
- * ```
- */
-export class QueueFullError extends CovidCtError {
-  readonly limit: 'items' | 'bytes';
-  readonly used: number;
-  readonly asked: number;
-  readonly most: number;
-
-  constructor(message: Text, facts: Pick<QueueFullError, 'limit' | 'used' | 'asked' | 'most'>) {
-    super('ERR_QUEUE_FULL', message);
-    this.limit = facts.limit;
-    this.used = facts.used;
-    this.asked = facts.asked;
-    this.most = facts.most;
-  }
-}
-
-/**
  * An AbortSignal stopped the work; `name` is 'AbortError', as for the platform's own abort errors.
  *
  * @example

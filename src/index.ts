@@ -19,7 +19,6 @@ export {
   ERROR_CODES,
   InvalidOptionError,
   LibTorchNotFoundError,
-  QueueFullError,
   RunBusyError,
 } from './errors';
 export type { ErrorCode, Owner } from './errors';
@@ -100,13 +99,18 @@ export type { ModelCard, WeightsOfCard } from './model/card';
 export type { MatchOptions, LoadReport, ShapeDifference } from './weights/match';
 
 // A model in a service
+export { GateError, QueueFullError } from './predictor/errors';
 export { Predictor } from './predictor/predictor';
+export type { GateFinding } from './predictor/errors';
+export type { FollowOptions, GateOptions, PromoteOptions } from './predictor/gate-options';
 export type { PredictorOptions, PredictorRequest } from './predictor/options';
 export type {
+  Following,
   ModelVersion,
   PredictorEvents,
   PredictorMetrics,
   PredictorStatus,
+  Promotion,
   RejectionReason,
   ServedPrediction,
   Timing,

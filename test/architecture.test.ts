@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['text', 'errors', 'files', 'options'],
   log: ['text', 'errors', 'files', 'options', 'metrics'],
   train: ['text', 'errors', 'files', 'options', 'addon', 'data', 'weights', 'model', 'metrics', 'log'],
-  predictor: ['errors', 'options', 'data', 'model'],
+  predictor: ['text', 'errors', 'options', 'data', 'model', 'metrics', 'train'],
   report: ['errors', 'intended-use', 'files', 'options', 'data', 'model', 'metrics', 'train', 'log'],
   runs: ['text', 'errors', 'files', 'options', 'metrics', 'train'],
   bench: ['errors', 'options', 'addon', 'data', 'model'],

@@ -27,13 +27,13 @@ export class Counters {
 
   answer(facts: ModelVersion & { readonly label: string; readonly timing: Timing }): void {
     this.#answered += 1;
-    this.#tell('answer', facts);
+    this.tell('answer', facts);
   }
 
   /** @param count images of the request that got the same refusal */
   refuse(reason: RejectionReason, count: number): void {
     this.#rejected[reason] += count;
-    for (let each = 0; each < count; each += 1) this.#tell('rejection', { reason });
+    for (let each = 0; each < count; each += 1) this.tell('rejection', { reason });
   }
 
   batch(computeMs: number): void {
@@ -51,8 +51,8 @@ export class Counters {
     };
   }
 
-  /** A listener that throws must not take an answer with it. */
-  #tell<K extends 'answer' | 'rejection'>(name: K, ...facts: PredictorEvents[K]): void {
+  /** Tells the listeners. One that throws must not take an answer with it. */
+  tell<K extends keyof PredictorEvents>(name: K, ...facts: PredictorEvents[K]): void {
     try {
       (this.#events as EventEmitter).emit(name, ...facts);
     } catch (error) {

@@ -4,17 +4,29 @@ import { releaseSources, toSource, toSources } from '../data/images/source';
 import type { ImageInput } from '../data/images/source';
 import type { ImageSource } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
+import { pathSchema } from '../options/atoms';
 import { loadModel } from '../model/open-network';
 import type { LoadOptions } from '../model/options';
 import type { Network } from '../model/types';
-import { checkOptions } from '../options/check';
+import { checkArgument, checkOptions } from '../options/check';
 import { Counters } from './counters';
+import { follow } from './follow';
+import { followSchema, gateSchema, promoteSchema } from './gate-options';
+import type { FollowOptions, PromoteOptions } from './gate-options';
+import { Models } from './models';
 import { predictorOptionsSchema, requestSchema } from './options';
 import type { Limits, PredictorOptions, PredictorRequest, ResolvedRequest } from './options';
 import { Pipeline } from './pipeline';
 import type { Submission } from './pipeline';
 import { ServedModel, versionOf } from './served-model';
-import type { PredictorEvents, PredictorMetrics, PredictorStatus, ServedPrediction } from './types';
+import type {
+  Following,
+  PredictorEvents,
+  PredictorMetrics,
+  PredictorStatus,
+  Promotion,
+  ServedPrediction,
+} from './types';
 
 /** Images in a batch where nothing else is asked for: more gain nothing on a CPU. */
 const BATCH = { cpu: 8, cuda: 32 };
@@ -50,17 +62,18 @@ export class Predictor {
   readonly #events = new EventEmitter<PredictorEvents>();
   readonly #counters = new Counters(this.#events);
   readonly #pipeline: Pipeline;
-  #model: ServedModel;
+  readonly #models: Models;
+  readonly #followed = new Set<Following>();
   #disposed = false;
 
   static {
     build = (parts) => new Predictor(parts);
   }
 
-  private constructor({ model, limits }: Parts) {
-    this.#model = model;
+  private constructor({ model, limits, load }: Parts) {
     this.#limits = limits;
-    this.#pipeline = new Pipeline({ limits, current: () => this.#model, counters: this.#counters });
+    this.#models = new Models(model, { load, onSwap: (swap) => this.#counters.tell('swap', swap) });
+    this.#pipeline = new Pipeline({ limits, current: () => this.#models.current, counters: this.#counters });
   }
 
   /**
@@ -77,7 +90,7 @@ export class Predictor {
 
   /** Class names in the order of their indices; with two, the second is positive. */
   get classes(): readonly string[] {
-    return this.#model.network.classes;
+    return this.#models.current.network.classes;
   }
 
   /**
@@ -130,10 +143,11 @@ export class Predictor {
 
   /** How it is now. */
   status(): PredictorStatus {
-    const { network, version } = this.#model;
+    const { network, version } = this.#models.current;
     const { used, bytes, closed } = this.#pipeline.places;
     return {
       ...version,
+      previous: this.#models.previous?.version ?? null,
       ready: !closed,
       classes: network.classes,
       device: network.device,
@@ -147,6 +161,61 @@ export class Predictor {
   /** What it has done since it was made. */
   metrics(): PredictorMetrics {
     return this.#counters.read();
+  }
+
+  /**
+   * Loads another model beside the one that answers, and lets it answer where it passes the gate. No image is lost or
+   * waits for it: those that are decoded already are answered by the model that they were decoded for. The model before
+   * is kept for {@link Predictor.rollback}.
+   *
+   * @param path a model folder or a run folder
+   * @throws GateError, and the model before goes on answering; as Predictor.load; CovidCtError ERR_DISPOSED;
+   *   AbortedError
+   *
+   * @example
+   * ```ts
+   * const { validation } = await openDataset('COVID-CT');
+   * await predictor.promote('runs/second', { gate: { dataset: validation, notWorseThan: true, minSensitivity: 0.8 } });
+   * ```
+   */
+  async promote(path: string, options: PromoteOptions = {}): Promise<Promotion> {
+    const where = 'Predictor.promote';
+    if (this.#disposed) throw disposed();
+    const { gate, signal } = checkOptions(promoteSchema, options, where);
+    return await this.#models.promote(path, gate ?? gateSchema.parse({}), signal, where);
+  }
+
+  /**
+   * Lets the model before answer again.
+   *
+   * @throws CovidCtError ERR_MODEL where there is none, ERR_DISPOSED
+   */
+  async rollback(): Promise<Promotion> {
+    if (this.#disposed) throw disposed();
+    return await this.#models.rollback();
+  }
+
+  /**
+   * Follows a run in progress, of this or another process: each new best is promoted as {@link Predictor.promote} does.
+   * What is refused is told by the event `refusal`, and not tried again.
+   *
+   * @throws InvalidOptionError; CovidCtError ERR_DISPOSED
+   */
+  follow(path: string, options: FollowOptions = {}): Following {
+    const where = 'Predictor.follow';
+    if (this.#disposed) throw disposed();
+    checkArgument(pathSchema, path, where, 'path');
+    const { gate = gateSchema.parse({}), everyMs, signal } = checkOptions(followSchema, options, where);
+    const following = follow({
+      path,
+      everyMs,
+      signal,
+      version: () => this.#models.current.version.version,
+      promote: (stop) => this.#models.promote(path, gate, stop, where),
+      onRefused: (version, error) => this.#counters.tell('refusal', { version, error }),
+    });
+    this.#followed.add(following);
+    return following;
   }
 
   /** Calls the listener at every event of that name; returns a function that ends it. */
@@ -166,8 +235,9 @@ export class Predictor {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    for (const each of this.#followed) void each.stop();
     this.#pipeline.refuseAll(disposed());
-    this.#model.free();
+    this.#models.free();
   }
 
   [Symbol.dispose](): void {
@@ -182,7 +252,7 @@ export class Predictor {
     try {
       if (this.#disposed) throw disposed();
       const checked = checkOptions(requestSchema, request, where);
-      checkExplanation(this.#model.network, checked);
+      checkExplanation(this.#models.current.network, checked);
       return this.#pipeline.submit(sources, checked);
     } catch (error) {
       releaseSources(sources);

@@ -1,5 +1,6 @@
 /** Why a predictor gives no answer: the errors, and the reason that its metrics count. */
-import { AbortedError, BadImageError, CovidCtError, QueueFullError } from '../errors';
+import { AbortedError, BadImageError, CovidCtError } from '../errors';
+import { QueueFullError } from './errors';
 import type { RejectionReason } from './types';
 
 /** Throws QueueFullError: `most` items or bytes, of which `used` are taken and `asked` were asked for. */

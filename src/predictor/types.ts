@@ -1,4 +1,5 @@
 /** What a predictor answers and tells of itself. */
+import type { GateFinding } from './errors';
 import type { Explanation, Prediction } from '../model/prediction';
 
 /** Which weights have answered. */
@@ -48,6 +49,8 @@ export interface PredictorMetrics {
 
 /** How a predictor is now. */
 export interface PredictorStatus extends ModelVersion {
+  /** The version before it, which a rollback leads to; null where there is none. */
+  readonly previous: string | null;
   /** True until it is being closed; a swap does not change it. */
   readonly ready: boolean;
   readonly classes: readonly string[];
@@ -64,6 +67,20 @@ export interface PredictorStatus extends ModelVersion {
   readonly modelBytes: number;
 }
 
+/** A model that answers from now on. */
+export interface Promotion extends ModelVersion {
+  /** The version before it. */
+  readonly previous: string;
+  /** What the gate has looked at; empty for a rollback. */
+  readonly checks: readonly GateFinding[];
+}
+
+/** A run that is being followed. */
+export interface Following {
+  /** Ends it; resolves when a promotion under way has ended. May be called more than once. */
+  stop(): Promise<void>;
+}
+
 /** Events of a predictor by name, for `predictor.on(name, listener)`. */
 export interface PredictorEvents {
   /** An image was answered. */
@@ -72,4 +89,6 @@ export interface PredictorEvents {
   rejection: [{ readonly reason: RejectionReason }];
   /** Other weights answer from now on. */
   swap: [ModelVersion & { readonly previous: string }];
+  /** A model of a run that is followed was not taken: GateError, or what kept it from being loaded. */
+  refusal: [{ readonly version: string; readonly error: unknown }];
 }

@@ -1,6 +1,6 @@
 /** A predictor holds no more than it may, and every place comes back whatever happens to its image. */
 import { PassThrough } from 'node:stream';
-import { QueueFullError } from '../../../src/errors';
+import { QueueFullError } from '../../../src/predictor/errors';
 import type { Predictor } from '../../../src/predictor/predictor';
 import { gated, image, until } from './gated';
 
