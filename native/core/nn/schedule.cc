@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/nn/dense_block.h"
+
 namespace covidct {
 
 namespace {
@@ -16,6 +18,7 @@ class Scheduler {
  public:
   explicit Scheduler(const Graph& graph) : graph_(graph), taken_(graph.nodes().size()) {}
 
+  const Graph& graph() const { return graph_; }
   const Node& node(size_t i) const { return graph_[i]; }
   bool taken(size_t i) const { return taken_[i]; }
 
@@ -58,6 +61,10 @@ class Scheduler {
 
 Step step_at(const Scheduler& all, size_t i, bool watchable) {
   const auto hidden = [&](size_t each) { return !watchable || all.node(each).layer.empty(); };
+  if (all.node(i).op == Op::kNorm) {
+    if (std::vector<size_t> block = dense_block_at(all.graph(), i, watchable); !block.empty())
+      return {Fusion::kDenseBlock, std::move(block)};
+  }
   const size_t relu = hidden(i) ? all.only(i, Op::kReLU) : 0;
   if (relu == 0) return {Fusion::kNone, {i}};
   switch (all.node(i).op) {

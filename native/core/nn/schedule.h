@@ -15,6 +15,7 @@ enum class Fusion {
   kNormReLU,      // norm, ReLU
   kNormReLUPool,  // norm, ReLU, 2 x 2 max pool
   kNormReLUConv,  // norm, ReLU, convolution
+  kDenseBlock,    // all layers of a dense block
   kLinearReLU,    // linear, ReLU, in evaluation mode
   kFoldedConv,    // convolution with what is folded into its pass: norm, sum, ReLU, 2 x 2 max pool
 };
