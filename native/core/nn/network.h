@@ -69,7 +69,8 @@ class Network {
   at::Tensor linear(const Node& node, const at::Tensor& x, bool relu, const ForwardPass& pass) const;
   // Computes the features as far as their numbers are proven to be finite. x: as supports_fused wants it.
   Bounded folded_features(const Bounded& x, ForwardPass& pass);
-  Bounded compute_folded(const Step& step, const std::vector<Bounded>& values, ForwardPass& pass);
+  Bounded compute_folded(const Step& step, std::vector<Bounded>& values, ForwardPass& pass);
+  Bounded dense_concat(const Step& step, std::vector<Bounded>& values) const;
 
   Graph graph_;
   ConvolutionKind convolution_;

@@ -110,6 +110,15 @@ Step folded_conv(const Scheduler& all, size_t i) {
   return step;
 }
 
+// What a dense block concatenates; its convolutions are folded as all others.
+void add_dense_concats(Scheduler& all, const std::vector<size_t>& block) {
+  for (size_t at = kDenseLayerNodes; at <= block.size(); at += kDenseLayerNodes) {
+    Step step{Fusion::kDenseConcat, {block[at - 1]}};
+    step.whole = block.back();
+    all.add(std::move(step));
+  }
+}
+
 }  // namespace
 
 Schedule fused_schedule(const Graph& graph, bool watchable) {
@@ -127,6 +136,7 @@ Schedule folded_schedule(const Graph& graph) {
   }
   for (size_t i = 1; i <= graph.features(); ++i) {
     if (all.taken(i)) continue;
+    if (graph[i].op == Op::kNorm) add_dense_concats(all, dense_block_at(graph, i, /*watchable=*/false));
     const size_t relu = graph[i].op == Op::kNorm ? all.only(i, Op::kReLU) : 0;
     all.add(relu == 0 ? Step{Fusion::kNone, {i}} : Step{Fusion::kNormReLU, {i, relu}});
   }
