@@ -81,7 +81,9 @@ double largest_magnitude(const at::Tensor& x) {
   return most >= kInfinity ? kUnproven : static_cast<double>(std::bit_cast<float>(most.load()));
 }
 
-Bounded measured(const at::Tensor& x) { return {x, largest_magnitude(x)}; }
+Bounded measured(const at::Tensor& x) {
+  return {x, largest_magnitude(x.is_non_overlapping_and_dense() ? x : x.contiguous())};
+}
 
 Bounded tightened(const Bounded& x, double loose) { return x.proven() && x.most > loose ? measured(x.x) : x; }
 

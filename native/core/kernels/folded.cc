@@ -4,7 +4,6 @@
 #include <ATen/ops/max_pool2d.h>
 #include <c10/core/GradMode.h>
 
-#include "core/kernels/fused.h"
 #include "core/kernels/norm_relu.h"
 #include "core/kernels/packed_convolution.h"
 #include "core/kernels/winograd.h"
@@ -101,14 +100,13 @@ Bounded Folded::run(size_t number, const Bounded& x, const Bounded* added) {
 }
 
 Bounded Folded::norm_relu(const Bounded& x, Norm& norm) {
+  c10::AutoGradMode no_grad(false);
+  const NormState state =
+      norm_state(norm.weight.detach(), norm.bias.detach(), norm.mean, norm.variance, /*batch=*/false);
   const auto [found, is_new] = norm_gains_.try_emplace(&norm);
-  if (is_new) {
-    const NormState state =
-        norm_state(norm.weight.detach(), norm.bias.detach(), norm.mean, norm.variance, /*batch=*/false);
-    found->second = gain_of(state.scale, state.shift);
-  }
-  return tightened({covidct::norm_relu(x.x, norm, /*training=*/false, kind_), bound(found->second, x, nullptr)},
-                   kLoose);
+  if (is_new) found->second = gain_of(state.scale, state.shift);
+  const at::Tensor pixels = pixel_row(x.x) > 0 ? x.x : channels_last(x.x);
+  return tightened({norm_relu_forward(pixels, state.scale, state.shift), bound(found->second, x, nullptr)}, kLoose);
 }
 
 void Folded::forget() {

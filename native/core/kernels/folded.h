@@ -40,7 +40,8 @@ class Folded {
   // x as supports_fused has it. Equal to the layers one after another in evaluation mode, to rounding, where the result
   // is proven to be. `added`: added to the output before the ReLU, where it is not null.
   Bounded run(size_t layer, const Bounded& x, const Bounded* added = nullptr);
-  // Batch norm by running statistics and a ReLU, of what no convolution is folded with.
+  // Batch norm by running statistics and a ReLU, of what no convolution is folded with; x may be some channels of a
+  // larger tensor.
   Bounded norm_relu(const Bounded& x, Norm& norm);
   // Must be called when a weight or a running statistic has changed.
   void forget();

@@ -1,9 +1,11 @@
 #include "core/kernels/fused.h"
 
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/max_pool2d.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/kernels/norm_relu.h"
+#include "core/kernels/norm_state.h"
 #include "core/kernels/winograd.h"
 
 namespace covidct {
@@ -13,20 +15,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
-
-// Batch statistics where training asks for them, which also move the running ones; the running ones elsewhere.
-NormState state_of(const at::Tensor& x, Norm& norm, bool training) {
-  c10::AutoGradMode no_grad(false);
-  const at::Tensor weight = norm.weight.detach(), bias = norm.bias.detach();
-  if (!norm.takes_batch_statistics(training)) return norm_state(weight, bias, norm.mean, norm.variance, false);
-  require_variance(x);
-  const auto [mean, variance] = channel_moments(x.detach());
-  const auto count = static_cast<double>(x.numel() / x.size(1));
-  norm.num_batches_tracked.add_(1);
-  norm.mean.mul_(1 - kNormMomentum).add_(mean, kNormMomentum);
-  norm.variance.mul_(1 - kNormMomentum).add_(variance, kNormMomentum * count / (count - 1));
-  return norm_state(weight, bias, mean, variance, true);
-}
 
 void keep(AutogradContext* context, variable_list tensors, const NormState& norm) {
   tensors.insert(tensors.end(), {norm.mean, norm.inverse, norm.scale, norm.shift});
@@ -54,9 +42,10 @@ class NormRelu : public torch::autograd::Function<NormRelu> {
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    at::Tensor g = gradients[0].clone(at::MemoryFormat::ChannelsLast);
-    const NormParameterGradients of = norm_relu_backward_(g, saved[0], kept_state(context, saved, 1));
-    return {g, of.weight, of.bias, Variable()};
+    const Variable of_x = at::empty_like(saved[0]);
+    const NormParameterGradients of =
+        norm_relu_backward(channels_last(gradients[0]), saved[0], kept_state(context, saved, 1), of_x);
+    return {of_x, of.weight, of.bias, Variable()};
   }
 };
 
@@ -106,7 +95,7 @@ class NormReluConvolve : public torch::autograd::Function<NormReluConvolve> {
     if (norm_needs(context)) {
       of_x = winograd_convolve({g, {}, {}, {}}, winograd_filters(weight, /*flipped=*/true), {},
                                winograd_plan(grid, out, in));
-      of = norm_relu_backward_(of_x, x, norm);
+      of = norm_relu_backward(of_x, x, norm, of_x);
     }
     return {of_x, of.weight, of.bias, of_weight, of_bias, Variable(), Variable()};
   }

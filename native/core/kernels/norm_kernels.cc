@@ -1,76 +1,40 @@
 #include "core/kernels/norm_kernels.h"
 
-#include <algorithm>
-
-#include "core/kernels/simd.h"
+#include "core/kernels/norm_lanes.h"
 
 namespace covidct {
 
 namespace {
 
-// Pixels whose sum is kept in float32 before it is added to the double.
-constexpr int64_t kRun = 64;
-
-// Calls body(whole, channel, count) for runs of channels: whole ones, and the rest.
-template <typename V, typename Body>
-COVIDCT_INLINE void each_channel_run(int64_t channels, const Body& body) {
-  int64_t channel = 0;
-  for (; channel + kLanes<V> <= channels; channel += kLanes<V>) body(std::true_type(), channel, kLanes<V>);
-  if (channel < channels) body(std::false_type(), channel, channels - channel);
-}
-
-template <typename V>
-COVIDCT_INLINE void add_to(double* sums, const V& lanes, int64_t count) {
-  float values[kLanes<V>];
-  store<V>(values, lanes);
-  for (int64_t lane = 0; lane < count; ++lane) sums[lane] += values[lane];
-}
-
-// Adds up term(channel, offset of the pixel) in lanes, `kSums` of them at once.
-template <typename V, int kSums, typename Term>
-COVIDCT_INLINE void sum_runs(int64_t pixels, int64_t channels, double* sums, const Term& term) {
-  for (int64_t first = 0; first < pixels; first += kRun) {
-    const int64_t last = std::min(pixels, first + kRun);
-    each_channel_run<V>(channels, [&](auto whole, int64_t channel, int64_t count) COVIDCT_LAMBDA {
-      V totals[kSums] = {};
-      for (int64_t pixel = first; pixel < last; ++pixel)
-        term(whole, channel, count, pixel * channels + channel, totals);
-      for (int i = 0; i < kSums; ++i) add_to<V>(sums + i * channels + channel, totals[i], count);
-    });
-  }
-}
-
 template <typename V>
 COVIDCT_INLINE void sum_pixels_in(const float* x, const float* active, int64_t pixels, int64_t channels, double* sums) {
-  sum_runs<V, 1>(pixels, channels, sums, [&](auto whole, int64_t, int64_t count, int64_t at, V* totals) COVIDCT_LAMBDA {
-    constexpr bool kWhole = decltype(whole)::value;
-    const V value = load<V, kWhole>(x + at, count);
-    totals[0] += active == nullptr ? value : load<V, kWhole>(active + at, count) > V{} ? value : V{};
-  });
+  sum_runs<V, 1>(pixels, channels, sums,
+                 [&](auto whole, int64_t channel, int64_t count, int64_t pixel, V* totals) COVIDCT_LAMBDA {
+                   constexpr bool kWhole = decltype(whole)::value;
+                   const int64_t at = pixel * channels + channel;
+                   const V value = load<V, kWhole>(x + at, count);
+                   totals[0] += active == nullptr ? value : load<V, kWhole>(active + at, count) > V{} ? value : V{};
+                 });
 }
 
 template <typename V>
 COVIDCT_INLINE void sum_squares_in(const float* x, const float* mean, int64_t pixels, int64_t channels, double* sums) {
   sum_runs<V, 1>(pixels, channels, sums,
-                 [&](auto whole, int64_t channel, int64_t count, int64_t at, V* totals) COVIDCT_LAMBDA {
+                 [&](auto whole, int64_t channel, int64_t count, int64_t pixel, V* totals) COVIDCT_LAMBDA {
                    constexpr bool kWhole = decltype(whole)::value;
+                   const int64_t at = pixel * channels + channel;
                    const V distance = load<V, kWhole>(x + at, count) - load<V, kWhole>(mean + channel, count);
                    totals[0] += distance * distance;
                  });
-}
-
-template <typename V, bool kWhole>
-COVIDCT_INLINE V normed(const float* x, const NormChannels& norm, int64_t channel, int64_t count) {
-  return load<V, kWhole>(x + channel, count) * load<V, kWhole>(norm.scale + channel, count) +
-         load<V, kWhole>(norm.shift + channel, count);
 }
 
 template <typename V>
 COVIDCT_INLINE void sum_gradients_in(const float* g, const float* x, const NormChannels& norm, int64_t pixels,
                                      int64_t channels, double* sums) {
   sum_runs<V, 2>(pixels, channels, sums,
-                 [&](auto whole, int64_t channel, int64_t count, int64_t at, V* totals) COVIDCT_LAMBDA {
+                 [&](auto whole, int64_t channel, int64_t count, int64_t pixel, V* totals) COVIDCT_LAMBDA {
                    constexpr bool kWhole = decltype(whole)::value;
+                   const int64_t at = pixel * channels + channel;
                    const V y = normed<V, kWhole>(x + at - channel, norm, channel, count);
                    const V value = y > V{} ? load<V, kWhole>(g + at, count) : V{};
                    totals[0] += value;
@@ -79,9 +43,9 @@ COVIDCT_INLINE void sum_gradients_in(const float* g, const float* x, const NormC
 }
 
 template <typename V>
-COVIDCT_INLINE void norm_relu_pixels_in(const float* x, const NormChannels& norm, int64_t pixels, int64_t channels,
-                                        float* y) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, y += channels) {
+COVIDCT_INLINE void norm_relu_pixels_in(const float* x, int64_t row, const NormChannels& norm, int64_t pixels,
+                                        int64_t channels, float* y) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += row, y += channels) {
     each_channel_run<V>(channels, [&](auto whole, int64_t channel, int64_t count) COVIDCT_LAMBDA {
       constexpr bool kWhole = decltype(whole)::value;
       store<V, kWhole>(y + channel, relu(normed<V, kWhole>(x, norm, channel, count)), count);
@@ -89,24 +53,16 @@ COVIDCT_INLINE void norm_relu_pixels_in(const float* x, const NormChannels& norm
   }
 }
 
-// d x of some channels of one pixel.
-template <typename V, bool kWhole>
-COVIDCT_INLINE V gradient(const V& g, const float* x, const NormChannels& norm, const NormGradient& factors,
-                          int64_t channel, int64_t count) {
-  const V distance = load<V, kWhole>(x + channel, count) - load<V, kWhole>(norm.mean + channel, count);
-  return g * load<V, kWhole>(factors.alpha + channel, count) + load<V, kWhole>(factors.beta + channel, count) +
-         distance * load<V, kWhole>(factors.gamma + channel, count);
-}
-
 template <typename V>
-COVIDCT_INLINE void norm_relu_gradient_pixels_in(float* g, const float* x, const NormChannels& norm,
-                                                 const NormGradient& factors, int64_t pixels, int64_t channels) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, g += channels) {
+COVIDCT_INLINE void norm_relu_gradient_pixels_in(const float* g, const float* x, const NormChannels& norm,
+                                                 const NormGradient& factors, int64_t pixels, int64_t channels,
+                                                 float* dx) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, g += channels, dx += channels) {
     each_channel_run<V>(channels, [&](auto whole, int64_t channel, int64_t count) COVIDCT_LAMBDA {
       constexpr bool kWhole = decltype(whole)::value;
       const V y = normed<V, kWhole>(x, norm, channel, count);
       const V value = y > V{} ? load<V, kWhole>(g + channel, count) : V{};
-      store<V, kWhole>(g + channel, gradient<V, kWhole>(value, x, norm, factors, channel, count), count);
+      store<V, kWhole>(dx + channel, gradient<V, kWhole>(value, x, norm, factors, channel, count), count);
     });
   }
 }
@@ -164,9 +120,10 @@ template <typename V>
 COVIDCT_INLINE void sum_pool_gradients_row_in(const float* g, const float* x, int64_t width, const NormChannels& norm,
                                               int64_t channels, int64_t columns, double* sums) {
   sum_runs<V, 2>(columns, channels, sums,
-                 [&](auto whole, int64_t channel, int64_t count, int64_t at, V* totals) COVIDCT_LAMBDA {
+                 [&](auto whole, int64_t channel, int64_t count, int64_t pixel, V* totals) COVIDCT_LAMBDA {
                    constexpr bool kWhole = decltype(whole)::value;
-                   const Pooled<V, kWhole> pooled(x, width, norm, channels, at / channels, channel, count);
+                   const int64_t at = pixel * channels + channel;
+                   const Pooled<V, kWhole> pooled(x, width, norm, channels, pixel, channel, count);
                    const V mean = load<V, kWhole>(norm.mean + channel, count);
                    V parts[4];
                    pooled.share(load<V, kWhole>(g + at, count), parts);
@@ -206,12 +163,12 @@ COVIDCT_VARIANTS(sum_gradients,
                   double* sums),
                  (g, x, norm, pixels, channels, sums))
 COVIDCT_VARIANTS(norm_relu_pixels,
-                 (const float* x, const NormChannels& norm, int64_t pixels, int64_t channels, float* y),
-                 (x, norm, pixels, channels, y))
+                 (const float* x, int64_t row, const NormChannels& norm, int64_t pixels, int64_t channels, float* y),
+                 (x, row, norm, pixels, channels, y))
 COVIDCT_VARIANTS(norm_relu_gradient_pixels,
-                 (float* g, const float* x, const NormChannels& norm, const NormGradient& factors, int64_t pixels,
-                  int64_t channels),
-                 (g, x, norm, factors, pixels, channels))
+                 (const float* g, const float* x, const NormChannels& norm, const NormGradient& factors, int64_t pixels,
+                  int64_t channels, float* dx),
+                 (g, x, norm, factors, pixels, channels, dx))
 COVIDCT_VARIANTS(norm_relu_pool_row,
                  (const float* x, int64_t width, const NormChannels& norm, int64_t channels, int64_t columns, float* y),
                  (x, width, norm, channels, columns, y))

@@ -29,10 +29,12 @@ void sum_squares(const float* x, const float* mean, int64_t pixels, int64_t chan
 void sum_gradients(const float* g, const float* x, const NormChannels& norm, int64_t pixels, int64_t channels,
                    double* sums);
 
-void norm_relu_pixels(const float* x, const NormChannels& norm, int64_t pixels, int64_t channels, float* y);
-// g becomes d x.
-void norm_relu_gradient_pixels(float* g, const float* x, const NormChannels& norm, const NormGradient& factors,
-                               int64_t pixels, int64_t channels);
+// From one pixel of x to the next are `row` numbers, as many as channels or more.
+void norm_relu_pixels(const float* x, int64_t row, const NormChannels& norm, int64_t pixels, int64_t channels,
+                      float* y);
+// dx may be g.
+void norm_relu_gradient_pixels(const float* g, const float* x, const NormChannels& norm, const NormGradient& factors,
+                               int64_t pixels, int64_t channels, float* dx);
 
 // The largest of every 2 x 2 of relu(scale x + shift): one row of pixels of y, `columns` of them, from two rows of x.
 void norm_relu_pool_row(const float* x, int64_t width, const NormChannels& norm, int64_t channels, int64_t columns,

@@ -1,55 +1,16 @@
 #include "core/kernels/norm_relu.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
-#include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "core/kernels/norm.h"
-#include "core/kernels/norm_kernels.h"
+#include "core/kernels/norm_sums.h"
 
 namespace covidct {
 
 namespace {
-
-at::Tensor empty_channels(int64_t channels) { return at::empty({channels}, at::kFloat); }
-
-at::Tensor to_tensor(const std::vector<double>& values) {
-  at::Tensor tensor = empty_channels(static_cast<int64_t>(values.size()));
-  float* const to = tensor.mutable_data_ptr<float>();
-  for (size_t i = 0; i < values.size(); ++i) to[i] = static_cast<float>(values[i]);
-  return tensor;
-}
-
-NormChannels channels_of(const NormState& norm) {
-  return {norm.scale.const_data_ptr<float>(), norm.shift.const_data_ptr<float>(), norm.mean.const_data_ptr<float>()};
-}
-
-// Adds up `numbers` sums over `count` items: each thread its own part, the parts in their order.
-template <typename Work>
-std::vector<double> sum_over(int64_t count, int64_t numbers, const Work& work) {
-  const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), count));
-  std::vector<double> sums(static_cast<size_t>(parts * numbers));
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part)
-      work(count * part / parts, count * (part + 1) / parts, sums.data() + part * numbers);
-  });
-  for (int64_t part = 1; part < parts; ++part) {
-    for (int64_t i = 0; i < numbers; ++i) sums[i] += sums[part * numbers + i];
-  }
-  sums.resize(static_cast<size_t>(numbers));
-  return sums;
-}
-
-struct Map {
-  int64_t channels, pixels;
-  explicit Map(const at::Tensor& x) : channels(x.size(1)), pixels(x.size(0) * x.size(2) * x.size(3)) {}
-};
-
-constexpr int64_t kPixelGrain = 256;
 
 // Rows of windows of a 2 x 2 pool, one after another through all images.
 struct Pool {
@@ -63,32 +24,6 @@ struct Pool {
         count(x.size(0) * rows) {}
   int64_t input(int64_t row) const { return ((row / rows * height) + row % rows * 2) * width * channels; }
   int64_t output(int64_t row) const { return row * columns * channels; }
-};
-
-// Factors of the gradient of x, and the gradients of weight and bias, from sum g and sum g (x - mean).
-struct Factors {
-  at::Tensor alpha, beta, gamma;
-  NormParameterGradients parameters;
-
-  Factors(const NormState& norm, const std::vector<double>& sums, int64_t pixels)
-      : alpha(norm.scale),
-        beta(empty_channels(norm.scale.numel())),
-        gamma(empty_channels(norm.scale.numel())),
-        parameters{empty_channels(norm.scale.numel()), empty_channels(norm.scale.numel())} {
-    const int64_t channels = norm.scale.numel();
-    const float *scale = norm.scale.const_data_ptr<float>(), *inverse = norm.inverse.const_data_ptr<float>();
-    for (int64_t c = 0; c < channels; ++c) {
-      const double sum = sums[c], moment = sums[channels + c], count = static_cast<double>(pixels);
-      parameters.bias.mutable_data_ptr<float>()[c] = static_cast<float>(sum);
-      parameters.weight.mutable_data_ptr<float>()[c] = static_cast<float>(moment * inverse[c]);
-      beta.mutable_data_ptr<float>()[c] = norm.batch ? static_cast<float>(-scale[c] * sum / count) : 0;
-      gamma.mutable_data_ptr<float>()[c] =
-          norm.batch ? static_cast<float>(-scale[c] * inverse[c] * inverse[c] * moment / count) : 0;
-    }
-  }
-  NormGradient pointers() const {
-    return {alpha.const_data_ptr<float>(), beta.const_data_ptr<float>(), gamma.const_data_ptr<float>()};
-  }
 };
 
 }  // namespace
@@ -137,33 +72,41 @@ NormState norm_state(const at::Tensor& weight, const at::Tensor& bias, const at:
   return norm;
 }
 
+int64_t pixel_row(const at::Tensor& x) {
+  if (x.is_contiguous(at::MemoryFormat::ChannelsLast)) return x.size(1);
+  const bool even =
+      x.stride(1) == 1 && x.stride(2) == x.size(3) * x.stride(3) && x.stride(0) == x.size(2) * x.stride(2);
+  return even ? x.stride(3) : 0;
+}
+
 at::Tensor norm_relu_forward(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift) {
   const NormChannels norm{scale.const_data_ptr<float>(), shift.const_data_ptr<float>(), nullptr};
   const Map map(x);
-  at::Tensor y = at::empty_like(x);
+  const int64_t row = pixel_row(x);
+  at::Tensor y = at::empty_like(x, x.options().requires_grad(false), at::MemoryFormat::ChannelsLast);
   const float* const from = x.const_data_ptr<float>();
   float* const to = y.mutable_data_ptr<float>();
   at::parallel_for(0, map.pixels, kPixelGrain, [&](int64_t begin, int64_t end) {
-    norm_relu_pixels(from + begin * map.channels, norm, end - begin, map.channels, to + begin * map.channels);
+    norm_relu_pixels(from + begin * row, row, norm, end - begin, map.channels, to + begin * map.channels);
   });
   return y;
 }
 
-NormParameterGradients norm_relu_backward_(at::Tensor& g, const at::Tensor& x, const NormState& norm) {
+NormParameterGradients norm_relu_backward(const at::Tensor& g, const at::Tensor& x, const NormState& norm,
+                                          const at::Tensor& of_x) {
   const Map map(x);
-  const float* const from = x.const_data_ptr<float>();
-  float* const gradient = g.mutable_data_ptr<float>();
-  const Factors factors(norm,
-                        sum_over(map.pixels, 2 * map.channels,
-                                 [&](int64_t begin, int64_t end, double* sums) {
-                                   sum_gradients(gradient + begin * map.channels, from + begin * map.channels,
-                                                 channels_of(norm), end - begin, map.channels, sums);
-                                 }),
-                        map.pixels);
+  const float *from = x.const_data_ptr<float>(), *gradient = g.const_data_ptr<float>();
+  float* const to = of_x.mutable_data_ptr<float>();
+  const std::vector<double> sums =
+      sum_over(map.pixels, 2 * map.channels, [&](int64_t begin, int64_t end, double* part) {
+        const int64_t at = begin * map.channels;
+        sum_gradients(gradient + at, from + at, channels_of(norm), end - begin, map.channels, part);
+      });
+  const Factors factors(norm, sums.data(), sums.data() + map.channels, map.pixels);
   at::parallel_for(0, map.pixels, kPixelGrain, [&](int64_t begin, int64_t end) {
     const int64_t at = begin * map.channels;
     norm_relu_gradient_pixels(gradient + at, from + at, channels_of(norm), factors.pointers(), end - begin,
-                              map.channels);
+                              map.channels, to + at);
   });
   return factors.parameters;
 }
@@ -188,16 +131,14 @@ NormParameterGradients norm_relu_pool_backward(const at::Tensor& g, const at::Te
   const Pool pool(x);
   const Map map(x);
   const float *from = x.const_data_ptr<float>(), *gradient = g.const_data_ptr<float>();
-  const Factors factors(norm,
-                        sum_over(pool.count, 2 * pool.channels,
-                                 [&](int64_t begin, int64_t end, double* sums) {
-                                   for (int64_t row = begin; row < end; ++row) {
-                                     sum_pool_gradients_row(gradient + pool.output(row), from + pool.input(row),
-                                                            pool.width, channels_of(norm), pool.channels, pool.columns,
-                                                            sums);
-                                   }
-                                 }),
-                        map.pixels);
+  const std::vector<double> sums =
+      sum_over(pool.count, 2 * pool.channels, [&](int64_t begin, int64_t end, double* part) {
+        for (int64_t row = begin; row < end; ++row) {
+          sum_pool_gradients_row(gradient + pool.output(row), from + pool.input(row), pool.width, channels_of(norm),
+                                 pool.channels, pool.columns, part);
+        }
+      });
+  const Factors factors(norm, sums.data(), sums.data() + pool.channels, map.pixels);
   of_x = at::empty_like(x);
   float* const to = of_x.mutable_data_ptr<float>();
   const auto elsewhere = [&](int64_t at, int64_t pixels) {

@@ -26,10 +26,15 @@ at::Tensor channel_sums(const at::Tensor& x, const at::Tensor& active);
 NormState norm_state(const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean,
                      const at::Tensor& variance, bool batch);
 
-// scale and shift as in NormState.
+// Numbers from one pixel of x, [n, c, h, w], to the next: c where it is channels last, more where it is some channels
+// of such a tensor, 0 where its pixels do not follow each other so.
+int64_t pixel_row(const at::Tensor& x);
+
+// scale and shift as in NormState; x may be some channels of a larger tensor.
 at::Tensor norm_relu_forward(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift);
-// Overwrites g, the gradient of the output, with that of x.
-NormParameterGradients norm_relu_backward_(at::Tensor& g, const at::Tensor& x, const NormState& norm);
+// g is the gradient of the output. Writes that of x to of_x, channels last, which may be g itself.
+NormParameterGradients norm_relu_backward(const at::Tensor& g, const at::Tensor& x, const NormState& norm,
+                                          const at::Tensor& of_x);
 
 // [n, c, h / 2, w / 2].
 at::Tensor norm_relu_pool_forward(const at::Tensor& x, const NormState& norm);

@@ -12,8 +12,10 @@
 
 #include <algorithm>
 
+#include "core/kernels/dense_block.h"
 #include "core/kernels/fused.h"
 #include "core/kernels/small_batch_linear.h"
+#include "core/nn/dense_block.h"
 #include "core/runtime/failure.h"
 
 namespace covidct {
@@ -130,6 +132,8 @@ at::Tensor Network::compute(const Step& step, const std::vector<at::Tensor>& val
       return norm_relu_pool(x, node.norm, pass.training, kind(pass));
     case Fusion::kNormReLUConv:
       return norm_relu_convolve(x, node.norm, last.weight, last.bias, last.geometry, pass.training, kind(pass));
+    case Fusion::kDenseBlock:
+      return dense(step, x, pass);
     case Fusion::kLinearReLU:
       return linear(node, x, /*relu=*/true, pass);
     default: {
@@ -138,6 +142,15 @@ at::Tensor Network::compute(const Step& step, const std::vector<at::Tensor>& val
       return compute(node, inputs, pass);
     }
   }
+}
+
+at::Tensor Network::dense(const Step& step, const at::Tensor& x, ForwardPass& pass) {
+  std::vector<DenseLayer> layers;
+  for (size_t at = 0; at < step.nodes.size(); at += kDenseLayerNodes) {
+    const auto node = [&](size_t which) -> Node& { return graph_[step.nodes[at + which]]; };
+    layers.push_back({&node(0).norm, node(2).weight, &node(3).norm, node(5).weight, node(5).geometry});
+  }
+  return dense_block(x, layers, pass.training, kind(pass), [&] { require_not_stopped(pass); });
 }
 
 at::Tensor Network::linear(const Node& node, const at::Tensor& x, bool relu, const ForwardPass& pass) const {

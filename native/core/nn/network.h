@@ -65,10 +65,12 @@ class Network {
   at::Tensor run(const Schedule& schedule, size_t from, size_t to, at::Tensor x, ForwardPass& pass);
   at::Tensor compute(const Step& step, const std::vector<at::Tensor>& values, ForwardPass& pass);
   at::Tensor compute(Node& node, const std::vector<at::Tensor>& inputs, ForwardPass& pass);
+  at::Tensor dense(const Step& step, const at::Tensor& x, ForwardPass& pass);
   at::Tensor linear(const Node& node, const at::Tensor& x, bool relu, const ForwardPass& pass) const;
   // Computes the features as far as their numbers are proven to be finite. x: as supports_fused wants it.
   Bounded folded_features(const Bounded& x, ForwardPass& pass);
-  Bounded compute_folded(const Step& step, const std::vector<Bounded>& values, ForwardPass& pass);
+  Bounded compute_folded(const Step& step, std::vector<Bounded>& values, ForwardPass& pass);
+  Bounded dense_concat(const Step& step, std::vector<Bounded>& values) const;
 
   Graph graph_;
   ConvolutionKind convolution_;

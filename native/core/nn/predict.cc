@@ -1,6 +1,7 @@
 // Predictions by the shortest way: batch norms folded into the convolutions before them.
 #include <algorithm>
 
+#include "core/kernels/dense_maps.h"
 #include "core/kernels/fused.h"
 #include "core/nn/network.h"
 
@@ -58,13 +59,32 @@ Bounded Network::folded_features(const Bounded& pixels, ForwardPass& pass) {
   return values[graph_.features()];
 }
 
-Bounded Network::compute_folded(const Step& step, const std::vector<Bounded>& values, ForwardPass& pass) {
+// The maps of a whole block have one tensor, in the place of its last concatenation. The first one copies all of its
+// inputs there, every later one only what is new.
+Bounded Network::dense_concat(const Step& step, std::vector<Bounded>& values) const {
+  const Node& node = graph_[step.first()];
+  at::Tensor& whole = values[step.whole].x;
+  const bool is_first = !whole.defined();
+  if (is_first) whole = empty_maps(values[node.inputs.front()].x, graph_[step.whole].channels);
+  double most = 0;
+  int64_t at = 0;
+  for (const size_t each : node.inputs) {
+    const Bounded& part = values[each];
+    if (is_first || each == node.inputs.back()) copy_maps(part.x, whole, at);
+    at += graph_[each].channels;
+    most = std::max(most, part.most);
+  }
+  return {whole.narrow(1, 0, at), most};
+}
+
+Bounded Network::compute_folded(const Step& step, std::vector<Bounded>& values, ForwardPass& pass) {
   Node& node = graph_[step.first()];
   const Bounded& x = values[node.inputs.front()];
   if (step.fusion == Fusion::kFoldedConv) {
     const Bounded y = folded_.run(step.folded, x, step.added == 0 ? nullptr : &values[step.added]);
     return step.concatenated ? tightened(y, kLooseInConcat) : y;
   }
+  if (step.fusion == Fusion::kDenseConcat) return dense_concat(step, values);
   if (step.fusion == Fusion::kNormReLU) return folded_.norm_relu(x, node.norm);
   std::vector<at::Tensor> inputs;
   std::vector<double> bounds;

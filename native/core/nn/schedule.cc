@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/nn/dense_block.h"
+
 namespace covidct {
 
 namespace {
@@ -16,6 +18,7 @@ class Scheduler {
  public:
   explicit Scheduler(const Graph& graph) : graph_(graph), taken_(graph.nodes().size()) {}
 
+  const Graph& graph() const { return graph_; }
   const Node& node(size_t i) const { return graph_[i]; }
   bool taken(size_t i) const { return taken_[i]; }
 
@@ -58,6 +61,10 @@ class Scheduler {
 
 Step step_at(const Scheduler& all, size_t i, bool watchable) {
   const auto hidden = [&](size_t each) { return !watchable || all.node(each).layer.empty(); };
+  if (all.node(i).op == Op::kNorm) {
+    if (std::vector<size_t> block = dense_block_at(all.graph(), i, watchable); !block.empty())
+      return {Fusion::kDenseBlock, std::move(block)};
+  }
   const size_t relu = hidden(i) ? all.only(i, Op::kReLU) : 0;
   if (relu == 0) return {Fusion::kNone, {i}};
   switch (all.node(i).op) {
@@ -103,6 +110,15 @@ Step folded_conv(const Scheduler& all, size_t i) {
   return step;
 }
 
+// What a dense block concatenates; its convolutions are folded as all others.
+void add_dense_concats(Scheduler& all, const std::vector<size_t>& block) {
+  for (size_t at = kDenseLayerNodes; at <= block.size(); at += kDenseLayerNodes) {
+    Step step{Fusion::kDenseConcat, {block[at - 1]}};
+    step.whole = block.back();
+    all.add(std::move(step));
+  }
+}
+
 }  // namespace
 
 Schedule fused_schedule(const Graph& graph, bool watchable) {
@@ -120,6 +136,7 @@ Schedule folded_schedule(const Graph& graph) {
   }
   for (size_t i = 1; i <= graph.features(); ++i) {
     if (all.taken(i)) continue;
+    if (graph[i].op == Op::kNorm) add_dense_concats(all, dense_block_at(graph, i, /*watchable=*/false));
     const size_t relu = graph[i].op == Op::kNorm ? all.only(i, Op::kReLU) : 0;
     all.add(relu == 0 ? Step{Fusion::kNone, {i}} : Step{Fusion::kNormReLU, {i, relu}});
   }

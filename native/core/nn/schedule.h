@@ -15,6 +15,8 @@ enum class Fusion {
   kNormReLU,      // norm, ReLU
   kNormReLUPool,  // norm, ReLU, 2 x 2 max pool
   kNormReLUConv,  // norm, ReLU, convolution
+  kDenseBlock,    // all layers of a dense block
+  kDenseConcat,   // a concatenation of a dense block, in prediction
   kLinearReLU,    // linear, ReLU, in evaluation mode
   kFoldedConv,    // convolution with what is folded into its pass: norm, sum, ReLU, 2 x 2 max pool
 };
@@ -27,6 +29,8 @@ struct Step {
   // kFoldedConv only: the layer's number in Folded, set by the network; the node whose value is added, or none (0).
   size_t folded = 0, added = 0;
   bool relu = false, pool = false, concatenated = false;
+  // kDenseConcat only: the last concatenation of the block, in whose memory all are.
+  size_t whole = 0;
   size_t first() const { return nodes.front(); }
   size_t last() const { return nodes.back(); }
 };
