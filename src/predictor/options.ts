@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { imageShape } from '../data/images/options';
 import { loadOptionsSchema } from '../model/options';
-import { signalSchema } from '../options/check';
+import type { LoadOptions } from '../model/options';
+import { checkOptions, signalSchema } from '../options/check';
 
 /** Longest time that a timer of Node's can wait, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
@@ -67,3 +68,17 @@ export type ResolvedRequest = z.output<typeof requestSchema>;
 
 /** A predictor's limits with all defaults filled in. */
 export type Limits = Omit<z.output<z.ZodObject<typeof predictorLimits>>, 'maxBatch'> & { readonly maxBatch: number };
+
+/** The same before the device has decided on the batch. */
+export type LimitOptions = Omit<Limits, 'maxBatch'> & { readonly maxBatch?: number | undefined };
+
+/** A predictor's options, checked, as what concerns its name, its bounds and the loading of the model. */
+export function splitOptions(options: PredictorOptions): {
+  readonly name: string | undefined;
+  readonly limits: LimitOptions;
+  readonly load: LoadOptions;
+} {
+  const checked = checkOptions(predictorOptionsSchema, options, 'Predictor.load');
+  const { name, device, threads, convolution, precision, which, verify, allowNonFinite, ...limits } = checked;
+  return { name, limits, load: { device, threads, convolution, precision, which, verify, allowNonFinite } };
+}

@@ -14,8 +14,8 @@ import { follow } from './follow';
 import { followSchema, gateSchema, promoteSchema } from './gate-options';
 import type { FollowOptions, PromoteOptions } from './gate-options';
 import { Models } from './models';
-import { predictorOptionsSchema, requestSchema } from './options';
-import type { Limits, PredictorOptions, PredictorRequest, ResolvedRequest } from './options';
+import { requestSchema, splitOptions } from './options';
+import type { LimitOptions, Limits, PredictorOptions, PredictorRequest, ResolvedRequest } from './options';
 import { Pipeline } from './pipeline';
 import type { Submission } from './pipeline';
 import { ServedModel, versionOf } from './served-model';
@@ -133,6 +133,9 @@ export class Predictor {
    *
    * @example
    * ```ts
+   * import { Predictor } from 'covidct-torch';
+   *
+   * using predictor = await Predictor.load('runs/first');
    * const answers = await Promise.allSettled(predictor.submit(['a.png', 'not-an-image.txt']));
    * for (const each of answers) console.log(each.status === 'fulfilled' ? each.value.label : each.reason);
    * ```
@@ -174,8 +177,14 @@ export class Predictor {
    *
    * @example
    * ```ts
+   * import { openDataset, Predictor } from 'covidct-torch';
+   *
+   * using predictor = await Predictor.load('runs/first');
    * const { validation } = await openDataset('COVID-CT');
-   * await predictor.promote('runs/second', { gate: { dataset: validation, notWorseThan: true, minSensitivity: 0.8 } });
+   * if (validation !== null) {
+   *   const gate = { dataset: validation, notWorseThan: true, minSensitivity: 0.8 };
+   *   await predictor.promote('runs/second', { gate });
+   * }
    * ```
    */
   async promote(path: string, options: PromoteOptions = {}): Promise<Promotion> {
@@ -273,18 +282,6 @@ function checkExplanation({ classes, layers }: Network, { explain }: ResolvedReq
     ]);
   if (explain.layer !== undefined && !layers.names.includes(explain.layer))
     throw new CovidCtError('ERR_LAYER', `explain.layer: expected one of ${layers.names.join(', ')}`);
-}
-
-type LimitOptions = Omit<Limits, 'maxBatch'> & { readonly maxBatch?: number | undefined };
-
-function splitOptions(options: PredictorOptions): {
-  readonly name: string | undefined;
-  readonly limits: LimitOptions;
-  readonly load: LoadOptions;
-} {
-  const checked = checkOptions(predictorOptionsSchema, options, 'Predictor.load');
-  const { name, device, threads, convolution, precision, which, verify, allowNonFinite, ...limits } = checked;
-  return { name, limits, load: { device, threads, convolution, precision, which, verify, allowNonFinite } };
 }
 
 function limitsFor(network: Network, limits: LimitOptions): Limits {

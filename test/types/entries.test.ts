@@ -21,8 +21,8 @@ test('the package has seven entries', () => {
   ]);
 });
 
-test('the main entry has about forty names, the others twenty-four at most', () => {
-  expect(values('covidct-torch').length).toBeLessThanOrEqual(47);
+test('the main entry has at most fifty names, the others twenty-four at most', () => {
+  expect(values('covidct-torch').length).toBeLessThanOrEqual(50);
   for (const { name } of ENTRIES.slice(1)) expect([name, values(name).length > 24]).toEqual([name, false]);
 });
 
