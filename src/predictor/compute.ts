@@ -7,9 +7,16 @@ import type { Explanation, Prediction } from '../model/prediction';
 import type { Network } from '../model/types';
 import type { Item } from './item';
 
+/** What the network says of an image, by which operating point, and why where that was asked for. */
+export interface Answer {
+  readonly prediction: Prediction;
+  readonly threshold: number;
+  readonly explanation?: Explanation;
+}
+
 /** Called for each image of the batch once, in any order. */
 export interface Answers {
-  readonly answer: (item: Item, prediction: Prediction, threshold: number, explanation?: Explanation) => void;
+  readonly answer: (item: Item, answer: Answer) => void;
   readonly fail: (item: Item, error: unknown) => void;
 }
 
@@ -18,12 +25,15 @@ export async function computeBatch(network: Network, batch: readonly Item[], ans
   try {
     await compute(network, batch, answers);
   } catch (error) {
+    // Some may have been answered before the others were explained; their pixels are gone.
+    const open = batch.filter(({ pixels }) => pixels !== null);
     if (batch.length > 1 && (error as { code?: unknown } | null)?.code === 'ERR_OUT_OF_MEMORY') {
-      const half = Math.ceil(batch.length / 2);
-      await computeBatch(network, batch.slice(0, half), answers);
-      return computeBatch(network, batch.slice(half), answers);
+      const half = Math.ceil(open.length / 2);
+      for (const part of [open.slice(0, half), open.slice(half)])
+        if (part.length > 0) await computeBatch(network, part, answers);
+      return;
     }
-    for (const item of batch) answers.fail(item, error);
+    for (const item of open) answers.fail(item, error);
   }
 }
 
@@ -43,7 +53,7 @@ async function compute(network: Network, batch: readonly Item[], answers: Answer
     attempt(item, answers, () => {
       const threshold = thresholdOf(network, item);
       const prediction = toPrediction(item.source, outputs, row, network.classes, threshold);
-      if (item.request.explain === false) return answers.answer(item, prediction, threshold);
+      if (item.request.explain === false) return answers.answer(item, { prediction, threshold });
       const layer = layerOf(network, item);
       explained.set(layer, [...(explained.get(layer) ?? []), [item, prediction]]);
     });
@@ -90,7 +100,7 @@ async function explain(
       const original = item.original!;
       const region = inputRegion(transform, original);
       const facts = { source: item.source, cam, row, explained, layer, classes, threshold, region, pixels: original };
-      answers.answer(item, prediction, threshold, toExplanation(facts));
+      answers.answer(item, { prediction, threshold, explanation: toExplanation(facts) });
     });
   });
 }

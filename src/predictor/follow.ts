@@ -10,20 +10,22 @@ export interface FollowParts {
   readonly path: string;
   readonly everyMs: number;
   readonly signal: AbortSignal | undefined;
-  /** The version that answers now. */
+  /** The version that answers when it begins. */
   readonly version: () => string;
   readonly promote: (signal: AbortSignal) => Promise<Promotion>;
   /** Told of a model that was not taken, and of what kept it from being looked at. */
   readonly onRefused: (version: string, error: unknown) => void;
+  readonly onEnd: () => void;
 }
 
 /** Begins to follow. */
-export function follow({ path, everyMs, signal, version, promote, onRefused }: FollowParts): Following {
+export function follow({ path, everyMs, signal, version, promote, onRefused, onEnd }: FollowParts): Following {
   const stop = new AbortController();
   const onAbort = (): void => stop.abort();
   if (signal?.aborted === true) stop.abort();
   signal?.addEventListener('abort', onAbort, { once: true });
-  let refused = '';
+  // What has been looked at is not looked at again: not what was refused, and not what was rolled back from.
+  let seen = version();
   let wake = (): void => undefined;
   stop.signal.addEventListener('abort', () => wake(), { once: true });
 
@@ -32,14 +34,15 @@ export function follow({ path, everyMs, signal, version, promote, onRefused }: F
     const found = await readCard(path).catch(() => null);
     if (found === null || stop.signal.aborted) return;
     const next = versionOf(found.card);
-    if (next === version() || next === refused) return;
+    if (next === seen) return;
+    seen = next;
     try {
-      await promote(stop.signal);
+      // Another best may have come meanwhile.
+      seen = (await promote(stop.signal)).version;
     } catch (error) {
       if (error instanceof AbortedError || stop.signal.aborted) return;
-      // Another best may have come while this one was loaded; what a gate has refused is not tried again.
-      refused = error instanceof GateError ? error.version : next;
-      onRefused(refused, error);
+      if (error instanceof GateError) seen = error.version;
+      onRefused(seen, error);
     }
   };
 
@@ -53,6 +56,7 @@ export function follow({ path, everyMs, signal, version, promote, onRefused }: F
       });
     }
     signal?.removeEventListener('abort', onAbort);
+    onEnd();
   };
   const ended = run();
   return {

@@ -5,8 +5,8 @@
 import { releaseSources } from '../data/images/source';
 import type { ImageSource } from '../data/types';
 import { AbortedError, throwIfAborted } from '../errors';
-import type { Explanation, Prediction } from '../model/prediction';
 import { computeBatch } from './compute';
+import type { Answer } from './compute';
 import type { Counters } from './counters';
 import { DecodedImages } from './decoded-images';
 import { inputBytes } from './input-bytes';
@@ -112,6 +112,7 @@ export class Pipeline {
   refuseAll(error: Error): void {
     this.#places.close();
     for (const item of this.#places.all) this.#refuse(item, error);
+    this.#pump();
   }
 
   #admit(given: Pick<Item, 'source' | 'bytes' | 'request' | 'resolve' | 'reject'>): Item {
@@ -231,7 +232,8 @@ export class Pipeline {
     const { maxBatch, maxDelayMs } = this.#limits;
     const batch = this.#decoded.next(maxBatch);
     const [first] = batch;
-    if (this.#busy || first === undefined) return;
+    if (first === undefined) return this.#endDelay();
+    if (this.#busy) return;
     const waited = performance.now() - Math.min(...batch.map(({ decodedAt }) => decodedAt));
     if (batch.length < maxBatch && waited < maxDelayMs && !this.#places.closed) {
       this.#delay ??= setTimeout(() => {
@@ -240,10 +242,14 @@ export class Pipeline {
       }, maxDelayMs - waited);
       return;
     }
-    if (this.#delay !== null) clearTimeout(this.#delay);
-    this.#delay = null;
+    this.#endDelay();
     for (const item of batch) this.#decoded.remove(item);
     void this.#run(first.model!, batch);
+  }
+
+  #endDelay(): void {
+    if (this.#delay !== null) clearTimeout(this.#delay);
+    this.#delay = null;
   }
 
   async #run(model: ServedModel, batch: readonly Item[]): Promise<void> {
@@ -252,8 +258,7 @@ export class Pipeline {
     for (const item of batch) item.stage = 'computing';
     const began = performance.now();
     await computeBatch(model.network, batch, {
-      answer: (item, prediction, threshold, explanation) =>
-        this.#answer(item, model, { prediction, threshold, explanation, began, batchSize: batch.length }),
+      answer: (item, answer) => this.#answer(item, model, { ...answer, began, batchSize: batch.length }),
       fail: (item, error) => {
         this.#leave(item);
         this.#refuse(item, error);
@@ -268,13 +273,7 @@ export class Pipeline {
   #answer(
     item: Item,
     { version, network }: ServedModel,
-    facts: {
-      readonly prediction: Prediction;
-      readonly threshold: number;
-      readonly explanation: Explanation | undefined;
-      readonly began: number;
-      readonly batchSize: number;
-    },
+    facts: Answer & { readonly began: number; readonly batchSize: number },
   ): void {
     if (item.settled) return;
     item.settled = true;

@@ -1,6 +1,6 @@
 /** A trained model as a service uses it: many callers, bounded, batched. */
 import { EventEmitter } from 'node:events';
-import { releaseSources, toSource, toSources } from '../data/images/source';
+import { releaseSources, toSources } from '../data/images/source';
 import type { ImageInput } from '../data/images/source';
 import type { ImageSource } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
@@ -113,11 +113,10 @@ export class Predictor {
     request: PredictorRequest = {},
   ): Promise<ServedPrediction | ServedPrediction[]> {
     const where = 'Predictor.predict';
-    if (!Array.isArray(inputs))
-      return (await this.#submit([toSource(inputs, where, 'input')], request, where).promises[0])!;
     const { promises, takeBack } = this.#submit(toSources(inputs, where), request, where);
     try {
-      return await Promise.all(promises);
+      const answers = await Promise.all(promises);
+      return Array.isArray(inputs) ? answers : answers[0]!;
     } catch (error) {
       takeBack();
       throw error;
@@ -206,7 +205,7 @@ export class Predictor {
 
   /**
    * Follows a run in progress, of this or another process: each new best is promoted as {@link Predictor.promote} does.
-   * What is refused is told by the event `refusal`, and not tried again.
+   * What is refused is told by the event `refusal`; neither that nor what was rolled back from is tried again.
    *
    * @throws InvalidOptionError; CovidCtError ERR_DISPOSED
    */
@@ -215,13 +214,14 @@ export class Predictor {
     if (this.#disposed) throw disposed();
     checkArgument(pathSchema, path, where, 'path');
     const { gate = gateSchema.parse({}), everyMs, signal } = checkOptions(followSchema, options, where);
-    const following = follow({
+    const following: Following = follow({
       path,
       everyMs,
       signal,
       version: () => this.#models.current.version.version,
       promote: (stop) => this.#models.promote(path, gate, stop, where),
       onRefused: (version, error) => this.#counters.tell('refusal', { version, error }),
+      onEnd: () => this.#followed.delete(following),
     });
     this.#followed.add(following);
     return following;

@@ -85,7 +85,12 @@ test('promoted, rolled back and followed, while every image is answered by one o
   const following = predictor.follow(join(dir, 'followed'), { everyMs: 10 });
   await second.save(join(dir, 'followed'));
   while (predictor.status().version !== two) await new Promise((resolve) => setTimeout(resolve, 5));
+  await predictor.rollback();
+  await new Promise((resolve) => setTimeout(resolve, 100)); // several looks: what was rolled back from stays away
+  expect(predictor.status().version).not.toBe(two);
   await following.stop();
+  await following.stop();
+  await predictor.rollback();
   await expect(predictor.promote(join(dir, 'nowhere'))).rejects.toMatchObject({ code: 'ERR_MODEL' });
   expect(predictor.status()).toMatchObject({ version: two, ready: true });
 });

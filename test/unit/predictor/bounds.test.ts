@@ -100,7 +100,7 @@ test('what is aborted leaves before it costs anything', async () => {
   nothingLeft(predictor);
 });
 
-test('what is too late is refused, also while it is read or computed, and its place comes back after that', async () => {
+test('what is too late is refused, also while it is read or computed, and its place comes back', async () => {
   const { network, predictor } = gated({ maxBatch: 1, decoders: 1, timeoutMs: 30 });
   network.close();
   const computed = predictor.predict(image(1));
@@ -139,6 +139,17 @@ test('closing answers what is there and takes no more; disposing refuses it', as
   await expect(open).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
   second.network.open();
   await until(() => second.predictor.status().places.used === 0);
+});
+
+test('disposing leaves no timer of a batch that waits for more', async () => {
+  const { predictor } = gated({ maxBatch: 2, maxDelayMs: 60_000 });
+  const answer = predictor.predict(image(1));
+  await until(() => predictor.status().decoded === 1);
+  const cleared = jest.spyOn(globalThis, 'clearTimeout');
+  predictor.dispose();
+  await expect(answer).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+  await until(() => cleared.mock.calls.length >= 2); // that of the batch, and that of the request
+  cleared.mockRestore();
 });
 
 test('every place comes back under a storm of answers, bad images, aborts and late ones', async () => {

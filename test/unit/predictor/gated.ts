@@ -57,3 +57,19 @@ export const image = (number: number): ReturnType<typeof flatPixels> => flatPixe
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
+
+/** Gives image 1, and the others while it computes, so that they are decoded together; then lets all be answered. */
+export async function behindOne<T>(
+  { network, predictor }: ReturnType<typeof gated>,
+  others: readonly number[],
+  submit: (number: number) => Promise<T>,
+): Promise<T[]> {
+  network.close();
+  const first = predictor.predict(image(1));
+  await until(() => network.batches.length === 1);
+  const promises = others.map(submit);
+  await until(() => predictor.status().decoded === others.length);
+  network.open();
+  await first;
+  return await Promise.all(promises);
+}

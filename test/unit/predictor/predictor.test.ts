@@ -1,7 +1,7 @@
 /** What a predictor answers, in which batches, and what it holds back. */
 import { PassThrough } from 'node:stream';
 import { BadImageError } from '../../../src/errors';
-import { gated, image, until } from './gated';
+import { behindOne, gated, image, until } from './gated';
 
 test('one image gives one answer, a list one for each, with label, probability, version and times', async () => {
   const { network, predictor } = gated();
@@ -31,15 +31,9 @@ test('another operating point changes the label and nothing else', async () => {
 });
 
 test('while a batch computes the next one collects, up to maxBatch', async () => {
-  const { network, predictor } = gated({ maxBatch: 3, decoders: 8 });
-  network.close();
-  const first = predictor.predict(image(1));
-  await until(() => network.batches.length === 1);
-  const others = [2, 3, 4, 5, 6].map((each) => predictor.predict(image(each)));
-  await until(() => predictor.status().decoded === 5);
-  network.open();
-  await Promise.all([first, ...others]);
-  expect(network.batches).toEqual([[1], [2, 3, 4], [5, 6]]);
+  const both = gated({ maxBatch: 3, decoders: 8 });
+  await behindOne(both, [2, 3, 4, 5, 6], (each) => both.predictor.predict(image(each)));
+  expect(both.network.batches).toEqual([[1], [2, 3, 4], [5, 6]]);
 });
 
 test('with maxDelayMs a batch waits for more, and a full one does not', async () => {
@@ -84,19 +78,32 @@ test('a bad image of a list is its own failure', async () => {
   await until(() => predictor.status().places.used === 0);
 });
 
+const outOfMemory = (): Error => Object.assign(new Error('no memory'), { code: 'ERR_OUT_OF_MEMORY' });
+
 test('what memory does not suffice for is computed in halves', async () => {
-  const { network, predictor } = gated({ maxBatch: 8, decoders: 8 });
-  network.before = ({ images }) => {
-    if (images.length > 2) throw Object.assign(new Error('no memory'), { code: 'ERR_OUT_OF_MEMORY' });
+  const both = gated({ maxBatch: 8, decoders: 8 });
+  both.network.before = ({ images }) => {
+    if (images.length > 2) throw outOfMemory();
   };
-  network.close();
-  const held = predictor.predict(image(1));
-  await until(() => network.batches.length === 1);
-  const others = [2, 3, 4, 5, 6].map((each) => predictor.predict(image(each)));
-  await until(() => predictor.status().decoded === 5);
-  network.open();
-  await Promise.all([held, ...others]);
-  expect(network.batches.slice(1).map(({ length }) => length)).toEqual([5, 3, 2, 1, 2]);
+  await behindOne(both, [2, 3, 4, 5, 6], (each) => both.predictor.predict(image(each)));
+  expect(both.network.batches.slice(1).map(({ length }) => length)).toEqual([5, 3, 2, 1, 2]);
+});
+
+test('what memory does not suffice to explain is explained in halves, and what was answered stays so', async () => {
+  const both = gated({ maxBatch: 8, decoders: 8 });
+  const gradCam = both.network.gradCam.bind(both.network);
+  jest
+    .spyOn(both.network, 'gradCam')
+    .mockImplementation((batch) => (batch.images.length > 1 ? Promise.reject(outOfMemory()) : gradCam(batch)));
+  const answers = await behindOne(both, [2, 3, 4, 5, 6], (each) =>
+    both.predictor.predict(image(each), { explain: each % 2 === 0 }),
+  );
+  expect(answers.map(({ explanation }) => explanation !== undefined)).toEqual([true, false, true, false, true]);
+  expect(both.predictor.metrics()).toMatchObject({ answered: 6, rejected: { failed: 0 } });
+  both.network.before = () => {
+    throw outOfMemory();
+  };
+  await expect(both.predictor.predict(image(7))).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
 });
 
 test('a failure of the network is the failure of its batch alone', async () => {
