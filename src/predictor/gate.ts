@@ -117,17 +117,11 @@ function leastRates(evaluation: Evaluation, gate: ResolvedGate): GateFinding[] {
   return wanted.flatMap(([name, key]) => {
     const least = gate[name];
     if (least === undefined) return [];
-    const value = numberOf(evaluation[key]);
+    const value = evaluation[key];
     const passed = value !== null && value >= least;
     const found = value === null ? 'it is not defined there' : value.toFixed(4);
     return [{ name, passed, detail: `${key} on ${evaluation.split}: ${found}, at least ${least} is asked for` }];
   });
-}
-
-/** A rate carries its counts; other metrics are numbers. */
-function numberOf(metric: unknown): number | null {
-  const value = typeof metric === 'object' && metric !== null ? (metric as { value?: unknown }).value : metric;
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
 function notWorse(before: Evaluation, after: Evaluation, alpha: number): GateFinding[] {
@@ -156,7 +150,8 @@ function notWorse(before: Evaluation, after: Evaluation, alpha: number): GateFin
   const { difference, p } = delongTest(labels, scores('earlier'), scores('sample'));
   checks.push({
     name: 'notWorseThan',
-    passed: !(difference < 0 && p !== null && p < alpha),
+    // Where nothing can be said of a loss, it is none of chance's.
+    passed: difference >= 0 || (p !== null && p >= alpha),
     detail:
       `AUC ${difference >= 0 ? '+' : ''}${difference.toFixed(4)} ` +
       `(DeLong p ${p === null ? 'not defined' : p.toPrecision(3)}, alpha ${alpha})`,

@@ -67,6 +67,15 @@ test('a model that is worse by more than chance is refused, one that is as good 
     expect((await pass(good, before, gate)).slice(2)).toEqual(['notWorseThan passed', 'notWorseThan passed']);
 });
 
+test('what a data set cannot tell does not pass', async () => {
+  const one = { ...dataset, samples: dataset.samples.filter(({ label }) => label === 1) };
+  expect((await pass(contender(1), contender(1), { dataset: one, minAuc: 0.5 })).slice(2)).toEqual(['minAuc failed']);
+  expect((await pass(contender(1), contender(1), { dataset: one, notWorseThan: true })).slice(2)).toEqual([
+    'notWorseThan passed',
+    'notWorseThan failed',
+  ]);
+});
+
 test('a gate that needs a data set and has none is an invalid option', async () => {
   await expect(pass(contender(1), contender(1), { notWorseThan: true })).rejects.toThrow(/gate.dataset/);
   await expect(pass(contender(1), contender(1), { minAuc: 0.5 })).rejects.toThrow(/gate.minAuc/);
