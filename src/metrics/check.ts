@@ -74,13 +74,14 @@ export function checkLevel(where: string, value: number): void {
 export function checkMatrix(where: string, matrix: unknown): void {
   checkList(where, matrix, 'rows of counts');
   const rows = matrix as readonly unknown[];
-  rows.forEach((row, index) => {
+  // Not by forEach, which leaves out the holes of a list.
+  for (const [index, row] of rows.entries()) {
     checkList(where, row, `row ${index} of the matrix`);
     const { length } = row as readonly unknown[];
     if (length !== rows.length)
       refuse(where, `the matrix must be square; it has ${rows.length} rows and row ${index} has ${length} counts`);
     for (const count of row as readonly unknown[]) checkCount(where, `row ${index} of the matrix`, count);
-  });
+  }
 }
 
 /** Throws ERR_METRICS unless it is a number >= 0. */

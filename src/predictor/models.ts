@@ -7,6 +7,7 @@ import { loadModel } from '../model/open-network';
 import type { LoadOptions } from '../model/options';
 import { passGate } from './gate';
 import type { ResolvedGate } from './gate-options';
+import { disposed } from './refusals';
 import { ServedModel, versionOf } from './served-model';
 import type { ModelVersion, Promotion } from './types';
 
@@ -85,7 +86,7 @@ export class Models {
   }
 
   #requireAlive(): void {
-    if (this.#freed) throw new CovidCtError('ERR_DISPOSED', 'the predictor was disposed');
+    if (this.#freed) throw disposed();
   }
 
   #contender(model: ServedModel): { network: ServedModel['network']; evaluations: WeakMap<Dataset, Evaluation> } {

@@ -66,6 +66,9 @@ export const requestSchema = z.strictObject({
 export type PredictorRequest = z.input<typeof requestSchema>;
 export type ResolvedRequest = z.output<typeof requestSchema>;
 
+/** Names of a predictor's events. */
+export const eventSchema = z.enum(['answer', 'rejection', 'swap', 'refusal']);
+
 /** A predictor's limits with all defaults filled in. */
 export type Limits = Omit<z.output<z.ZodObject<typeof predictorLimits>>, 'maxBatch'> & { readonly maxBatch: number };
 

@@ -4,7 +4,7 @@ import { releaseSources, toSources } from '../data/images/source';
 import type { ImageInput } from '../data/images/source';
 import type { ImageSource } from '../data/types';
 import { CovidCtError, InvalidOptionError } from '../errors';
-import { pathSchema } from '../options/atoms';
+import { callbackSchema, pathSchema } from '../options/atoms';
 import { loadModel } from '../model/open-network';
 import type { LoadOptions } from '../model/options';
 import type { Network } from '../model/types';
@@ -14,9 +14,10 @@ import { follow } from './follow';
 import { followSchema, gateSchema, promoteSchema } from './gate-options';
 import type { FollowOptions, PromoteOptions } from './gate-options';
 import { Models } from './models';
-import { requestSchema, splitOptions } from './options';
+import { eventSchema, requestSchema, splitOptions } from './options';
 import type { LimitOptions, Limits, PredictorOptions, PredictorRequest, ResolvedRequest } from './options';
 import { Pipeline } from './pipeline';
+import { disposed } from './refusals';
 import type { Submission } from './pipeline';
 import { ServedModel, versionOf } from './served-model';
 import type {
@@ -227,8 +228,14 @@ export class Predictor {
     return following;
   }
 
-  /** Calls the listener at every event of that name; returns a function that ends it. */
+  /**
+   * Calls the listener at every event of that name; returns a function that ends it.
+   *
+   * @throws InvalidOptionError
+   */
   on<K extends keyof PredictorEvents>(name: K, listener: (...facts: PredictorEvents[K]) => void): () => void {
+    checkArgument(eventSchema, name, 'Predictor.on', 'name');
+    checkArgument(callbackSchema(), listener, 'Predictor.on', 'listener');
     const events = this.#events as EventEmitter;
     events.on(name, listener as (...facts: unknown[]) => void);
     return () => void events.off(name, listener as (...facts: unknown[]) => void);
@@ -268,10 +275,6 @@ export class Predictor {
       throw error;
     }
   }
-}
-
-function disposed(): CovidCtError {
-  return new CovidCtError('ERR_DISPOSED', 'the predictor was disposed');
 }
 
 function checkExplanation({ classes, layers }: Network, { explain }: ResolvedRequest): void {

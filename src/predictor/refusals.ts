@@ -22,6 +22,11 @@ export function closing(): CovidCtError {
   return new CovidCtError('ERR_CLOSING', 'the predictor is being closed and takes no more images; use another one');
 }
 
+/** What is asked of a predictor after its end is refused with. */
+export function disposed(): CovidCtError {
+  return new CovidCtError('ERR_DISPOSED', 'the predictor was disposed');
+}
+
 /** What an image that was not answered in time is refused with. */
 export function timedOut(timeoutMs: number): CovidCtError {
   return new CovidCtError(

@@ -93,7 +93,9 @@ async function settle(result) {
   }
   const value = await result;
   if (typeof value === 'function') value();
-  if (value instanceof index.Classifier || value instanceof index.PackedDataset)
+  if (typeof value?.stop === 'function') await value.stop();
+  if (Array.isArray(value)) await Promise.all(value);
+  if ([index.Classifier, index.Predictor, index.PackedDataset].some((each) => value instanceof each))
     await (value.dispose ?? value.close).call(value);
 }
 
